@@ -1,0 +1,9 @@
+"""ssdet: semi-supervised detection and segmentation for MMDetection and MMSegmentation.
+
+Importing it makes MMDetection usable where mmcv has no compiled operators, and registers every
+class of ssdet, so that `custom_imports=dict(imports=["ssdet"])` in a config is all that is needed.
+"""
+
+from .version import __version__
+
+__all__ = ["__version__"]

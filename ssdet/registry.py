@@ -1,0 +1,31 @@
+"""Where ssdet's classes are registered.
+
+MMEngine's *root* registries are used on purpose: a config of scope `mmdet` or `mmseg` looks there
+when its own registry does not know a name, so our hooks, models and datasets need no prefix.
+"""
+
+from mmengine.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    HOOKS,
+    LOOPS,
+    METRICS,
+    MODEL_WRAPPERS,
+    MODELS,
+    OPTIM_WRAPPERS,
+    RUNNERS,
+    TRANSFORMS,
+)
+
+__all__ = [
+    "DATASETS",
+    "DATA_SAMPLERS",
+    "HOOKS",
+    "LOOPS",
+    "METRICS",
+    "MODELS",
+    "MODEL_WRAPPERS",
+    "OPTIM_WRAPPERS",
+    "RUNNERS",
+    "TRANSFORMS",
+]
