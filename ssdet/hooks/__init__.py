@@ -1,0 +1,7 @@
+"""Mechanisms of the literature, one file each; a method is a list of them."""
+
+from .mean_teacher import TeacherEMAHook
+from .step_hook import StepHook
+from .threshold import FixedThresholdHook
+
+__all__ = ["FixedThresholdHook", "StepHook", "TeacherEMAHook"]

@@ -1,0 +1,43 @@
+"""Checkpoints of plain models, of a teacher or of a student alone, read into both."""
+
+from typing import Any
+
+from torch import Tensor
+
+ROLES = ("student.", "teacher.")
+
+
+def spread_to_both(state: dict[str, Any], prefix: str, model: dict[str, Tensor]) -> str:
+    """Complete a state dict in place so that it has a student and a teacher; say what is left.
+
+    A plain checkpoint gives its weights to both; one with a student or a teacher alone gives them
+    to the other too. Returns a sentence on tensors that keep their initial values, or "".
+    """
+    roles = [role for role in ROLES if any(key.startswith(prefix + role) for key in state)]
+    if not roles:
+        for key in [key for key in state if key.startswith(prefix)]:
+            if key[len(prefix) :] == "_iteration":
+                continue
+            value = state.pop(key)
+            for role in ROLES:
+                state[prefix + role + key[len(prefix) :]] = value
+    elif len(roles) == 1:
+        missing = next(role for role in ROLES if role not in roles)
+        for key in [key for key in state if key.startswith(prefix + roles[0])]:
+            state[prefix + missing + key[len(prefix + roles[0]) :]] = state[key]
+    return _left_out(state, prefix + "student.", model)
+
+
+def _left_out(state: dict[str, Any], prefix: str, model: dict[str, Tensor]) -> str:
+    lost = [
+        key
+        for key, tensor in model.items()
+        if prefix + key not in state or state[prefix + key].shape != tensor.shape
+    ]
+    if not lost:
+        return ""
+    shown = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
+    return (
+        f"{len(lost)} of {len(model)} tensors of the model are missing in the checkpoint or have "
+        f"another shape there, and keep their initial values in student and teacher: {shown}"
+    )

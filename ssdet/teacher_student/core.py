@@ -1,0 +1,284 @@
+"""The teacher-student core: one training step as a line of stations at which hooks board."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from mmengine.logging import print_log
+from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from ..registry import MODELS
+from .checkpoints import spread_to_both
+from .joint import joint_features, served_features
+from .preprocessor import Branches
+from .schedules import Ramp, check_choice, check_range, ramp
+from .step import Step, Views
+
+WEAK, STRONG = "unsup_teacher", "unsup_student"
+Role = Literal["teacher", "student"]
+
+
+class TeacherStudent(BaseModel):
+    """A student that learns by gradient and a teacher that labels for it.
+
+    Both are built from one config. The teacher is in eval mode by construction and never gets a
+    gradient; what moves its weights (`TeacherEMAHook`), what filters its labels and what mixes
+    views are hooks, attached with `attach`. Subclasses say how to label, how to transfer labels
+    between views, and how the student learns from them.
+
+    Args:
+        model: Config of the detector or segmentor.
+        sup_weight, unsup_weight: Factors on the two groups of losses.
+        unsup_ramp: `dict(length=..., kind="linear" | "sigmoid")`: the factor rises over so many
+            iterations after the burn-in.
+        burn_in: Iterations with labels alone, before the teacher is asked.
+        copy_after_burn_in: The teacher then starts as a copy of the student; else it goes on as
+            it is (a running mean, or a loaded checkpoint).
+        joint_features: One backbone pass for labelled and unlabelled images together (they share
+            batch statistics) instead of one for each.
+        predict_with: Who answers `predict` and `tensor` calls: "teacher" or "student".
+        compile_student: Arguments of `torch.nn.Module.compile` for the student.
+        auxiliary: Further models to learn, by name (polishers, heads, a second student); the hook
+            that uses one asks for it by name.
+        data_preprocessor: Taken from the model's config where it is not given.
+    """
+
+    scope = "mmengine"
+
+    def __init__(
+        self,
+        model: dict[str, Any],
+        *,
+        sup_weight: float = 1.0,
+        unsup_weight: float = 1.0,
+        unsup_ramp: dict[str, Any] | None = None,
+        burn_in: int = 0,
+        copy_after_burn_in: bool = True,
+        joint_features: bool = False,
+        predict_with: Role = "teacher",
+        compile_student: dict[str, Any] | None = None,
+        auxiliary: dict[str, dict[str, Any]] | None = None,
+        data_preprocessor: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        model = copy.deepcopy(model)
+        preprocessor = Branches(data_preprocessor or model.get("data_preprocessor"), self._scoped)
+        super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
+        name = type(self).__name__
+        check_choice(name, "predict_with", predict_with, Role)
+        for key, weight in dict(sup_weight=sup_weight, unsup_weight=unsup_weight).items():
+            check_range(name, key, weight, 0, float("inf"))
+        check_range(name, "burn_in", burn_in, 0, float("inf"))
+        self.unsup_ramp = _checked_ramp(name, unsup_ramp)
+        self.sup_weight, self.unsup_weight = sup_weight, unsup_weight
+        self.burn_in, self.copy_after_burn_in = burn_in, copy_after_burn_in
+        self.joint_features, self.predict_with = joint_features, predict_with
+        self.student: nn.Module = self._build(model)
+        self.teacher: nn.Module = self._build(model).requires_grad_(False)
+        self.auxiliary = nn.ModuleDict({k: self._build(v) for k, v in (auxiliary or {}).items()})
+        self.hooks: list[Any] = []
+        self.iteration = 0
+        # The running iteration travels with the checkpoint, whether or not a hook is listed.
+        self.register_buffer("_iteration", torch.zeros((), dtype=torch.long))
+        self.copy_student()
+        if compile_student is not None:
+            self.student.compile(**compile_student)
+
+    # ------------------------------------------------------------------ what a subclass says
+
+    @abstractmethod
+    def label(self, views: Views) -> Any:
+        """The teacher's labels of the weak views, in their frame; called without gradient."""
+
+    @abstractmethod
+    def transfer(self, step: Step) -> dict[str, Any]:
+        """`step.pseudo` as targets in the frame of each strong view."""
+
+    @abstractmethod
+    def targets_empty(self, targets: Any) -> bool:
+        """Whether there is nothing at all to learn in the targets of a strong view."""
+
+    @abstractmethod
+    def student_losses(self, views: Views, targets: Any) -> dict[str, Any]:
+        """Losses of the student on a strong view and its targets."""
+
+    # ------------------------------------------------------------------ the step
+
+    def attach(self, hook: Any) -> None:
+        """Let a hook board at the stations of this model, after those that are attached already."""
+        check = getattr(hook, "check", None)
+        if check is not None:
+            check(self)
+        if hook not in self.hooks:
+            self.hooks.append(hook)
+
+    def loss(self, inputs: Any, data_samples: Any) -> dict[str, Any]:
+        """One training step: losses of all branches, and scalars for the log beside them."""
+        step = self._step(inputs, data_samples)
+        labelling = step.weak is not None and self.iteration >= self.burn_in
+        if labelling and self.iteration == self.burn_in > 0 and self.copy_after_burn_in:
+            self.copy_student()
+        if labelling:
+            self._label(step)
+            step.targets = self.transfer(step)
+            self._call("before_student", step)
+        with self._features(step):
+            if step.sup is not None:
+                losses = self.student(step.sup.inputs, step.sup.samples, mode="loss")
+                step.losses.update(_weighted(losses, "sup_", self.sup_weight))
+            for number, name in enumerate(step.targets, start=1):
+                self._learn(step, name, "unsup_" if number == 1 else f"unsup_{number}_")
+        if not step.losses:
+            step.losses["sup_loss"] = self.zero_loss()
+        self._call("after_loss", step)
+        self._set_iteration(self.iteration + 1)
+        device = next(self.student.parameters()).device
+        scalars = {k: torch.as_tensor(v, device=device).float() for k, v in step.log.items()}
+        return {**step.losses, **scalars}
+
+    def _step(self, inputs: Any, data_samples: Any) -> Step:
+        if not isinstance(inputs, dict):
+            inputs, data_samples = {"sup": inputs}, {"sup": data_samples}
+        views = {k: Views(v, data_samples[k]) for k, v in inputs.items() if len(v)}
+        strong = {k: v for k, v in sorted(views.items()) if k.startswith(STRONG)}
+        if bool(strong) != (WEAK in views):
+            raise ValueError(
+                f"{type(self).__name__}: the batch has the branches {sorted(views)}; {WEAK!r} and "
+                f"{STRONG!r} come together: the teacher labels what the student learns from. "
+                "Look at the branches of the views in the pipeline."
+            )
+        since = self.iteration - self.burn_in
+        weight = self.unsup_weight * ramp(since, **self.unsup_ramp) if since >= 0 else 0.0
+        return Step(
+            self, self.iteration, views.get("sup"), views.get(WEAK), strong, unsup_weight=weight
+        )
+
+    def _label(self, step: Step) -> None:
+        with torch.no_grad():
+            step.pseudo = self.label(step.weak)
+            step.dropped = [{} for _ in range(len(step.pseudo))]
+            self._call("after_teacher", step)
+
+    def _learn(self, step: Step, name: str, prefix: str) -> None:
+        """Losses of one strong view; several views share the weight between them."""
+        targets = step.targets[name]
+        empty = self.targets_empty(targets)
+        step.count("pseudo/empty_batch", float(empty))
+        alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
+        if empty and alone:
+            step.losses[prefix + "loss"] = self.zero_loss()
+            return
+        # With several processes the pass is taken all the same: another one may have labels, and
+        # waits for this one in SyncBN and in the mean of the normalisers.
+        losses = self.student_losses(step.strong[name], targets)
+        weight = 0.0 if empty else step.unsup_weight / len(step.targets)
+        step.losses.update(_weighted(losses, prefix, weight))
+
+    def _call(self, station: str, step: Step) -> None:
+        for hook in self.hooks:
+            getattr(hook, station)(step)
+
+    @contextmanager
+    def _features(self, step: Step) -> Iterator[None]:
+        """With `joint_features`, one backbone pass of the student over all its views."""
+        views = [step.sup, *(step.strong[name] for name in step.targets)]
+        present = [view for view in views if view is not None]
+        if not (self.joint_features and len(present) > 1):
+            yield
+            return
+        with served_features(self.student, joint_features(self.student, present)):
+            yield
+
+    def zero_loss(self) -> Tensor:
+        """Zero, connected to every parameter of the student, so that no process waits for it."""
+        return sum(p.sum() for p in self.student.parameters() if p.requires_grad) * 0.0
+
+    # ------------------------------------------------------------------ the two models
+
+    def train(self, mode: bool = True) -> Self:
+        """The training loop calls this in every iteration: the teacher stays in eval mode."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    @torch.no_grad()
+    def copy_student(self) -> None:
+        """Make the teacher an exact copy of the student: parameters and buffers, all of them."""
+        self.teacher.load_state_dict(self.student.state_dict())
+
+    def init_weights(self) -> None:
+        """Initialise the student (pretrained weights included); the teacher starts as its copy."""
+        for module in (self.student, *self.auxiliary.values()):
+            if hasattr(module, "init_weights"):
+                module.init_weights()
+        self.copy_student()
+
+    @property
+    def role(self) -> nn.Module:
+        """The model that answers: teacher or student."""
+        return self.teacher if self.predict_with == "teacher" else self.student
+
+    def forward(self, inputs: Any, data_samples: Any = None, mode: str = "tensor") -> Any:
+        """`loss` trains; `predict` and `tensor` are answered by the teacher or the student."""
+        if mode == "loss":
+            return self.loss(inputs, data_samples)
+        return self.role(inputs, data_samples, mode=mode)
+
+    # ------------------------------------------------------------------ building and loading
+
+    def _scoped(self, cfg: dict[str, Any]) -> Any:
+        """Build in the scope of the task, unless a config or the runner says another one."""
+        current = DefaultScope.get_current_instance()
+        if current is None or current.scope_name in ("mmengine", "mmdet", "mmseg"):
+            cfg.setdefault("_scope_", self.scope)
+        return MODELS.build(cfg)
+
+    def _build(self, cfg: dict[str, Any]) -> nn.Module:
+        # Several detectors take keys out of their config while they are built.
+        return self._scoped(copy.deepcopy(cfg))
+
+    def _set_iteration(self, iteration: int) -> None:
+        self.iteration = iteration
+        self._iteration.fill_(iteration)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        message = spread_to_both(state_dict, prefix, self.student.state_dict())
+        if message:
+            print_log(f"{type(self).__name__}: {message}", logger="current", level=30)
+        state_dict.setdefault(prefix + "_iteration", self._iteration.clone())
+        self.iteration = int(state_dict[prefix + "_iteration"])
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _checked_ramp(owner: str, setting: dict[str, Any] | None) -> dict[str, Any]:
+    setting = dict(setting or {"length": 0})
+    unknown = sorted(set(setting) - {"length", "kind"})
+    if unknown or "length" not in setting:
+        raise ValueError(
+            f"{owner}: unsup_ramp={setting!r} takes 'length' (iterations) and 'kind' only"
+        )
+    check_range(owner, "unsup_ramp.length", setting["length"], 0, float("inf"))
+    check_choice(owner, "unsup_ramp.kind", setting.get("kind", "sigmoid"), Ramp)
+    return setting
+
+
+def _weighted(losses: dict[str, Any], prefix: str, weight: float) -> dict[str, Any]:
+    """Losses times a factor, with a prefix; what is not a loss (accuracies) keeps its value.
+
+    The factor 0 removes a value that is not finite too: 0 * inf would be NaN.
+    """
+
+    def scale(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return [scale(v) for v in value]
+        return torch.nan_to_num(value, 0.0, 0.0, 0.0) * 0.0 if weight == 0 else value * weight
+
+    return {prefix + k: scale(v) if "loss" in k else v for k, v in losses.items()}

@@ -1,0 +1,144 @@
+"""Teacher and student as MMDetection detectors: pseudo boxes, and masks where there are any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
+from mmengine.logging import print_log
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ..registry import MODELS
+from .core import TeacherStudent
+from .geometry import areas, between, clip_boxes, project_boxes, warp
+from .schedules import check_range
+from .step import AMBIGUOUS, HIGH, Step, Views
+from .weights import carry_weights
+
+
+@MODELS.register_module()
+class TeacherStudentDetector(TeacherStudent):
+    """Semi-supervised training of any MMDetection detector.
+
+    A pseudo box is trained on with its `weight_cls` and `weight_box`; boxes of level LOW become
+    ignore regions. The normaliser of the losses counts boxes, not weights: all weights equal to w
+    give w times the loss.
+
+    Args:
+        detector: Config of the detector.
+        empty_weight: Classification weight of the background in images without a pseudo box, when
+            another image of the batch has one. A batch without any gives the loss 0.
+        min_size: Pseudo boxes narrower or lower than this in the strong view, in pixels, are gone.
+        min_visible: So are those of which less than this share lies inside of the strong view.
+        **core: See `TeacherStudent`.
+    """
+
+    scope = "mmdet"
+
+    def __init__(
+        self,
+        detector: dict[str, Any],
+        *,
+        empty_weight: float = 1.0,
+        min_size: float = 0.01,
+        min_visible: float = 0.0,
+        **core: Any,
+    ) -> None:
+        super().__init__(detector, **core)
+        name = type(self).__name__
+        check_range(name, "empty_weight", empty_weight)
+        check_range(name, "min_size", min_size, 0, float("inf"))
+        check_range(name, "min_visible", min_visible)
+        self.empty_weight, self.min_size, self.min_visible = empty_weight, min_size, min_visible
+        for part in carry_weights(self.student):
+            print_log(
+                f"{name}: {part} cannot carry weights of boxes and works with weight 1",
+                logger="current",
+                level=30,
+            )
+
+    def label(self, views: Views) -> list[InstanceData]:
+        """Boxes (and masks) of the teacher, in the frame of the weak views."""
+        # The view is the teacher's whole world: with the size and scale of the original image in
+        # its sample, mask heads would paste the masks into another frame than the boxes.
+        samples = [DetDataSample(metainfo=_as_whole_image(s.metainfo)) for s in views.samples]
+        found = self.teacher(views.inputs, samples, mode="predict")
+        return [_pseudo_boxes(sample.pred_instances) for sample in found]
+
+    def transfer(self, step: Step) -> dict[str, list[DetDataSample]]:
+        """Pseudo boxes as ground truth of each strong view."""
+        self._log(step)
+        return {
+            name: [
+                self._to_view(boxes, weak, strong)
+                for boxes, weak, strong in zip(
+                    step.pseudo_boxes, step.weak.samples, views.samples, strict=True
+                )
+            ]
+            for name, views in step.strong.items()
+        }
+
+    def targets_empty(self, targets: list[DetDataSample]) -> bool:
+        """No pseudo box in any image."""
+        return not any(len(sample.gt_instances) for sample in targets)
+
+    def student_losses(self, views: Views, targets: list[DetDataSample]) -> dict[str, Any]:
+        """The detector's own losses; images without a pseudo box count as weak background."""
+        for sample in targets:
+            if not len(sample.gt_instances):
+                sample.gt_instances.set_metainfo({"background_weight": self.empty_weight})
+        return self.student(views.inputs, targets, mode="loss")
+
+    def _to_view(self, boxes: InstanceData, weak: Any, strong: Any) -> DetDataSample:
+        matrix = between(weak, strong)
+        shape = strong.img_shape
+        hull = project_boxes(boxes.bboxes, matrix)
+        clipped = clip_boxes(hull, shape)
+        width, height = (clipped[:, 2:] - clipped[:, :2]).unbind(-1)
+        seen = (width > self.min_size) & (height > self.min_size)
+        seen &= areas(clipped) >= self.min_visible * areas(hull)
+        moved, clipped = boxes[seen], clipped[seen]
+        moved.bboxes = clipped
+        trained = moved.level >= AMBIGUOUS
+        sample = DetDataSample(metainfo=strong.metainfo)
+        sample.gt_instances = moved[trained]
+        sample.ignored_instances = InstanceData(bboxes=clipped[~trained])
+        if "masks" in moved:
+            sample.gt_instances.masks = _warp_masks(sample.gt_instances.masks, matrix, shape)
+        return sample
+
+    @staticmethod
+    def _log(step: Step) -> None:
+        boxes = step.pseudo_boxes
+        trained = torch.cat([b.scores[b.level >= AMBIGUOUS] for b in boxes])
+        step.count("pseudo/kept", len(trained) / len(boxes))
+        step.count(
+            "pseudo/ignored", sum(len(b) for b in boxes) / len(boxes) - len(trained) / len(boxes)
+        )
+        step.count("pseudo/score", trained.float().mean() if len(trained) else 0.0)
+
+
+def _as_whole_image(metainfo: dict[str, Any]) -> dict[str, Any]:
+    return {**metainfo, "ori_shape": metainfo["img_shape"], "scale_factor": (1.0, 1.0)}
+
+
+def _pseudo_boxes(found: InstanceData) -> InstanceData:
+    """The teacher's finite predictions, all trusted until a hook says otherwise."""
+    bboxes = getattr(found.bboxes, "tensor", found.bboxes).float()
+    finite = bboxes.isfinite().all(-1) & found.scores.isfinite()
+    boxes = InstanceData(bboxes=bboxes, labels=found.labels, scores=found.scores.float())
+    if "masks" in found:
+        boxes.masks = found.masks
+    boxes = boxes[finite]
+    boxes.weight_cls = torch.ones_like(boxes.scores)
+    boxes.weight_box = torch.ones_like(boxes.scores)
+    boxes.level = torch.full_like(boxes.labels, HIGH)
+    return boxes
+
+
+def _warp_masks(masks: Tensor, matrix: Any, shape: Any) -> BitmapMasks:
+    warped, _ = warp(masks, matrix, shape) if len(masks) else (masks, None)
+    return BitmapMasks(warped.cpu().numpy().astype("uint8"), *shape[:2])

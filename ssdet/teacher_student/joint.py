@@ -1,0 +1,52 @@
+"""One backbone pass of a model over several batches, whose heads then run one after the other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .step import Views
+
+
+def joint_features(model: Any, views: list[Views]) -> dict[int, Any]:
+    """Features of each view from one pass; views of different size are padded alike first.
+
+    The result is keyed by the identity of the view's inputs.
+    """
+    height = max(view.inputs.shape[-2] for view in views)
+    width = max(view.inputs.shape[-1] for view in views)
+    for view in views:
+        missing = (0, width - view.inputs.shape[-1], 0, height - view.inputs.shape[-2])
+        view.inputs = F.pad(view.inputs, missing)
+        for sample in view.samples:
+            sample.set_metainfo({"batch_input_shape": (height, width)})
+    features = model.extract_feat(torch.cat([view.inputs for view in views]))
+    found, start = {}, 0
+    for view in views:
+        found[id(view.inputs)] = _part(features, start, start + len(view.inputs))
+        start += len(view.inputs)
+    return found
+
+
+@contextmanager
+def served_features(model: nn.Module, features: dict[int, Any]) -> Iterator[None]:
+    """Within it, `model.extract_feat` answers from `features` instead of running the backbone."""
+    compute = model.extract_feat
+
+    def serve(inputs: Tensor) -> Any:
+        return features[id(inputs)] if id(inputs) in features else compute(inputs)
+
+    model.extract_feat = serve  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del model.extract_feat
+
+
+def _part(features: Any, start: int, end: int) -> Any:
+    if isinstance(features, Tensor):
+        return features[start:end]
+    return type(features)(_part(feature, start, end) for feature in features)

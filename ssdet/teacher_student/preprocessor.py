@@ -1,0 +1,63 @@
+"""Batches of several branches through the preprocessor of a plain model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Branches(nn.Module):
+    """Run a model's own data preprocessor on each branch of a MultiBranch batch.
+
+    A batch is `{"inputs": {branch: [image or None, ...]}, "data_samples": {branch: [...]}}`; None
+    stands where a sample does not have a branch. A plain batch passes through as it is.
+    Batch augmentations of the preprocessor (a random size for the whole batch) move pixels without
+    recording it, so the unlabelled branches go without them.
+    """
+
+    def __init__(
+        self, config: dict[str, Any] | nn.Module | None, build: Callable[[dict[str, Any]], Any]
+    ) -> None:
+        super().__init__()
+        if isinstance(config, dict):
+            # MMDetection's wrapper for the same purpose: what it wraps is what is needed here.
+            config = dict(config.get("data_preprocessor", config))
+            config = build(config)
+        self.inner = config if config is not None else build({"type": "BaseDataPreprocessor"})
+
+    @property
+    def device(self) -> torch.device:
+        """Where the preprocessor puts its batches."""
+        return self.inner.device
+
+    def cast_data(self, data: Any) -> Any:
+        """Move data to the device of the model."""
+        return self.inner.cast_data(data)
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Normalise, pad and stack each branch; a branch without a sample in this batch is left out."""
+        if not isinstance(data["inputs"], dict):
+            return self.inner(data, training)
+        result: dict[str, dict[str, Any]] = {"inputs": {}, "data_samples": {}}
+        for branch, images in data["inputs"].items():
+            present = [i for i, image in enumerate(images) if image is not None]
+            if not present:
+                continue
+            batch = {key: [data[key][branch][i] for i in present] for key in result}
+            processed = self._process(branch, batch, training)
+            for key in result:
+                result[key][branch] = processed[key]
+        return result
+
+    def _process(self, branch: str, batch: dict[str, Any], training: bool) -> dict[str, Any]:
+        augments = getattr(self.inner, "batch_augments", None)
+        if branch == "sup" or augments is None:
+            return self.inner(batch, training)
+        self.inner.batch_augments = None
+        try:
+            return self.inner(batch, training)
+        finally:
+            self.inner.batch_augments = augments

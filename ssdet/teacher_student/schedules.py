@@ -1,0 +1,55 @@
+"""How a weight or a momentum changes over the iterations."""
+
+import math
+from typing import Literal, get_args
+
+Ramp = Literal["linear", "sigmoid"]
+MomentumSchedule = Literal["constant", "mean", "linear", "cosine"]
+
+
+def ramp(t: float, length: float, kind: Ramp = "sigmoid") -> float:
+    """Rise from (almost) 0 to 1 over `length` iterations; 1 if there is no length.
+
+    `sigmoid` is exp(-5 (1 - t/length)^2) (Laine & Aila 2017), which starts at 0.0067.
+    """
+    if length <= 0 or t >= length:
+        return 1.0
+    share = max(t, 0.0) / length
+    return share if kind == "linear" else math.exp(-5.0 * (1.0 - share) ** 2)
+
+
+def momentum_at(
+    t: int,
+    momentum: float,
+    *,
+    schedule: MomentumSchedule = "constant",
+    length: int = 0,
+    start: float = 0.0,
+) -> float:
+    """Kept share of the teacher in update number `t` (from 0).
+
+    `mean` is min(momentum, 1 - 1/(t+1)): the teacher is the running mean of the student until the
+    horizon of the momentum is reached, and the very first update copies the student. `linear` and
+    `cosine` go from `start` to `momentum` over `length` updates.
+    """
+    if schedule == "mean":
+        return min(momentum, 1.0 - 1.0 / (t + 1))
+    if schedule == "constant" or length <= 0:
+        return momentum
+    share = min(t / length, 1.0)
+    if schedule == "cosine":
+        share = (1.0 - math.cos(math.pi * share)) / 2.0
+    return start + (momentum - start) * share
+
+
+def check_choice(owner: str, name: str, value: object, choices: object) -> None:
+    """Raise a ValueError that names the setting, the value and what is allowed."""
+    allowed = get_args(choices) or choices
+    if value not in allowed:  # type: ignore[operator]
+        raise ValueError(f"{owner}: {name}={value!r} is not one of {list(allowed)}")  # type: ignore[call-overload]
+
+
+def check_range(owner: str, name: str, value: float, low: float = 0.0, high: float = 1.0) -> None:
+    """Raise a ValueError if a number is outside of [low, high]."""
+    if not (isinstance(value, (int, float)) and low <= value <= high):
+        raise ValueError(f"{owner}: {name}={value!r} is not in [{low:g}, {high:g}]")
