@@ -1,0 +1,175 @@
+"""What an image brings along, and how it reaches the assigned priors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmdet.models.task_modules.samplers import SamplingResult
+from mmdet.structures.bbox import bbox_overlaps, get_box_tensor
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+# What a mixin calls by `super()` is known only when it is put in front of a class of MMDetection.
+Mixin: Any = object
+
+REGIONS, BACKGROUND = "ignore_regions", "background_weight"
+# A negative box is ignored if more than this share of it lies in one region.
+COVERED = 0.5
+
+
+@dataclass(eq=False)
+class BoxWeights:
+    """Weights of boxes (or of the positives assigned to them) and of the background.
+
+    `regions` (K, 4) are the regions in which negatives are ignored.
+    """
+
+    cls: Tensor
+    box: Tensor
+    background: float
+    regions: Tensor
+
+    @classmethod
+    def of(cls, gt_instances: InstanceData) -> BoxWeights | None:
+        """The weights which a sample of `dressed` carries; None if its batch has none."""
+        regions = gt_instances.get(REGIONS)
+        if regions is None:
+            return None
+        background = gt_instances.get(BACKGROUND)
+        return cls(gt_instances.weight_cls, gt_instances.weight_box, background, regions)
+
+    def at(self, boxes: Tensor) -> BoxWeights:
+        """The same for positives, given the box that each is assigned to."""
+        return BoxWeights(self.cls[boxes], self.box[boxes], self.background, self.regions)
+
+    def spread(self, positive: Tensor, ignored: Tensor) -> Tensor:
+        """Classification weights (P,) of all priors of the image; self is at the positives."""
+        weights = self.cls.new_full(positive.shape, self.background)
+        weights[ignored] = 0.0
+        weights[positive] = self.cls
+        return weights
+
+
+def complete(weights: Iterable[BoxWeights | None]) -> list[BoxWeights]:
+    """The weights of all images of a batch; nothing if the batch carries none."""
+    found = list(weights)
+    present = [w for w in found if w is not None]
+    return present if len(present) == len(found) else []
+
+
+def dressed(samples: list[Any]) -> list[Any]:
+    """Samples whose `gt_instances` carry everything, since some heads are handed nothing else.
+
+    The samples themselves if nothing is carried at all, copies otherwise.
+    """
+    return [_dress(s) for s in samples] if any(_carries(s) for s in samples) else samples
+
+
+def _carries(sample: Any) -> bool:
+    ignored = sample.get("ignored_instances")
+    keys = ("weight_cls", "weight_box", BACKGROUND)
+    return (ignored is not None and len(ignored) > 0) or any(k in sample.gt_instances for k in keys)
+
+
+def _dress(sample: Any) -> Any:
+    sample = sample.new()
+    boxes = sample.gt_instances.new()
+    corners = get_box_tensor(boxes.bboxes)
+    for name in ("weight_cls", "weight_box"):
+        weight = boxes.get(name, corners.new_ones(len(corners)))
+        boxes[name] = torch.as_tensor(weight, dtype=torch.float32, device=corners.device).detach()
+    ignored = sample.get("ignored_instances")
+    regions = corners.new_zeros(0, 4) if ignored is None else get_box_tensor(ignored.bboxes)
+    boxes.set_metainfo({REGIONS: regions.detach(), BACKGROUND: float(boxes.get(BACKGROUND, 1.0))})
+    sample.gt_instances = boxes
+    return sample
+
+
+def covered(boxes: Tensor, regions: Tensor) -> Tensor:
+    """Which boxes (P, 4) lie in a region with more than half of their area."""
+    if not len(regions):
+        return boxes.new_zeros(len(boxes), dtype=torch.bool)
+    return (bbox_overlaps(boxes, regions.to(boxes), mode="iof") > COVERED).any(1)
+
+
+def inside(points: Tensor, regions: Tensor) -> Tensor:
+    """Which points (P, 2) lie inside of a region."""
+    x, y = points[:, :1], points[:, 1:2]
+    within = (x > regions[:, 0]) & (x < regions[:, 2]) & (y > regions[:, 1]) & (y < regions[:, 3])
+    return within.any(1)
+
+
+class WeighedDetector(Mixin):
+    """A detector whose `loss` hands weights and regions to all of its heads."""
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list[Any]) -> Any:
+        """As before."""
+        return super().loss(batch_inputs, dressed(batch_data_samples))
+
+
+class Recorded(Mixin):
+    """An assigner or sampler that remembers its results within `recording`."""
+
+    results: list[Any] | None = None
+
+    def remember(self, result: Any) -> Any:
+        """The result itself."""
+        if self.results is not None:
+            self.results.append(result)
+        return result
+
+
+@contextmanager
+def recording(source: Recorded) -> Iterator[list[Any]]:
+    """The results of an assigner or sampler, one for each image that came by."""
+    results: list[Any] = []
+    source.results = results
+    try:
+        yield results
+    finally:
+        source.results = None
+
+
+class IgnoringAssigner(Recorded):
+    """An assigner after which ignored negatives (0) are neither positive nor negative (-1)."""
+
+    def assign(self, pred_instances: InstanceData, *args: Any, **kwargs: Any) -> Any:
+        """As before."""
+        result = super().assign(pred_instances, *args, **kwargs)
+        for boxes in (*args, *kwargs.values()):
+            regions = boxes.get(REGIONS) if isinstance(boxes, InstanceData) else None
+            if regions is not None and len(regions):
+                negative = result.gt_inds == 0
+                result.gt_inds[negative & self.ignores(pred_instances, regions)] = -1
+        return self.remember(result)
+
+    def ignores(self, predictions: InstanceData, regions: Tensor) -> Tensor:
+        """Which predictions lie in a region: anchors and proposals, or else predicted boxes."""
+        name = "priors" if "priors" in predictions else "bboxes"
+        return covered(get_box_tensor(predictions[name]), regions)
+
+
+class IgnoringPointAssigner(IgnoringAssigner):
+    """The same for priors that are points: (x, y) or (x, y, stride, stride)."""
+
+    def ignores(self, predictions: InstanceData, regions: Tensor) -> Tensor:
+        """Which points lie in a region."""
+        return inside(predictions.priors, regions)
+
+
+class WeighingSampler(Recorded):
+    """A sampler whose results carry, as `weights`, the `BoxWeights` at their positives."""
+
+    def sample(
+        self, assign_result: Any, pred_instances: Any, gt_instances: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As before."""
+        result = super().sample(assign_result, pred_instances, gt_instances, *args, **kwargs)
+        if isinstance(result, SamplingResult):
+            weights = BoxWeights.of(gt_instances)
+            result.weights = weights and weights.at(result.pos_assigned_gt_inds.long())
+        return self.remember(result)

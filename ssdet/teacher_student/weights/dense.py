@@ -1,0 +1,175 @@
+"""Dense heads: one prior at each place of the feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from .boxes import BoxWeights, Mixin, complete, inside, recording
+from .losses import carry
+
+
+def nonempty(weights: Iterable[Tensor]) -> list[Tensor]:
+    """Heads do not call a loss for a level (or a batch) without positives."""
+    return [w for w in weights if len(w)]
+
+
+class AnchorTargets(Mixin):
+    """AnchorHead (RetinaNet, RPN): every loss is called once for a level, with all anchors."""
+
+    # Place of the labels in what `get_targets` returns, and how often a box loss sees a positive.
+    labels_at = 0
+    cls_losses: ClassVar[tuple[str, ...]] = ("loss_cls",)
+    box_losses: ClassVar[dict[str, int]] = {"loss_bbox": 1}
+    positives_only = False
+
+    def get_targets(self, *args: Any, **kwargs: Any) -> Any:
+        """As before."""
+        with recording(self.sampler) as results:
+            targets = super().get_targets(*args, **kwargs)
+        weights = complete(result.weights for result in results)
+        cls, box = self.by_level(targets[self.labels_at], weights) if weights else (None, None)
+        for name in self.cls_losses:
+            carry(getattr(self, name), cls)
+        for name, times in self.box_losses.items():
+            carry(getattr(self, name), box and [w.repeat_interleave(times) for w in box])
+        return targets
+
+    def by_level(
+        self, labels: list[Tensor], weights: list[BoxWeights]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Weights of classification and box for each level, images one after the other.
+
+        Labels come as (images, priors) for each level, positives of an image in the order in which
+        they were sampled.
+        """
+        sizes = [level.shape[1] for level in labels]
+        flat = torch.cat(labels, 1)
+        positive = (flat >= 0) & (flat < self.num_classes)
+        background = weights[0].cls.new_tensor([w.background for w in weights])
+        cls = background[:, None].repeat(1, flat.shape[1])
+        cls[positive] = torch.cat([w.cls for w in weights])
+        box = torch.ones_like(cls)
+        box[positive] = torch.cat([w.box for w in weights])
+        boxes = [level.flatten() for level in box.split(sizes, 1)]
+        if self.positives_only:
+            chosen = [level.flatten() for level in positive.split(sizes, 1)]
+            boxes = nonempty(b[p] for b, p in zip(boxes, chosen, strict=True))
+        return [level.flatten() for level in cls.split(sizes, 1)], boxes
+
+
+class ATSSTargets(AnchorTargets):
+    """ATSSHead: box losses are called for levels with positives, with these alone."""
+
+    labels_at = 1
+    box_losses: ClassVar[dict[str, int]] = {"loss_bbox": 1, "loss_centerness": 1}
+    positives_only = True
+
+
+class GFLTargets(ATSSTargets):
+    """GFLHead: the distribution loss sees the four sides of a box."""
+
+    box_losses: ClassVar[dict[str, int]] = {"loss_bbox": 1, "loss_dfl": 4}
+
+
+class RTMDetTargets(ATSSTargets):
+    """RTMDetHead: no centerness."""
+
+    box_losses: ClassVar[dict[str, int]] = {"loss_bbox": 1}
+
+
+class TOODTargets(RTMDetTargets):
+    """TOODHead: one classification loss for the first epochs, another one afterwards."""
+
+    cls_losses: ClassVar[tuple[str, ...]] = ("loss_cls", "initial_loss_cls")
+
+
+class FCOSTargets(Mixin):
+    """FCOSHead: no assigner, and one call of each loss for all levels together."""
+
+    def get_targets(self, points: list[Tensor], batch_gt_instances: list[InstanceData]) -> Any:
+        """As before."""
+        self._images: list[tuple[Tensor, Tensor, Tensor]] = []
+        targets = super().get_targets(points, batch_gt_instances)
+        if not self._images:
+            for loss in (self.loss_cls, self.loss_bbox, self.loss_centerness):
+                carry(loss, None)
+            return targets
+        sizes = [len(level) for level in points]
+        cls, box, positive = (
+            torch.cat([level.flatten() for level in torch.stack(field).split(sizes, 1)])
+            for field in zip(*self._images, strict=True)
+        )
+        carry(self.loss_cls, [cls])
+        carry(self.loss_bbox, nonempty([box[positive]]))
+        carry(self.loss_centerness, nonempty([box[positive]]))
+        return targets
+
+    def _get_targets_single(
+        self, gt_instances: InstanceData, points: Tensor, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As before; boxes are told apart by handing over negative numbers as their labels."""
+        weights = BoxWeights.of(gt_instances)
+        if weights is None:
+            return super()._get_targets_single(gt_instances, points, *args, **kwargs)
+        classes = gt_instances.labels
+        numbers = -1 - torch.arange(len(classes), device=classes.device)
+        numbered = InstanceData(bboxes=gt_instances.bboxes, labels=numbers)
+        labels, targets = super()._get_targets_single(numbered, points, *args, **kwargs)
+        positive = labels < 0
+        assigned = -1 - labels[positive]
+        labels[positive] = classes[assigned].to(labels)
+        found = weights.at(assigned)
+        cls = found.spread(positive, inside(points, weights.regions))
+        box = torch.ones_like(cls)
+        box[positive] = found.box
+        self._images.append((cls, box, positive))
+        return labels, targets
+
+
+class YOLOXTargets(Mixin):
+    """YOLOXHead: objectness of all points, the other losses of the positives, all levels at once.
+
+    Objectness is classification: is there something? The images are assigned one after the other,
+    and the assigner is not asked where there is no box.
+    """
+
+    def loss_by_feat(self, *args: Any, **kwargs: Any) -> Any:
+        """As before."""
+        self._images: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._lay_ready(None, None, None)
+        return super().loss_by_feat(*args, **kwargs)
+
+    def _get_targets_single(
+        self,
+        priors: Tensor,
+        cls_preds: Tensor,
+        decoded_bboxes: Tensor,
+        objectness: Tensor,
+        gt_instances: InstanceData,
+        *args: Any,
+    ) -> Any:
+        """As before."""
+        with recording(self.sampler) as results:
+            targets = super()._get_targets_single(
+                priors, cls_preds, decoded_bboxes, objectness, gt_instances, *args
+            )
+        weights = BoxWeights.of(gt_instances)
+        if weights is not None:
+            found = results[0].weights if results else weights
+            centers = priors[:, :2] + priors[:, 2:] * 0.5
+            everywhere = found.spread(targets[0], inside(centers, weights.regions))
+            self._images.append((everywhere, found.cls, found.box))
+            fields = [torch.cat(field) for field in zip(*self._images, strict=True)]
+            self._lay_ready([fields[0]], nonempty(fields[1:2]), nonempty(fields[2:]))
+        return targets
+
+    def _lay_ready(self, everywhere: Any, cls: Any, box: Any) -> None:
+        carry(self.loss_obj, everywhere)
+        carry(self.loss_cls, cls)
+        carry(self.loss_bbox, box)
+        carry(self.loss_l1, box)

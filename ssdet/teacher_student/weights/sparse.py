@@ -1,0 +1,118 @@
+"""Heads of proposals (two-stage detectors) and of queries (DETR and its descendants)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from .boxes import BoxWeights, Mixin, complete, recording
+from .dense import nonempty
+from .losses import carry
+
+
+class BBoxTargets(Mixin):
+    """BBoxHead of Faster and Cascade R-CNN: sampled proposals, the positives of an image first."""
+
+    def loss_and_target(
+        self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, sampling_results: list[Any],
+        *args: Any, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        """As before; without any proposal (all ignored) the loss is zero and not missing."""
+        weights = complete(getattr(result, "weights", None) for result in sampling_results)
+        if not weights:
+            carry(self.loss_cls, None)
+            carry(self.loss_bbox, None)
+            return super().loss_and_target(
+                cls_score, bbox_pred, rois, sampling_results, *args, **kwargs
+            )
+        cls = []
+        for found, result in zip(weights, sampling_results, strict=True):
+            negatives = found.cls.new_full((len(result.neg_priors),), found.background)
+            cls += [found.cls, negatives]
+        carry(self.loss_cls, nonempty([torch.cat(cls)]))
+        carry(self.loss_bbox, nonempty([torch.cat([found.box for found in weights])]))
+        result = super().loss_and_target(
+            cls_score, bbox_pred, rois, sampling_results, *args, **kwargs
+        )
+        if cls_score is not None and not len(cls_score):
+            result["loss_bbox"].setdefault("loss_cls", cls_score.sum())
+        return result
+
+
+class MaskTargets(Mixin):
+    """FCNMaskHead: the positives of all images."""
+
+    def loss_and_target(
+        self, mask_preds: Tensor, sampling_results: list[Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """As before."""
+        weights = complete(getattr(result, "weights", None) for result in sampling_results)
+        if not weights:
+            carry(self.loss_mask, None)
+        else:
+            carry(self.loss_mask, nonempty([torch.cat([found.box for found in weights])]))
+        return super().loss_and_target(mask_preds, sampling_results, *args, **kwargs)
+
+
+class QueryTargets(Mixin):
+    """DETRHead and what inherits its targets: each decoder layer matches its queries anew."""
+
+    def get_targets(
+        self,
+        cls_scores_list: list[Tensor],
+        bbox_preds_list: list[Tensor],
+        batch_gt_instances: list[InstanceData],
+        *args: Any,
+    ) -> Any:
+        """As before."""
+        with recording(self.assigner) as results:
+            targets = super().get_targets(
+                cls_scores_list, bbox_preds_list, batch_gt_instances, *args
+            )
+        weights = complete(BoxWeights.of(boxes) for boxes in batch_gt_instances)
+        if not weights:
+            self._lay_ready(None, None)
+            return targets
+        cls, box = [], []
+        for found, result in zip(weights, results, strict=True):
+            positive = result.gt_inds > 0
+            assigned = found.at(result.gt_inds[positive] - 1)
+            cls.append(assigned.spread(positive, result.gt_inds < 0))
+            box.append(torch.ones_like(cls[-1]).masked_scatter(positive, assigned.box))
+        self._lay_ready(torch.cat(cls), torch.cat(box))
+        return targets
+
+    def _lay_ready(self, cls: Tensor | None, box: Tensor | None) -> None:
+        # Without a denoising query, the box losses are called on nothing all the same.
+        carry(self.loss_cls, None if cls is None else nonempty([cls]))
+        carry(self.loss_bbox, None if box is None else [box])
+        carry(self.loss_iou, None if box is None else [box])
+
+
+class DenoisingTargets(QueryTargets):
+    """DINOHead: groups of denoising queries, a near and a far one for each box."""
+
+    def get_dn_targets(
+        self, batch_gt_instances: list[InstanceData], batch_img_metas: Any, dn_meta: dict[str, int]
+    ) -> Any:
+        """As before; both queries of a box follow its weights."""
+        targets = super().get_dn_targets(batch_gt_instances, batch_img_metas, dn_meta)
+        weights = complete(BoxWeights.of(boxes) for boxes in batch_gt_instances)
+        if not weights:
+            self._lay_ready(None, None)
+            return targets
+        groups = dn_meta["num_denoising_groups"]
+        most = dn_meta["num_denoising_queries"] // groups // 2
+        cls, box = [], []
+        for found in weights:
+            # Images with fewer boxes are filled up with queries that count as background.
+            filled = found.cls.new_full((2, 2 * groups, most), found.background)
+            filled[0, :, : len(found.cls)] = found.cls
+            filled[1, :, : len(found.box)] = found.box
+            cls.append(filled[0].flatten())
+            box.append(filled[1].flatten())
+        self._lay_ready(torch.cat(cls), torch.cat(box))
+        return targets
