@@ -81,7 +81,7 @@ class StepHook(Hook):
             self.load_state_dict(self._restored)
         elif self.state_dict():
             print_log(
-                f"{type(self).__name__}: the checkpoint has no state of this hook; it starts afresh",
+                f"{type(self).__name__}: no state of this hook in the checkpoint; it starts afresh",
                 logger="current",
                 level=30,
             )

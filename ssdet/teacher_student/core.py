@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
@@ -69,7 +70,7 @@ class TeacherStudent(BaseModel):
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
-        model = copy.deepcopy(model)
+        model = ConfigDict(copy.deepcopy(model))
         preprocessor = Branches(data_preprocessor or model.get("data_preprocessor"), self._scoped)
         super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
         name = type(self).__name__
@@ -162,8 +163,13 @@ class TeacherStudent(BaseModel):
         )
 
     def _label(self, step: Step) -> None:
-        with torch.no_grad():
-            step.pseudo = self.label(step.weak)
+        views = step.weak_views
+        device = views.inputs.device.type
+        # In bfloat16 the next number below 0.95 is 0.946: too coarse to compare with thresholds.
+        coarse = torch.get_autocast_dtype(device) == torch.bfloat16
+        precise = torch.autocast(device, enabled=False) if coarse else nullcontext()
+        with torch.no_grad(), precise:
+            step.pseudo = self.label(views)
             step.dropped = [{} for _ in range(len(step.pseudo))]
             self._call("after_teacher", step)
 
@@ -199,7 +205,8 @@ class TeacherStudent(BaseModel):
 
     def zero_loss(self) -> Tensor:
         """Zero, connected to every parameter of the student, so that no process waits for it."""
-        return sum(p.sum() for p in self.student.parameters() if p.requires_grad) * 0.0
+        learnt = [p.sum() for p in self.student.parameters() if p.requires_grad]
+        return torch.stack(learnt).sum() * 0.0
 
     # ------------------------------------------------------------------ the two models
 
@@ -217,8 +224,9 @@ class TeacherStudent(BaseModel):
     def init_weights(self) -> None:
         """Initialise the student (pretrained weights included); the teacher starts as its copy."""
         for module in (self.student, *self.auxiliary.values()):
-            if hasattr(module, "init_weights"):
-                module.init_weights()
+            initialise: Any = getattr(module, "init_weights", None)
+            if initialise is not None:
+                initialise()
         self.copy_student()
 
     @property
@@ -243,7 +251,7 @@ class TeacherStudent(BaseModel):
 
     def _build(self, cfg: dict[str, Any]) -> nn.Module:
         # Several detectors take keys out of their config while they are built.
-        return self._scoped(copy.deepcopy(cfg))
+        return self._scoped(ConfigDict(copy.deepcopy(cfg)))
 
     def _set_iteration(self, iteration: int) -> None:
         self.iteration = iteration

@@ -75,7 +75,7 @@ class TeacherStudentDetector(TeacherStudent):
             name: [
                 self._to_view(boxes, weak, strong)
                 for boxes, weak, strong in zip(
-                    step.pseudo_boxes, step.weak.samples, views.samples, strict=True
+                    step.pseudo_boxes, step.weak_views.samples, views.samples, strict=True
                 )
             ]
             for name, views in step.strong.items()
@@ -115,9 +115,7 @@ class TeacherStudentDetector(TeacherStudent):
         boxes = step.pseudo_boxes
         trained = torch.cat([b.scores[b.level >= AMBIGUOUS] for b in boxes])
         step.count("pseudo/kept", len(trained) / len(boxes))
-        step.count(
-            "pseudo/ignored", sum(len(b) for b in boxes) / len(boxes) - len(trained) / len(boxes)
-        )
+        step.count("pseudo/ignored", (sum(len(b) for b in boxes) - len(trained)) / len(boxes))
         step.count("pseudo/score", trained.float().mean() if len(trained) else 0.0)
 
 

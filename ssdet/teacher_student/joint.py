@@ -34,7 +34,7 @@ def joint_features(model: Any, views: list[Views]) -> dict[int, Any]:
 @contextmanager
 def served_features(model: nn.Module, features: dict[int, Any]) -> Iterator[None]:
     """Within it, `model.extract_feat` answers from `features` instead of running the backbone."""
-    compute = model.extract_feat
+    compute: Any = model.extract_feat
 
     def serve(inputs: Tensor) -> Any:
         return features[id(inputs)] if id(inputs) in features else compute(inputs)

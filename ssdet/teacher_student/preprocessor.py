@@ -24,9 +24,8 @@ class Branches(nn.Module):
         super().__init__()
         if isinstance(config, dict):
             # MMDetection's wrapper for the same purpose: what it wraps is what is needed here.
-            config = dict(config.get("data_preprocessor", config))
-            config = build(config)
-        self.inner = config if config is not None else build({"type": "BaseDataPreprocessor"})
+            config = build(dict(config.get("data_preprocessor", config)))
+        self.inner: Any = config or build({"type": "BaseDataPreprocessor"})
 
     @property
     def device(self) -> torch.device:
@@ -38,7 +37,7 @@ class Branches(nn.Module):
         return self.inner.cast_data(data)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Normalise, pad and stack each branch; a branch without a sample in this batch is left out."""
+        """Normalise, pad and stack each branch that has a sample in this batch."""
         if not isinstance(data["inputs"], dict):
             return self.inner(data, training)
         result: dict[str, dict[str, Any]] = {"inputs": {}, "data_samples": {}}

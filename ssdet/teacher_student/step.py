@@ -88,6 +88,13 @@ class Step:
     log: dict[str, float | Tensor] = field(default_factory=dict)
 
     @property
+    def weak_views(self) -> Views:
+        """The weak views, in a step that has them."""
+        if self.weak is None:
+            raise ValueError("this step has no weak view ('unsup_teacher') to label")
+        return self.weak
+
+    @property
     def pseudo_boxes(self) -> list[InstanceData]:
         """The pseudo labels of a detector, one `InstanceData` for an image."""
         if isinstance(self.pseudo, PixelLabels) or self.pseudo is None:
@@ -95,7 +102,7 @@ class Step:
         return self.pseudo
 
     def keep(self, image: int, mask: Tensor, reason: str) -> None:
-        """Keep the pseudo boxes of one image where `mask` is true; remember the others by reason."""
+        """Keep the pseudo boxes of an image where `mask` is true; remember the others by reason."""
         boxes = self.pseudo_boxes[image]
         self.pseudo_boxes[image] = boxes[mask]
         dropped = self.dropped[image]
