@@ -1,0 +1,189 @@
+"""The training set of a semi-supervised run: several sources, seeded samples, named bad images."""
+
+import logging
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset, ConcatDataset
+from mmengine.logging import print_log
+from mmengine.registry import DATASETS as ALL_DATASETS
+
+from ssdet.registry import DATASETS
+
+from .seeding import SeededIndex, derive_seed, seeded
+
+_MAX_ATTEMPTS = 200
+_SHOWN = 10
+
+
+class BadImageError(RuntimeError):
+    """An image of the training set cannot be used; the message names the file and the cause."""
+
+
+@DATASETS.register_module()
+class LabeledUnlabeledDataset(ConcatDataset):
+    """Concatenation of labelled and unlabelled sources, in this order.
+
+    A `SeededIndex` (from `LabeledUnlabeledSampler`) makes the sample a function of its seed, with
+    any number of workers; the random state outside is untouched. An unlabelled image that cannot
+    be read is counted, logged once and replaced by another one; a labelled one is an error.
+
+    Args:
+        datasets: The sources. Their classes must agree; a source without classes is fine.
+        labeled: How many of the first sources are labelled.
+        bad_image_limit: Share of an unlabelled source that may be unreadable, or five images if
+            that is more; beyond it, training stops.
+        metainfo: What to add to the first source's meta information (the classes, if no source
+            is labelled).
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[BaseDataset | dict],
+        *,
+        labeled: int = 1,
+        bad_image_limit: float = 0.01,
+        metainfo: dict | None = None,
+        lazy_init: bool = False,
+    ) -> None:
+        if not datasets:
+            raise ValueError("LabeledUnlabeledDataset: datasets is empty; give at least one source")
+        if not 0 <= bad_image_limit <= 1:
+            raise ValueError(
+                f"LabeledUnlabeledDataset: bad_image_limit={bad_image_limit} is not in [0, 1]"
+            )
+        built = [ALL_DATASETS.build(d) if isinstance(d, dict) else d for d in datasets]
+        self._same_classes(built)
+        self.labeled = labeled
+        self.bad_image_limit = bad_image_limit
+        self.bad_images: list[torch.Tensor] = []
+        unequal = sorted({key for dataset in built for key in dataset.metainfo})
+        super().__init__(built, lazy_init=lazy_init, ignore_keys=unequal)
+        self._metainfo.update(metainfo or {})
+
+    @staticmethod
+    def _same_classes(datasets: Sequence[BaseDataset]) -> None:
+        known = [(d, tuple(d.metainfo["classes"])) for d in datasets if d.metainfo.get("classes")]
+        for dataset, classes in known[1:]:
+            first, expected = known[0]
+            if classes != expected:
+                raise ValueError(
+                    f"LabeledUnlabeledDataset: {type(dataset).__name__} has classes {classes}, but "
+                    f"{type(first).__name__} has {expected}; give both the same metainfo"
+                )
+
+    def full_init(self) -> None:
+        """Initialise every source, and one flag per image that all workers share."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        flags = [torch.zeros(len(dataset), dtype=torch.bool) for dataset in self.datasets]
+        self.bad_images = [flag.share_memory_() for flag in flags]
+
+    def is_labeled(self, source: int) -> bool:
+        """Whether a source has annotations to train on."""
+        return source < self.labeled and not getattr(self.datasets[source], "unlabeled", False)
+
+    def bad_files(self) -> list[str]:
+        """Paths of the images found unreadable so far, by any worker of this process."""
+        return [
+            str(self.datasets[source].get_data_info(int(index)).get("img_path"))
+            for source, flags in enumerate(self.bad_images)
+            for index in flags.nonzero()
+        ]
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """The samples of one batch; the data loader asks here, which shows its batch size."""
+        first = indices[0]
+        if isinstance(first, SeededIndex):
+            places = [getattr(index, "place", None) for index in indices]
+            if [place and place.slot for place in places] != list(range(first.place.size)):
+                raise ValueError(
+                    f"The data loader makes batches of {len(indices)} samples, but its "
+                    f"LabeledUnlabeledSampler composes batches of {first.place.size}; set "
+                    f"batch_size={first.place.size} in the data loader, or change the sampler"
+                )
+        return [self[index] for index in indices]
+
+    def __getitem__(self, index: int) -> Any:
+        source, position = self._get_ori_dataset_idx(int(index))
+        for attempt in range(_MAX_ATTEMPTS):
+            with _seed_of(index, attempt):
+                if attempt:
+                    position = np.random.randint(len(self.datasets[source]))
+                sample = self._load(source, position)
+            if sample is not None:
+                return sample
+        raise BadImageError(
+            f"{self._name(source)}: {_MAX_ATTEMPTS} samples in a row were refused by the pipeline "
+            f"(a transform returned None) or unreadable; the last was number {position}. "
+            f"Unreadable so far: {self.bad_files()[:_SHOWN]}"
+        )
+
+    def _load(self, source: int, position: int) -> Any:
+        dataset = self.datasets[source]
+        plain = type(dataset).__getitem__ is BaseDataset.__getitem__
+        try:
+            # The retries of BaseDataset would hide which image was the bad one.
+            return dataset.prepare_data(position) if plain else dataset[position]
+        except Exception as error:
+            path = dataset.get_data_info(position).get("img_path")
+            cause = unreadable(path) or (str(error) if isinstance(error, OSError) else None)
+            if path is None or cause is None:
+                raise
+            self._report_bad(source, position, f"{path}: {cause}", error)
+            return None
+
+    def _report_bad(self, source: int, position: int, what: str, error: Exception) -> None:
+        """Count and log an unreadable image; raise if it is labelled or one too many."""
+        if self.is_labeled(source):
+            raise BadImageError(
+                f"{what}. It is labelled image {position} of {self._name(source)}; repair it or "
+                f"take it out of the annotation file"
+            ) from error
+        flags = self.bad_images[source]
+        if not flags[position]:
+            flags[position] = True
+            print_log(f"Skipped unlabelled image {what}", logger="current", level=logging.WARNING)
+        count, allowed = int(flags.sum()), max(5, math.ceil(self.bad_image_limit * len(flags)))
+        if count > allowed:
+            shown = "\n  ".join(self.bad_files()[:_SHOWN])
+            raise BadImageError(
+                f"{self._name(source)}: {count} of {len(flags)} images cannot be read, {allowed} "
+                f"are allowed (bad_image_limit={self.bad_image_limit}). The first of them:\n  "
+                f"{shown}\nThe last one: {what}. Repair or remove them, or raise the limit"
+            ) from error
+
+    def _name(self, source: int) -> str:
+        return f"source {source} ({type(self.datasets[source]).__name__})"
+
+
+def unreadable(path: str | Path | None) -> str | None:
+    """Why a file on disk is not a readable image; None if it is one, or is no file on disk."""
+    if path is None or "://" in str(path):
+        return None
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        return error.strerror or str(error)
+    if not data:
+        return "the file is empty (0 bytes)"
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None:
+        return f"does not decode as an image ({len(data)} bytes, it starts with {data[:8]!r})"
+    return None
+
+
+def _seed_of(index: int, attempt: int) -> AbstractContextManager[None]:
+    if not isinstance(index, SeededIndex):
+        return nullcontext()
+    return seeded(derive_seed(index.seed, attempt) if attempt else index.seed)
