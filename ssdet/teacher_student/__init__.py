@@ -2,6 +2,7 @@
 
 from .core import TeacherStudent
 from .detector import TeacherStudentDetector
+from .segmentor import TeacherStudentSegmentor
 from .step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "Step",
     "TeacherStudent",
     "TeacherStudentDetector",
+    "TeacherStudentSegmentor",
     "Views",
 ]

@@ -101,6 +101,13 @@ class Step:
             raise TypeError("this step has no pseudo boxes: its model labels pixels, or not yet")
         return self.pseudo
 
+    @property
+    def pseudo_pixels(self) -> PixelLabels:
+        """The pseudo labels of a segmentor."""
+        if not isinstance(self.pseudo, PixelLabels):
+            raise TypeError("this step has no pixel labels: its model finds boxes, or not yet")
+        return self.pseudo
+
     def keep(self, image: int, mask: Tensor, reason: str) -> None:
         """Keep the pseudo boxes of an image where `mask` is true; remember the others by reason."""
         boxes = self.pseudo_boxes[image]

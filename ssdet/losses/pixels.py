@@ -1,0 +1,58 @@
+"""Means over pixels that carry weights and may not be valid.
+
+With the loss l, the weight w and the validity V of each pixel, and m = 1[w > 0] V:
+
+* `valid`: sum(l w V) / sum(V). A pixel without trust counts in the mean, so a teacher that is
+  rarely sure teaches quietly (FixMatch, UniMatch).
+* `kept`: sum(l w V) / max(1, sum(m)). The loss does not depend on how many pixels are kept. The
+  normaliser counts pixels, not weights: all weights equal to w give w times the loss.
+* `image`: q sum(l V) / sum(V) with q = sum(w V) / sum(V) over the batch. Every valid pixel is
+  trained on, those of weight 0 too, with the share of trusted ones as its weight (DACS, DAFormer).
+
+Nothing valid, or nothing kept, gives zero with a graph, never 0/0.
+"""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+
+Reduction = Literal["valid", "kept", "image"]
+IGNORE = 255
+
+
+def effective_weights(weights: Tensor, valid: Tensor, reduction: Reduction = "valid") -> Tensor:
+    """The weight with which each pixel is trained on: 0 where not valid, the same q for `image`."""
+    weights = weights.float() * valid
+    if reduction == "image":
+        return valid * (weights.sum() / valid.sum().clamp(min=1))
+    return weights
+
+
+def pixel_mean(
+    losses: Tensor, weights: Tensor, valid: Tensor, reduction: Reduction = "valid"
+) -> Tensor:
+    """Mean of the losses of pixels, all (B, H, W), under one of the three normalisers."""
+    weights = effective_weights(weights, valid, reduction)
+    trained = weights > 0
+    # Not 0 * loss: what is not trained on may be infinite.
+    total = (losses.float() * weights).where(trained, 0.0).sum()
+    counted = trained if reduction == "kept" else valid
+    return total / counted.sum().clamp(min=1)
+
+
+def masked_cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    valid: Tensor,
+    reduction: Reduction = "valid",
+    *,
+    class_weights: Tensor | None = None,
+) -> Tensor:
+    """Cross entropy of logits (B, C, H, W) with labels (B, H, W), in float32 under autocast too."""
+    labels = labels.where(valid, IGNORE)
+    losses = F.cross_entropy(
+        logits.float(), labels, weight=class_weights, ignore_index=IGNORE, reduction="none"
+    )
+    return pixel_mean(losses, weights, valid, reduction)

@@ -1,0 +1,148 @@
+"""Losses of a segmentor's heads that honour the weights and the validity of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch.nn.functional as F
+from mmengine.logging import print_log
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.losses import CrossEntropyLoss, DiceLoss, FocalLoss
+from torch import Tensor, nn
+
+from ..losses import Reduction, effective_weights, pixel_mean, weighted_dice
+from .step import PixelLabels
+
+
+class PixelWeights:
+    """Gives the heads of a segmentor weighted losses for as long as `of` is entered.
+
+    Outside of it, on labelled data, the heads are untouched. Within it hard example sampling rests
+    (a pseudo label is not taken because the student disagrees with it), cross entropy and focal
+    loss are taken for each pixel and reduced by `ssdet.losses.pixel_mean`, Dice becomes
+    `weighted_dice`, and any other loss sees the pixels that are not trained on as ignored.
+
+    Attributes:
+        weightless: Parts that cannot carry weights and work with weight 1.
+    """
+
+    def __init__(self, segmentor: nn.Module, reduction: Reduction) -> None:
+        self._current = _Current(reduction)
+        self._heads: list[tuple[Any, dict[str, Any], dict[str, Any]]] = []
+        self.weightless: list[str] = []
+        for name, head in segmentor.named_modules():
+            if hasattr(head, "loss_decode") and not matches_masks(head):
+                self._add(name, head)
+        for name in ("decode_head", "auxiliary_head"):
+            part = getattr(segmentor, name, None)
+            for head in part if isinstance(part, nn.ModuleList) else [part]:
+                if head is not None and matches_masks(head):
+                    self.weightless.append(f"{name} ({type(head).__name__})")
+
+    def _add(self, name: str, head: Any) -> None:
+        plain = {"loss_decode": head.loss_decode, "sampler": head.sampler}
+        several = isinstance(head.loss_decode, nn.ModuleList)
+        losses = list(head.loss_decode) if several else [head.loss_decode]
+        weighted = [_WeightedLoss(loss, self._current) for loss in losses]
+        for loss in losses:
+            if not (_per_pixel(loss) or isinstance(loss, DiceLoss)):
+                self.weightless.append(f"{name}.loss_decode ({type(loss).__name__})")
+        swapped = {"loss_decode": nn.ModuleList(weighted) if several else weighted[0]}
+        self._heads.append((head, plain, {**swapped, "sampler": None}))
+
+    @contextmanager
+    def of(self, targets: PixelLabels) -> Iterator[None]:
+        """Within it, the losses are those of these pixel labels."""
+        self._current.set(targets)
+        for head, _, weighted in self._heads:
+            for key, value in weighted.items():
+                setattr(head, key, value)
+        try:
+            yield
+        finally:
+            for head, plain, _ in self._heads:
+                for key, value in plain.items():
+                    setattr(head, key, value)
+
+
+class _Current:
+    """Weights and validity that all losses of one pass share."""
+
+    def __init__(self, reduction: Reduction) -> None:
+        self.reduction = reduction
+
+    def set(self, targets: PixelLabels) -> None:
+        self.weights, self.valid = targets.weights, targets.valid
+        self.effective = effective_weights(self.weights, self.valid, self.reduction)
+        self.empty = not bool((self.effective > 0).any())
+
+
+class _WeightedLoss(nn.Module):
+    """A loss of MMSegmentation, with the current pixel weights in its mean."""
+
+    def __init__(self, plain: Any, current: _Current) -> None:
+        super().__init__()
+        self.plain, self.current = plain, current
+        self._warned = False
+
+    @property
+    def loss_name(self) -> str:
+        return self.plain.loss_name
+
+    def forward(
+        self, logits: Tensor, labels: Tensor, weight: Any = None, **settings: Any
+    ) -> Tensor:
+        logits = logits.float()
+        now = self.current
+        if now.empty:
+            return logits.sum() * 0.0
+        if labels.shape != now.weights.shape:
+            self._warn_once()
+            return self.plain(logits, labels, **settings)
+        if isinstance(self.plain, DiceLoss):
+            return _dice(self.plain, logits, labels, now.effective)
+        if not _per_pixel(self.plain):
+            return self.plain(logits, labels, **settings)
+        losses = self.plain(logits, labels, reduction_override="none", **settings)
+        # A loss of each class (sigmoid) is averaged over them, as the plain losses do.
+        losses = losses if losses.ndim == labels.ndim else losses.mean(1)
+        return pixel_mean(losses, now.weights, now.valid, now.reduction)
+
+    def _warn_once(self) -> None:
+        if not self._warned:
+            self._warned = True
+            print_log(
+                f"{type(self.plain).__name__} is taken at sampled points here, not at each pixel: "
+                "it works with weight 1",
+                logger="current",
+                level=30,
+            )
+
+
+def _dice(loss: Any, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """MMSegmentation's `DiceLoss` with pixel weights, its settings and its one-hot coding."""
+    classes = logits.shape[1]
+    # Labels beyond the classes are ignored; with one channel the label 1 is one of them, and the
+    # channel stands for the label 0, as in the plain loss.
+    target = F.one_hot(labels.clamp(0, classes), classes + 1)[..., :classes].movedim(-1, 1)
+    if loss.activate and loss.use_sigmoid:
+        logits = logits.sigmoid()
+    elif loss.activate and classes > 1:
+        logits = logits.softmax(1)
+    if loss.ignore_index is not None and loss.ignore_index < classes:
+        others = [i for i in range(classes) if i != loss.ignore_index]
+        logits, target = logits[:, others], target[:, others]
+    each = weighted_dice(logits, target, weights, squared=not loss.naive_dice, eps=loss.eps)
+    return loss.loss_weight * (each.sum() if loss.reduction == "sum" else each.mean())
+
+
+def _per_pixel(loss: Any) -> bool:
+    masked = getattr(loss, "use_mask", False)
+    return isinstance(loss, (CrossEntropyLoss, FocalLoss)) and not masked
+
+
+def matches_masks(head: nn.Module) -> bool:
+    """Whether a head matches queries to whole masks (MaskFormer, Mask2Former, SAN)."""
+    return not isinstance(head, BaseDecodeHead) or hasattr(head, "match_masks")

@@ -1,0 +1,177 @@
+"""Teacher and student as MMSegmentation segmentors: pseudo labels of pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.logging import print_log
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from ..losses import IGNORE, Reduction, effective_weights
+from ..registry import MODELS
+from .core import TeacherStudent
+from .geometry import between, warp
+from .pixel_weights import PixelWeights, matches_masks
+from .schedules import check_choice
+from .step import PixelLabels, Step, Views
+
+
+@MODELS.register_module()
+class TeacherStudentSegmentor(TeacherStudent):
+    """Semi-supervised training of any MMSegmentation segmentor.
+
+    The teacher gives each pixel of the weak view its most probable class as label and that
+    probability as score. What was padded is not valid: it has the label 255 and the score 0, and
+    exists in no loss and no statistic. Pseudo labels are classes of the model; MMSegmentation's
+    `reduce_zero_label` concerns labels in files and never touches them.
+
+    Args:
+        segmentor: Config of the segmentor.
+        reduction: The mean over pixels in the unsupervised losses: "valid", "kept" or "image"; see
+            `ssdet.losses.pixels`.
+        **core: See `TeacherStudent`.
+    """
+
+    scope = "mmseg"
+
+    def __init__(
+        self, segmentor: dict[str, Any], *, reduction: Reduction = "valid", **core: Any
+    ) -> None:
+        name = type(self).__name__
+        check_choice(name, "reduction", reduction, Reduction)
+        super().__init__(segmentor, **core)
+        self.reduction = reduction
+        self.pixel_weights = PixelWeights(self.student, reduction)
+        for part in self.pixel_weights.weightless:
+            print_log(
+                f"{name}: {part} cannot carry weights of pixels: what is trained on has weight 1 "
+                "there, all else is ignored",
+                logger="current",
+                level=30,
+            )
+
+    def label(self, views: Views) -> PixelLabels:
+        """Label and score of each pixel, in the frame of the padded weak views."""
+        size = views.inputs.shape[-2:]
+        # The view is the whole image: nothing is cut off, flipped back or rescaled.
+        metas = [{"img_shape": size, "ori_shape": size} for _ in views.samples]
+        teacher: Any = self.teacher
+        labels, scores = self._classify(teacher.inference(views.inputs, metas))
+        valid = _valid(views) & scores.isfinite()
+        return _masked(PixelLabels(labels, scores, torch.ones_like(scores), valid))
+
+    def transfer(self, step: Step) -> dict[str, PixelLabels]:
+        """Pseudo labels as they appear in each strong view."""
+        self._log(step)
+        return {
+            name: self._to_view(step.pseudo_pixels, step.weak_views.samples, views)
+            for name, views in step.strong.items()
+        }
+
+    def targets_empty(self, targets: PixelLabels) -> bool:
+        """No valid pixel of a weight above 0."""
+        return not bool((targets.valid & (targets.weights > 0)).any())
+
+    def student_losses(self, views: Views, targets: PixelLabels) -> dict[str, Any]:
+        """The segmentor's own losses, with the weights of the pixels in their means."""
+        targets = _padded(targets, views.inputs.shape[-2:])
+        trained = effective_weights(targets.weights, targets.valid, self.reduction) > 0
+        maps = targets.labels.where(trained, self._ignore_index)
+        samples = [
+            SegDataSample(
+                metainfo={**sample.metainfo, "pad_shape": tuple(one.shape)},
+                gt_sem_seg=PixelData(data=one[None]),
+            )
+            for sample, one in zip(views.samples, maps, strict=True)
+        ]
+        with self.pixel_weights.of(targets):
+            return self.student(views.inputs, samples, mode="loss")
+
+    @property
+    def _head(self) -> Any:
+        """The decode head that answers."""
+        head = self.teacher.decode_head
+        return head[-1] if isinstance(head, torch.nn.ModuleList) else head
+
+    @property
+    def _ignore_index(self) -> int:
+        own = getattr(self._head, "ignore_index", None)
+        return IGNORE if own is None else own
+
+    def _classify(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Labels and scores from the output (B, C, H, W) of the segmentor, in float32."""
+        logits = logits.float()
+        if matches_masks(self._head):
+            # Already probabilities: class of a query times its mask, summed over the queries.
+            scores, labels = logits.max(1)
+            return labels, scores.clamp(max=1.0)
+        if logits.shape[1] == 1:
+            probability = logits[:, 0].sigmoid()
+            positive = probability > self._head.threshold
+            return positive.long(), probability.where(positive, 1 - probability)
+        highest, labels = logits.max(1)
+        return labels, (highest - logits.logsumexp(1)).exp()
+
+    @staticmethod
+    def _to_view(pseudo: PixelLabels, weak: list[Any], views: Views) -> PixelLabels:
+        pairs = zip(weak, views.samples, strict=True)
+        matrices = [between(source, target) for source, target in pairs]
+        moved = _warped(pseudo, matrices, views.inputs.shape[-2:])
+        moved.valid &= _valid(views)
+        return _masked(moved)
+
+    @staticmethod
+    def _log(step: Step) -> None:
+        pseudo = step.pseudo_pixels
+        kept = pseudo.valid & (pseudo.weights > 0)
+        step.count("pseudo/kept", kept.sum() / pseudo.valid.sum().clamp(min=1))
+        step.count("pseudo/score", (pseudo.scores * kept).sum() / kept.sum().clamp(min=1))
+
+
+def _valid(views: Views) -> Tensor:
+    """Where a view shows its image: not what the batch padded, nor what its pipeline did.
+
+    A batch is padded beyond the `img_shape` that the preprocessor records. A pipeline that pads
+    crops tells so by 255 in the (otherwise empty) `gt_sem_seg` of its unlabelled samples.
+    """
+    size = views.inputs.shape[-2:]
+    valid = torch.zeros(len(views.samples), *size, dtype=torch.bool, device=views.inputs.device)
+    for own, sample in zip(valid, views.samples, strict=True):
+        height, width = sample.metainfo.get("img_shape", size)[:2]
+        own[:height, :width] = True
+        if "gt_sem_seg" in sample:
+            marks = sample.gt_sem_seg.data[0]
+            own[: marks.shape[0], : marks.shape[1]] &= marks.to(own.device) != IGNORE
+    return valid
+
+
+def _masked(pixels: PixelLabels) -> PixelLabels:
+    """What is not valid has the label 255, the score 0 and the weight 0."""
+    valid = pixels.valid
+    return PixelLabels(
+        pixels.labels.where(valid, IGNORE),
+        pixels.scores.where(valid, 0.0),
+        pixels.weights.where(valid, 0.0),
+        valid,
+    )
+
+
+def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> PixelLabels:
+    """Each image's labels seen from another view; nearest pixel, so that all fields stay one."""
+    fields = (pseudo.labels, pseudo.scores, pseudo.weights, pseudo.valid)
+    stacked = torch.stack([field.float() for field in fields], dim=1)
+    moved = [warp(maps, matrix, size) for maps, matrix in zip(stacked, matrices, strict=True)]
+    labels, scores, weights, valid = torch.stack([maps for maps, _ in moved]).unbind(1)
+    inside = torch.stack([mask for _, mask in moved])
+    return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside)
+
+
+def _padded(targets: PixelLabels, size: Any) -> PixelLabels:
+    """Targets of a view that joint features padded further."""
+    height, width = targets.labels.shape[-2:]
+    missing = (0, size[1] - width, 0, size[0] - height)
+    return targets if not any(missing) else targets.map(lambda field: F.pad(field, missing))
