@@ -1,0 +1,72 @@
+"""The `ssdet` command: `ssdet COMMAND ...`, one module of this package for each command.
+
+A command's module has `add_arguments(parser)` and `run(args) -> int`; it imports heavy things
+(torch, mmdet) inside `run`, so that `--help` and a typo answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+# The command's name, its module, and the one line that `ssdet --help` shows.
+COMMANDS = {
+    "train": ("train", "train a model from a config; resume a run that was interrupted"),
+    "test": ("test", "evaluate the teacher or the student of a checkpoint"),
+    "env": ("env", "print versions, devices and what computes each operator"),
+    "quickstart": ("quickstart", "train on generated data and write a report, in minutes"),
+    "report": ("report", "write one HTML page about a run"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code (see `ssdet.engine.exits.Exit`)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    available = {name: entry for name, entry in COMMANDS.items() if _exists(entry[0])}
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview(available))
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(importlib.import_module("ssdet.version").__version__)
+        return 0
+    name = arguments[0]
+    if name not in available:
+        close = difflib.get_close_matches(name, available, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        print(f"ssdet: no command {name!r}{hint}\n\n{_overview(available)}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f".{available[name][0]}", __package__)
+    parser = argparse.ArgumentParser(f"ssdet {name}", description=module.__doc__)
+    module.add_arguments(parser)
+    return _run(module.run, parser.parse_args(arguments[1:]), f"ssdet {name}")
+
+
+def _run(run, args: argparse.Namespace, name: str) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001
+    """Run a command; an error that carries an exit code is one message, others a traceback."""
+    try:
+        return int(run(args) or 0)
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if code is None or os.environ.get("SSDET_TRACEBACK"):
+            traceback.print_exc()
+        if code is not None:
+            print(f"{name}: {error}", file=sys.stderr)
+        return 1 if code is None else int(code)
+
+
+def _overview(available: dict[str, tuple[str, str]]) -> str:
+    lines = "\n".join(f"  {name:<12}{text}" for name, (_, text) in available.items())
+    return (
+        "usage: ssdet COMMAND [options]\n\n"
+        "Semi-supervised detection and segmentation for MMDetection and MMSegmentation.\n\n"
+        f"commands:\n{lines}\n\n'ssdet COMMAND --help' lists the options of a command."
+    )
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(f"{__package__}.{module}") is not None

@@ -1,0 +1,83 @@
+"""Find a config by path, by `package::path`, or by its place among the shipped ones."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("ssdet", "mmdet", "mmseg")
+
+
+def find_config(name: str) -> Path:
+    """Return the file of `name`; an unknown one raises an error with the nearest names."""
+    from ..engine.exits import UsageError
+
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    package, mark, relative = name.partition("::")
+    if mark and package not in PACKAGES:
+        raise UsageError(
+            f"config {name!r}: unknown package {package!r}; allowed: {', '.join(PACKAGES)}"
+        )
+    folder = shipped_configs(package if mark else "ssdet")
+    shipped = (folder / (relative if mark else name)) if folder else None
+    if shipped is not None and shipped.is_file():
+        return shipped
+    near = _nearest(name, path, folder, prefix=f"{package}::" if mark else "")
+    hint = f"; did you mean:\n  {near}" if near else ""
+    raise UsageError(f"config {name!r}: no such file{hint}")
+
+
+def shipped_configs(package: str) -> Path | None:
+    """Return the folder of the configs that came with `package`."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / ".mim" / "configs"
+    return folder if folder.is_dir() else None
+
+
+def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
+    """Load a config and apply `--cfg-options`; what is wrong in it is one clear message."""
+    from mmengine.config import Config
+
+    from ..engine.exits import RunError, UsageError
+
+    path = find_config(name)
+    try:
+        config = Config.fromfile(path)
+    except RunError:
+        raise
+    except Exception as error:
+        raise UsageError(f"config {path}: {type(error).__name__}: {error}") from error
+    if options:
+        try:
+            config.merge_from_dict(options)
+        except Exception as error:
+            given = ", ".join(f"{key}={value}" for key, value in options.items())
+            raise UsageError(f"--cfg-options {given}: {error}") from error
+    return config
+
+
+def use_shipped_configs() -> None:
+    """Make `ssdet::...` known to MMEngine, so that `_base_` of a user's config can name ours."""
+    from mmengine.config import utils
+
+    utils.MODULE2PACKAGE.setdefault("ssdet", "ssdet")
+
+
+def _nearest(name: str, path: Path, folder: Path | None, prefix: str) -> str:
+    wanted = name.rpartition("::")[2]
+    candidates = {str(p.relative_to(folder)): prefix for p in _files(folder)} if folder else {}
+    if not prefix and path.parent.is_dir():
+        candidates.update({str(path.parent / p.name): "" for p in path.parent.glob("*.py")})
+    near = difflib.get_close_matches(wanted, candidates, n=3, cutoff=0.5)
+    return "\n  ".join(candidates[item] + item for item in near)
+
+
+def _files(folder: Path | None) -> Iterable[Path]:
+    return (p for p in folder.rglob("*.py") if p.parent.name != "_base_") if folder else ()

@@ -1,0 +1,65 @@
+"""From the command line to a runner: what `ssdet train` and `ssdet test` share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .configs import load_config
+
+
+def prepare(args: argparse.Namespace) -> Any:
+    """Return the config that the arguments name, with launcher and work folder filled in."""
+    import ssdet  # noqa: F401  (registers everything before the config is read)
+
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    config = load_config(args.config, parse_options(args.cfg_options))
+    config.launcher = args.launcher
+    config.setdefault("runner_type", "SafeRunner")
+    if args.work_dir is not None:
+        config.work_dir = args.work_dir
+    elif config.get("work_dir") is None:
+        config.work_dir = str(Path("work_dirs") / Path(args.config.rpartition("::")[2]).stem)
+    return config
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn `a.b=1 c="[x,y]"` into a dict of values."""
+    from mmengine.config import DictAction
+
+    from ..engine.exits import UsageError
+
+    options = {}
+    for pair in pairs:
+        key, mark, value = pair.partition("=")
+        if not mark or not key:
+            raise UsageError(f"--cfg-options {pair!r}: expected KEY=VALUE")
+        options[key] = DictAction._parse_iterable(value)
+    return options
+
+
+def build_runner(config: Any, name: str, parts: Sequence[str]) -> Any:
+    """Build the runner and its loops (with their datasets); an error names the config.
+
+    An error that has an exit code keeps it; a file that is missing counts as data, anything else
+    that goes wrong here as a wrong config. `SSDET_TRACEBACK=1` shows where it came from.
+    """
+    from mmengine.registry import RUNNERS
+
+    from ..engine.exits import Exit, RunError
+
+    try:
+        runner = RUNNERS.build(config)
+        for part in parts:
+            getattr(runner, part)
+    except Exception as error:
+        if isinstance(error, RunError) or hasattr(error, "exit_code"):
+            raise
+        wrapped = RunError(f"config {name}: {type(error).__name__}: {error}")
+        is_data = isinstance(error, OSError)
+        wrapped.exit_code = Exit.DATA if is_data else Exit.USAGE
+        raise wrapped from error
+    return runner

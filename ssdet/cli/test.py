@@ -1,0 +1,44 @@
+"""Evaluate the teacher or the student of a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+
+from .train import add_common_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `ssdet test`."""
+    parser.add_argument("config", help="a path, ssdet::..., mmdet::..., or a shipped config")
+    parser.add_argument("checkpoint", help="the checkpoint to evaluate")
+    parser.add_argument(
+        "--model", choices=("teacher", "student"), default="teacher",
+        help="which of the two answers (default: %(default)s); a plain model has only itself",
+    )  # fmt: skip
+    parser.add_argument("--work-dir", help="where test.log and test.json go")
+    add_common_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate."""
+    from ..engine.exits import UsageError
+    from .launch import build_runner, prepare
+
+    config = prepare(args)
+    if config.get("test_dataloader") is None:
+        raise UsageError(f"config {args.config} has no test_dataloader, nothing to test on")
+    # What only a training needs stays out: its data need not be here.
+    for part in ("train", "val"):
+        for key in (f"{part}_dataloader", f"{part}_cfg", f"{part}_evaluator"):
+            config.pop(key, None)
+    for key in ("optim_wrapper", "param_scheduler"):
+        config.pop(key, None)
+    if config.test_cfg.get("type", "TestLoop") in ("TestLoop", "TeacherStudentTestLoop"):
+        config.test_cfg = {
+            **config.test_cfg, "type": "TeacherStudentTestLoop", "model": args.model,
+        }  # fmt: skip
+    config.resume = False
+    config.load_from = args.checkpoint
+    runner = build_runner(config, args.config, ("test_loop",))
+    runner.test()
+    return 0

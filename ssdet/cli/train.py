@@ -1,0 +1,81 @@
+"""Train a model from a config; resume a run that was interrupted."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `ssdet train`."""
+    parser.add_argument("config", help="a path, ssdet::..., mmdet::..., or a shipped config")
+    parser.add_argument("--work-dir", help="the run's folder (default: work_dirs/NAME_OF_CONFIG)")
+    parser.add_argument(
+        "--resume", nargs="?", const="auto", metavar="CHECKPOINT",
+        help="go on from the newest whole checkpoint of the work folder, or from CHECKPOINT",
+    )  # fmt: skip
+    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16 on a CPU)")
+    parser.add_argument(
+        "--auto-scale-lr", action="store_true", help="scale the learning rate to the batch size"
+    )
+    parser.add_argument("--seed", type=int, help="the run's seed (config: randomness.seed)")
+    add_common_arguments(parser)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `train` and `test` share."""
+    parser.add_argument(
+        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
+        help='change values of the config: optim_wrapper.optimizer.lr=0.01 key="[a,b]"',
+    )  # fmt: skip
+    parser.add_argument("--launcher", choices=("none", "pytorch", "slurm"), default="none")
+    # Some launchers pass it; torchrun sets the environment variable instead.
+    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train."""
+    from ..engine.exits import UsageError
+    from .launch import build_runner, prepare
+
+    config = prepare(args)
+    if args.amp:
+        kind = config.optim_wrapper.get("type", "OptimWrapper")
+        if kind not in ("OptimWrapper", "AmpOptimWrapper"):
+            raise UsageError(
+                f"--amp: optim_wrapper.type is {kind!r}; it replaces OptimWrapper only. Set "
+                f"the precision in the config"
+            )
+        config.optim_wrapper.type = "AmpOptimWrapper"
+    if args.auto_scale_lr:
+        _enable_lr_scaling(config)
+    if args.seed is not None:
+        config.randomness = {**config.get("randomness", {}), "seed": args.seed}
+    if args.resume is not None:
+        config.resume = True
+        config.load_from = None if args.resume == "auto" else args.resume
+    _check_start(config)
+    runner = build_runner(config, args.config, ("train_loop", "val_loop"))
+    runner.train()
+    return 0
+
+
+def _enable_lr_scaling(config: Any) -> None:
+    from ..engine.exits import UsageError
+
+    if "base_batch_size" not in config.get("auto_scale_lr", {}):
+        raise UsageError(
+            "--auto-scale-lr: the config has no auto_scale_lr=dict(base_batch_size=...), the batch "
+            "size that its learning rate is meant for"
+        )
+    config.auto_scale_lr.enable = True
+
+
+def _check_start(config: Any) -> None:
+    from ..engine.exits import UsageError
+
+    path = config.get("load_from")
+    if path and "://" not in path and not Path(path).expanduser().is_file():
+        option = "--resume" if config.get("resume") else "load_from"
+        raise UsageError(f"{option} {path}: no such file")

@@ -1,0 +1,52 @@
+"""What a run needs around the step: checkpoints, resume, launch, validation, one run folder."""
+
+from .amp import CpuAmpOptimWrapper
+from .checkpoint_file import read_checkpoint, write_checkpoint
+from .checkpoint_hook import AtomicCheckpointHook
+from .checkpoint_index import find_latest
+from .distributed import PortableDistributedDataParallel, any_rank, start_process_group
+from .exits import (
+    CheckpointError,
+    DataChangedError,
+    Exit,
+    LockedError,
+    NumericError,
+    RunError,
+    Stopped,
+    UsageError,
+)
+from .finite import FiniteGuardHook
+from .loops import TeacherStudentLoop, TeacherStudentTestLoop
+from .metrics_file import MetricsFileHook, read_metrics
+from .progress import ProgressHook
+from .run_folder import RunFolderHook
+from .runner import SafeRunner
+from .stop import GracefulStopHook
+
+__all__ = [
+    "AtomicCheckpointHook",
+    "CheckpointError",
+    "CpuAmpOptimWrapper",
+    "DataChangedError",
+    "Exit",
+    "FiniteGuardHook",
+    "GracefulStopHook",
+    "LockedError",
+    "MetricsFileHook",
+    "NumericError",
+    "PortableDistributedDataParallel",
+    "ProgressHook",
+    "RunError",
+    "RunFolderHook",
+    "SafeRunner",
+    "Stopped",
+    "TeacherStudentLoop",
+    "TeacherStudentTestLoop",
+    "UsageError",
+    "any_rank",
+    "find_latest",
+    "read_checkpoint",
+    "read_metrics",
+    "start_process_group",
+    "write_checkpoint",
+]

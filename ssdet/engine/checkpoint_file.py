@@ -1,0 +1,197 @@
+"""One checkpoint file: written whole or not at all, read as data and never as code.
+
+`write_checkpoint` writes to a temporary name in the same folder, flushes to the disk, and renames.
+Whoever is killed at any moment leaves the old file, or the new one, and perhaps a `*.tmp`.
+`read_checkpoint` accepts tensors, numbers and text, plus the few harmless classes that MMEngine
+and numpy put into older checkpoints. Importing this module makes MMEngine's own loader (which
+falls back to unrestricted unpickling) use it too, so `load_from`, `init_cfg=dict(
+type="Pretrained")` and MMDetection's own tools are covered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import shutil
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import IO, Any
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, is_main_process
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint as mmengine_checkpoint
+
+from .exits import CheckpointError
+
+TEMPORARY = ".tmp"
+TORCH_VERSION = tuple(int(part) for part in torch.__version__.split(".")[:2])
+
+
+def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> tuple[str, int]:
+    """Write `checkpoint` to `path`, whole or not at all; return its sha256 and its size."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + TEMPORARY)
+    try:
+        with temporary.open("wb") as file:
+            hashing = _HashingFile(file)
+            try:
+                torch.save(checkpoint, hashing)
+            except (OSError, RuntimeError) as error:
+                # PyTorch's writer turns a full disk into a RuntimeError about stream positions.
+                raise hashing.error or error from None
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(_cannot_write(path, error, checkpoint)) from error
+    return hashing.digest.hexdigest(), hashing.size
+
+
+def write_text(text: str, path: Path) -> None:
+    """Replace the text file `path`, whole or not at all."""
+    temporary = path.with_name(path.name + TEMPORARY)
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
+    """Load `path` as data; refuse, without running it, a file that holds code or is damaged."""
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path}: no such file")
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except UnpicklingError as error:
+        reason = str(error).split("Please file an issue")[0].splitlines()
+        detail = next((line.strip() for line in reason if "GLOBAL" in line or "class" in line), "")
+        raise CheckpointError(_holds_code(path, detail or reason[0])) from None
+    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()
+        raise CheckpointError(
+            f"checkpoint {path} ({path.stat().st_size} bytes) is damaged: "
+            f"{reason[0] if reason else type(error).__name__}"
+        ) from None
+
+
+def sha256(path: Path) -> str:
+    """Return the checksum of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 22):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut (where the system can)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class _HashingFile:
+    """A binary file that hashes what passes through, so that nothing is read back."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+        self.digest.update(data)
+        self.size += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def _cannot_write(path: Path, error: OSError, checkpoint: Any) -> str:
+    needed = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(checkpoint))
+    free = shutil.disk_usage(path.parent).free
+    return (
+        f"checkpoint {path} could not be written: {error.strerror or error}; "
+        f"needed about {needed} bytes, free {free} bytes; earlier checkpoints are untouched. "
+        f"Free space or set another --work-dir, then continue with --resume"
+    )
+
+
+def _tensors(value: Any) -> Iterable[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _holds_code(path: Path, reason: str) -> str:
+    return (
+        f"checkpoint {path} holds more than tensors, numbers and text ({reason}); reading it could "
+        f"run code that came with the file, so it was not read. If you trust its source, convert "
+        f"it once, in an environment that has nothing to lose:\n"
+        f'  python -c "import torch; c = torch.load({str(path)!r}, weights_only=False); '
+        f"torch.save({{'state_dict': c.get('state_dict', c)}}, 'weights.pth')\""
+    )
+
+
+def _download(url: str, map_location: Any = None, **_: Any) -> dict[str, Any]:
+    """Fetch `url` once per machine into torch's cache and read it as data."""
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    target = folder / url.rsplit("/", 1)[-1]
+    if is_main_process() and not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(target))
+    barrier()
+    return read_checkpoint(target, map_location)
+
+
+def _use_everywhere() -> None:
+    """Give MMEngine's checkpoint loader, whatever the scheme, this module's reading."""
+    core: Any = importlib.import_module(
+        "numpy._core.multiarray" if hasattr(np, "_core") else "numpy.core.multiarray"
+    )
+    harmless: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
+    harmless += {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
+    for function in (core._reconstruct, core.scalar):
+        harmless.append(function)
+        if TORCH_VERSION >= (2, 6):
+            # Files name the module as the numpy that wrote them did: 1.x or 2.x.
+            harmless.append((function, f"numpy.core.multiarray.{function.__name__}"))
+            harmless.append((function, f"numpy._core.multiarray.{function.__name__}"))
+    torch.serialization.add_safe_globals(harmless)
+
+    def load(file: Any, map_location: Any = None, weights_only: Any = None) -> dict[str, Any]:
+        if hasattr(file, "read"):
+            return torch.load(file, map_location=map_location, weights_only=True)
+        return read_checkpoint(file, map_location)
+
+    # Every scheme, `torchvision://` and `https://` included, ends in one of these two.
+    mmengine_checkpoint._safe_torch_load = load
+    mmengine_checkpoint.load_url = _download
+
+
+_use_everywhere()

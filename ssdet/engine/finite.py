@@ -1,0 +1,179 @@
+"""Numbers that are not finite: skip the step, name them, stop when it goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+
+from ..registry import HOOKS
+from .distributed import any_rank
+from .exits import NumericError, UsageError
+
+FOLDER = "nan_dump"
+SHOWN = 5
+
+
+@HOOKS.register_module()
+class FiniteGuardHook(Hook):
+    """Skip an optimizer step whose loss or gradient is not finite, before weights and EMA change.
+
+    The gradients are looked at once per optimizer step (one reduction, one synchronisation), all
+    ranks decide together, and the schedules go on. Each skipped step is counted, logged with the
+    losses and parameters that were not finite, and described in `work_dir/nan_dump/`. Under
+    float16 an overflowing gradient is the loss scaler's business and not counted, unless the scale
+    has fallen below 1.
+
+    Args:
+        patience: after so many skipped steps in a row the run stops with exit code 70.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, patience: int = 3) -> None:
+        if patience < 1:
+            raise UsageError(f"FiniteGuardHook: patience={patience} is not at least 1")
+        self.patience = patience
+        self.total = 0
+        self.in_a_row = 0
+        self._loss_is_finite: torch.Tensor | None = None
+        self._bad_losses: dict[str, float] = {}
+        self._bad_parameters: list[str] = []
+        self._stepped = self._skipped = False
+
+    def before_train(self, runner: Any) -> None:
+        """Put the guard around every optimizer wrapper."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+        wrapper = runner.optim_wrapper
+        members = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+        for member in members:
+            member.backward = partial(self._backward, member.backward)
+            guarded: Any = partial(self._step, member, member.step)
+            # MMEngine's schedulers look for the mark that they put on `step`.
+            guarded._with_counter = getattr(member.step, "_with_counter", False)
+            member.step = guarded
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Count and report a step that was skipped."""
+        values = {name: _number(value) for name, value in (outputs or {}).items()}
+        for name, value in values.items():
+            if "loss" in name and not math.isfinite(value):
+                self._bad_losses[name] = value
+        if self._skipped:
+            self.total += 1
+            self.in_a_row += 1
+            runner.message_hub.update_scalar("train/skipped_steps", self.total)
+            self._report(runner, data_batch, values)
+        elif self._stepped:
+            self.in_a_row = 0
+        if self._skipped or self._stepped:
+            self._bad_losses, self._bad_parameters = {}, []
+        self._stepped = self._skipped = False
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Save the counts."""
+        checkpoint["finite_guard"] = {"total": self.total, "in_a_row": self.in_a_row}
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Go on counting after a resume."""
+        if runner._resume and "finite_guard" in checkpoint:
+            self.total = int(checkpoint["finite_guard"]["total"])
+            self.in_a_row = int(checkpoint["finite_guard"]["in_a_row"])
+
+    def _backward(self, backward: Callable[..., None], loss: torch.Tensor, **kwargs: Any) -> None:
+        # Always run it: a rank that left it out would leave the others waiting.
+        finite = torch.isfinite(loss.detach()).all()
+        self._loss_is_finite = finite if self._loss_is_finite is None else (
+            self._loss_is_finite & finite
+        )  # fmt: skip
+        backward(loss, **kwargs)
+
+    def _step(self, wrapper: OptimWrapper, step: Callable[..., None], **kwargs: Any) -> None:
+        finite, self._loss_is_finite = self._loss_is_finite, None
+        gradients = {
+            id(parameter): parameter.grad
+            for group in wrapper.optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        }
+        scaler = getattr(wrapper, "loss_scaler", None)
+        checked = scaler is None or not scaler.is_enabled() or scaler.get_scale() < 1.0
+        largest = torch._foreach_norm(list(gradients.values()), math.inf) if checked else []
+        is_bad = finite is not None and not bool(finite)
+        if largest:
+            is_bad |= not bool(torch.isfinite(torch.stack([x.float() for x in largest])).all())
+        if any_rank(is_bad):
+            self._skipped = True
+            self._bad_parameters += [
+                self._names.get(key, "?")
+                for key, gradient in gradients.items()
+                if not bool(torch.isfinite(gradient).all())
+            ]
+        else:
+            self._stepped = True
+            step(**kwargs)
+
+    def _report(self, runner: Any, data_batch: Any, values: dict[str, float]) -> None:
+        names = self._bad_parameters
+        what = []
+        if self._bad_losses:
+            what.append(", ".join(f"{name} = {value}" for name, value in self._bad_losses.items()))
+        if names:
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            what.append(f"gradient of {', '.join(names[:SHOWN])}{more}")
+        found = "; ".join(what) or "on another rank"
+        iteration = runner.iter + 1
+        message = (
+            f"iteration {iteration}: optimizer step skipped, not finite: {found} "
+            f"({self.in_a_row} in a row, {self.total} in total)"
+        )
+        runner.logger.warning(message)
+        dump = {
+            "iteration": iteration,
+            "rank": runner.rank,
+            "losses": {name: str(value) for name, value in values.items()},
+            "parameters_with_bad_gradient": names,
+            "images": images_of(data_batch),
+            "learning_rate": {k: v[0] for k, v in runner.optim_wrapper.get_lr().items()},
+        }
+        folder = Path(runner.work_dir) / FOLDER
+        folder.mkdir(exist_ok=True)
+        suffix = "" if is_main_process() else f"_rank_{runner.rank}"
+        path = folder / f"iter_{iteration}{suffix}.json"
+        path.write_text(json.dumps(dump, indent=2), encoding="utf-8")
+        if self.in_a_row >= self.patience:
+            raise NumericError(
+                f"{message}. {self.patience} skipped steps in a row end the run; weights and "
+                f"teacher are as after the last good step. See {path} for the images and losses. "
+                f"Usual causes: a learning rate too high, broken boxes or labels, float16 overflow"
+            )
+
+
+def images_of(data_batch: Any) -> list[dict[str, Any]]:
+    """Return id and path of every image in a batch, by branch where there are branches."""
+    samples = data_batch.get("data_samples", []) if isinstance(data_batch, dict) else []
+    branches = samples if isinstance(samples, dict) else {"": samples}
+    found = []
+    for branch, members in branches.items():
+        for sample in members or []:
+            info = getattr(sample, "metainfo", {})
+            found.append({"branch": branch, "id": info.get("img_id"), "path": info.get("img_path")})
+    return found
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, torch.Tensor):
+        return float(value.detach().float().mean())
+    return float(value) if isinstance(value, (int, float)) else 0.0

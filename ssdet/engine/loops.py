@@ -1,0 +1,126 @@
+"""Validation and test of teacher and student, with one reading of each image."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.model import is_model_wrapper
+from mmengine.runner import TestLoop, ValLoop, autocast
+
+from ..registry import LOOPS
+from .exits import UsageError
+
+MODELS = ("teacher", "student")
+
+
+@LOOPS.register_module()
+class TeacherStudentLoop(ValLoop):
+    """Evaluate teacher and student; metrics are named `teacher/...` and `student/...`.
+
+    Each image is read once and shown to both. A model without a teacher gets an ordinary
+    validation with ordinary names.
+
+    Args:
+        models: which of the two to evaluate; the first one's predictions are what other hooks see.
+        **kwargs: as `mmengine.runner.ValLoop`.
+    """
+
+    def __init__(
+        self,
+        runner: Any,
+        dataloader: Any,
+        evaluator: Any,
+        *,
+        models: Sequence[str] = MODELS,
+        **kwargs: Any,
+    ) -> None:
+        self.models = _checked(models)
+        # The evaluator's config is used up when it is built, so copy it first.
+        spare = None if isinstance(evaluator, Evaluator) else copy.deepcopy(evaluator)
+        super().__init__(runner, dataloader, evaluator, **kwargs)
+        self.evaluators = {self.models[0]: self.evaluator}
+        for name in self.models[1:]:
+            second = copy.deepcopy(evaluator) if spare is None else runner.build_evaluator(spare)
+            second.dataset_meta = self.evaluator.dataset_meta
+            self.evaluators[name] = second
+
+    def run(self) -> dict[str, Any]:
+        """Launch validation."""
+        if not _has_teacher(self.runner):
+            return super().run()
+        self.runner.call_hook("before_val")
+        self.runner.call_hook("before_val_epoch")
+        self.runner.model.eval()
+        with answering(self.runner) as model:
+            for index, batch in enumerate(self.dataloader):
+                self._run_both(model, index, batch)
+        size = len(self.dataloader.dataset)
+        metrics = {
+            f"{name}/{key}": value
+            for name, evaluator in self.evaluators.items()
+            for key, value in evaluator.evaluate(size).items()
+        }
+        self.runner.call_hook("after_val_epoch", metrics=metrics)
+        self.runner.call_hook("after_val")
+        return metrics
+
+    @torch.no_grad()
+    def _run_both(self, model: Any, index: int, batch: Any) -> None:
+        self.runner.call_hook("before_val_iter", batch_idx=index, data_batch=batch)
+        # Predictions are written into the batch's samples: the last one to answer stays there.
+        for name in reversed(self.models):
+            model.predict_with = name
+            with autocast(enabled=self.fp16):
+                outputs = self.runner.model.val_step(batch)
+            self.evaluators[name].process(data_samples=outputs, data_batch=batch)
+        self.runner.call_hook("after_val_iter", batch_idx=index, data_batch=batch, outputs=outputs)
+
+
+@LOOPS.register_module()
+class TeacherStudentTestLoop(TestLoop):
+    """Test with the teacher (or the student); a plain model is tested as it is.
+
+    Args:
+        model: `teacher` or `student`.
+        **kwargs: as `mmengine.runner.TestLoop`.
+    """
+
+    def __init__(self, *args: Any, model: str = "teacher", **kwargs: Any) -> None:
+        (self.model,) = _checked([model])
+        super().__init__(*args, **kwargs)
+
+    def run(self) -> dict[str, Any]:
+        """Launch test."""
+        if not _has_teacher(self.runner):
+            return super().run()
+        with answering(self.runner) as model:
+            model.predict_with = self.model
+            return super().run()
+
+
+@contextmanager
+def answering(runner: Any) -> Iterator[Any]:
+    """Yield the teacher-student model; who answers `predict` is as before when this is left."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    before = model.predict_with
+    try:
+        yield model
+    finally:
+        model.predict_with = before
+
+
+def _has_teacher(runner: Any) -> bool:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return hasattr(model, "predict_with")
+
+
+def _checked(models: Sequence[str]) -> tuple[str, ...]:
+    wrong = [name for name in models if name not in MODELS]
+    if wrong or not models or len(set(models)) != len(models):
+        raise UsageError(f"models={list(models)!r}: expected some of {list(MODELS)}, each once")
+    return tuple(models)

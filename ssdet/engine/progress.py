@@ -1,0 +1,111 @@
+"""What a person sees while it runs: one live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import LoggerHook
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..registry import HOOKS
+
+SHOWN = ("loss", "pseudo/kept", "pseudo/score")
+
+
+@HOOKS.register_module()
+class ProgressHook(LoggerHook):
+    """MMEngine's logger hook with a live line: iteration, bar, time left, loss, pseudo labels kept.
+
+    The live line is drawn where the output is a terminal; the lines for single iterations then go
+    to `train.log` only. Elsewhere (a file, a scheduler) they are printed as usual, with an ETA.
+    A test writes its numbers to `work_dir/test.json`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("log_metric_by_epoch", False)
+        super().__init__(**kwargs)
+        self._progress: Progress | None = None
+
+    def before_run(self, runner: Any) -> None:
+        """Name the file of a test's numbers."""
+        super().before_run(runner)
+        self.json_log_path = "test.json"
+
+    def before_train(self, runner: Any) -> None:
+        """Draw the live line, if there is somebody to look at it."""
+        if not (is_main_process() and sys.stdout.isatty()) or self._progress is not None:
+            return
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True), TextColumn("{task.fields[numbers]}"),
+        )  # fmt: skip
+        self._progress.start()
+        self._console = [
+            handler for handler in runner.logger.handlers if type(handler) is logging.StreamHandler
+        ]
+        for handler in self._console:
+            # What is printed now has to go above the live line, so through rich's stand-in.
+            handler.setStream(sys.stdout)
+            handler.addFilter(_is_not_an_iteration)
+        self._train = self._progress.add_task(
+            "train", total=runner.max_iters, completed=runner.iter, numbers=""
+        )
+        self._val: Any = None
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Move the live line on."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if self._progress is not None:
+            scalars = runner.message_hub.log_scalars
+            numbers = "  ".join(
+                f"{name} {scalars[f'train/{name}'].mean(self.interval):.3g}"
+                for name in SHOWN
+                if f"train/{name}" in scalars
+            )
+            self._progress.update(self._train, completed=runner.iter + 1, numbers=numbers)
+
+    def after_val_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Show how far the validation is."""
+        if self._progress is None:
+            super().after_val_iter(runner, batch_idx, data_batch, outputs)
+            return
+        if self._val is None:
+            total = len(runner.val_dataloader)
+            self._val = self._progress.add_task("val", total=total, numbers="")
+        self._progress.update(self._val, completed=batch_idx + 1)
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Print the metrics; take the validation's bar away."""
+        super().after_val_epoch(runner, metrics)
+        if self._progress is not None and self._val is not None:
+            self._progress.remove_task(self._val)
+            self._val = None
+
+    def after_run(self, runner: Any) -> None:
+        """Leave the terminal as it was."""
+        self._close()
+        super().after_run(runner)
+
+    def on_exception(self, runner: Any, error: BaseException) -> None:
+        """Leave the terminal as it was."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._progress is None:
+            return
+        self._progress.stop()
+        self._progress = None
+        for handler in self._console:
+            handler.setStream(sys.stdout)
+            handler.removeFilter(_is_not_an_iteration)
+
+
+def _is_not_an_iteration(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(("Iter(train)", "Epoch(train)"))

@@ -1,0 +1,162 @@
+"""MMEngine's runner with safe loading, whole checkpoints, verified resume and one run folder."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import is_distributed, is_main_process
+from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+
+from ..registry import RUNNERS
+from .amp import cpu_amp_config
+from .checkpoint_content import collect
+from .checkpoint_file import write_checkpoint
+from .checkpoint_index import find_latest
+from .distributed import start_process_group
+from .exits import CheckpointError
+
+# What a run gets unless its config says otherwise; `name=None` in the config takes one away.
+DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
+    "run_folder": {"type": "RunFolderHook"},
+    "stop": {"type": "GracefulStopHook"},
+    "finite": {"type": "FiniteGuardHook"},
+    "logger": {"type": "ProgressHook", "interval": 10},
+    "metrics": {"type": "MetricsFileHook"},
+    "checkpoint": {"type": "AtomicCheckpointHook", "interval": 1},
+}
+REPLACED = {"CheckpointHook": "AtomicCheckpointHook", "LoggerHook": "ProgressHook"}
+
+
+@RUNNERS.register_module()
+class SafeRunner(Runner):
+    """The runner behind `ssdet train` and `ssdet test` (`runner_type="SafeRunner"`).
+
+    It runs any MMEngine config, adds ssdet's default hooks (see `DEFAULT_HOOKS`), joins a process
+    group on CPUs as on GPUs, and writes `train.log` at the top of the work folder. Resuming takes
+    the newest checkpoint whose checksum is right, and says so when that is not the newest.
+    """
+
+    _log_dir: str
+    _has_loaded: bool
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._set_console_level(logging.INFO)
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """Join the process group first: MMEngine's launcher dies without CUDA."""
+        if self.distributed and not is_distributed():
+            start_process_group(self.launcher, **env_cfg.get("dist_cfg", {}))
+        super().setup_env(env_cfg)
+
+    def build_logger(
+        self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any
+    ) -> MMLogger:
+        """Log to `work_dir/train.log` (or `test.log`) instead of a folder for each start."""
+        with contextlib.suppress(OSError):
+            Path(self._log_dir).rmdir()
+        self._log_dir = self.work_dir
+        name = "test.log" if self._train_loop is None else "train.log"
+        logger = super().build_logger(log_level, log_file or f"{self.work_dir}/{name}", **kwargs)
+        # The environment, the whole config and the list of hooks belong into the file.
+        self.logger = logger
+        self._set_console_level(logging.WARNING)
+        return logger
+
+    def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: Any) -> Any:
+        """Wrap for several processes with a wrapper that works on a CPU, too."""
+        if self.distributed and model_wrapper_cfg is None:
+            model_wrapper_cfg = {
+                "type": "PortableDistributedDataParallel",
+                "find_unused_parameters": self.cfg.get("find_unused_parameters", False),
+            }
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """Replace `AmpOptimWrapper` by bfloat16 autocast where there is no CUDA."""
+        is_amp = isinstance(optim_wrapper, dict) and optim_wrapper.get("type") == "AmpOptimWrapper"
+        if is_amp and not torch.cuda.is_available():
+            self.logger.info("Mixed precision without CUDA: bfloat16 autocast on the CPU")
+            optim_wrapper = cpu_amp_config(optim_wrapper)
+        return super().build_optim_wrapper(optim_wrapper)
+
+    def register_default_hooks(self, hooks: dict[str, Any] | None = None) -> None:
+        """Add ssdet's default hooks to MMEngine's."""
+        merged: dict[str, Any] = {name: dict(hook) for name, hook in DEFAULT_HOOKS.items()}
+        for name, hook in (hooks or {}).items():
+            if isinstance(hook, dict) and hook.get("type") in REPLACED:
+                hook = {**hook, "type": REPLACED[hook["type"]]}
+            merged[name] = hook
+        known = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
+        kept = {name: hook for name, hook in merged.items() if hook is not None or name in known}
+        super().register_default_hooks(kept)
+
+    def dump_config(self) -> None:
+        """Leave it to `RunFolderHook`, which knows that no other run works in this folder."""
+
+    def train(self) -> Any:
+        """Train; if it ends early, the hooks hear of it and no worker process is left behind."""
+        try:
+            return super().train()
+        except BaseException as error:
+            self.call_hook("on_exception", error=error)
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
+
+    def load_or_resume(self) -> None:
+        """Resume from the newest whole checkpoint, and say which and why."""
+        if self._has_loaded or not self._resume or self._load_from is not None:
+            super().load_or_resume()
+            return
+        path, damaged = find_latest(Path(self.work_dir))
+        if path is None and damaged:
+            raise CheckpointError(
+                "cannot resume, no checkpoint is whole: " + "; ".join(damaged) + ". "
+                "Start anew with another --work-dir"
+            )
+        if path is None:
+            self.logger.warning(f"Nothing to resume in {self.work_dir}: starting anew")
+            return
+        for problem in damaged:
+            self.logger.warning(f"Damaged checkpoint {problem}. Falling back to {path}")
+        self.resume(str(path))
+        self._has_loaded = True
+        if self.iter >= self.max_iters:
+            self.logger.info(
+                f"The run is finished: {self.iter} of {self.max_iters} iterations, nothing left "
+                f"to do"
+            )
+
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename: str,
+        *_: Any,
+        save_optimizer: bool = True,
+        meta: dict[str, Any] | None = None,
+        by_epoch: bool = True,
+        **__: Any,
+    ) -> None:
+        """Save whole or not at all; kept in MMEngine's form for hooks that call it."""
+        if is_main_process():
+            done = {"epoch": self.epoch + by_epoch, "iter": self.iter + (not by_epoch)}
+            is_built = isinstance(self.optim_wrapper, OptimWrapper)
+            checkpoint = collect(
+                self, {**done, **(meta or {})}, training=save_optimizer and is_built
+            )
+            write_checkpoint(checkpoint, Path(out_dir) / filename)
+
+    def _set_console_level(self, level: int) -> None:
+        for handler in self.logger.handlers:
+            is_console = getattr(handler, "stream", None) in (sys.stdout, sys.__stdout__)
+            if is_console and handler.level < logging.ERROR:
+                handler.setLevel(level)

@@ -1,0 +1,97 @@
+"""Asked to stop (SIGTERM, Ctrl-C): finish the step, save, and say so by the exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop
+
+from ..registry import HOOKS
+from .checkpoint_hook import checkpoint_hook
+from .distributed import any_rank
+from .exits import Stopped
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@HOOKS.register_module()
+class GracefulStopHook(Hook):
+    """End a run on SIGTERM or SIGINT after the current step, with a checkpoint.
+
+    The exit code is 143 or 130. A second signal ends the process at once. Loader workers ignore
+    both signals (a terminal and a scheduler send them to the whole group), since the main process
+    needs them until it has saved, and then ends them itself.
+    """
+
+    priority = "LOWEST"
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._previous: dict[int, Any] = {}
+
+    def before_train(self, runner: Any) -> None:
+        """Listen, and make the workers deaf before they are started."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                self._previous[number] = signal.signal(number, partial(self._on_signal, runner))
+        for loader in (runner.train_dataloader, getattr(runner.val_loop, "dataloader", None)):
+            if loader is not None and loader.num_workers > 0:
+                loader.worker_init_fn = partial(_start_deaf_worker, loader.worker_init_fn)
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Save and end, if a signal came; `runner.iter` is not yet counted up here."""
+        if any_rank(bool(self.received)):
+            self._end(runner, runner.iter + 1)
+
+    def after_val_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Do not wait for the end of a validation; a resumed run starts it again."""
+        if isinstance(runner._train_loop, BaseLoop) and any_rank(bool(self.received)):
+            self._end(runner, runner.iter)
+
+    def after_run(self, runner: Any) -> None:
+        """Stop listening."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+
+    def on_exception(self, runner: Any, error: BaseException) -> None:
+        """Stop listening."""
+        self.after_run(runner)
+
+    def _end(self, runner: Any, iteration: int) -> None:
+        number = self.received or signal.SIGTERM  # another rank may have got it alone
+        hook = checkpoint_hook(runner)
+        if hook is None:
+            runner.logger.warning("No AtomicCheckpointHook: the run ends without a checkpoint")
+        elif hook.saved_iteration != iteration:
+            hook.save_now(runner, iteration, runner.epoch)
+        runner.logger.warning(
+            f"Stopped by {signal.Signals(number).name} after iteration {iteration}"
+        )
+        raise Stopped(number)
+
+    def _on_signal(self, runner: Any, number: int, frame: FrameType | None) -> None:
+        if self.received:
+            os._exit(128 + number)
+        self.received = number
+        # Not through the logger: the signal may have interrupted it while it holds its lock.
+        name = signal.Signals(number).name
+        os.write(2, f"\n{name}: finishing the step and saving; again to end at once\n".encode())
+
+
+def _start_deaf_worker(init: Callable[[int], None] | None, worker_id: int) -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    if init is not None:
+        init(worker_id)
