@@ -1,8 +1,9 @@
 """Mechanisms of the literature, one file each; a method is a list of them."""
 
 from .cutmix import CutMixHook
+from .gallery import GalleryHook
 from .mean_teacher import TeacherEMAHook
 from .step_hook import StepHook
 from .threshold import FixedThresholdHook
 
-__all__ = ["CutMixHook", "FixedThresholdHook", "StepHook", "TeacherEMAHook"]
+__all__ = ["CutMixHook", "FixedThresholdHook", "GalleryHook", "StepHook", "TeacherEMAHook"]

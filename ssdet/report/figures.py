@@ -1,0 +1,166 @@
+"""Which charts and tables a page has, and what they say to the reader."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .charts import Series, line_chart, smooth
+from .health import class_totals
+from .run_folder import Run
+from .summary import Task, baseline_curve, curve, scores
+
+LEGEND = (
+    ("kept", "solid, in the colour of its class: kept, the student learns it"),
+    ("ignored", "hatched: maybe something, so nothing is learned there"),
+    ("dropped", "dashed grey: dropped, with the teacher's score and the reason"),
+)
+MODELS = (
+    ("baseline", "Baseline", "labels alone"),
+    ("student", "Student", "labels and pseudo labels"),
+    ("teacher", "Teacher", "the running average of the student; the model to use"),
+)
+
+
+def table_rows(task: Task) -> list[dict[str, Any]]:
+    """Baseline, student and teacher with their final values, and bars to compare them by."""
+    found = scores(task)
+    top = max((s.mean for s in found.values() if s.mean is not None), default=0.0)
+    rows = []
+    for role, name, what in MODELS:
+        score, base = found[role], found["baseline"].mean
+        if score.mean is None:
+            continue
+        lead = None if base is None or role == "baseline" else f"{score.mean - base:+.1f}"
+        rows.append(
+            {
+                "role": role,
+                "name": name,
+                "what": what,
+                "value": f"{score.mean:.1f}",
+                "each": [f"{v:.1f}" for v in score.values] if len(score.values) > 1 else [],
+                "gain": lead,
+                "share": f"{100 * max(score.mean, 0) / top:.1f}" if top > 0 else "0",
+            }
+        )
+    return rows
+
+
+def task_chart(task: Task) -> dict[str, Any] | None:
+    """The metric of all models over the iterations."""
+    series = [
+        Series("baseline", baseline_curve(run, task.metric), "baseline", dots=True)
+        for run in task.baseline
+    ]
+    for role in ("student", "teacher"):
+        series += [
+            Series(role, curve(run, task.metric, role), role, dots=True) for run in task.semi
+        ]
+    what = f"{task.metric.name} on validation pictures that no model has trained on."
+    return _chart(f"{task.metric.name} over the training", series, what, floor=0.0)
+
+
+def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
+    """Losses, pseudo labels, their scores and thresholds: whatever of it was logged."""
+    semi = run.role == "semi"
+    labelled = _sum(run, "sup_") if semi else run.series("loss")
+    charts = [
+        _chart(
+            "Losses",
+            [
+                *_smoothed("on labels", labelled, "c0"),
+                *_smoothed("on pseudo labels", _sum(run, "unsup_"), "c1"),
+            ],
+            "How wrong the student is on labelled pictures and on the teacher's labels. Both "
+            "should fall, and neither should be many times the other for long.",
+            log=True,
+        )
+    ]
+    pixels = any(line.get("unit") == "pixels" for line in [*run.stats, *run.pictures])
+    amounts = [("kept", "pseudo/kept"), ("ignored", "pseudo/ignored")]
+    amounts += [
+        (key.removeprefix("pseudo/").replace("_", ": "), key)
+        for key in run.logged()
+        if key.startswith("pseudo/dropped_")
+    ]
+    series = [
+        line
+        for number, (name, key) in enumerate(amounts)
+        if any(value for _, value in run.series(key))
+        for line in _smoothed(name, run.series(key), f"c{number + 1}")
+    ]
+    what = "Share of the pixels" if pixels else "Boxes in a picture"
+    charts.append(
+        _chart(
+            "Pseudo labels kept",
+            series,
+            f"{what} that the teacher labelled and that were kept for the student. "
+            "Zero for long means that the unlabelled pictures are not used.",
+            floor=0.0,
+        )
+    )
+    charts.append(
+        _chart(
+            "How sure the teacher is",
+            _smoothed("mean score of what is kept", run.series("pseudo/score"), "teacher"),
+            "The mean score of the labels that were kept, from 0 to 1.",
+        )
+    )
+    charts.append(_thresholds(run))
+    return [chart for chart in charts if chart]
+
+
+def class_rows(run: Run) -> list[dict[str, Any]]:
+    """For each class: how much was proposed and kept, and how sure the teacher was."""
+    totals = class_totals(run)
+    most = max((row["proposed"] for row in totals.values()), default=0) or 1
+    return [
+        {
+            "name": name,
+            "proposed": _amount(row["proposed"]),
+            "kept": _amount(row["kept"]),
+            "share": f"{row['kept'] / row['proposed']:.0%}" if row["proposed"] else "–",
+            "score": "–" if math.isnan(row["score"]) else f"{row['score']:.2f}",
+            # The length of a bar goes with the root: a background of pixels dwarfs all else.
+            "width": f"{100 * math.sqrt(row['proposed'] / most):.1f}",
+            "filled": f"{100 * row['kept'] / row['proposed']:.1f}" if row["proposed"] else "0",
+        }
+        for name, row in totals.items()
+    ]
+
+
+def _thresholds(run: Run) -> dict[str, Any] | None:
+    keys = [key for key in run.logged() if key.startswith("threshold/")]
+    series = [
+        Series(key.removeprefix("threshold/"), run.series(key), f"c{number % 8}")
+        for number, key in enumerate(keys)
+    ]
+    what = "The score that a label of the teacher must reach to be kept, where it moves."
+    return _chart("Thresholds", series, what)
+
+
+def _chart(title: str, series: list[Series], what: str, **options: Any) -> dict[str, Any] | None:
+    drawing = line_chart(series, title=title, **options)
+    return {"title": title, "drawing": drawing, "what": what} if drawing else None
+
+
+def _smoothed(name: str, points: list[tuple[int, float]], style: str) -> list[Series]:
+    """A noisy line: pale as it is, and bold as its running mean."""
+    window = max(len(points) // 20, 1)
+    if window == 1:
+        return [Series(name, points, style)]
+    return [Series("", points, style, faint=True), Series(name, smooth(points, window), style)]
+
+
+def _sum(run: Run, prefix: str) -> list[tuple[int, float]]:
+    """Sum of the losses with this prefix in each logged iteration."""
+    keys = [k for k in run.logged() if k.startswith(prefix) and "loss" in k]
+    lines: dict[int, float] = {}
+    for key in keys:
+        for iteration, value in run.series(key):
+            lines[iteration] = lines.get(iteration, 0.0) + value
+    return sorted(lines.items())
+
+
+def _amount(number: float) -> str:
+    return f"{number:,.0f}" if number < 1e6 else f"{number / 1e6:.1f}M"

@@ -1,0 +1,148 @@
+"""The report: one HTML file that holds everything it shows and asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ..version import __version__
+from .figures import LEGEND, class_rows, run_charts, table_rows, task_chart
+from .health import verdicts
+from .run_folder import Line, Run, find_runs, read_run
+from .summary import Task, gain, gains, tasks_of
+from .words import caption, facts, headline, panel_title, story
+
+MOMENTS, MAX_CONFIG, MAX_PICTURE = 4, 60_000, 600_000
+IMAGE_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
+
+
+def write_report(
+    runs: Sequence[Run],
+    out: str | Path,
+    *,
+    title: str | None = None,
+    commands: Sequence[str] = (),
+) -> Path:
+    """Write the page about these runs; an older page is replaced only by a whole new one."""
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(out.name + ".part")
+    unfinished.write_text(render(runs, title=title, commands=commands), encoding="utf-8")
+    os.replace(unfinished, out)
+    return out
+
+
+def collect(folders: Sequence[str | Path]) -> list[Run]:
+    """Read all runs at or below these folders, named so that they can be told apart."""
+    paths = [path for folder in folders for path in find_runs(folder)]
+    names = _names(paths)
+    return [read_run(path, name=name) for path, name in zip(paths, names, strict=True)]
+
+
+def render(runs: Sequence[Run], *, title: str | None = None, commands: Sequence[str] = ()) -> str:
+    """The page as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ssdet.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    tasks = tasks_of(runs)
+    compared = any(gain(task) is not None for task in tasks)
+    given = "What the unlabelled images were worth" if compared else "Report of a training run"
+    return environment.get_template("report.html.j2").render(
+        title=title or given,
+        story=story(tasks),
+        tasks=[_task(task, number) for number, task in enumerate(tasks)],
+        runs=[_reproduction(run) for run in runs],
+        commands=list(commands),
+        facts=facts(runs),
+        legend=LEGEND,
+        version=__version__,
+        made=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
+    )
+
+
+def _task(task: Task, number: int) -> dict[str, Any]:
+    points = gain(task)
+    shown = task.semi or task.baseline
+    return {
+        "id": f"task-{number}",
+        "name": task.metric.task,
+        "metric": task.metric,
+        "headline": headline(task),
+        "gain": None if points is None else f"{points:+.1f}",
+        "gains": [(seed, f"{points:+.1f}") for seed, points in gains(task)],
+        "rows": table_rows(task),
+        "chart": task_chart(task),
+        "runs": [_run(run, task) for run in shown],
+    }
+
+
+def _run(run: Run, task: Task) -> dict[str, Any]:
+    unit = next((line.get("unit") for line in [*run.stats, *run.pictures]), "boxes")
+    return {
+        "name": run.name,
+        "verdicts": verdicts(run, task),
+        "charts": run_charts(run, task),
+        "classes": class_rows(run),
+        "unit": unit,
+        "gallery": [_picture(run, line) for line in _spread(run.pictures)],
+    }
+
+
+def _picture(run: Run, line: Line) -> dict[str, Any]:
+    panels = []
+    for panel in line.get("panels") or []:
+        source = _embedded(run.path / "pseudo" / Path(str(panel.get("file", ""))).name)
+        if source:
+            view = str(panel.get("view", ""))
+            panels.append({"source": source, "title": panel_title(view, line.get("unit"))})
+    return {"panels": panels, "caption": caption(line), "iteration": line["iter"]}
+
+
+def _spread(lines: Sequence[Line]) -> list[Line]:
+    """The pictures of a few moments: the first, the last, and some evenly between."""
+    moments = sorted({line["iter"] for line in lines})
+    if len(moments) > MOMENTS:
+        last = len(moments) - 1
+        moments = [moments[round(i * last / (MOMENTS - 1))] for i in range(MOMENTS)]
+    return [line for line in lines if line["iter"] in moments]
+
+
+def _embedded(path: Path) -> str | None:
+    """A picture as a data URI; None if it is missing, too large for a page or not a picture."""
+    kind = IMAGE_TYPES.get(path.suffix.lower())
+    if kind is None or not path.is_file() or path.stat().st_size > MAX_PICTURE:
+        return None
+    return f"data:{kind};base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _reproduction(run: Run) -> dict[str, Any]:
+    config = run.config
+    if len(config) > MAX_CONFIG:
+        config = (
+            config[:MAX_CONFIG]
+            + f"\n# ... cut here; the whole text is in {run.path.name}/config.py"
+        )
+    command = run.info.get("command")
+    if isinstance(command, list):
+        command = " ".join(str(part) for part in command)
+    return {"name": run.name, "command": command, "config": config, "folder": str(run.path)}
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The shortest endings of the paths that are all different."""
+    parts = [path.resolve().parts for path in paths]
+    for length in range(1, max((len(p) for p in parts), default=1) + 1):
+        names = ["/".join(p[-length:]) for p in parts]
+        if len(set(names)) == len(names):
+            break
+    return names if paths else []

@@ -1,0 +1,155 @@
+"""From runs to numbers: which metric counts, what each model reached, what was gained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from .run_folder import Run
+
+ROLES = ("teacher", "student")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a validation metric is told to a reader; `scale` brings its values to percent."""
+
+    key: str
+    task: str
+    name: str
+    meaning: str
+    scale: float
+
+
+METRICS = (
+    Metric(
+        "coco/bbox_mAP",
+        "Object detection",
+        "box AP",
+        "how many objects are found, how well the boxes fit and how few are false alarms "
+        "(COCO average precision, mean over overlaps from 50 % to 95 %)",
+        100.0,
+    ),
+    Metric(
+        "pascal_voc/mAP",
+        "Object detection",
+        "box AP50",
+        "how many objects are found and how few are false alarms "
+        "(average precision at an overlap of 50 %)",
+        100.0,
+    ),
+    Metric(
+        "mIoU",
+        "Semantic segmentation",
+        "mean IoU",
+        "how well the predicted region of each class overlaps with the true one "
+        "(intersection over union, mean over the classes)",
+        1.0,
+    ),
+    Metric(
+        "mDice",
+        "Semantic segmentation",
+        "mean Dice",
+        "how well the predicted region of each class overlaps with the true one (Dice score)",
+        1.0,
+    ),
+)  # the first one that a run has is its main metric
+
+
+@dataclass
+class Task:
+    """Runs that are compared because they are measured by the same metric."""
+
+    metric: Metric
+    baseline: list[Run]
+    semi: list[Run]
+
+    @property
+    def runs(self) -> list[Run]:
+        """All of them, the baselines first."""
+        return [*self.baseline, *self.semi]
+
+
+@dataclass(frozen=True)
+class Score:
+    """The final values of one kind of model, in percent: one for each run (seed)."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float | None:
+        """Their mean; None if no run was evaluated."""
+        return mean(self.values) if self.values else None
+
+
+def tasks_of(runs: Iterable[Run]) -> list[Task]:
+    """Put runs together by their metric, in the order in which the metrics first appear."""
+    tasks: dict[str, Task] = {}
+    for run in runs:
+        metric = main_metric(run)
+        task = tasks.setdefault(metric.key, Task(metric, [], []))
+        (task.semi if run.role == "semi" else task.baseline).append(run)
+    return list(tasks.values())
+
+
+def main_metric(run: Run) -> Metric:
+    """The first known metric of a run; an unknown one is shown by its own name and scale."""
+    plain = [_plain(key) for key in run.logged("val")]
+    for metric in METRICS:
+        if metric.key in plain:
+            return metric
+    unknown = next((key for key in plain if "time" not in key and "loss" not in key), "")
+    return Metric(unknown, "Training", unknown or "no metric yet", "the metric of this run", 1.0)
+
+
+def curve(run: Run, metric: Metric, role: str = "") -> list[tuple[int, float]]:
+    """(iteration, percent) of the teacher, of the student, or ("") of a run with one model."""
+    key = f"{role}/{metric.key}" if role else metric.key
+    return [(i, v * metric.scale) for i, v in run.series(key, "val")]
+
+
+def baseline_curve(run: Run, metric: Metric) -> list[tuple[int, float]]:
+    """The curve of a baseline: of its only model, or of the better one if it averages weights."""
+    curves = [curve(run, metric, role) for role in ("", *ROLES)]
+    return max((c for c in curves if c), key=lambda c: c[-1][1], default=[])
+
+
+def scores(task: Task) -> dict[str, Score]:
+    """Final values of baseline, student and teacher."""
+    found = {"baseline": _finals(baseline_curve(run, task.metric) for run in task.baseline)}
+    for role in ("student", "teacher"):
+        found[role] = _finals(curve(run, task.metric, role) for run in task.semi)
+    return found
+
+
+def gain(task: Task) -> float | None:
+    """Points that the teacher (the model that one ships) has over the baseline, mean over runs."""
+    found = scores(task)
+    best, base = found["teacher"].mean or found["student"].mean, found["baseline"].mean
+    return None if best is None or base is None else best - base
+
+
+def gains(task: Task) -> list[tuple[object, float]]:
+    """(seed, points) for each seed that has both a baseline and a semi-supervised run."""
+    base = {seed_of(run): baseline_curve(run, task.metric) for run in task.baseline}
+    found = []
+    for run in task.semi:
+        mine, other = curve(run, task.metric, "teacher"), base.get(seed_of(run))
+        if mine and other:
+            found.append((seed_of(run), mine[-1][1] - other[-1][1]))
+    return found
+
+
+def seed_of(run: Run) -> object:
+    """The seed that a run was started with, if it is known."""
+    return run.info.get("seed")
+
+
+def _finals(curves: Iterable[Sequence[tuple[int, float]]]) -> Score:
+    return Score(tuple(points[-1][1] for points in curves if points))
+
+
+def _plain(key: str) -> str:
+    head, _, rest = key.partition("/")
+    return rest if head in ROLES else key

@@ -1,0 +1,124 @@
+"""What the page says in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .run_folder import Line, Run
+from .summary import Task, gain, scores
+
+REASONS = {
+    "score": "the teacher was not sure enough",
+    "size": "they were too small",
+    "uncertainty": "their position was uncertain",
+    "jitter": "their position was uncertain",
+}
+PANELS = {
+    "weak": "What the teacher sees and says",
+    "labels": "What the teacher says",
+    "kept": "What is kept of it",
+    "strong": "What the student must learn",
+}
+FACTS = (
+    ("ssdet", "ssdet"),
+    ("python", "Python"),
+    ("torch", "PyTorch"),
+    ("onedl-mmengine", "MMEngine"),
+    ("onedl-mmcv", "MMCV"),
+    ("onedl-mmdetection", "MMDetection"),
+    ("onedl-mmsegmentation", "MMSegmentation"),
+    ("numpy", "NumPy"),
+    ("device", "Device"),
+    ("git_commit", "Commit"),
+)
+
+
+def story(tasks: Sequence[Task]) -> str:
+    """One sentence for the head of the page."""
+    compared = [(task, points) for task in tasks if (points := gain(task)) is not None]
+    if not compared:
+        return (
+            "What a teacher and a student learned, what was kept of the teacher's labels, and why."
+        )
+    parts = [f"{points:+.1f} points in {task.metric.task.lower()}" for task, points in compared]
+    helped = all(points > 0 for _, points in compared)
+    start = "Same labels, same number of iterations; the only difference is a pile of pictures "
+    start += "that nobody has labelled. "
+    return (
+        start
+        + ("They were worth " if helped else "They changed the result by ")
+        + _and(parts)
+        + "."
+    )
+
+
+def headline(task: Task) -> str:
+    """The result of a task in one sentence."""
+    found, points = scores(task), gain(task)
+    name = task.metric.name
+    if points is not None:
+        best = found["teacher"].mean if found["teacher"].mean is not None else found["student"].mean
+        word = "more" if points >= 0 else "less"
+        return (
+            f"With unlabelled pictures the model reaches {best:.1f} {name}, "
+            f"{abs(points):.1f} points {word} than the {found['baseline'].mean:.1f} "
+            "of the same model trained on the labels alone."
+        )
+    known = [f"{role} {score.mean:.1f}" for role, score in found.items() if score.mean is not None]
+    if not known:
+        return "No model has been evaluated yet: the numbers appear with the first validation."
+    return f"{name} so far: {_and(known)}."
+
+
+def panel_title(view: str, unit: Any) -> str:
+    """What a picture of the gallery shows."""
+    if view == "weak" and unit == "pixels":
+        return "What the teacher sees"
+    head, _, number = view.partition("_")
+    return PANELS.get(head, view) + (f" (view {number})" if number else "")
+
+
+def caption(line: Line) -> str:
+    """What became of the teacher's labels in one picture."""
+    text = f"Iteration {line['iter']:,}. "
+    dropped = line.get("dropped") or {}
+    score = line.get("score")
+    sure = f", mean score {score:.2f}" if isinstance(score, float) else ""
+    kept = line.get("kept") or 0
+    if line.get("unit") == "pixels":
+        text += f"{kept:.0%} of the pixels are kept{sure}"
+        lost = sum(dropped.values())
+        return text + (f"; {lost:.0%} are left out, striped grey." if lost else ".")
+    text += f"{_count(kept)} kept{sure if kept else ''}"
+    text += f"; {_count(line['ignored'])} ignored" if line.get("ignored") else ""
+    for why, number in dropped.items():
+        text += f"; {_count(number)} dropped: {REASONS.get(why, why)}" if number else ""
+    return text + "."
+
+
+def facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Versions and machine, from the first run that knows them."""
+    found = []
+    for key, name in FACTS:
+        values = (value for run in runs if (value := lookup(run.info, key)) not in (None, ""))
+        value = next(values, None)
+        if value is not None:
+            found.append((name, str(value)))
+    return found
+
+
+def lookup(info: Any, key: str) -> Any:
+    """A value by its name, at the top of `run.json` or in one of its groups."""
+    if key in info:
+        return info[key]
+    groups = (value for value in info.values() if isinstance(value, dict))
+    return next((group[key] for group in groups if key in group), None)
+
+
+def _count(number: int) -> str:
+    return "1 box" if number == 1 else f"{number} boxes"
+
+
+def _and(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
