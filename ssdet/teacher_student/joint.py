@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from mmengine.structures import PixelData
 from torch import Tensor, nn
 
 from .step import Views
@@ -23,6 +24,10 @@ def joint_features(model: Any, views: list[Views]) -> dict[int, Any]:
         view.inputs = F.pad(view.inputs, missing)
         for sample in view.samples:
             sample.set_metainfo({"batch_input_shape": (height, width)})
+            if any(missing) and "gt_sem_seg" in sample:
+                # Segmentation heads stretch their output to the size of the label map.
+                labels = F.pad(sample.gt_sem_seg.data, missing, value=255)
+                sample.gt_sem_seg = PixelData(data=labels)
     features = model.extract_feat(torch.cat([view.inputs for view in views]))
     found, start = {}, 0
     for view in views:
