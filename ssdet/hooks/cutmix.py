@@ -63,10 +63,9 @@ class CutMixHook(StepHook):
         for name, views in step.strong.items():
             fields = {"inputs": views.inputs, **vars(step.targets[name])}
             partners = self._partners(name, fields)
-            if partners is None:
-                step.count("cutmix/skipped", 1.0)
-                continue
-            step.targets[name] = self._mix(views, fields, partners)
+            step.count("cutmix/skipped", float(partners is None))
+            if partners is not None:
+                step.targets[name] = self._mix(views, fields, partners)
 
     def _mix(
         self, views: Views, fields: dict[str, Tensor], partners: dict[str, Tensor]
