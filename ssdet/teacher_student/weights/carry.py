@@ -62,7 +62,7 @@ KINDS = (
          sparse.BBoxTargets, "loss_cls loss_bbox"),
     Kind(roi_heads.FCNMaskHead, "loss_and_target get_targets", sparse.MaskTargets, "loss_mask"),
     Kind(roi_heads.StandardRoIHead, ROI_METHODS),
-    Kind(roi_heads.CascadeRoIHead, ROI_METHODS),
+    Kind(roi_heads.CascadeRoIHead, ROI_METHODS, sparse.CascadeLosses),
 )  # fmt: skip
 
 

@@ -42,6 +42,21 @@ class BBoxTargets(Mixin):
         return result
 
 
+class CascadeLosses(Mixin):
+    """CascadeRoIHead: it breaks off after a stage without any proposal (all ignored)."""
+
+    def loss(self, *args: Any, **kwargs: Any) -> Any:
+        """As before; the loss of a stage that was left out is zero and not missing."""
+        losses = super().loss(*args, **kwargs)
+        heads = {"cls": self.bbox_head, "mask": self.mask_head if self.with_mask else ()}
+        for name, stages in heads.items():
+            for number, head in enumerate(stages):
+                key = f"s{number}.loss_{name}"
+                if key not in losses:
+                    losses[key] = sum(p.sum() for p in head.parameters()) * 0.0
+        return losses
+
+
 class MaskTargets(Mixin):
     """FCNMaskHead: the positives of all images."""
 
