@@ -4,6 +4,10 @@ Importing it makes MMDetection usable where mmcv has no compiled operators, and 
 class of ssdet, so that `custom_imports=dict(imports=["ssdet"])` in a config is all that is needed.
 """
 
-from .version import __version__
+from . import ops
+
+ops.install()  # before anything that imports mmcv.ops
+
+from .version import __version__  # noqa: E402
 
 __all__ = ["__version__"]

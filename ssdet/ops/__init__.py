@@ -1,0 +1,9 @@
+"""Portable stand-ins for mmcv's compiled operators.
+
+`install()` gives MMDetection and MMSegmentation the compiled module they import, written in plain
+PyTorch, on machines where mmcv was installed without it. It does nothing where it is there.
+"""
+
+from .extension import OperatorNotCompiledError, backends, install
+
+__all__ = ["OperatorNotCompiledError", "backends", "install"]

@@ -1,0 +1,146 @@
+"""Greedy non-maximum suppression, its soft variants, and the groups that suppression makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .boxes import area
+from .sampling import full_precision
+
+# Rows of the overlap matrix that are computed together: small enough for the cache of a CPU,
+# large enough to give a GPU something to do.
+_BLOCK = {"cpu": 128}
+_BLOCK_GPU = 2048
+
+
+def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, offset: int) -> Tensor:
+    """Indices of the boxes that no better kept box overlaps by more than the threshold."""
+    if boxes.numel() == 0:
+        return torch.empty(0, dtype=torch.long, device=boxes.device)
+    order = scores.sort(0, descending=True)[1]
+    boxes = full_precision(boxes)[order]
+    columns = torch.cat([boxes.T, area(boxes, offset)[None]])
+    return order[_greedy(columns.contiguous(), iou_threshold, offset)]
+
+
+def _greedy(boxes: Tensor, threshold: float, offset: int) -> Tensor:
+    """Positions kept of (5, N) columns x1, y1, x2, y2, area that are sorted by falling score."""
+    block = _BLOCK.get(boxes.device.type, _BLOCK_GPU)
+    alive = torch.arange(boxes.shape[1], device=boxes.device)
+    kept = []
+    while len(alive):
+        head, tail = boxes[:, :block], boxes[:, block:]
+        keep = _resolve((_overlap(head, head, offset) > threshold).triu_(1))
+        kept.append(alive[:block][keep])
+        survives = ~(_overlap(head[:, keep], tail, offset) > threshold).any(0)
+        boxes, alive = tail[:, survives], alive[block:][survives]
+    return torch.cat(kept)
+
+
+def _resolve(suppresses: Tensor) -> Tensor:
+    """Who is kept, given who would suppress whom (strictly upper triangular).
+
+    Box i depends on the boxes before it only, so the iteration ends at the one fixed point, which
+    is what going through the boxes one by one gives, after as many rounds as suppression chains
+    are long.
+    """
+    keep = torch.ones(len(suppresses), dtype=torch.bool, device=suppresses.device)
+    while True:
+        after = ~(suppresses & keep[:, None]).any(0)
+        if torch.equal(after, keep):
+            return keep
+        keep = after
+
+
+def _overlap(rows: Tensor, columns: Tensor, offset: int) -> Tensor:
+    """IoU of each of `rows` with each of `columns`; in place, in the compiled operator's order."""
+    x1, y1, x2, y2, size = rows[:, :, None]
+    width = torch.minimum(x2, columns[2]).sub_(torch.maximum(x1, columns[0]))
+    height = torch.minimum(y2, columns[3]).sub_(torch.maximum(y1, columns[1]))
+    if offset:
+        width.add_(offset), height.add_(offset)
+    overlap = width.clamp_(min=0).mul_(height.clamp_(min=0))
+    return overlap.div_((size + columns[4]).sub_(overlap))
+
+
+def softnms(
+    boxes: Tensor,
+    scores: Tensor,
+    dets: Tensor,
+    *,
+    iou_threshold: float,
+    sigma: float,
+    min_score: float,
+    method: int,
+    offset: int,
+) -> Tensor:
+    """Lower the scores of overlapping boxes (0 naive, 1 linear, 2 gaussian), best box first.
+
+    Writes boxes and scores into `dets` and returns their indices. Boxes change places exactly as
+    in the compiled operator, since those places decide between equal scores.
+    """
+    table = _soft_table(boxes, scores, offset)
+    index, count, first = np.arange(len(table)), len(table), 0
+    threshold, lowest = table.dtype.type(iou_threshold), table.dtype.type(min_score)
+    while first < count:
+        best = first + _argmax(table[first:count, 4])
+        table[[first, best]], index[[first, best]] = table[[best, first]], index[[best, first]]
+        rest = table[first + 1 : count]
+        overlap = _overlap_rows(table[first], rest, offset)
+        rest[:, 4] *= _decay(overlap, threshold, sigma, method)
+        first += 1
+        count = first + _drop(table[first:count], index[first:count], lowest)
+    dets[:count] = torch.from_numpy(table[:count, :5]).to(dets.dtype)
+    return torch.from_numpy(index[:count])
+
+
+def nms_match(dets: Tensor, *, iou_threshold: float) -> list[list[int]]:
+    """Each kept box with the boxes that it suppressed, all by falling score."""
+    scores = full_precision(dets.cpu())[:, 4]
+    order = scores.sort(0, descending=True)[1].numpy()
+    table = _soft_table(dets[:, :4].cpu(), scores, 0)[order]
+    threshold = table.dtype.type(iou_threshold)
+    groups = []
+    while len(order):
+        hit = _overlap_rows(table[0], table[1:], 0) >= threshold
+        groups.append([int(order[0]), *order[1:][hit].tolist()])
+        order, table = order[1:][~hit], table[1:][~hit]
+    return groups
+
+
+def _soft_table(boxes: Tensor, scores: Tensor, offset: int) -> np.ndarray:
+    """Rows x1, y1, x2, y2, score, area."""
+    boxes, scores = full_precision(boxes), full_precision(scores)
+    return torch.cat([boxes, scores[:, None], area(boxes, offset)[:, None]], 1).numpy()
+
+
+def _overlap_rows(one: np.ndarray, rows: np.ndarray, offset: int) -> np.ndarray:
+    sides = np.minimum(one[2:4], rows[:, 2:4]) - np.maximum(one[:2], rows[:, :2]) + offset
+    overlap = sides.clip(min=0).prod(1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # boxes without area overlap nothing
+        return overlap / (one[5] + rows[:, 5] - overlap)
+
+
+def _argmax(scores: np.ndarray) -> int:
+    """First largest score; like a comparison in a loop, NaN wins only where it stands first."""
+    return 0 if np.isnan(scores[0]) else int(np.nanargmax(scores))
+
+
+def _decay(overlap: np.ndarray, threshold: np.floating, sigma: float, method: int) -> np.ndarray:
+    if method == 2:
+        # Rounded once from double: the same float as the C library's.
+        return np.exp((-(overlap * overlap) / overlap.dtype.type(sigma)).astype(float))
+    lowered = np.zeros_like(overlap) if method == 0 else 1 - overlap
+    return np.where(overlap >= threshold, lowered, 1)
+
+
+def _drop(table: np.ndarray, index: np.ndarray, lowest: np.floating) -> int:
+    """Fill the places of boxes with too low scores from the end; returns how many remain."""
+    low = table[:, 4] < lowest
+    remain = int((~low).sum())
+    holes = low[:remain].nonzero()[0]
+    fillers = remain + (~low[remain:]).nonzero()[0][::-1]
+    table[holes], index[holes] = table[fillers], index[fillers]
+    return remain
