@@ -1,0 +1,288 @@
+"""Before training: does every transform of the unlabelled views say how it moves pixels?
+
+Pseudo labels travel from the weak to the strong view through `homography_matrix`. A transform that
+moves pixels in silence (MMDetection's Expand, RandomShift, Mosaic, ...) would misplace each of
+them, and nothing would look broken. So each transform gets a picture full of edges, and the edges
+of what it returns must lie where the recorded matrix puts them. Colour may change; places may not.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from ssdet.registry import HOOKS
+
+from .geometry_record import KEY, Watched
+from .labeled_unlabeled import unreadable
+from .sampler import LabeledUnlabeledSampler
+from .seeding import seeded
+
+TRIALS = 12  # of each transform, since many do something else every time
+_TILES = 4  # the picture is compared in 4 x 4 tiles, so that erased ones do not decide
+_AGREEMENT = 0.3  # correlation of edges; a picture shifted by 1, 2, 3 pixels has 0.8, 0.4, 0.15
+_WINDOW = 320  # pixels; comparing more of a large picture would only take longer
+_ADVICE = (
+    "Take such transforms out of the unlabelled views, or use those that record their geometry: "
+    "MMDetection's Resize, RandomFlip, RandomCrop(allow_negative_crop=True), Rotate, Shear, "
+    "Translate; in WeakStrongViews or RecordGeometry also RandomAffine and the resizing, "
+    "RandomFlip and RandomCrop of MMCV and MMSegmentation."
+)
+
+
+class ViewGeometryError(ValueError):
+    """A view moves pixels in a way that its pseudo labels cannot follow."""
+
+
+def check_views(dataset: Any) -> None:
+    """Check every unlabelled view of a training set; raise `ViewGeometryError` naming each fault.
+
+    Views are those of `WeakStrongViews` and of MMDetection's `MultiBranch` whose branch is called
+    'unsup...'. The first sample of each source is loaded; random states stay as they are.
+    """
+    problems: list[str] = []
+    for source in _sources(dataset):
+        for branch, steps, attaches in _unlabelled_views(source):
+            with seeded(0):
+                problems += _Line(branch, attaches).check(steps, _readable_sample(source))
+    if problems:
+        lines = ["Views that pseudo labels cannot follow:", *dict.fromkeys(problems), _ADVICE]
+        raise ViewGeometryError("\n".join(lines))
+
+
+@HOOKS.register_module()
+class ViewCheckHook(Hook):
+    """Before training starts: are the views sound, and do data loader, sampler and loop agree?"""
+
+    def before_train(self, runner: Runner) -> None:
+        """Raise an error that names what does not fit."""
+        loader = runner.train_loop.dataloader
+        sampler = loader.sampler
+        if isinstance(sampler, LabeledUnlabeledSampler):
+            if loader.batch_size not in (None, sampler.batch_size):
+                raise ValueError(
+                    f"train_dataloader: batch_size={loader.batch_size}, but its sampler composes "
+                    f"batches of {sampler.batch_size} (batch={sampler.batch}); make them equal"
+                )
+            if isinstance(runner.train_loop, EpochBasedTrainLoop) and not sampler.epoch_length:
+                raise ValueError(
+                    f"train_dataloader: the sampler needs epoch_length, or EpochBasedTrainLoop "
+                    f"never ends its first epoch; epoch_length={sampler.pass_length} is one pass "
+                    f"over the last source"
+                )
+        check_views(loader.dataset)
+
+
+class _Line:
+    """One view: its transforms in a row, each tried on a fresh test picture."""
+
+    def __init__(self, branch: str, attaches: bool) -> None:
+        self.branch = branch
+        self.attaches = attaches  # the matrix reaches the data sample without the packing transform
+        self.problems: list[str] = []
+        self.used_geometry = False
+
+    def check(self, steps: list[Any], results: dict) -> list[str]:
+        """Follow one sample through the view; what is wrong, one line for each fault."""
+        for step in steps:
+            if "img" in results:
+                for part in _parts(step):
+                    self._try(part, results)
+            try:
+                results = step(results)
+            except Exception as error:
+                if not self.problems:  # the part that is to blame was named already
+                    self._report(step, f"fails on an unlabelled sample: {error!r}")
+                break
+            if results is None or "data_samples" in results:
+                self._check_packed(step, results)
+                break
+            if "img" in results:
+                results["img"] = _test_picture(results["img"])
+        return self.problems
+
+    def _try(self, part: Any, results: dict) -> None:
+        if hasattr(part, "get_indexes") or hasattr(part, "get_indices"):
+            self._report(part, "mixes several images, which no homography describes")
+            return
+        refused = 0
+        for trial in range(TRIALS):
+            given = copy.deepcopy(results)
+            if trial % 4 == 3:
+                _add_boxes(given)  # some transforms only act on annotated images
+            try:
+                with seeded(trial):
+                    after = (_certain(part) if trial % 2 else part)(given)
+            except Exception as error:
+                self._report(part, f"fails on an unlabelled sample: {error!r}")
+                return
+            if after is None:
+                refused += 1
+            elif "img" in after and not self._followed(part, results, after):
+                self._report(part, "moves pixels without recording it in homography_matrix")
+                return
+        if refused > TRIALS * 0.7:
+            self._report(part, f"refused an unlabelled sample {refused} times in {TRIALS}")
+
+    def _followed(self, part: Any, before: dict, after: dict) -> bool:
+        step = _matrix(after) @ np.linalg.inv(_matrix(before))
+        self.used_geometry |= not np.allclose(step, np.eye(3), atol=1e-6)
+        return in_place(before["img"], after["img"], step)
+
+    def _check_packed(self, step: Any, results: dict | None) -> None:
+        sample = results and results.get("data_samples")
+        if self.attaches or not self.used_geometry or not sample:
+            return
+        if KEY not in sample.metainfo_keys():
+            keys = (*getattr(step, "meta_keys", ()), KEY)
+            self.problems.append(
+                f"  {self.branch}: {_name(step)} drops homography_matrix; set meta_keys={keys}"
+            )
+
+    def _report(self, part: Any, what: str) -> None:
+        self.problems.append(f"  {self.branch}: {_name(part)} {what}")
+
+
+def in_place(before: np.ndarray, after: np.ndarray, step: np.ndarray) -> bool:
+    """Whether the edges of `after` lie where the homography `step` puts those of `before`.
+
+    True also when there is nothing to compare (a blank picture, nothing of `before` in view).
+    """
+    if before is after or (before.shape == after.shape and np.array_equal(before, after)):
+        return bool(np.allclose(step, np.eye(3), atol=1e-3))
+    top, left = (max(side - _WINDOW, 0) // 2 for side in after.shape[:2])
+    after = after[top : top + _WINDOW, left : left + _WINDOW]
+    size = after.shape[1::-1]
+    centres = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV counts from them
+    window = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]])
+    place = np.linalg.inv(centres) @ window @ step @ centres
+    expected = cv2.warpPerspective(_gray(before), place, size)
+    inside = cv2.warpPerspective(np.ones(before.shape[:2], np.float32), place, size)
+    inside = (
+        cv2.erode(inside, np.ones((7, 7)), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0.99
+    )
+    agreements = list(_agreements(_edges(expected), _edges(_gray(after)), inside))
+    return not agreements or float(np.quantile(agreements, 0.75)) > _AGREEMENT
+
+
+def _agreements(first: np.ndarray, second: np.ndarray, inside: np.ndarray) -> Iterator[float]:
+    """Correlation of two edge maps in each tile that shows enough of both."""
+    rows = np.array_split(np.arange(first.shape[0]), _TILES)
+    columns = np.array_split(np.arange(first.shape[1]), _TILES)
+    for row in rows:
+        for column in columns:
+            tile = np.ix_(row, column)
+            seen = inside[tile]
+            if seen.sum() < max(25, seen.size / 3):
+                continue
+            a, b = first[tile][seen], second[tile][seen]
+            if min(a.std(), b.std()) > 1e-2:
+                yield float(np.corrcoef(a, b)[0, 1])
+
+
+def _edges(gray: np.ndarray) -> np.ndarray:
+    smooth = cv2.GaussianBlur(gray, (0, 0), 1.0)
+    return np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+
+
+def _gray(image: np.ndarray) -> np.ndarray:
+    image = np.ascontiguousarray(image, np.float32)
+    if image.ndim == 3 and image.shape[2] == 3:
+        return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return image.reshape(*image.shape[:2], -1).mean(-1)
+
+
+def _test_picture(image: np.ndarray) -> np.ndarray:
+    """A picture of the same shape and type with edges of every size everywhere."""
+    height, width = image.shape[:2]
+    bits = np.random.Generator(np.random.PCG64(0))
+    canvas = np.zeros((height, width), np.float32)
+    for cell in (3, 6, 12, 24, 48, 96):
+        grid = bits.random((height // cell + 2, width // cell + 2), np.float32) - 0.5
+        canvas += cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
+    canvas = (canvas - canvas.min()) / max(float(np.ptp(canvas)), 1e-6) * 255
+    return (
+        np.stack([canvas] * (image.size // canvas.size), -1)
+        .reshape(image.shape)
+        .astype(image.dtype)
+    )
+
+
+def _sources(dataset: Any) -> Iterator[Any]:
+    """The data sets inside concatenations and other wrappers."""
+    if hasattr(dataset, "datasets"):
+        for part in dataset.datasets:
+            yield from _sources(part)
+    elif hasattr(dataset, "dataset"):
+        yield from _sources(dataset.dataset)
+    elif hasattr(dataset, "pipeline"):
+        yield dataset
+
+
+def _readable_sample(source: Any) -> dict:
+    """The first sample whose file can be read; data sets without files have no bad ones."""
+    for index in range(min(len(source), 10)):
+        info = source.get_data_info(index)
+        if unreadable(info.get("img_path")) is None:
+            return info
+    return source.get_data_info(0)
+
+
+def _unlabelled_views(source: Any) -> Iterator[tuple[str, list[Any], bool]]:
+    steps: list[Any] = []
+    for step in source.pipeline.transforms:
+        views = getattr(step, "views", None) or getattr(step, "branch_pipelines", None)
+        if views:
+            shared = list(getattr(step, "shared", []))
+            for branch, view in views.items():
+                if branch.startswith("unsup"):
+                    yield branch, [*steps, *shared, *view.transforms], hasattr(step, "views")
+            return
+        steps.append(step)
+
+
+def _parts(step: Any) -> Iterator[Any]:
+    """The transforms inside a container of transforms, or the transform itself."""
+    inner = getattr(step, "transforms", None)
+    if isinstance(inner, (list, tuple)):
+        for part in inner:
+            yield from _parts(part)
+    else:
+        yield step
+
+
+def _matrix(results: dict) -> np.ndarray:
+    matrix = results.get(KEY)
+    return np.eye(3) if matrix is None else np.asarray(matrix, np.float64)
+
+
+def _certain(part: Any) -> Any:
+    """A copy of a transform that acts every time, where it says how often it does."""
+    part = copy.copy(part)
+    if isinstance(part, Watched):
+        part.inner = _certain(part.inner)
+    elif isinstance(getattr(part, "prob", None), float):
+        part.prob = 1.0
+    return part
+
+
+def _add_boxes(results: dict) -> None:
+    """Four boxes where a sample of a detection pipeline has an empty set of them."""
+    boxes = results.get("gt_bboxes")
+    if boxes is None:
+        return
+    height, width = results["img"].shape[:2]
+    corners = [(x, y) for x in (0.2, 0.6) for y in (0.2, 0.6)]
+    sides = np.array([(x, y, x + 0.2, y + 0.2) for x, y in corners], np.float32)
+    sides *= np.array([width, height, width, height], np.float32)
+    results["gt_bboxes"] = sides if isinstance(boxes, np.ndarray) else type(boxes)(sides)
+    results["gt_bboxes_labels"] = np.zeros(len(sides), np.int64)
+    results["gt_ignore_flags"] = np.zeros(len(sides), bool)
+
+
+def _name(step: Any) -> str:
+    return type(step.inner if isinstance(step, Watched) else step).__name__

@@ -1,0 +1,81 @@
+"""Weak and strong views of one decoded image, in the batch format of MMDetection's MultiBranch."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from ssdet.registry import TRANSFORMS
+
+from .geometry_record import KEY, RecordGeometry
+from .seeding import derive_seed, seeded
+
+BRANCHES = ("sup", "unsup_teacher", "unsup_student")
+
+
+@TRANSFORMS.register_module()
+class WeakStrongViews(BaseTransform):
+    """Decodes an image once and makes one view of it for each branch.
+
+    `shared` loads the image and may move its pixels for all views alike; then each view goes its
+    own way, with random numbers of its own: adding a second strong view changes none of the others.
+    Every view's `homography_matrix` reaches its data sample, whatever the `meta_keys` of the
+    packing transform say, also with the transforms of MMSegmentation (see `RecordGeometry`).
+
+    Args:
+        views: Branch name -> transforms, ending with PackDetInputs or PackSegInputs. A labelled
+            source has one, 'sup'; an unlabelled one 'unsup_teacher' (weak), 'unsup_student'
+            (strong) and perhaps 'unsup_student_2', ...
+        shared: Transforms before the views, starting with the one that loads the image.
+        branch_field: All branches of the batch, the same list for every source.
+    """
+
+    def __init__(
+        self,
+        views: Mapping[str, Sequence[Any]],
+        shared: Sequence[Any] = (),
+        branch_field: Sequence[str] = BRANCHES,
+    ) -> None:
+        unknown = sorted(set(views) - set(branch_field))
+        if not views or unknown:
+            raise ValueError(
+                f"WeakStrongViews: views has {list(views)}; name at least one, and only branches "
+                f"of branch_field={tuple(branch_field)}"
+            )
+        self.branch_field = tuple(branch_field)
+        self.shared = RecordGeometry(shared)
+        self.views = {branch: RecordGeometry(steps) for branch, steps in views.items()}
+
+    def transform(self, results: dict) -> dict | None:
+        """One packed sample for each branch, None for the branches of other sources."""
+        shared = self.shared(results)
+        if shared is None:
+            return None
+        base = int(np.random.randint(2**31))
+        batch: dict = {"inputs": {}, "data_samples": {}}
+        for branch in self.branch_field:
+            packed = self._view(branch, shared, base)
+            if packed is None:
+                return None
+            for key, column in batch.items():
+                column[branch] = packed.get(key)
+        return batch
+
+    def _view(self, branch: str, shared: dict, base: int) -> dict | None:
+        if branch not in self.views:
+            return {}
+        # Transforms may write into the arrays they are given, so every view has its own.
+        results, matrix = copy.deepcopy(shared), None
+        with seeded(derive_seed(base, self.branch_field.index(branch))):
+            for step in self.views[branch]:
+                matrix = results.get(KEY)
+                results = step(results)
+                if results is None:
+                    return None
+        results["data_samples"].set_metainfo({KEY: np.eye(3) if matrix is None else matrix})
+        return results
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(views={list(self.views)})"
