@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 460, 260
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 34
+LEFT, RIGHT, TOP, BOTTOM = 48, 14, 14, 42
 MAX_POINTS = 400
 LABEL_HEIGHT = 13.0
 
@@ -134,7 +134,7 @@ def _grid(ticks: Sequence[float], y_at: Callable[[float], float], unit: str) -> 
     )
     return Markup("").join(
         row.format(
-            l=LEFT, r=WIDTH - RIGHT, y=_px(y_at(v)), t=LEFT - 6, ty=_px(y_at(v) + 3.5),
+            l=LEFT, r=WIDTH - RIGHT, y=_px(y_at(v)), t=LEFT - 6, ty=_px(y_at(v) + 4.5),
             label=short(v), unit=unit,
         )
         for v in ticks
@@ -143,7 +143,7 @@ def _grid(ticks: Sequence[float], y_at: Callable[[float], float], unit: str) -> 
 
 def _x_axis(ticks: Sequence[float], x_at: Callable[[float], float]) -> Markup:
     label = Markup('<text class="tick" x="{x}" y="{y}" text-anchor="middle">{text}</text>')
-    marks = [label.format(x=_px(x_at(v)), y=HEIGHT - BOTTOM + 15, text=short(v)) for v in ticks]
+    marks = [label.format(x=_px(x_at(v)), y=HEIGHT - BOTTOM + 18, text=short(v)) for v in ticks]
     name = Markup('<text class="axis" x="{x}" y="{y}" text-anchor="end">iteration</text>')
     return Markup("").join([*marks, name.format(x=WIDTH - RIGHT, y=HEIGHT - 4)])
 

@@ -18,7 +18,7 @@ LEGEND = (
 MODELS = (
     ("baseline", "Baseline", "labels alone"),
     ("student", "Student", "labels and pseudo labels"),
-    ("teacher", "Teacher", "the running average of the student; the model to use"),
+    ("teacher", "Teacher", "average of the student; use this one"),
 )
 
 
@@ -71,8 +71,12 @@ def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
                 *_smoothed("on labels", labelled, "c0"),
                 *_smoothed("on pseudo labels", _sum(run, "unsup_"), "c1"),
             ],
-            "How wrong the student is on labelled pictures and on the teacher's labels. Both "
-            "should fall, and neither should be many times the other for long.",
+            (
+                "How wrong the student is on labelled pictures (should fall) and on the teacher's "
+                "labels (may rise while more of them are kept). Neither should drown the other."
+                if semi
+                else "How wrong the model is on the labelled pictures; it should fall."
+            ),
             log=True,
         )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from .summary import Task, gain, gains, tasks_of
 from .words import caption, facts, headline, panel_title, story
 
 MOMENTS, MAX_CONFIG, MAX_PICTURE = 4, 60_000, 600_000
+COLOR = re.compile("#[0-9a-f]{6}")
 IMAGE_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 
 
@@ -105,7 +107,14 @@ def _picture(run: Run, line: Line) -> dict[str, Any]:
         if source:
             view = str(panel.get("view", ""))
             panels.append({"source": source, "title": panel_title(view, line.get("unit"))})
-    return {"panels": panels, "caption": caption(line), "iteration": line["iter"]}
+    colors = line.get("colors") or {}
+    return {
+        "panels": panels,
+        "caption": caption(line),
+        "iteration": line["iter"],
+        # The file is only text to us: what is not a colour does not get into a style.
+        "colors": [(name, c) for name, c in colors.items() if COLOR.fullmatch(str(c))],
+    }
 
 
 def _spread(lines: Sequence[Line]) -> list[Line]:

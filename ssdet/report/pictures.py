@@ -121,11 +121,12 @@ def _draw_box(axes: Any, group: BoxGroup, number: int, scale: float) -> None:
         "kept": dict(linewidth=2.0),
         "unsure": dict(linewidth=1.1),
         "ignored": dict(linewidth=0.8, hatch="////"),
-        "dropped": dict(linewidth=1.2, linestyle=(0, (4, 3))),
+        "dropped": dict(linewidth=1.4, linestyle=(0, (4, 3))),
     }
     box = (x1, y1), x2 - x1, y2 - y1
     # A dark line beneath keeps the box visible on bright ground.
-    axes.add_patch(Rectangle(*box, fill=False, edgecolor=(0, 0, 0, 0.45), linewidth=3.2))
+    under = 1.2 if group.style == "dropped" else 3.2
+    axes.add_patch(Rectangle(*box, fill=False, edgecolor=(0, 0, 0, 0.45), linewidth=under))
     axes.add_patch(Rectangle(*box, fill=False, edgecolor=color, **looks[group.style]))
     if number < len(group.texts) and group.texts[number]:
         _write(axes, group.texts[number], (x1, y1, y2), color, group.style)

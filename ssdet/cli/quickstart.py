@@ -1,0 +1,167 @@
+"""Train on generated data, with and without unlabelled pictures, and write a report.
+
+For detection and for segmentation, a supervised baseline and a teacher-student model learn from
+the same labels for the same number of iterations; then both are compared on pictures that neither
+has seen. Started again, it reuses what is finished and goes on with what was interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..report.run_folder import Role, Run
+    from .jobs import Job
+
+TASKS = ("detection", "segmentation")
+
+
+@dataclass
+class Training:
+    """A job of the quickstart, and its place in the comparison."""
+
+    task: str
+    role: Role
+    job: Job
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `ssdet quickstart`."""
+    parser.add_argument(
+        "--out", default="quickstart", help="folder of runs and report (%(default)s)"
+    )
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument(
+        "--seeds", "--seed", nargs="+", type=int, default=[0], metavar="SEED",
+        help="one or several seeds; several give the mean and each (default: 0)",
+    )  # fmt: skip
+    parser.add_argument("--iterations", type=int, help="another length of the runs (for a try)")
+    parser.add_argument(
+        "--parallel", type=int, default=min(os.cpu_count() or 1, 2), metavar="N",
+        help="trainings at a time; they share the cores (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--configs", type=Path, help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train what is not trained yet, print the comparison, write the page."""
+    from ..engine.exits import UsageError
+    from .jobs import run_jobs
+
+    for name in ("iterations", "parallel"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} {value}: at least 1")
+    started = time.monotonic()
+    trainings = _trainings(args)
+    waiting = [t.job for t in trainings if not t.job.finished]
+    _announce(trainings, waiting, args)
+    try:
+        run_jobs(waiting, args.parallel)
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on from here.", file=sys.stderr)
+        return 130
+    report = _report(trainings, Path(args.out), shlex.join(["ssdet", *sys.argv[1:]]))
+    minutes = (time.monotonic() - started) / 60
+    print(f"\nDone in {minutes:.1f} minutes. The report, to open in a browser:\n  {report}")
+    return 0
+
+
+def _trainings(args: argparse.Namespace) -> list[Training]:
+    """All trainings that are asked for, the longer ones first: the others fill the rest."""
+    folder = args.configs or _configs()
+    roles: tuple[Role, ...] = ("semi", "baseline")
+    return [
+        Training(task, role, _job(folder / f"{task}_{role}.py", f"{task}/{role}-seed{seed}", args))
+        for seed in args.seeds
+        for role in roles
+        for task in args.tasks
+    ]
+
+
+def _job(config: Path, name: str, args: argparse.Namespace) -> Job:
+    from .configs import load_config
+    from .jobs import Job
+
+    options = []
+    if args.iterations is not None:
+        options = [f"train_cfg.{key}={args.iterations}" for key in ("max_iters", "val_interval")]
+    content = load_config(str(config))
+    length = content.train_cfg
+    return Job(
+        name,
+        config,
+        Path(args.out) / name,
+        int(name.rpartition("seed")[2]),
+        args.iterations or length.max_iters,
+        args.iterations or length.val_interval,
+        text=content.pretty_text,
+        options=options,
+    )
+
+
+def _configs() -> Path:
+    """The quickstart's configs: installed with the package, or in the checkout around it."""
+    from ..engine.exits import RunError
+    from .configs import shipped_configs
+
+    places = [shipped_configs("ssdet"), Path(__file__).parents[2] / "configs"]
+    for place in places:
+        if place is not None and (place / "quickstart").is_dir():
+            return place / "quickstart"
+    looked = ", ".join(str(place) for place in places if place)
+    raise RunError(f"the quickstart's configs are not in {looked}; install ssdet again")
+
+
+def _announce(
+    trainings: Sequence[Training], waiting: Sequence[Job], args: argparse.Namespace
+) -> None:
+    ready = len(trainings) - len(waiting)
+    text = f"{len(trainings)} trainings in {args.out}/"
+    text += f", {ready} of them finished earlier" if ready else ""
+    if waiting:
+        text += (
+            f"; {min(args.parallel, len(waiting))} at a time, each starts with a few quiet seconds"
+        )
+    print(text + ".", flush=True)
+    for training in trainings:
+        if training.job in waiting and training.job.done:
+            print(f"  {training.job.name} goes on at iteration {training.job.done}.", flush=True)
+
+
+def _report(trainings: Sequence[Training], out: Path, command: str) -> Path:
+    """Print the table and write the page; baselines first, as a reader expects."""
+    from ..report import read_run, write_report
+
+    ordered = sorted(trainings, key=lambda t: (TASKS.index(t.task), t.role, t.job.seed))
+    runs = [read_run(t.job.folder, name=t.job.name, role=t.role) for t in ordered]
+    _print_table(runs)
+    return write_report(runs, out / "report.html", commands=[command]).resolve()
+
+
+def _print_table(runs: Sequence[Run]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..report.figures import table_rows
+    from ..report.summary import tasks_of
+
+    table = Table("Task", "Model", "Metric")
+    table.add_column("Value", justify="right")
+    table.add_column("Gain", justify="right")
+    for task in tasks_of(runs):
+        for number, row in enumerate(table_rows(task)):
+            each = f" ({', '.join(row['each'])})" if row["each"] else ""
+            first = (task.metric.task, task.metric.name) if number == 0 else ("", "")
+            table.add_row(first[0], row["name"], first[1], row["value"] + each, row["gain"] or "")
+        table.add_section()
+    print()
+    Console().print(table)
