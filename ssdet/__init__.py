@@ -8,6 +8,7 @@ from . import ops
 
 ops.install()  # before anything that imports mmcv.ops
 
+from . import datasets, engine, hooks, teacher_student  # noqa: E402
 from .version import __version__  # noqa: E402
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "datasets", "engine", "hooks", "ops", "teacher_student"]

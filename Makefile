@@ -1,0 +1,32 @@
+# Two commands do everything on a fresh machine: `make quickstart` and `make test`.
+# TORCH picks the torch build, e.g. `make test TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cu128"`.
+TORCH  ?= torch==2.13.0
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+READY   = $(VENV)/.ready
+OPS     = .venv-ops
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test lint ops benchmark clean
+
+help:  ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+quickstart: $(READY)  ## Demo data, four small trainings, one report.html (2 cores: 8 minutes)
+	$(BIN)/ssdet quickstart
+
+test: $(READY)  ## The whole test suite (2 cores: 10 minutes)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: $(READY)  ## Ruff (lint and format) and mypy
+	$(BIN)/ruff check ssdet tools tests setup.py
+	$(BIN)/ruff format --check ssdet tools tests setup.py
+	$(BIN)/mypy
+
+$(READY): setup.py pyproject.toml requirements/runtime.txt requirements/dev.txt tools/bootstrap.py
+	$(PYTHON) tools/bootstrap.py $(VENV) --torch '$(TORCH)'
+	@touch $@
+
+clean:  ## Remove what the other commands made
+	rm -rf $(VENV) $(OPS) quickstart work_dirs build *.egg-info
