@@ -106,9 +106,10 @@ class TeacherStudentSegmentor(TeacherStudent):
         """Labels and scores from the output (B, C, H, W) of the segmentor, in float32."""
         logits = logits.float()
         if matches_masks(self._head):
-            # Already probabilities: class of a query times its mask, summed over the queries.
+            # Class of a query times its mask, summed over the queries: no logits. The classes of a
+            # trained model share at most 1; those of a fresh one all exceed it and are no news.
             scores, labels = logits.max(1)
-            return labels, scores.clamp(max=1.0)
+            return labels, scores / logits.sum(1).clamp(min=1.0)
         if logits.shape[1] == 1:
             probability = logits[:, 0].sigmoid()
             positive = probability > self._head.threshold

@@ -1,0 +1,79 @@
+"""MMSegmentation's own segmentors, made small: the same classes and losses, 8 channels wide."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from pathlib import Path
+
+import mmseg
+from mmengine.config import Config, ConfigDict
+
+CONFIGS = {
+    "fcn": "fcn/fcn_r50-d8_4xb2-40k_cityscapes-512x1024.py",
+    "pspnet": "pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
+    "deeplabv3plus": "deeplabv3plus/deeplabv3plus_r50-d8_4xb2-40k_cityscapes-512x1024.py",
+    "upernet": "upernet/upernet_r50_4xb2-40k_cityscapes-512x1024.py",
+    "segformer": "segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py",
+    "ocrnet": "ocrnet/ocrnet_r101-d8_4xb2-40k_cityscapes-512x1024.py",
+    "mask2former": "mask2former/mask2former_r50_8xb2-90k_cityscapes-512x1024.py",
+}
+FAMILIES = tuple(CONFIGS)
+CLASSES = 4
+
+# Numbers that are set, and channels that are divided by 32, wherever in a config they stand.
+SET = dict(
+    num_classes=CLASSES, num_heads=2, num_feats=4, num_queries=8, num_points=64, num_groups=4,
+    num_layers=2, requires_grad=True, pretrained=None, init_cfg=None, dropout_ratio=0.0,
+    drop_path_rate=0.0, feedforward_channels=16, c1_channels=4,
+)  # fmt: skip
+DIVIDED = (
+    "in_channels", "channels", "ocr_channels", "c1_in_channels", "out_channels", "feat_channels",
+    "embed_dims",
+)  # fmt: skip
+
+
+@cache
+def _published(family: str) -> ConfigDict:
+    # MMEngine's get_config looks for the distribution "mmsegmentation", and would install it.
+    folder = Path(mmseg.__file__).parent / ".mim" / "configs"
+    return Config.fromfile(folder / CONFIGS[family]).model
+
+
+def small_config(family: str, slide: bool = False) -> ConfigDict:
+    """The published config of a family, with little of everything."""
+    cfg = copy.deepcopy(_published(family))
+    _shrink(cfg)
+    # The views of the tests are of any size; Cityscapes' are all cropped to 512x1024.
+    cfg.data_preprocessor.pop("size", None)
+    cfg.data_preprocessor.size_divisor = 32
+    if cfg.backbone.type == "MixVisionTransformer":
+        cfg.backbone.update(embed_dims=8, num_heads=[1, 2, 5, 8])
+        cfg.decode_head.update(in_channels=[8, 16, 40, 64], channels=8)
+    else:
+        cfg.backbone.update(depth=18, base_channels=8, stem_channels=8, zero_init_residual=False)
+    if family == "mask2former":
+        cfg.decode_head.loss_cls.class_weight = [1.0] * CLASSES + [0.1]
+        points = cfg.decode_head.pixel_decoder.encoder.layer_cfg.self_attn_cfg
+        points.num_points = 2
+    if slide:
+        cfg.test_cfg = dict(mode="slide", crop_size=(64, 64), stride=(32, 32))
+        # MMSegmentation's Mask2Former takes the padded size, if there is one, for the window's.
+        cfg.data_preprocessor.pop("test_cfg", None)
+    return cfg
+
+
+def _shrink(node) -> None:
+    for key, value in list(node.items()) if isinstance(node, dict) else enumerate(node):
+        if isinstance(value, (dict, list)):
+            _shrink(value)
+        if not isinstance(node, dict):
+            continue
+        if key in SET and not isinstance(value, list):
+            node[key] = SET[key]
+        elif key in DIVIDED:
+            given = value if isinstance(value, list) else [value]
+            small = [v if v == 3 else max(v // 32, 4) for v in given]
+            node[key] = small if isinstance(value, list) else small[0]
+        elif key == "type" and value == "SyncBN":
+            node[key] = "BN"
