@@ -25,7 +25,9 @@ class PixelWeights:
     `weighted_dice`, and any other loss sees the pixels that are not trained on as ignored.
 
     Attributes:
-        weightless: Parts that cannot carry weights and work with weight 1.
+        weightless: Parts that cannot carry weights and work with weight 1. To heads that match
+            whole masks (Mask2Former) an ignored pixel is outside of every mask, in
+            MMSegmentation's labelled training too.
     """
 
     def __init__(self, segmentor: nn.Module, reduction: Reduction) -> None:

@@ -48,8 +48,8 @@ class TeacherStudentSegmentor(TeacherStudent):
         self.pixel_weights = PixelWeights(self.student, reduction)
         for part in self.pixel_weights.weightless:
             print_log(
-                f"{name}: {part} cannot carry weights of pixels: what is trained on has weight 1 "
-                "there, all else is ignored",
+                f"{name}: {part} cannot carry weights of pixels and works with weight 1; pixels "
+                "that are not trained on are ignored ones (255) to it",
                 logger="current",
                 level=30,
             )
