@@ -194,7 +194,8 @@ def test_a_loss_that_cannot_carry_weights_is_named_once(said):
     model = model_of([CROSS_ENTROPY, lovasz])
     assert said == [
         "TeacherStudentSegmentor: decode_head.loss_decode (LovaszLoss) cannot carry weights of "
-        "pixels and works with weight 1; pixels that are not trained on are ignored ones (255) to it"
+        "pixels and works with weight 1; pixels that are not trained on are ignored ones (255) to "
+        "it"
     ]
     labels = torch.ones(1, 8, 8, dtype=torch.long)
     logits = torch.randn(1, 4, 8, 8)
