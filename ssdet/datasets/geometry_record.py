@@ -111,6 +111,8 @@ def _watched(transform: Any) -> Any:
     parts = getattr(transform, "transforms", None)
     if isinstance(parts, list):
         transform.transforms = [_watched(part) for part in parts]
+    elif parts is not None:  # RandomApply keeps its parts in a Compose
+        transform.transforms = _watched(parts)
     return transform
 
 

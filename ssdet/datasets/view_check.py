@@ -137,8 +137,10 @@ class _Line:
         sample = results and results.get("data_samples")
         if self.attaches or not self.used_geometry or not sample:
             return
-        if KEY not in sample.metainfo_keys():
-            keys = (*getattr(step, "meta_keys", ()), KEY)
+        # This very sample may have been left where it was, so what counts is the transform's list.
+        kept = getattr(step, "meta_keys", sample.metainfo_keys())
+        if KEY not in kept:
+            keys = (*kept, KEY)
             self.problems.append(
                 f"  {self.branch}: {_name(step)} drops homography_matrix; set meta_keys={keys}"
             )
@@ -248,11 +250,11 @@ def _unlabelled_views(source: Any) -> Iterator[tuple[str, list[Any], bool]]:
 def _parts(step: Any) -> Iterator[Any]:
     """The transforms inside a container of transforms, or the transform itself."""
     inner = getattr(step, "transforms", None)
-    if isinstance(inner, (list, tuple)):
-        for part in inner:
-            yield from _parts(part)
-    else:
+    if inner is None:
         yield step
+        return
+    for part in inner if isinstance(inner, (list, tuple)) else [inner]:
+        yield from _parts(part)
 
 
 def _matrix(results: dict) -> np.ndarray:

@@ -211,5 +211,5 @@ def test_grouping_without_sizes_is_refused_by_name():
         def get_data_info(self, index):
             return {"img_path": "a.jpg"}
 
-    with pytest.raises(ValueError, match="source 0 .Sizeless.*height"):
+    with pytest.raises(ValueError, match=r"source 0 .Sizeless.*height"):
         LabeledUnlabeledSampler(Sizeless(3), (1,), group_by_aspect=True, seed=0)

@@ -1,0 +1,89 @@
+# The demo set for detection: a few labelled and many unlabelled scenes of handwritten digits.
+labeled = 40  # labelled scenes; fewer are a subset of more
+count = 1000  # all training scenes; the unlabelled ones are the rest
+val_count = 200
+fold = 0  # which scenes are labelled
+seed = 0  # which scenes there are
+image_size = 128
+with_mask = False  # instance masks, for Mask R-CNN and its like
+batch = (4, 8)  # labelled and unlabelled images per process and iteration
+num_workers = 2
+
+scenes = dict(image_size=image_size, seed=seed)
+resize = dict(
+    type='RandomResize',
+    scale=(image_size, image_size),
+    ratio_range=(0.8, 1.25),
+    keep_ratio=True)
+# Nothing is flipped: a mirrored digit is no digit.
+sup_view = [
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=with_mask),
+    resize,
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackDetInputs')]
+weak_view = [resize, dict(type='PackDetInputs')]
+strong_view = [
+    resize,
+    dict(type='StrongPhotometric'),
+    dict(type='Rotate', prob=0.3, max_mag=15.0),
+    dict(type='ErasePatches', count=(1, 3), size=(0.05, 0.2)),
+    dict(type='PackDetInputs')]
+
+labeled_scenes = dict(
+    type='DigitScenes',
+    split='labeled',
+    count=count,
+    labeled=labeled,
+    fold=fold,
+    pipeline=[
+        dict(
+            type='WeakStrongViews',
+            shared=[dict(type='LoadDigitScene')],
+            views=dict(sup=sup_view))],
+    **scenes)
+unlabeled_scenes = dict(
+    type='DigitScenes',
+    split='unlabeled',
+    count=count,
+    labeled=labeled,
+    fold=fold,
+    pipeline=[
+        dict(
+            type='WeakStrongViews',
+            shared=[dict(type='LoadDigitScene')],
+            views=dict(unsup_teacher=weak_view, unsup_student=strong_view))],
+    **scenes)
+
+train_dataloader = dict(
+    batch_size=sum(batch),
+    num_workers=num_workers,
+    persistent_workers=num_workers > 0,
+    sampler=dict(type='LabeledUnlabeledSampler', batch=batch),
+    dataset=dict(
+        type='LabeledUnlabeledDataset',
+        datasets=[labeled_scenes, unlabeled_scenes]))
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=num_workers,
+    persistent_workers=num_workers > 0,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='DigitScenes',
+        split='val',
+        count=val_count,
+        test_mode=True,
+        pipeline=[
+            dict(type='LoadDigitScene'),
+            dict(type='Resize', scale=(image_size, image_size), keep_ratio=True),
+            # CocoMetric takes the truth from `instances`; no annotation file is needed.
+            dict(
+                type='PackDetInputs',
+                meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
+                           'scale_factor', 'instances'))],
+        **scenes))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(
+    type='CocoMetric', metric=['bbox', 'segm'] if with_mask else 'bbox')
+test_evaluator = val_evaluator

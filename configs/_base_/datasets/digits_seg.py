@@ -1,0 +1,75 @@
+# The demo set for semantic segmentation: background and ten digits.
+labeled = 40  # labelled scenes; fewer are a subset of more
+count = 1000  # all training scenes; the unlabelled ones are the rest
+val_count = 200
+fold = 0  # which scenes are labelled
+seed = 0  # which scenes there are
+image_size = 128
+batch = (4, 8)  # labelled and unlabelled images per process and iteration
+num_workers = 2
+
+scenes = dict(image_size=image_size, seed=seed)
+crop_size = (image_size, image_size)  # also `size` of the model's data preprocessor
+# Nothing is flipped: a mirrored digit is no digit.
+weak_geometry = [
+    dict(type='LoadDigitScene'),
+    dict(
+        type='RandomResize',
+        scale=(image_size, image_size),
+        ratio_range=(0.75, 1.5),
+        keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size)]
+sup_view = [dict(type='PhotoMetricDistortion'), dict(type='PackSegInputs')]
+weak_view = [dict(type='PackSegInputs')]
+strong_view = [dict(type='StrongPhotometric'), dict(type='PackSegInputs')]
+
+labeled_scenes = dict(
+    type='DigitScenesSeg',
+    split='labeled',
+    count=count,
+    labeled=labeled,
+    fold=fold,
+    pipeline=[
+        dict(
+            type='WeakStrongViews',
+            shared=weak_geometry,
+            views=dict(sup=sup_view))],
+    **scenes)
+unlabeled_scenes = dict(
+    type='DigitScenesSeg',
+    split='unlabeled',
+    count=count,
+    labeled=labeled,
+    fold=fold,
+    pipeline=[
+        dict(
+            type='WeakStrongViews',
+            shared=weak_geometry,
+            views=dict(unsup_teacher=weak_view, unsup_student=strong_view))],
+    **scenes)
+
+train_dataloader = dict(
+    batch_size=sum(batch),
+    num_workers=num_workers,
+    persistent_workers=num_workers > 0,
+    sampler=dict(type='LabeledUnlabeledSampler', batch=batch),
+    dataset=dict(
+        type='LabeledUnlabeledDataset',
+        datasets=[labeled_scenes, unlabeled_scenes]))
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=num_workers,
+    persistent_workers=num_workers > 0,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='DigitScenesSeg',
+        split='val',
+        count=val_count,
+        test_mode=True,
+        pipeline=[dict(type='LoadDigitScene'), dict(type='PackSegInputs')],
+        **scenes))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator

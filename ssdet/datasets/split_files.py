@@ -1,0 +1,86 @@
+"""Writing a split: a pair of COCO files, or a pair of lists with their checksums."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .importers import Annotations
+from .importers.write import may_write, write_text
+from .splits import Split, checksum, record_path
+
+
+def write_split(
+    content: dict[str, Any] | None,
+    data: Annotations,
+    split: Split,
+    out: Path,
+    *,
+    note: dict[str, Any],
+    style: str = "names",
+    force: bool = False,
+) -> tuple[Path, Path]:
+    """Write `out` and its `-unlabeled` twin; return both paths.
+
+    Args:
+        content: The COCO object to take the records from, unchanged; None: lists are written.
+        data: What was split.
+        note: How the split was made; written beside the checksum.
+        style: Lines of the labelled list. 'pairs': `image mask`; 'stems': file names without
+            ending (VOC); 'names': paths of images. The unlabelled one always has paths.
+        force: Overwrite.
+    """
+    twin = out.with_name(f"{out.stem}-unlabeled{out.suffix}")
+    for path in (out, twin, *([] if content else [record_path(out)])):
+        may_write(path, force=force)
+    if content is not None:
+        for path, names in ((out, split.labeled), (twin, split.unlabeled)):
+            part = coco_part(content, data, names, annotated=path == out, note=note)
+            write_text(path, json.dumps(part), force=force)
+        return out, twin
+    lines = {out: [_line(data, name, style) for name in split.labeled], twin: [*split.unlabeled]}
+    record: dict[str, Any] = {"made_by": note}
+    for path, text in lines.items():
+        write_text(path, "".join(f"{line}\n" for line in text), force=force)
+        record[path.name] = {"images": len(text), "sha256": checksum(text)}
+    write_text(record_path(out), json.dumps(record, indent=2) + "\n", force=force)
+    return out, twin
+
+
+def coco_part(
+    content: dict[str, Any],
+    data: Annotations,
+    names: tuple[str, ...],
+    *,
+    annotated: bool,
+    note: dict[str, Any],
+) -> dict[str, Any]:
+    """The records of some images; without annotations where they count as unlabelled."""
+    pictures = data.subset(names).pictures
+    ids = {picture.id for picture in pictures}
+    kept = sorted(
+        instance.record
+        for picture in (pictures if annotated else [])
+        for instance in picture.instances
+        if instance.record is not None
+    )
+    images = [r for r in content["images"] if isinstance(r, dict) and r.get("id") in ids]
+    info = content.get("info")
+    stated = [record["file_name"] for record in images]
+    summary = {**note, "images": len(images), "sha256": checksum(stated)}
+    return {
+        "info": {**(info if isinstance(info, dict) else {}), "split": summary},
+        "licenses": content.get("licenses", []),
+        "images": images,
+        "annotations": [content["annotations"][position] for position in kept],
+        "categories": content["categories"],
+    }
+
+
+def _line(data: Annotations, name: str, style: str) -> str:
+    if style == "stems":
+        return name.rsplit(".", 1)[0]
+    if style == "names":
+        return name
+    picture = next(iter(data.subset([name]).pictures))
+    mask = picture.mask.relative_to(data.images or Path()).as_posix() if picture.mask else ""
+    return f"{name} {mask}"

@@ -1,0 +1,199 @@
+"""Which images are labelled: the same choice on every machine, small sets inside large ones.
+
+The order of the images is that of the SHA-256 of (seed, fold, name). The first image of each class
+comes before all others; the labelled set of size n is the first n images. So a set of 1 % lies
+inside the one of 5 %, whenever and wherever they are made, and every class is in all of them unless
+there are fewer images than it takes. Nothing depends on the ids or on the order of the source.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from .importers.faults import stop
+from .importers.files import load_json, read_lines
+
+KINDS = ("percent", "fraction", "count")
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many images are labelled, as the user said it: '10' percent, '1/16', or a count."""
+
+    kind: str
+    text: str
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "percent": "a number above 0, up to 100",
+            "fraction": "a fraction such as 1/16, above 0 and up to 1",
+            "count": "a whole number above 0",
+        }[self.kind]
+        try:
+            value = Fraction(self.text)
+        except (ValueError, ZeroDivisionError):
+            value = Fraction(0)
+        good = value > 0 and (value.denominator == 1 if self.kind == "count" else self.part <= 1)
+        if not good:
+            stop(
+                f"unusable --{self.kind}", "command line", found=self.text, allowed=allowed,
+                advice="Correct the number",
+            )  # fmt: skip
+
+    @property
+    def part(self) -> Fraction:
+        """The share, if it is not a count."""
+        return Fraction(self.text) / (100 if self.kind == "percent" else 1)
+
+    @property
+    def name(self) -> str:
+        """What stands behind the @ of a file name: 10, 1_16, 92images."""
+        name = f"{self.text}images" if self.kind == "count" else self.text.replace("/", "_")
+        return name.removesuffix(".0")
+
+    def size(self, total: int) -> int:
+        """Labelled images of `total`, at least one.
+
+        Percent are rounded to the nearest number. Fractions are rounded up, as in the published
+        lists: 1/16 of VOC's 10,582 are 662, of Cityscapes' 2,975 are 186.
+        """
+        if self.kind == "count":
+            count = int(self.text)
+            if count > total:
+                stop(
+                    "more labelled images than there are", f"--count {count}", found=count,
+                    allowed=f"1 ... {total}", advice="Choose a smaller count",
+                )  # fmt: skip
+            return count
+        exact = self.part * total
+        return max(1, round(exact) if self.kind == "percent" else -int(-exact // 1))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Names of labelled and unlabelled images, each in the order of the source.
+
+    `missing` are classes that no labelled image has.
+    """
+
+    labeled: tuple[str, ...]
+    unlabeled: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+
+def priorities(
+    names: Sequence[str],
+    labels_in: Callable[[str], Iterable[int]],
+    classes: int,
+    *,
+    seed: int = 0,
+    fold: int = 1,
+) -> list[str]:
+    """All images in the order in which they become labelled.
+
+    `labels_in` is asked only until every class was seen: it may have to decode a label map.
+    """
+    shuffled = sorted(names, key=lambda name: (_draw(name, seed, fold), name))
+    seen: set[int] = set()
+    first = []
+    for name in shuffled:
+        if len(seen) == classes:
+            break
+        new = set(labels_in(name)) - seen
+        if new:
+            seen |= new
+            first.append(name)
+    early = set(first)
+    return first + [name for name in shuffled if name not in early]
+
+
+def divide(
+    names: Sequence[str],
+    labeled: Iterable[str],
+    labels_in: Callable[[str], Iterable[int]],
+    classes: Sequence[str],
+) -> Split:
+    """The split with these labelled images, and the classes that they miss."""
+    chosen = set(labeled)
+    missing = dict.fromkeys(range(len(classes)))
+    for name in names:
+        if not missing:
+            break
+        if name in chosen:
+            for label in labels_in(name):
+                missing.pop(label, None)
+    return Split(
+        tuple(name for name in names if name in chosen),
+        tuple(name for name in names if name not in chosen),
+        tuple(classes[label] for label in missing),
+    )
+
+
+def match(lines: Iterable[tuple[int, str]], names: Sequence[str], source: Path) -> list[str]:
+    """The images that the lines of an existing list mean: by path, by path without ending, or by
+    file name, as far as that is unique."""
+    keys: dict[str, set[str]] = {}
+    for name in names:
+        stem = name.rsplit(".", 1)[0]
+        for key in {name, stem, name.rsplit("/", 1)[-1], stem.rsplit("/", 1)[-1]}:
+            keys.setdefault(key, set()).add(name)
+    found = []
+    for number, line in lines:
+        image = line if line in keys else line.split()[0]
+        meant = keys.get(image) or keys.get(image.rsplit("/", 1)[-1], set())
+        if len(meant) != 1:
+            stop(
+                "listed image that is not in the data", f"{source}, line {number}",
+                found=f"{line!r}, which fits {len(meant)} images",
+                allowed="paths, or names without ending, of one image each",
+                advice="Check that list and data belong together",
+            )  # fmt: skip
+        found.append(next(iter(meant)))
+    return found
+
+
+def checksum(names: Iterable[str]) -> str:
+    """SHA-256 of the sorted names, one a line: the same for any order and any file format."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+
+
+def split_checksum(path: str | Path) -> str:
+    """The checksum of a labelled or unlabelled file, COCO or list.
+
+    If the file was written by `ssdet split` and was changed since, that is an error.
+    """
+    path = Path(path)
+    if path.suffix == ".json":
+        content = load_json(path)
+        names = [record.get("file_name") for record in content.get("images", [])]
+        info = content.get("info")
+        recorded = info.get("split", {}).get("sha256") if isinstance(info, dict) else None
+    else:
+        names = [line for _, line in read_lines(path)]
+        recorded = _record_of(path).get(path.name, {}).get("sha256")
+    found = checksum(map(str, names))
+    if recorded not in (None, found):
+        stop(
+            "split file that was changed", path, found=f"sha256 {found} of {len(names)} images",
+            allowed=f"sha256 {recorded}, as recorded when it was made",
+            advice="Make it again with `ssdet split`, or remove the recorded checksum",
+        )  # fmt: skip
+    return found
+
+
+def record_path(path: Path) -> Path:
+    """Where the checksums of a pair of lists stand: beside them, since lists have no comments."""
+    return path.with_name(f"{path.stem.removesuffix('-unlabeled')}.split.json")
+
+
+def _record_of(path: Path) -> dict[str, Any]:
+    record = record_path(path)
+    return json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+
+
+def _draw(name: str, seed: int, fold: int) -> bytes:
+    return hashlib.sha256(f"{seed}\n{fold}\n{name}".encode(errors="surrogateescape")).digest()
