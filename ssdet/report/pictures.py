@@ -20,6 +20,7 @@ PALETTE: tuple[Color, ...] = (
 )  # fmt: skip
 GREY: Color = (188, 192, 200)
 DPI = 100
+TEXT_HEIGHT = 18
 
 
 @dataclass
@@ -62,11 +63,11 @@ def draw_boxes(image: np.ndarray, groups: Sequence[BoxGroup], size: int = 360) -
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.imshow(picture, interpolation="nearest", extent=(0, width, height, 0))
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
     for group in groups:
         for number in range(len(group.bboxes)):
             _draw_box(axes, group, number, scale)
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
@@ -80,13 +81,16 @@ def paint_pixels(
     kept: np.ndarray | None = None,
     size: int = 360,
 ) -> np.ndarray:
-    """An RGB picture under the colours of its label map; what is not kept becomes grey stripes."""
+    """An RGB picture under the colours of its label map; what is not kept becomes grey stripes.
+
+    A black class (the background) only dims the picture, and labels without a colour show it.
+    """
     picture, _ = fit(image, size)
     labels = _enlarge(labels, picture.shape)
     table = np.array([*colors, GREY], dtype=np.float32)
     known = (labels >= 0) & (labels < len(colors))
     paint = table[np.where(known, labels, len(colors))]
-    share = np.where(known, 0.62, 0.25)[..., None]
+    share = np.where(paint.any(-1), 0.62, 0.3)[..., None] * known[..., None]
     painted = picture * (1 - share) + paint * share
     if kept is not None:
         lost = ~_enlarge(kept, picture.shape).astype(bool)
@@ -129,24 +133,28 @@ def _draw_box(axes: Any, group: BoxGroup, number: int, scale: float) -> None:
     axes.add_patch(Rectangle(*box, fill=False, edgecolor=(0, 0, 0, 0.45), linewidth=under))
     axes.add_patch(Rectangle(*box, fill=False, edgecolor=color, **looks[group.style]))
     if number < len(group.texts) and group.texts[number]:
-        _write(axes, group.texts[number], (x1, y1, y2), color, group.style)
+        _write(axes, group.texts[number], (x1, y1, x2, y2), color, group.style)
 
 
 def _write(
-    axes: Any, text: str, place: tuple[float, float, float], color: Any, style: Style
+    axes: Any, text: str, box: tuple[float, float, float, float], color: Any, style: Style
 ) -> None:
-    x, top, bottom = place
+    """Above a box that is kept, below one that is not, and inside where the picture ends."""
+    x1, top, x2, bottom = box
+    width, height = axes.get_xlim()[1], axes.get_ylim()[0]
     solid = style in ("kept", "unsure")
-    # Dropped boxes carry their text below, so that it does not cover that of a kept one.
-    y, side = (bottom + 1, "top") if not solid else (top - 1, "bottom")
-    if solid and top < 18:
-        y, side = top + 1, "top"
+    if solid:
+        y, side = (top - 1, "bottom") if top > TEXT_HEIGHT else (top + 1, "top")
+    else:
+        y, side = (bottom + 1, "top") if bottom < height - TEXT_HEIGHT else (bottom - 1, "bottom")
+    at_right = x1 > 0.75 * width
     dark = np.dot(color, (0.299, 0.587, 0.114)) > 0.5
     axes.text(
-        max(x, 0),
+        min(x2, width) if at_right else max(x1, 0),
         y,
         text,
         fontsize=9.5,
+        horizontalalignment="right" if at_right else "left",
         verticalalignment=side,
         color="black" if solid and dark else "white",
         clip_on=True,

@@ -1,6 +1,5 @@
 # Labels alone, in seconds: for the tests of `ssdet quickstart`.
 _base_ = ['../../../configs/_base_/default_runtime.py']
-custom_imports = dict(imports=['ssdet', 'ssdet.datasets', 'ssdet.datasets.views', 'ssdet.hooks', 'ssdet.teacher_student.segmentor', 'ssdet.engine'])
 default_scope = 'mmseg'
 norm = dict(type='BN')
 segmentor = dict(
@@ -34,6 +33,6 @@ val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 default_hooks = dict(
-    view_check=None, logger=dict(interval=1), metrics=dict(interval=1), checkpoint=dict(interval=2))
+    logger=dict(interval=1), metrics=dict(interval=1), checkpoint=dict(interval=2))
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=6, val_interval=3)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01))

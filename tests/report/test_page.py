@@ -1,0 +1,152 @@
+"""The page: self-contained, escaped, whole, whatever the run looks like."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from ssdet.cli import main
+from ssdet.report import collect, read_run, render, write_report
+from ssdet.report.pictures import save_jpeg
+
+from .fake import run_folder, stats_line, write_lines
+
+EVIL = "<script>alert('x')</script>"
+
+
+def gallery(path, file="1_0_weak.jpg", **line):
+    (path / "pseudo").mkdir(exist_ok=True)
+    save_jpeg(path / "pseudo" / file, np.zeros((8, 8, 3), np.uint8))
+    panels = [{"file": file, "view": "weak"}, {"file": "../../secret.jpg", "view": "strong"}]
+    content = {"iter": 1, "number": 0, "panels": panels, "unit": "boxes", "kept": 2, **line}
+    write_lines(path / "pseudo/gallery.jsonl", [content])
+
+
+@pytest.fixture
+def runs(tmp_path):
+    for task in ("detection", "segmentation"):
+        run_folder(tmp_path / task / "baseline", role="baseline", task=task, top=0.3)
+        path = run_folder(tmp_path / task / "semi", task=task, top=0.4)
+        write_lines(path / "pseudo/stats.jsonl", [stats_line(400)])
+        gallery(path, dropped={"score": 3}, score=0.91)
+    return collect([tmp_path])
+
+
+class Balanced(HTMLParser):
+    """Fails where an element is not closed, or not in its turn."""
+
+    VOID = ("meta", "link", "img", "br")
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_tells_the_comparison(runs):
+    page = render(runs, commands=["ssdet quickstart"])
+    parser = Balanced()
+    parser.feed(page)
+    assert parser.open == []
+    assert (
+        page.count("<svg") >= 6 and "Object detection" in page and "Semantic segmentation" in page
+    )
+    assert re.search(r'class="gain">\+\d', page) and "ssdet quickstart" in page
+    assert "2 boxes kept, mean score 0.91; 3 boxes dropped: the teacher was not sure enough" in page
+
+
+def test_it_asks_nobody_for_anything(runs):
+    page = render(runs)
+    assert "http" not in page.replace("http-equiv", "")
+    assert "default-src 'none'" in page and "<script" not in page and "@import" not in page
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert sources and all(source.startswith("data:") for source in sources)
+
+
+def test_what_comes_from_outside_is_escaped(tmp_path):
+    path = run_folder(tmp_path / 'it\'s "odd" & <b>', command=EVIL, state=f"failed: {EVIL}")
+    (path / "config.py").write_text(f"# {EVIL}")
+    write_lines(
+        path / "pseudo/stats.jsonl", [stats_line(9, classes=(EVIL, "b", "c"), kept=[0] * 3)]
+    )
+    colors = {EVIL: "#ff0000", "b": "red;} body{display:none"}
+    gallery(path, "a'b\"<i>.jpg", dropped={EVIL: 2}, colors=colors)
+    page = render([read_run(path)], title=EVIL, commands=[EVIL])
+    assert "<script" not in page and "<i>.jpg" not in page and "display:none" not in page
+    assert "&lt;script&gt;" in page and "<b>" not in page.split("</title>")[0]
+    assert "background:#ff0000" in page and page.count("data:image/jpeg") == 1
+
+
+def test_a_file_outside_of_the_run_is_not_embedded(tmp_path):
+    save_jpeg(tmp_path / "secret.jpg", np.zeros((8, 8, 3), np.uint8))
+    path = run_folder(tmp_path / "x" / "semi")
+    gallery(path)
+    assert render([read_run(path)]).count("data:image/jpeg") == 1
+
+
+def test_a_broken_line_is_named_on_the_page(tmp_path):
+    path = run_folder(tmp_path / "semi")
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write('\n{"mode": "tr')
+    page = render([read_run(path)])
+    assert "is empty; it was left out" in page and "the last line, cut off" in page
+
+
+@pytest.mark.parametrize("state", ["running", "failed: OSError: disk full"])
+def test_a_run_that_goes_on_or_died(tmp_path, state):
+    path = run_folder(tmp_path / "semi", iterations=40, state=state, max_iterations=80)
+    page = render([read_run(path)])
+    assert ("disk full" in page) == state.startswith("failed")
+    assert ("40 of 80 iterations" in page) == (state == "running")
+
+
+def test_an_empty_folder_makes_a_page(tmp_path):
+    assert "Nothing was logged" in render([read_run(tmp_path)])
+
+
+def test_several_seeds(tmp_path):
+    for seed in (0, 1):
+        run_folder(tmp_path / f"b{seed}", role="baseline", top=0.3, seed=seed)
+        run_folder(tmp_path / f"s{seed}", top=0.4 + 0.1 * seed, seed=seed)
+    page = render(collect([tmp_path]))
+    assert "(seed 0)" in page and "(seed 1)" in page and page.count('<details class="run"') == 2
+
+
+def test_names_tell_runs_apart(tmp_path):
+    for task in ("detection", "segmentation"):
+        run_folder(tmp_path / task / "semi", task=task)
+    assert [run.name for run in collect([tmp_path])] == ["detection/semi", "segmentation/semi"]
+
+
+def test_the_page_is_replaced_as_a_whole(tmp_path, monkeypatch):
+    out = write_report([read_run(run_folder(tmp_path / "semi"))], tmp_path / "r.html")
+    before = out.read_text()
+    monkeypatch.setattr("ssdet.report.page.os.replace", lambda *_: (_ for _ in ()).throw(OSError))
+    with pytest.raises(OSError):
+        write_report([], out)
+    assert out.read_text() == before
+
+
+def test_the_command(tmp_path, capsys):
+    run_folder(tmp_path / "work" / "semi")
+    assert main(["report", str(tmp_path / "work" / "semi")]) == 0
+    assert (tmp_path / "work" / "semi" / "report.html").is_file()
+    assert main(["report", str(tmp_path / "work"), "--out", str(tmp_path / "a/b.html")]) == 0
+    assert str(tmp_path / "a/b.html") in capsys.readouterr().out
+    (tmp_path / "empty").mkdir()
+    assert main(["report", str(tmp_path / "empty")]) == 2
+    assert "no run folder" in capsys.readouterr().err
+
+
+def test_info_may_lack_everything(tmp_path):
+    path = run_folder(tmp_path / "semi")
+    (path / "run.json").write_text(json.dumps({"versions": None, "command": None}))
+    assert "box AP" in render([read_run(path)])
