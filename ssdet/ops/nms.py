@@ -82,65 +82,71 @@ def softnms(
     in the compiled operator, since those places decide between equal scores.
     """
     table = _soft_table(boxes, scores, offset)
-    index, count, first = np.arange(len(table)), len(table), 0
+    index, count, first = np.arange(table.shape[1]), table.shape[1], 0
     threshold, lowest = table.dtype.type(iou_threshold), table.dtype.type(min_score)
     while first < count:
-        best = first + _argmax(table[first:count, 4])
-        table[[first, best]], index[[first, best]] = table[[best, first]], index[[best, first]]
-        rest = table[first + 1 : count]
-        overlap = _overlap_rows(table[first], rest, offset)
-        rest[:, 4] *= _decay(overlap, threshold, sigma, method)
+        best = first + _argmax(table[4, first:count])
+        for row in (*table, index):
+            row[first], row[best] = row[best], row[first]
+        rest = table[:, first + 1 : count]
+        rest[4] *= _decay(_overlap_rows(table[:, first], rest, offset), threshold, sigma, method)
         first += 1
-        count = first + _drop(table[first:count], index[first:count], lowest)
-    dets[:count] = torch.from_numpy(table[:count, :5]).to(dets.dtype)
+        count = first + _drop(rest, index[first:count], lowest)
+    dets[:count] = torch.from_numpy(table[:5, :count].T).to(dets.dtype)
     return torch.from_numpy(index[:count])
 
 
 def nms_match(dets: Tensor, *, iou_threshold: float) -> list[list[int]]:
     """Each kept box with the boxes that it suppressed, all by falling score."""
-    scores = full_precision(dets.cpu())[:, 4]
-    order = scores.sort(0, descending=True)[1].numpy()
-    table = _soft_table(dets[:, :4].cpu(), scores, 0)[order]
+    dets = full_precision(dets.cpu())
+    order = dets[:, 4].sort(0, descending=True)[1].numpy()
+    table = _soft_table(dets[:, :4], dets[:, 4], 0)[:, order]
     threshold = table.dtype.type(iou_threshold)
     groups = []
     while len(order):
-        hit = _overlap_rows(table[0], table[1:], 0) >= threshold
+        hit = _overlap_rows(table[:, 0], table[:, 1:], 0) >= threshold
         groups.append([int(order[0]), *order[1:][hit].tolist()])
-        order, table = order[1:][~hit], table[1:][~hit]
+        order, table = order[1:][~hit], table[:, 1:][:, ~hit]
     return groups
 
 
 def _soft_table(boxes: Tensor, scores: Tensor, offset: int) -> np.ndarray:
-    """Rows x1, y1, x2, y2, score, area."""
+    """Columns of x1, y1, x2, y2, score and area."""
     boxes, scores = full_precision(boxes), full_precision(scores)
-    return torch.cat([boxes, scores[:, None], area(boxes, offset)[:, None]], 1).numpy()
+    return torch.cat([boxes.T, scores[None], area(boxes, offset)[None]]).numpy()
 
 
-def _overlap_rows(one: np.ndarray, rows: np.ndarray, offset: int) -> np.ndarray:
-    sides = np.minimum(one[2:4], rows[:, 2:4]) - np.maximum(one[:2], rows[:, :2]) + offset
-    overlap = sides.clip(min=0).prod(1)
+def _overlap_rows(one: np.ndarray, rest: np.ndarray, offset: int) -> np.ndarray:
+    """IoU of one column of the table with others."""
+    width = np.minimum(one[2], rest[2]) - np.maximum(one[0], rest[0]) + offset
+    height = np.minimum(one[3], rest[3]) - np.maximum(one[1], rest[1]) + offset
+    overlap = np.maximum(width, 0) * np.maximum(height, 0)
     with np.errstate(invalid="ignore", divide="ignore"):  # boxes without area overlap nothing
-        return overlap / (one[5] + rows[:, 5] - overlap)
+        return overlap / (one[5] + rest[5] - overlap)
 
 
 def _argmax(scores: np.ndarray) -> int:
-    """First largest score; like a comparison in a loop, NaN wins only where it stands first."""
-    return 0 if np.isnan(scores[0]) else int(np.nanargmax(scores))
+    """First largest score; as in a loop of comparisons, NaN wins only where it stands first."""
+    best = int(scores.argmax())
+    if np.isnan(scores[best]):
+        best = 0 if np.isnan(scores[0]) else int(np.nanargmax(scores))
+    return best
 
 
 def _decay(overlap: np.ndarray, threshold: np.floating, sigma: float, method: int) -> np.ndarray:
     if method == 2:
         # Rounded once from double: the same float as the C library's.
         return np.exp((-(overlap * overlap) / overlap.dtype.type(sigma)).astype(float))
-    lowered = np.zeros_like(overlap) if method == 0 else 1 - overlap
-    return np.where(overlap >= threshold, lowered, 1)
+    lowered = 0 if method == 0 else 1 - overlap
+    return np.where(overlap >= threshold, lowered, np.ones_like(overlap))
 
 
 def _drop(table: np.ndarray, index: np.ndarray, lowest: np.floating) -> int:
     """Fill the places of boxes with too low scores from the end; returns how many remain."""
-    low = table[:, 4] < lowest
-    remain = int((~low).sum())
-    holes = low[:remain].nonzero()[0]
-    fillers = remain + (~low[remain:]).nonzero()[0][::-1]
-    table[holes], index[holes] = table[fillers], index[fillers]
+    low = table[4] < lowest
+    remain = len(low) - int(np.count_nonzero(low))
+    if remain < len(low):
+        holes = low[:remain].nonzero()[0]
+        fillers = remain + (~low[remain:]).nonzero()[0][::-1]
+        table[:, holes], index[holes] = table[:, fillers], index[fillers]
     return remain

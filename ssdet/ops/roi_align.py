@@ -128,17 +128,18 @@ def _alike(grid: Tensor) -> Iterator[tuple[Tensor, int]]:
     Padding to the largest grid of a group costs little, one group for each size costs more.
     """
     step = 2 ** (grid.clamp(min=2).float().log2().floor() - 1)
-    rounded = ((grid / step).ceil() * step).long()
-    sizes, group = rounded.unique(dim=0, return_inverse=True)
-    for number, (width, height) in enumerate(sizes.tolist()):
-        yield (group == number).nonzero()[:, 0], width * height
+    width, height = ((grid / step).ceil() * step).long().unbind(1)
+    key = width * (int(height.max()) + 1) + height
+    for one in key.unique().tolist():
+        chosen = (key == one).nonzero()[:, 0]
+        yield chosen, int(width[chosen[0]] * height[chosen[0]])
 
 
 def _axis(start: Tensor, length: Tensor, grid: Tensor, shape: tuple[int, int, bool]) -> _Axis:
     """Samples of one axis, rounded as the compiled operator rounds them."""
     bins, size, dense = shape
     step = (length / bins)[:, None]
-    sample = torch.arange(int(grid.max()), device=start.device)
+    sample = torch.arange(max(int(grid.max()), 1), device=start.device)
     first = start[:, None] + torch.arange(bins, device=start.device) * step
     position = first[:, :, None] + ((sample + 0.5) * step / grid[:, None])[:, None]
     near, inside = neighbours(position, size)
@@ -190,24 +191,22 @@ def _maximum(
     Equal values are told apart by rounding: the products are summed in the order of the compiled
     operator, so that the same sample wins and gets the gradient.
     """
-    value = None
+    parts = []
     for row, row_weight in _ends(y):
         for column, column_weight in _ends(x):
             pixel = ((batch[:, None, None] * size[2] + row) * size[3])[:, :, None, :, None]
             weight = row_weight[:, :, None, :, None] * column_weight[:, None, :, None, :]
-            part = table[pixel + column[:, None, :, None, :]] * weight[..., None]
-            value = part if value is None else value.add_(part)
+            parts.append(table[pixel + column[:, None, :, None, :]].mul_(weight[..., None]))
+    value = parts[0].add_(parts[1]).add_(parts[2]).add_(parts[3])
     real_y, real_x = (_real(axis) for axis in (y, x))
-    real = real_y[:, None, None, :, None] & real_x[:, None, None, None, :]
-    value = value.where(real[..., None], _NOTHING).flatten(3, 4)  # type: ignore[union-attr]
-    best, at = value.max(3) if value.shape[3] else (value.sum(3) + _NOTHING, None)
-    if at is None:
-        return best, torch.full_like(best, -1), torch.full_like(best, -1)
-    across = x.position.shape[2]
-    found_y = y.position[:, :, None].expand(*best.shape[:3], -1).gather(3, at // across)
-    found_x = x.position[:, None].expand(*best.shape[:3], -1).gather(3, at % across)
-    some = best > _NOTHING
-    return best.clamp(min=_NOTHING), found_y.where(some, -1), found_x.where(some, -1)
+    padding = ~(real_y[:, None, None, :, None] & real_x[:, None, None, None, :])
+    if padding.any():
+        value.masked_fill_(padding[..., None], _NOTHING)
+    best, at = value.flatten(3, 4).max(3)
+    some, shape = best > _NOTHING, value.shape[:5]
+    from_y = y.position[:, :, None, :, None].expand(shape).flatten(3).gather(3, at)
+    from_x = x.position[:, None, :, None, :].expand(shape).flatten(3).gather(3, at)
+    return best.clamp(min=_NOTHING), from_y.where(some, -1), from_x.where(some, -1)
 
 
 def _ends(axis: _Axis) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:

@@ -24,7 +24,8 @@ def full_precision(tensor: Tensor) -> Tensor:
 
 def pixel_table(features: Tensor) -> Tensor:
     """(B, C, H, W) features as (B * H * W, C), one row for each pixel."""
-    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+    # A row must be one piece of memory: for a single image the reshaped view would not be.
+    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1]).contiguous()
 
 
 def weighted_rows(table: Tensor, index: Tensor, weight: Tensor) -> Tensor:
