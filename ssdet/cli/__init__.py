@@ -20,6 +20,8 @@ COMMANDS = {
     "test": ("test", "evaluate the teacher or the student of a checkpoint"),
     "env": ("env", "print versions, devices and what computes each operator"),
     "quickstart": ("quickstart", "train on generated data and write a report, in minutes"),
+    "split": ("split", "divide a data set into labelled and unlabelled images"),
+    "convert": ("convert", "write a data set of another tool as COCO json or as label maps"),
     "report": ("report", "write one HTML page about a run"),
 }
 

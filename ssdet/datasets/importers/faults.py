@@ -1,0 +1,111 @@
+"""What is wrong with a data set: one shape for every finding, and how findings end a command."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from mmengine.logging import print_log
+
+Severity = Literal["fatal", "error", "warning"]
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One finding.
+
+    Attributes:
+        what: The kind of fault in a few words; findings are counted by it.
+        where: File, and line or id.
+        found, allowed: In the words of the file.
+        advice: The next step.
+        severity: 'fatal': nothing of the file can be trusted. 'error': the record is left out.
+            'warning': the record is used, corrected where `what` says so.
+    """
+
+    what: str
+    where: str
+    found: str
+    allowed: str
+    advice: str
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where}: {self.what}: found {self.found}; allowed: {self.allowed}. {self.advice}"
+        )
+
+
+class DataError(ValueError):
+    """A data set is not what it must be; the message names file, place, cause and next step."""
+
+    exit_code = 65  # Exit.DATA of ssdet.engine, which stands above this room
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__(_message(faults))
+
+
+@dataclass
+class Faults:
+    """Collects the findings of one reading."""
+
+    found: list[Fault] = field(default_factory=list)
+
+    def add(
+        self,
+        what: str,
+        where: str | Path,
+        *,
+        found: object,
+        allowed: str,
+        advice: str,
+        severity: Severity = "error",
+    ) -> None:
+        """Note a finding and go on."""
+        self.found.append(Fault(what, str(where), short(found), allowed, advice, severity))
+
+    def of(self, *severities: Severity) -> list[Fault]:
+        """The findings of these severities, in the order they were made."""
+        return [fault for fault in self.found if fault.severity in severities]
+
+    def settle(self, *, strict: bool) -> None:
+        """Raise what must be raised, log the rest: one line for each kind, with its count."""
+        severe = self.of("fatal", "error") if strict else self.of("fatal")
+        if severe:
+            raise DataError(*severe)
+        for line in summary(self.found):
+            print_log(line, logger="current", level=logging.WARNING)
+
+
+def stop(what: str, where: str | Path, *, found: object, allowed: str, advice: str) -> NoReturn:
+    """Raise a fatal finding at once: what follows it cannot be read."""
+    raise DataError(Fault(what, str(where), short(found), allowed, advice, "fatal"))
+
+
+def summary(faults: list[Fault]) -> list[str]:
+    """One line for each kind of finding: how often, what became of it, and the first one."""
+    counts = Counter((fault.what, fault.severity) for fault in faults)
+    first = {(fault.what, fault.severity): fault for fault in reversed(faults)}
+    fate = {"fatal": "", "error": ", left out", "warning": ""}
+    return [
+        f"{count} x {what}{fate[severity]}; first: {first[what, severity]}"
+        for (what, severity), count in counts.items()
+    ]
+
+
+def short(value: object, length: int = 80) -> str:
+    """A value as it stands in the file, shortened."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def _message(faults: tuple[Fault, ...]) -> str:
+    if len(faults) == 1:
+        return str(faults[0])
+    lines = summary(list(faults))
+    more = f"\n  and {len(lines) - _SHOWN} more kinds" if len(lines) > _SHOWN else ""
+    shown = "\n  ".join(lines[:_SHOWN]).replace(", left out", "")
+    return f"{len(faults)} faults:\n  {shown}{more}"

@@ -1,0 +1,11 @@
+"""`ssdet split` for those who start scripts."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ssdet.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["split", *sys.argv[1:]]))
