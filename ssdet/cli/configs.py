@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +48,12 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
     from mmengine.config import Config
 
     from ..engine.exits import RunError, UsageError
+    from ..engine.variables import fill_in
 
     path = find_config(name)
     try:
-        config = Config.fromfile(path)
+        with variables(options or {}):
+            config = Config.fromfile(path)
     except RunError:
         raise
     except Exception as error:
@@ -60,7 +64,42 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
         except Exception as error:
             given = ", ".join(f"{key}={value}" for key, value in options.items())
             raise UsageError(f"--cfg-options {given}: {error}") from error
-    return config
+    return fill_in(config)
+
+
+@contextmanager
+def variables(values: dict[str, Any]) -> Iterator[None]:
+    """Within it, configs are read with other values of their plain variables.
+
+    MMEngine merges `--cfg-options labeled=10` into the finished config, where `labeled` has been
+    used already and nothing follows it. Here every `labeled = 40` at the top level of a config, or
+    of one of its bases, is read as `labeled = 10`. Only constants are: what is computed follows.
+    """
+    from mmengine.config import config
+
+    read = config.RemoveAssignFromAST
+
+    class ReadWithValues(read):  # type: ignore[misc, valid-type]
+        def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and target.id in values and _is_constant(node.value):
+                value = ast.parse(repr(values[target.id]), mode="eval").body
+                node.value = ast.copy_location(value, node.value)
+                ast.fix_missing_locations(node)
+            return super().visit_Assign(node)
+
+    config.RemoveAssignFromAST = ReadWithValues
+    try:
+        yield
+    finally:
+        config.RemoveAssignFromAST = read
+
+
+def _is_constant(node: ast.expr) -> bool:
+    try:
+        return not isinstance(ast.literal_eval(node), dict)
+    except ValueError:
+        return False
 
 
 def use_shipped_configs() -> None:

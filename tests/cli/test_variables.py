@@ -1,0 +1,35 @@
+"""Plain variables of a config, set on the command line, reach everything that uses them."""
+
+import pytest
+
+from ssdet.cli.configs import load_config
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "base.py").write_text(
+        "share = 40\nname = 'a'\nbatch = (4, 8)\nboth = share + 1\n"
+        "data = dict(share=share, path=f'{name}@{share}', batch_size=sum(batch))\n"
+    )
+    (tmp_path / "top.py").write_text("_base_ = './base.py'\nhalf = _base_.share / 2\n")
+    return str(tmp_path / "top.py")
+
+
+def test_a_variable_reaches_bases_and_what_is_computed(config):
+    found = load_config(config, {"share": 10, "name": "b", "batch": (2, 2)})
+    assert found.data == {"share": 10, "path": "b@10", "batch_size": 4}
+    assert (found.both, found.half, found.share) == (11, 5, 10)
+
+
+def test_without_options_nothing_changes(config):
+    load_config(config, {"share": 10})
+    assert load_config(config).data["path"] == "a@40"
+
+
+def test_ordinary_options_are_merged_as_ever(config):
+    assert load_config(config, {"data.share": 3, "new": 1}).data["path"] == "a@40"
+
+
+def test_what_is_computed_can_not_be_set_by_the_back_door(config):
+    found = load_config(config, {"both": 5})
+    assert found.both == 5 and found.data["share"] == 40
