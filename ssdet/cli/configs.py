@@ -48,7 +48,6 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
     from mmengine.config import Config
 
     from ..engine.exits import RunError, UsageError
-    from ..engine.variables import fill_in
 
     path = find_config(name)
     try:
@@ -64,7 +63,7 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
         except Exception as error:
             given = ", ".join(f"{key}={value}" for key, value in options.items())
             raise UsageError(f"--cfg-options {given}: {error}") from error
-    return fill_in(config)
+    return config
 
 
 @contextmanager
