@@ -47,6 +47,7 @@ class Job:
     done: int = 0
     last: dict[str, Any] = field(default_factory=dict)
     evaluated: int = 0
+    begun: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,6 +79,8 @@ class Job:
     def start(self, threads: int) -> None:
         """Begin, with so many threads for computing."""
         command = self.command()
+        self.look()
+        self.begun = self.done
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / REQUEST).write_text(json.dumps(self.request), encoding="utf-8")
         root = str(Path(__file__).parents[2])
@@ -113,7 +116,7 @@ class Job:
         """What it is doing, in a few words."""
         if self.process is not None and self.process.poll() is not None:
             return "failed" if self.process.returncode else "done"
-        if not self.done:
+        if self.done == self.begun < self.iterations:
             return "starting"
         if self.done % self.val_interval == 0 and self.evaluated < self.done:
             return "evaluating"
@@ -164,6 +167,8 @@ def run_jobs(jobs: Sequence[Job], parallel: int) -> None:
 def _stop(jobs: Sequence[Job]) -> None:
     """Let trainings that are still going save their state and end."""
     alive = [job.process for job in jobs if job.process is not None and job.process.poll() is None]
+    if alive:
+        print("\nStopping; the trainings finish their step and save.", flush=True)
     for process in alive:
         process.terminate()
     for process in alive:

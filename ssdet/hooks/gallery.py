@@ -14,11 +14,10 @@ from torch import Tensor
 
 from ..registry import HOOKS
 from ..report.pictures import BoxGroup, Color, class_colors, draw_boxes, paint_pixels, save_jpeg
+from ..report.run_folder import GALLERY, STATS
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
 from .step_hook import StepHook
-
-FOLDER, INDEX, STATS = "pseudo", "gallery.jsonl", "stats.jsonl"
 
 
 @HOOKS.register_module()
@@ -76,8 +75,8 @@ class GalleryHook(StepHook):
     def open(self, work_dir: str | Path) -> None:
         """Write into this run folder (for a plain PyTorch loop; a runner's own is taken)."""
         if is_main_process():
-            self.folder = Path(work_dir) / FOLDER
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder = Path(work_dir)
+            (self.folder / GALLERY).parent.mkdir(parents=True, exist_ok=True)
 
     def before_student(self, step: Step) -> None:
         """Look at the labels when all other hooks are done with them."""
@@ -90,7 +89,7 @@ class GalleryHook(StepHook):
             self._counts = _Counts()
         if step.iteration % self.interval == 0 or last:
             for number in range(min(self.images, len(step.weak.samples))):
-                _append(self.folder / INDEX, self._picture(step, number))
+                _append(self.folder / GALLERY, self._picture(step, number))
 
     def state_dict(self) -> dict[str, Any]:
         """Counts since the last line that was written."""
@@ -223,7 +222,7 @@ class GalleryHook(StepHook):
     def _file(self, name: str) -> Path:
         if self.folder is None:
             raise RuntimeError(f"{type(self).__name__}: call open(work_dir) first")
-        return self.folder / name
+        return (self.folder / GALLERY).with_name(name)
 
 
 class _Counts:

@@ -13,7 +13,7 @@ from .summary import Task, baseline_curve, curve, scores
 LEGEND = (
     ("kept", "solid, in the colour of its class: kept, the student learns it"),
     ("ignored", "hatched: maybe something, so nothing is learned there"),
-    ("dropped", "dashed grey: dropped, with the teacher's score and the reason"),
+    ("dropped", "dashed grey: dropped; the number is the teacher's score"),
 )
 MODELS = (
     ("baseline", "Baseline", "labels alone"),

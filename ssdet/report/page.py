@@ -15,11 +15,12 @@ import jinja2
 from ..version import __version__
 from .figures import LEGEND, class_rows, run_charts, table_rows, task_chart
 from .health import verdicts
-from .run_folder import Line, Run, find_runs, read_run
+from .run_folder import GALLERY, Line, Run, find_runs, read_run
 from .summary import Task, gain, gains, tasks_of
-from .words import caption, facts, headline, panel_title, story
+from .words import caption, facts, headline, panel_title, pictures, run_facts, story
 
 MOMENTS, MAX_CONFIG, MAX_PICTURE = 4, 60_000, 600_000
+PROGRAM = re.compile(r"^\S*(ssdet/cli/__main__\.py|bin/ssdet)\s")
 COLOR = re.compile("#[0-9a-f]{6}")
 IMAGE_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 
@@ -80,6 +81,7 @@ def _task(task: Task, number: int) -> dict[str, Any]:
         "name": task.metric.task,
         "metric": task.metric,
         "headline": headline(task),
+        "pictures": pictures(task),
         "gain": None if points is None else f"{points:+.1f}",
         "gains": [(seed, f"{points:+.1f}") for seed, points in gains(task)],
         "rows": table_rows(task),
@@ -103,7 +105,7 @@ def _run(run: Run, task: Task) -> dict[str, Any]:
 def _picture(run: Run, line: Line) -> dict[str, Any]:
     panels = []
     for panel in line.get("panels") or []:
-        source = _embedded(run.path / "pseudo" / Path(str(panel.get("file", ""))).name)
+        source = _embedded((run.path / GALLERY).with_name(Path(str(panel.get("file"))).name or "-"))
         if source:
             view = str(panel.get("view", ""))
             panels.append({"source": source, "title": panel_title(view, line.get("unit"))})
@@ -141,10 +143,15 @@ def _reproduction(run: Run) -> dict[str, Any]:
             config[:MAX_CONFIG]
             + f"\n# ... cut here; the whole text is in {run.path.name}/config.py"
         )
-    command = run.info.get("command")
-    if isinstance(command, list):
-        command = " ".join(str(part) for part in command)
-    return {"name": run.name, "command": command, "config": config, "folder": str(run.path)}
+    # However it was started: as a module, or by a path into an environment.
+    command = PROGRAM.sub("ssdet ", str(run.info.get("command") or ""))
+    return {
+        "name": run.name,
+        "command": command,
+        "config": config,
+        "folder": str(run.path),
+        "facts": run_facts(run),
+    }
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

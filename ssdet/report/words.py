@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from .run_folder import Line, Run
@@ -106,6 +107,46 @@ def facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
         if value is not None:
             found.append((name, str(value)))
     return found
+
+
+def run_facts(run: Run) -> list[str]:
+    """Length, seed, data and time of a run, as far as it says."""
+    info, found = run.info, []
+    if run.last_iteration:
+        found.append(f"{run.last_iteration:,} iterations")
+    if info.get("seed") is not None:
+        found.append(f"seed {info['seed']}")
+    train, val = _images(run, "train"), _images(run, "val")
+    if train and val:
+        found.append(f"{train:,} pictures to train, {val:,} to validate")
+    try:
+        times = [datetime.strptime(info[key], "%Y-%m-%dT%H:%M:%S%z") for key in ("start", "end")]
+        found.append(f"{(times[1] - times[0]).total_seconds() / 60:.1f} minutes")
+    except (KeyError, TypeError, ValueError):
+        pass  # it still runs, or did not say
+    return found
+
+
+def pictures(task: Task) -> str:
+    """How many pictures had labels and how many had none, if the runs of the task tell."""
+    base = {_images(run, "train") for run in task.baseline}
+    both = {_images(run, "train") for run in task.semi}
+    if len(base) != 1 or len(both) != 1:
+        return ""
+    labelled, total = base.pop(), both.pop()
+    if not (labelled and total and labelled < total):
+        return ""
+    return (
+        f"Both learned from the same {labelled:,} labelled pictures; "
+        f"{total - labelled:,} more came without labels."
+    )
+
+
+def _images(run: Run, part: str) -> int | None:
+    data = run.info.get("data")
+    found = data.get(part) if isinstance(data, dict) else None
+    images = found.get("images") if isinstance(found, dict) else None
+    return images if isinstance(images, int) else None
 
 
 def lookup(info: Any, key: str) -> Any:

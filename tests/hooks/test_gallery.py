@@ -198,7 +198,8 @@ def test_what_the_runner_tells(tmp_path, model):
     )
     hook = GalleryHook()
     hook.before_train(runner)
-    assert (hook.classes, hook.last, hook.folder) == (["x", "y"], 6, tmp_path / "pseudo")
+    assert (hook.classes, hook.last, hook.folder) == (["x", "y"], 6, tmp_path)
+    assert (tmp_path / "pseudo").is_dir()
 
 
 @pytest.mark.parametrize("wrong", [dict(interval=0), dict(size=1), dict(stats_interval=0)])

@@ -85,6 +85,20 @@ def test_what_comes_from_outside_is_escaped(tmp_path):
     assert "background:#ff0000" in page and page.count("data:image/jpeg") == 1
 
 
+def test_how_a_run_was_started_and_on_what(tmp_path):
+    def data(images):
+        return {"train": {"images": images}, "val": {"images": 9}}
+
+    times = dict(start="2026-01-01T10:00:00+0000", end="2026-01-01T10:01:30+0000")
+    command = "/x/.venv/bin/ssdet train c.py"
+    run_folder(tmp_path / "a", role="baseline", top=0.3, data=data(8), command=command, **times)
+    run_folder(tmp_path / "b", data=data(24), command="/x/ssdet/cli/__main__.py train d.py")
+    page = render(collect([tmp_path]))
+    assert "the same 8 labelled pictures; 16 more came without labels" in page
+    assert "<code>ssdet train c.py</code>" in page and "<code>ssdet train d.py</code>" in page
+    assert "400 iterations · seed 0 · 8 pictures to train, 9 to validate · 1.5 minutes" in page
+
+
 def test_a_file_outside_of_the_run_is_not_embedded(tmp_path):
     save_jpeg(tmp_path / "secret.jpg", np.zeros((8, 8, 3), np.uint8))
     path = run_folder(tmp_path / "x" / "semi")
