@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     from ..engine.exits import UsageError
     from .jobs import run_jobs
 
-    for name in ("iterations", "parallel"):
+    for name, least in (("iterations", 4), ("parallel", 1)):
         value = getattr(args, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} {value}: at least 1")
+        if value is not None and value < least:
+            raise UsageError(f"--{name} {value}: it must be at least {least}")
     started = time.monotonic()
     trainings = _trainings(args)
     waiting = [t.job for t in trainings if not t.job.finished]
@@ -91,20 +91,18 @@ def _job(config: Path, name: str, args: argparse.Namespace) -> Job:
     from .configs import load_config
     from .jobs import Job
 
-    options = []
-    if args.iterations is not None:
-        options = [f"train_cfg.{key}={args.iterations}" for key in ("max_iters", "val_interval")]
-    content = load_config(str(config))
-    length = content.train_cfg
+    # The configs derive everything that hangs on the length (burn-in, schedules) from one variable.
+    changes = {} if args.iterations is None else {"iterations": args.iterations}
+    content = load_config(str(config), changes)
     return Job(
         name,
         config,
         Path(args.out) / name,
         int(name.rpartition("seed")[2]),
-        args.iterations or length.max_iters,
-        args.iterations or length.val_interval,
+        content.train_cfg.max_iters,
+        content.train_cfg.val_interval,
         text=content.pretty_text,
-        options=options,
+        options=[f"{key}={value}" for key, value in changes.items()],
     )
 
 

@@ -37,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="labelled images from an existing list: paths, names, or lines `image mask`",
     )  # fmt: skip
     parser.add_argument(
+        "--labeled-from", type=Path, metavar="FILE",
+        help="draw labelled images from this list only; all others are unlabelled",
+    )  # fmt: skip
+    parser.add_argument(
         "--fold", nargs="+", type=int, default=[1], metavar="N",
         help="number of the draw; each number gives other labelled images (default: 1)",
     )  # fmt: skip
@@ -88,7 +92,7 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
         options["encoding"] = MaskEncoding(len(given), {IGNORE: IGNORE, **given})
         options["classes"] = classes or tuple(str(label) for label in range(len(given)))
     elif colors:
-        options["encoding"] = MaskEncoding(len(classes), colors=colors)
+        options["colors"] = colors
     return options
 
 
@@ -114,10 +118,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     kind = next(kind for kind in splits.KINDS if getattr(args, kind))
     shares = [splits.Share(kind, text) for text in getattr(args, kind)]
+    pool = names
+    if args.labeled_from:
+        pool = splits.match(read_lines(args.labeled_from), names, args.labeled_from)
     for fold in args.fold:
-        order = splits.priorities(names, labels_in, len(data.classes), seed=args.seed, fold=fold)
+        order = splits.priorities(pool, labels_in, len(data.classes), seed=args.seed, fold=fold)
         for share in shares:
-            chosen = order[: share.size(len(names))]
+            chosen = order[: share.size(len(pool))]
             split = splits.divide(names, chosen, labels_in, data.classes)
             _write(args, data, content, split, out / _file(args, f"{fold}@{share.name}"), fold)
     return 0

@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> tuple[str, int]:
         with temporary.open("wb") as file:
             hashing = _HashingFile(file)
             try:
-                torch.save(checkpoint, hashing)
+                torch.save(checkpoint, cast(IO[bytes], hashing))
             except (OSError, RuntimeError) as error:
                 # PyTorch's writer turns a full disk into a RuntimeError about stream positions.
                 raise hashing.error or error from None
@@ -55,14 +55,10 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> tuple[str, int]:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Replace the text file `path`, whole or not at all."""
+    """Replace the text file `path`, whole or not at all (but perhaps by its old self)."""
     temporary = path.with_name(path.name + TEMPORARY)
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
-    sync_folder(path.parent)
 
 
 def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:

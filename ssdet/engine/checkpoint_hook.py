@@ -92,7 +92,8 @@ class AtomicCheckpointHook(CheckpointHook):
         checkpoint = collect(runner, meta, training=self.save_optimizer)
         checkpoint["rng"] = states
         if self._write(runner, name, checkpoint, Entry(iteration, "", 0)):
-            self._remove_older()
+            if self.max_keep_ckpts > 0:
+                self._remove(self.index.resumable()[: -self.max_keep_ckpts])
             self.last_ckpt = str(self.folder / name)
             write_text(self.last_ckpt, Path(runner.work_dir) / "last_checkpoint")
         self.saved_iteration = iteration
@@ -124,8 +125,7 @@ class AtomicCheckpointHook(CheckpointHook):
             entry = Entry(runner.iter, "", 0, metric=metric, score=score)
             if self._write(runner, name, checkpoint, entry):
                 runner.logger.info(f"Best {metric} so far: {score:.4f}, saved as {name}")
-                if best and best[0] != name:
-                    self._remove(best[0])
+                self._remove([best[0]] if best and best[0] != name else [])
         for entry in self.index.entries.values():
             if entry.metric is None and entry.iteration == runner.iter:
                 entry.validated = True
@@ -145,15 +145,12 @@ class AtomicCheckpointHook(CheckpointHook):
         self.index.save()
         return True
 
-    def _remove_older(self) -> None:
-        if self.max_keep_ckpts > 0:
-            for name in self.index.resumable()[: -self.max_keep_ckpts]:
-                self._remove(name)
-
-    def _remove(self, name: str) -> None:
-        self.index.entries.pop(name, None)
-        self.index.save()
-        (self.folder / name).unlink(missing_ok=True)
+    def _remove(self, names: list[str]) -> None:
+        for name in names:
+            self.index.entries.pop(name)
+            (self.folder / name).unlink(missing_ok=True)
+        if names:
+            self.index.save()
 
     def _metrics_to_watch(self, metrics: dict[str, Any]) -> list[str]:
         if not self.save_best:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,13 +102,11 @@ class SafeRunner(Runner):
         """Leave it to `RunFolderHook`, which knows that no other run works in this folder."""
 
     def train(self) -> Any:
-        """Train; if it ends early, the hooks hear of it and no worker process is left behind."""
+        """Train; if it ends early, the hooks hear of it (`on_exception`)."""
         try:
             return super().train()
         except BaseException as error:
             self.call_hook("on_exception", error=error)
-            for process in multiprocessing.active_children():
-                process.kill()
             raise
 
     def load_or_resume(self) -> None:

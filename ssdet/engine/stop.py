@@ -25,9 +25,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class GracefulStopHook(Hook):
     """End a run on SIGTERM or SIGINT after the current step, with a checkpoint.
 
-    The exit code is 143 or 130. A second signal ends the process at once. Loader workers ignore
-    both signals (a terminal and a scheduler send them to the whole group), since the main process
-    needs them until it has saved, and then ends them itself.
+    The exit code is 143 or 130. A second signal ends the process at once. Loader workers get a
+    process group of their own: a terminal sends Ctrl-C to the whole group, and the main process
+    needs them until it has saved.
     """
 
     priority = "LOWEST"
@@ -37,13 +37,15 @@ class GracefulStopHook(Hook):
         self._previous: dict[int, Any] = {}
 
     def before_train(self, runner: Any) -> None:
-        """Listen, and make the workers deaf before they are started."""
+        """Listen, before the workers are started."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                self._previous[number] = signal.signal(number, partial(self._on_signal, runner))
+                self._previous[number] = signal.signal(number, self._on_signal)
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=self._forget)
         for loader in (runner.train_dataloader, getattr(runner.val_loop, "dataloader", None)):
             if loader is not None and loader.num_workers > 0:
-                loader.worker_init_fn = partial(_start_deaf_worker, loader.worker_init_fn)
+                loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -61,13 +63,17 @@ class GracefulStopHook(Hook):
 
     def after_run(self, runner: Any) -> None:
         """Stop listening."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        self._forget()
         self._previous = {}
 
     def on_exception(self, runner: Any, error: BaseException) -> None:
         """Stop listening."""
         self.after_run(runner)
+
+    def _forget(self) -> None:
+        # Also in forked processes (a metric's, a worker): with this handler they could not be ended.
+        for number, handler in self._previous.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _end(self, runner: Any, iteration: int) -> None:
         number = self.received or signal.SIGTERM  # another rank may have got it alone
@@ -81,7 +87,7 @@ class GracefulStopHook(Hook):
         )
         raise Stopped(number)
 
-    def _on_signal(self, runner: Any, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.received:
             os._exit(128 + number)
         self.received = number
@@ -90,8 +96,8 @@ class GracefulStopHook(Hook):
         os.write(2, f"\n{name}: finishing the step and saving; again to end at once\n".encode())
 
 
-def _start_deaf_worker(init: Callable[[int], None] | None, worker_id: int) -> None:
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+def _start_worker(init: Callable[[int], None] | None, worker_id: int) -> None:
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
     if init is not None:
         init(worker_id)

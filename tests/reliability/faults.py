@@ -1,0 +1,98 @@
+"""Faults on demand: `SSDET_FAULT=point:n:action`, honoured by the configs of these tests only.
+
+Points: `after_train_iter` (n = iterations done), `after_val_iter` (n = batch), `save` (n = bytes
+of the checkpoint written), `rename` (n = which rename of a checkpoint). Actions: a signal's
+number, `raise`, `nan` (a loss that is not finite), `full` (no space left on the device).
+"""
+
+import errno
+import os
+import signal
+
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+
+from ssdet.engine import checkpoint_file
+from ssdet.registry import HOOKS
+
+
+def act(action):
+    if action == "raise":
+        raise RuntimeError("fault on demand")
+    if action == "full":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.kill(os.getpid(), int(action))
+    if int(action) != signal.SIGKILL:
+        return
+
+
+@HOOKS.register_module()
+class FaultHook(Hook):
+    priority = "NORMAL"
+
+    def __init__(self):
+        point, number, self.action = (os.environ.get("SSDET_FAULT") or "::").split(":")
+        self.point, self.number = point, int(number or 0)
+        self.rank = int(os.environ.get("SSDET_FAULT_RANK", 0))
+
+    def before_train(self, runner):
+        if self.point == "save":
+            self._break_writing()
+        if self.point == "rename":
+            self._break_renaming()
+        if self.point == "loss":
+            self._break_loss(runner)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self._at("after_train_iter", runner.iter + 1)
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self._at("after_val_iter", batch_idx + 1)
+
+    def _at(self, point, number):
+        if (point, number, get_rank()) == (self.point, self.number, self.rank):
+            act(self.action)
+
+    def _break_writing(self):
+        write = checkpoint_file._HashingFile.write
+
+        def failing(file, data):
+            if file.size + len(data) > self.number:
+                file.file.write(bytes(data)[: self.number - file.size])
+                file.file.flush()
+                try:
+                    act(self.action)
+                except OSError as error:
+                    file.error = error
+                    raise
+            return write(file, data)
+
+        checkpoint_file._HashingFile.write = failing
+
+    def _break_renaming(self):
+        replace, seen = os.replace, []
+
+        def failing(source, target):
+            if str(target).endswith(".pth"):
+                seen.append(target)
+                if len(seen) == self.number:
+                    act(self.action)
+            replace(source, target)
+
+        checkpoint_file.os.replace = failing
+
+    def _break_loss(self, runner):
+        model = getattr(runner.model, "module", runner.model)
+        loss = model.loss
+
+        def broken(*args, **kwargs):
+            losses = loss(*args, **kwargs)
+            if runner.iter + 1 >= self.number:
+                name = next(name for name in losses if "loss" in name)
+                value = losses[name]
+                value = value[0] if isinstance(value, list) else value
+                losses[name] = value * torch.tensor(float("nan"))
+            return losses
+
+        model.loss = broken
