@@ -20,12 +20,14 @@ MODELS = (
     ("student", "Student", "labels and pseudo labels"),
     ("teacher", "Teacher", "average of the student; use this one"),
 )
+AVERAGED = "labels alone; the better of its plain and its averaged weights"
 
 
 def table_rows(task: Task) -> list[dict[str, Any]]:
     """Baseline, student and teacher with their final values, and bars to compare them by."""
     found = scores(task)
     top = max((s.mean for s in found.values() if s.mean is not None), default=0.0)
+    averaged = any(curve(run, task.metric, "teacher") for run in task.baseline)
     rows = []
     for role, name, what in MODELS:
         score, base = found[role], found["baseline"].mean
@@ -36,7 +38,7 @@ def table_rows(task: Task) -> list[dict[str, Any]]:
             {
                 "role": role,
                 "name": name,
-                "what": what,
+                "what": AVERAGED if role == "baseline" and averaged else what,
                 "value": f"{score.mean:.1f}",
                 "each": [f"{v:.1f}" for v in score.values] if len(score.values) > 1 else [],
                 "gain": lead,

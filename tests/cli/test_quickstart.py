@@ -121,7 +121,7 @@ def test_plain_lines_tell_the_time_left_and_are_rare(tmp_path, capsys, monkeypat
     assert said[1].endswith("about 1.2 minutes left") and said[2].endswith("about 1.0 minutes left")
 
 
-@pytest.mark.parametrize("wrong", [["--iterations", "0"], ["--parallel", "0"]])
+@pytest.mark.parametrize("wrong", [["--iterations", "3"], ["--parallel", "0"]])
 def test_wrong_numbers_are_refused(wrong, tmp_path, capsys):
     assert main(["quickstart", "--out", str(tmp_path), *wrong]) == 2
     assert wrong[0] in capsys.readouterr().err
@@ -130,7 +130,7 @@ def test_wrong_numbers_are_refused(wrong, tmp_path, capsys):
 @pytest.mark.reliability
 def test_the_whole_thing(tmp_path, capsys):
     command = ["quickstart", "--configs", str(CONFIGS), "--tasks", "segmentation"]
-    command += ["--out", str(tmp_path), "--iterations", "2"]
+    command += ["--out", str(tmp_path), "--iterations", "4"]
     assert main(command) == 0
     said = capsys.readouterr().out
     assert "2 trainings" in said and "Teacher" in said and "Baseline" in said

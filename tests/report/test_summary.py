@@ -46,6 +46,7 @@ def test_gain_of_each_seed_compares_runs_of_that_seed(task):
 
 def test_rows(task):
     rows = {row["role"]: row for row in table_rows(task)}
+    assert rows["baseline"]["what"] == "labels alone"
     assert rows["teacher"]["gain"] == "+10.0" and rows["baseline"]["gain"] is None
     assert rows["teacher"]["each"] == ["42.0", "40.0"] and rows["teacher"]["share"] == "100.0"
     assert "10.0 points more than the 31.0" in headline(task)
@@ -62,6 +63,7 @@ def test_a_baseline_with_a_running_mean_is_judged_by_its_better_model(tmp_path):
     values = {"teacher/mIoU": 20.0, "student/mIoU": 25.0}
     (task,) = tasks_of([run(tmp_path, "baseline", [values])])
     assert scores(task)["baseline"].values == (25.0,)
+    assert "the better of its plain" in table_rows(task)[0]["what"]
 
 
 def test_an_unknown_metric_is_shown_by_its_name(tmp_path):

@@ -1,6 +1,7 @@
 # Labels alone, in seconds: for the tests of `ssdet quickstart`.
 _base_ = ['../../../configs/_base_/default_runtime.py']
 default_scope = 'mmseg'
+iterations = 6
 norm = dict(type='BN')
 segmentor = dict(
     type='EncoderDecoder',
@@ -34,5 +35,5 @@ test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 default_hooks = dict(
     logger=dict(interval=1), metrics=dict(interval=1), checkpoint=dict(interval=2))
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=6, val_interval=3)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations // 2)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01))
