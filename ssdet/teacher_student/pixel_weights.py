@@ -12,7 +12,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.losses import CrossEntropyLoss, DiceLoss, FocalLoss
 from torch import Tensor, nn
 
-from ..losses import Reduction, effective_weights, pixel_mean, weighted_dice
+from ..losses import IGNORE, Reduction, effective_weights, pixel_mean, weighted_dice
 from .step import PixelLabels
 
 
@@ -107,7 +107,9 @@ class _WeightedLoss(nn.Module):
             return _dice(self.plain, logits, labels, now.effective)
         if not _per_pixel(self.plain):
             return self.plain(logits, labels, **settings)
-        losses = self.plain(logits, labels, reduction_override="none", **settings)
+        # Some heads (DDRNet) leave the ignored label to the loss, whose default may be another one.
+        settings = {"ignore_index": IGNORE, **settings, "reduction_override": "none"}
+        losses = self.plain(logits, labels, **settings)
         # A loss of each class (sigmoid) is averaged over them, as the plain losses do.
         losses = losses if losses.ndim == labels.ndim else losses.mean(1)
         return pixel_mean(losses, now.weights, now.valid, now.reduction)

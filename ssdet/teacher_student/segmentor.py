@@ -44,6 +44,11 @@ class TeacherStudentSegmentor(TeacherStudent):
         name = type(self).__name__
         check_choice(name, "reduction", reduction, Reduction)
         super().__init__(segmentor, **core)
+        if not hasattr(self.student, "decode_head"):
+            raise TypeError(
+                f"{name}: {type(self.student).__name__} has no decode head; `segmentor` is the "
+                "config of a model of MMSegmentation such as EncoderDecoder"
+            )
         self.reduction = reduction
         self.pixel_weights = PixelWeights(self.student, reduction)
         for part in self.pixel_weights.weightless:

@@ -10,7 +10,7 @@ from ssdet.hooks import FixedThresholdHook, StepHook
 from ssdet.registry import MODELS
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
-from ..helpers import losses, total
+from ..helpers import losses, tiny_retinanet, total
 from ..seg_helpers import CROSS_ENTROPY, build_seg, plain, seg_batch, seg_sample, tiny_fcn
 
 FLIP = [[-1, 0, 32], [0, 1, 0], [0, 0, 1]]
@@ -359,6 +359,12 @@ def test_pixels_have_no_boxes():
 def test_reduction_is_checked_when_built():
     with pytest.raises(ValueError, match="TeacherStudentSegmentor: reduction='mean' is not one of"):
         build_seg(reduction="mean")
+
+
+def test_a_detector_is_no_segmentor():
+    with pytest.raises(TypeError, match="TeacherStudentSegmentor: RetinaNet has no decode head"):
+        preprocessor = dict(type="mmdet.DetDataPreprocessor")
+        build_seg(dict(tiny_retinanet(), _scope_="mmdet", data_preprocessor=preprocessor))
 
 
 def test_labels_alone_train_as_the_plain_segmentor_does():

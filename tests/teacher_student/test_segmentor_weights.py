@@ -82,6 +82,16 @@ def test_cross_entropy_is_the_masked_one(reduction, class_weights):
     assert torch.allclose(found, expected) and torch.allclose(gradient, leaf.grad)
 
 
+def test_heads_that_do_not_say_what_is_ignored():
+    model, logits = model_of(CROSS_ENTROPY), torch.randn(1, 4, 8, 8)
+    targets = corner_targets(torch.ones(1, 8, 8, dtype=torch.long))
+    with model.pixel_weights.of(targets):
+        loss = model.student.decode_head.loss_decode
+        assert torch.equal(
+            loss(logits, targets.labels), loss(logits, targets.labels, ignore_index=255)
+        )
+
+
 def test_image_reduction_trains_on_every_valid_pixel():
     model = model_of(CROSS_ENTROPY, "image")
     labels = torch.ones(1, 8, 8, dtype=torch.long)
