@@ -1,8 +1,8 @@
 """Write a data set of another tool as what MMDetection or MMSegmentation reads.
 
 --to coco writes one json file, whose file names start in the folder that is printed at the end;
-images are not copied. --to masks writes one palette PNG for each image, `classes.txt`, and
-`list.txt` with lines `image mask`.
+images are not copied. --to masks writes one palette PNG for each image, `classes.txt`, and a list
+with lines `image mask`, called as --split is, or `list.txt`.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def _masks(args: argparse.Namespace, data: Annotations) -> int:
     for picture, mask in written:
         image = data.path(picture).resolve().relative_to(root).as_posix()
         lines.append(f"{image} {mask.resolve().relative_to(root).as_posix()}\n")
-    write_text(args.out / "list.txt", "".join(lines), force=args.force)
-    print(f"{args.out}: {len(written)} label maps; the paths in list.txt start in {root}")
+    name = args.out / f"{args.split or 'list'}.txt"
+    write_text(name, "".join(lines), force=args.force)
+    print(f"{args.out}: {len(written)} label maps; the paths in {name} start in {root}")
     return 0

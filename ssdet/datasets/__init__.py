@@ -2,6 +2,7 @@
 
 from .digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
 from .geometry_record import RecordGeometry
+from .labeled import LabeledImages, LabeledMasks, LoadMask
 from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset
 from .photometric import ErasePatches, StrongPhotometric
 from .sampler import LabeledUnlabeledSampler
@@ -16,9 +17,12 @@ __all__ = [
     "DigitScenes",
     "DigitScenesSeg",
     "ErasePatches",
+    "LabeledImages",
+    "LabeledMasks",
     "LabeledUnlabeledDataset",
     "LabeledUnlabeledSampler",
     "LoadDigitScene",
+    "LoadMask",
     "RecordGeometry",
     "SeededIndex",
     "StrongPhotometric",

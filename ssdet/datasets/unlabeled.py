@@ -32,6 +32,7 @@ class UnlabeledImages(BaseDataset):
         data_root: Where relative paths start. None: the folder itself; the fixed part of a glob
             pattern; the folder of a list or a COCO file.
         img_prefix: Folder inside `data_root` in which the files of a list or COCO file lie.
+        img_suffix: Ending of the names in a list that have none, such as '.jpg' for VOC's lists.
         options: Further arguments of `BaseDataset`, such as `pipeline`.
     """
 
@@ -43,10 +44,11 @@ class UnlabeledImages(BaseDataset):
         *,
         data_root: str | os.PathLike | None = None,
         img_prefix: str = "",
+        img_suffix: str = "",
         **options: Any,
     ) -> None:
         self.source = os.fspath(source) if isinstance(source, (str, os.PathLike)) else list(source)
-        self.img_prefix = img_prefix
+        self.img_prefix, self.img_suffix = img_prefix, img_suffix
         root = "" if data_root is None else os.fspath(data_root)
         super().__init__(data_root=root, data_prefix={}, **options)
 
@@ -90,7 +92,8 @@ class UnlabeledImages(BaseDataset):
             return self._coco(source)
         with open(source, encoding="utf-8-sig") as file:
             lines = [line.strip() for line in file]
-        return self._listed([_first_image(line) for line in lines if line], source)
+        names = [_first_image(line) for line in lines if line]
+        return self._listed([n if _is_image(n) else n + self.img_suffix for n in names], source)
 
     def _found(self, paths: Iterator[str], folder: str) -> list[dict]:
         inside = _Inside(self.data_root or folder)

@@ -1,12 +1,12 @@
 """A data set in memory, the same for every format: classes, pictures, instances, label maps."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .encoding import MaskEncoding
+from .encoding import Color, MaskEncoding
 from .faults import Fault, Faults
 from .paths import Root
 
@@ -59,6 +59,7 @@ class Annotations:
         classes: Labels are positions in it.
         pictures: In the order of the source; files of a folder are sorted.
         encoding: How label maps say their classes; None without label maps.
+        prefix: Beginning of the names that is merely the folder of the images.
         category_ids: What the source calls the classes, where it has numbers for them.
         faults: What was wrong and left out or corrected.
     """
@@ -68,6 +69,7 @@ class Annotations:
     classes: tuple[str, ...]
     pictures: list[Picture]
     encoding: MaskEncoding | None = None
+    prefix: str = ""
     category_ids: tuple[int, ...] = ()
     faults: list[Fault] = field(default_factory=list)
 
@@ -86,9 +88,7 @@ class Annotations:
         """The pictures of these names, in the order of the source."""
         wanted = set(names)
         kept = [picture for picture in self.pictures if picture.name in wanted]
-        return Annotations(
-            self.source, self.images, self.classes, kept, self.encoding, self.category_ids
-        )
+        return replace(self, pictures=kept)
 
 
 @dataclass
@@ -101,6 +101,7 @@ class Reading:
         classes: Names in the order of the labels, where the source has none.
         masks: Folder of the label maps.
         encoding: How label maps say their classes.
+        colors: Colours of the classes in label maps, where there is no `encoding`.
         follow_links: See `Root`.
         faults: Where findings go.
     """
@@ -110,6 +111,7 @@ class Reading:
     classes: tuple[str, ...] = ()
     masks: Path | None = None
     encoding: MaskEncoding | None = None
+    colors: Mapping[Color, int] = field(default_factory=dict)
     follow_links: bool = False
     faults: Faults = field(default_factory=Faults)
 

@@ -22,6 +22,7 @@ CITYSCAPES_LABELS = {  # labelIds of the 19 classes of the benchmark, in the ord
 }  # fmt: skip
 _CITYSCAPES_RAW = {raw: CITYSCAPES_LABELS.get(raw, IGNORE) for raw in (*range(34), 255, 65535)}
 _CITYSCAPES_THINGS = (24, 25, 26, 27, 28, 31, 32, 33)
+PRESETS = {"voc": "PascalVOCDataset", "cityscapes": "CityscapesDataset", "ade": "ADE20KDataset"}
 _PLAIN_MASKS = ("masks", "labels", "annotations")
 
 
@@ -50,7 +51,9 @@ def read_masks(source: Path, reading: Reading) -> Annotations:
     by_stem = {path.relative_to(masks).with_suffix(""): path for path in find_images(masks)}
     found = [(image, image.relative_to(images).with_suffix("")) for image in find_images(images)]
     pairs = [Pair(image, by_stem.get(stem), str(image)) for image, stem in found]
-    return _annotations(source, root, pairs, reading)
+    data = _annotations(source, root, pairs, reading)
+    folder = images.parent if reading.split else images
+    return replace(data, prefix=folder.relative_to(root).as_posix())
 
 
 def read_list(source: Path, reading: Reading) -> Annotations:
@@ -101,7 +104,8 @@ def read_voc_masks(source: Path, reading: Reading) -> Annotations:
         image = root.path(root.relative(images / f"{stem}.jpg"), where)
         masks = [root.path(root.relative(f / f"{stem}.png"), where) for f in folders]
         pairs.append(Pair(image, next((m for m in masks if m.is_file()), None), where))
-    return _annotations(source, source, pairs, _preset(reading, "voc"))
+    data = _annotations(source, source, pairs, _preset(reading, "voc"))
+    return replace(data, prefix=images.relative_to(source).as_posix())
 
 
 def read_ade(source: Path, reading: Reading) -> Annotations:
@@ -122,7 +126,8 @@ def read_cityscapes(source: Path, reading: Reading) -> Annotations:
         kind, values = "labelIds", _CITYSCAPES_RAW
         pairs = _cityscapes_pairs(source, reading, kind)
     encoding = reading.encoding or MaskEncoding(len(reading.classes), values)
-    return _annotations(source, source, pairs, replace(reading, encoding=encoding))
+    data = _annotations(source, source, pairs, replace(reading, encoding=encoding))
+    return replace(data, prefix="leftImg8bit")
 
 
 def read_cityscapes_instances(source: Path, reading: Reading) -> Annotations:
@@ -208,7 +213,7 @@ def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Readi
             advice="docs/datasets.md shows the layout of each format",
         )  # fmt: skip
     classes = reading.classes or _declared(source) or _counted(pictures, reading)
-    encoding = reading.encoding or MaskEncoding(len(classes))
+    encoding = reading.encoding or MaskEncoding(len(classes), colors=reading.colors)
     faults = reading.faults.found
     return Annotations(source, root, classes, pictures, encoding, faults=faults)
 
@@ -238,11 +243,14 @@ def _counted(pictures: Sequence[Picture], reading: Reading) -> tuple[str, ...]:
     return tuple(str(label) for label in range(highest + 1))
 
 
-def _preset(reading: Reading, name: str) -> Reading:
-    """The class names of a benchmark, from MMSegmentation, unless the user gave others."""
-    if reading.classes:
-        return reading
+def preset_classes(name: str) -> dict[str, Any]:
+    """Classes and palette of a benchmark, as MMSegmentation has them."""
     from mmseg import datasets
 
-    kinds = {"voc": "PascalVOCDataset", "cityscapes": "CityscapesDataset", "ade": "ADE20KDataset"}
-    return replace(reading, classes=tuple(getattr(datasets, kinds[name]).METAINFO["classes"]))
+    meta = getattr(datasets, PRESETS[name]).METAINFO
+    return {"classes": tuple(meta["classes"]), "palette": meta["palette"]}
+
+
+def _preset(reading: Reading, name: str) -> Reading:
+    """The class names of a benchmark, unless the user gave others."""
+    return reading if reading.classes else replace(reading, classes=preset_classes(name)["classes"])

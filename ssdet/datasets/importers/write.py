@@ -31,18 +31,21 @@ def write_masks(
 ) -> list[tuple[Picture, Path]]:
     """Write one palette PNG for each picture, as `folder/NAME_OF_IMAGE.png`; return their paths.
 
-    Instances become label maps with the background as class 0, the smallest on top; crowds and
-    difficult objects are ignored pixels. `classes.txt` holds the names in the order of the labels.
+    The part of names that is the folder of all images is left out. Instances become label maps with
+    the background as class 0, the smallest on top; crowds and difficult objects are ignored pixels.
+    `classes.txt` holds the names in the order of the labels.
     """
     from_instances = data.encoding is None
     classes = ("background", *data.classes) if from_instances else data.classes
-    write_text(folder / "classes.txt", "\n".join(classes) + "\n", force=force)
+    names, text = folder / "classes.txt", "".join(f"{name}\n" for name in classes)
+    if not names.is_file() or names.read_text(encoding="utf-8") != text:
+        write_text(names, text, force=force)
     colors = list(palette) or _palette()
     written = []
     for picture in data.pictures:
         labels = _drawn(data, picture) if from_instances else _decoded(data, picture)
-        target = folder / Path(picture.name).with_suffix("")
-        target = target.with_name(target.name.removesuffix("_leftImg8bit") + suffix)
+        target = folder / Path(picture.name).relative_to(data.prefix)
+        target = target.with_name(target.stem.removesuffix("_leftImg8bit") + suffix)
         may_write(target, force=force)
         image = Image.fromarray(labels)
         image.putpalette([int(value) for color in colors for value in color][: 3 * 256])

@@ -1,0 +1,75 @@
+# VOC 2012 with few labels. The two protocols are never compared with each other:
+#   classic: labelled images from VOC's own 1,464; all others of the 10,582 are unlabelled
+#   blender: labelled images from all 10,582, most of them annotated by SBD
+# docs/datasets.md says how the lists of a split are made, or published ones used.
+data_root = 'data/VOCdevkit/VOC2012/'
+protocol = 'classic'
+split = '1_16'  # 1_16, 1_8, 1_4, 1_2; classic also 1_1
+fold = 1
+crop_size = (321, 321)  # also `size` of the model's data preprocessor
+batch = (4, 4)  # labelled and unlabelled images per process and iteration
+num_workers = 4
+labeled_list = None  # a published list; None: the file of `ssdet split`
+unlabeled_list = None
+
+load = dict(type='LoadImageFromFile')
+geometry = [
+    dict(
+        type='RandomResize',
+        scale=(500, 500),
+        ratio_range=(0.5, 2.0),
+        keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5)]
+pack = dict(type='PackSegInputs')
+strong = dict(type='StrongPhotometric')
+
+labeled_images = dict(
+    type='LabeledMasks',
+    source=labeled_list or
+    f'{data_root}semi_lists/{protocol}.{fold}@{split}.txt',
+    images=data_root,
+    classes='voc',
+    pipeline=[
+        dict(
+            type='WeakStrongViews',
+            shared=[load, dict(type='LoadMask'), *geometry],
+            views=dict(sup=[pack]))])
+# The weak and the strong view are the same crop: their labels need no transfer.
+other_images = dict(
+    type='UnlabeledImages',
+    source=unlabeled_list or
+    f'{data_root}semi_lists/{protocol}.{fold}@{split}-unlabeled.txt',
+    data_root=data_root,
+    pipeline=[
+        dict(
+            type='WeakStrongViews',
+            shared=[load, *geometry],
+            views=dict(unsup_teacher=[pack], unsup_student=[strong, pack]))])
+
+train_dataloader = dict(
+    batch_size=sum(batch),
+    num_workers=num_workers,
+    persistent_workers=num_workers > 0,
+    sampler=dict(type='LabeledUnlabeledSampler', batch=batch),
+    dataset=dict(
+        type='LabeledUnlabeledDataset',
+        datasets=[labeled_images, other_images]))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=num_workers,
+    persistent_workers=num_workers > 0,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='PascalVOCDataset',
+        data_root=data_root,
+        data_prefix=dict(
+            img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        ann_file='ImageSets/Segmentation/val.txt',
+        test_mode=True,
+        pipeline=[load, dict(type='LoadAnnotations'), pack]))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator

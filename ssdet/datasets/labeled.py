@@ -1,0 +1,204 @@
+"""Labelled images of any format that the importers read, without converting anything."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet.datasets import BaseDetDataset
+from mmengine.logging import print_log
+from mmseg.datasets import BaseSegDataset
+
+from ssdet.registry import DATASETS, TRANSFORMS
+
+from .importers import Annotations, Instance, read, read_classes
+from .importers.faults import stop
+from .importers.files import read_lines
+from .importers.masks import PRESETS, preset_classes
+from .splits import checksum, match
+
+
+@DATASETS.register_module()
+class LabeledImages(BaseDetDataset):
+    """Boxes and instance masks for MMDetection, from COCO, VOC, YOLO, LabelMe or CVAT files.
+
+    A pipeline starts with `LoadImageFromFile` and MMDetection's `LoadAnnotations`. Crowds and
+    difficult objects are ignored: neither positive nor negative examples.
+
+    Args:
+        source: File or folder; see `ssdet.datasets.importers.FORMATS`.
+        format: A key of `FORMATS`.
+        only: List of the images to use, as `ssdet split` writes it. None: all.
+        images: Folder of the images, where the source does not say it.
+        split: Part of the data, where the source has several.
+        strict: A record that cannot be used is an error, not a counted skip.
+        options: Further arguments of `BaseDetDataset`. `metainfo=dict(classes=...)` chooses classes
+            and their order; by default it is that of the source.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        format: str = "coco",
+        *,
+        only: str | None = None,
+        images: str | None = None,
+        split: str | None = None,
+        strict: bool = False,
+        **options: Any,
+    ) -> None:
+        data = read(source, format, strict=strict, images=images, split=split)
+        self._data: Annotations | None = _chosen(data, only)
+        metainfo = {"classes": data.classes, **(options.pop("metainfo", None) or {})}
+        super().__init__(metainfo=metainfo, **options)
+
+    def load_data_list(self) -> list[dict]:
+        """One entry for each image."""
+        data, self._data = self._data, None
+        if data is None:
+            raise RuntimeError("LabeledImages: the data list was loaded already")
+        classes = list(self.metainfo["classes"])
+        labels = {n: classes.index(name) for n, name in enumerate(data.classes) if name in classes}
+        counted = sum(i.label in labels for picture in data.pictures for i in picture.instances)
+        if not counted and not self.test_mode:
+            stop(
+                f"0 of {len(data.pictures)} images have objects of the configured classes",
+                data.source, found=f"classes {list(data.classes)}", allowed=f"classes {classes}",
+                advice="Names are case-sensitive; correct metainfo.classes in the config",
+            )  # fmt: skip
+        entries = []
+        for number, picture in enumerate(data.pictures):
+            kept = [_entry(i, labels[i.label]) for i in picture.instances if i.label in labels]
+            path, image_id = str(data.path(picture)), number if picture.id is None else picture.id
+            size = {"height": picture.height, "width": picture.width}
+            entries.append({"img_path": path, "img_id": image_id, **size, "instances": kept})
+        return entries
+
+    def filter_data(self) -> list[dict]:
+        """Leave out what `filter_cfg` says: `filter_empty_gt`, `min_size`."""
+        config = {} if self.test_mode else self.filter_cfg or {}
+        smallest, full = config.get("min_size", 0), config.get("filter_empty_gt", False)
+        kept = [
+            entry
+            for entry in self.data_list
+            if min(entry["height"], entry["width"]) >= smallest and (entry["instances"] or not full)
+        ]
+        if len(kept) < len(self.data_list):
+            left_out = len(self.data_list) - len(kept)
+            print_log(f"LabeledImages: filter_cfg left out {left_out} images", "current")
+        return kept
+
+    def checksum(self) -> str:
+        """SHA-256 of the image paths."""
+        return checksum(self.get_data_info(n)["img_path"] for n in range(len(self)))
+
+
+@DATASETS.register_module()
+class LabeledMasks(BaseSegDataset):
+    """Images with label maps for MMSegmentation: a folder, or a list of pairs.
+
+    A pipeline loads the label map with `LoadMask`, which also knows colours and mapped values.
+    MMSegmentation's `LoadAnnotations` does where a value is its label.
+
+    Args:
+        source: A list with lines `image mask`, or a folder; see `FORMATS`.
+        format: A key of `FORMATS`: 'list', 'masks', 'voc-masks', 'cityscapes' or 'ade'.
+        classes: 'voc', 'cityscapes' or 'ade'; a class file (lines `name` or `name red green
+            blue`); or the names. None: what the source says.
+        only: List of the images to use. None: all.
+        images: For 'list', where its paths start (None: at the list); else folder of the images.
+        split: Part of the data, where the source has several.
+        strict: A pair that cannot be used is an error, not a counted skip.
+        options: Further arguments of `BaseSegDataset`.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        format: str = "list",
+        *,
+        classes: str | Sequence[str] | None = None,
+        only: str | None = None,
+        images: str | None = None,
+        split: str | None = None,
+        strict: bool = False,
+        **options: Any,
+    ) -> None:
+        reading: dict[str, Any] = {"images": images, "split": split}
+        metainfo: dict[str, Any] = {}
+        if isinstance(classes, str) and classes in PRESETS:
+            metainfo = preset_classes(classes)
+        elif isinstance(classes, str):
+            names, colors = read_classes(Path(classes))
+            metainfo = {"classes": names, **({"palette": list(colors)} if colors else {})}
+            reading["colors"] = colors
+        elif classes is not None:
+            metainfo = {"classes": tuple(classes)}
+        reading["classes"] = metainfo.get("classes", ())
+        self._data: Annotations | None = _chosen(
+            read(source, format, strict=strict, **reading), only
+        )
+        metainfo = {"classes": self._data.classes, **metainfo, **(options.pop("metainfo", {}))}
+        super().__init__(metainfo=metainfo, **options)
+
+    def load_data_list(self) -> list[dict]:
+        """One entry for each pair."""
+        data, self._data = self._data, None
+        if data is None:
+            raise RuntimeError("LabeledMasks: the data list was loaded already")
+        shared = {"label_map": self.label_map, "reduce_zero_label": self.reduce_zero_label}
+        return [
+            {
+                "img_path": str(data.path(picture)),
+                "seg_map_path": str(picture.mask),
+                "mask_encoding": data.encoding,
+                "seg_fields": [],
+                **shared,
+            }
+            for picture in data.pictures
+        ]
+
+    def checksum(self) -> str:
+        """SHA-256 of the image paths."""
+        return checksum(self.get_data_info(n)["img_path"] for n in range(len(self)))
+
+
+@TRANSFORMS.register_module()
+class LoadMask(BaseTransform):
+    """Loads the label map of a `LabeledMasks` sample; a value that is no class is an error."""
+
+    def transform(self, results: dict) -> dict:
+        """Add `gt_seg_map`, 255 where nothing is to be learnt."""
+        labels: np.ndarray = results["mask_encoding"].decode(Path(results["seg_map_path"]))
+        if labels.shape != results["img"].shape[:2]:
+            stop(
+                "label map of another size than its image", results["seg_map_path"],
+                found=f"{labels.shape[1]}x{labels.shape[0]}",
+                allowed="{1}x{0}, as {img_path}".format(*results["img"].shape, **results),
+                advice="Export it again; was the image rotated or resized?",
+            )  # fmt: skip
+        results["gt_seg_map"] = labels
+        results["seg_fields"].append("gt_seg_map")
+        return results
+
+    def __repr__(self) -> str:
+        return "LoadMask()"
+
+
+def _chosen(data: Annotations, only: str | None) -> Annotations:
+    if only is None:
+        return data
+    names = [picture.name for picture in data.pictures]
+    return data.subset(match(read_lines(Path(only)), names, Path(only)))
+
+
+def _entry(instance: Instance, label: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "bbox": list(instance.box),
+        "bbox_label": label,
+        "ignore_flag": int(instance.ignored),
+    }
+    if instance.segmentation is not None:
+        entry["mask"] = instance.segmentation
+    return entry

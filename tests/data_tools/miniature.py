@@ -1,0 +1,183 @@
+"""Miniature data sets in exactly the layouts of COCO, VOC, Cityscapes and the annotation tools."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from pycocotools import mask as rle
+
+COCO_IDS = {"person": 1, "cat": 17, "dog": 18}  # with gaps, as in COCO
+VOC_PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0] + [0] * 12
+
+
+def picture(path, size=(48, 64), seed=0):
+    """A readable image of (height, width)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.RandomState(seed).randint(0, 255, (*size, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), pixels)
+    return path
+
+
+def run_lengths(mask):
+    code = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": list(mask.shape), "counts": code["counts"].decode()}
+
+
+def coco_records(count, size=(48, 64)):
+    """Images 1 ... count: a polygon each, a dog in every fifth, a crowd in every third."""
+    height, width = size
+    images, annotations = [], []
+
+    def add(image, category, box, **more):
+        w, h = box[2:]
+        annotations.append(
+            dict(id=len(annotations) + 1, image_id=image, category_id=COCO_IDS[category],
+                 bbox=box, area=w * h, iscrowd=0) | more
+        )  # fmt: skip
+
+    for n in range(1, count + 1):
+        name = f"{n:012d}.jpg"
+        images.append(dict(id=n, file_name=name, height=height, width=width, license=1))
+        x = n % 10
+        polygon = [[x, 4, x + 20, 4, x + 20, 30, x, 30]]
+        add(n, "person" if n % 2 else "cat", [x, 4, 20, 26], segmentation=polygon)
+        if n % 5 == 0:
+            mask = np.zeros(size, bool)
+            mask[10:30, 35:60] = True
+            add(n, "dog", [35, 10, 25, 20], segmentation=run_lengths(mask))
+        if n % 3 == 0:
+            counts = [40 * height, 8 * height, (width - 48) * height]
+            code = {"size": [height, width], "counts": counts}
+            add(n, "person", [40, 0, 8, height], segmentation=code, iscrowd=1)
+    categories = [dict(id=k, name=name, supercategory="x") for name, k in COCO_IDS.items()]
+    return dict(
+        info=dict(description="miniature"), licenses=[dict(id=1, name="none")],
+        images=images, annotations=annotations, categories=categories,
+    )  # fmt: skip
+
+
+def coco(root: Path, train=20, val=6, unlabeled=6):
+    """data/coco as MMDetection wants it."""
+    for split, count in (("train2017", train), ("val2017", val)):
+        content = coco_records(count)
+        write_json(root / "annotations" / f"instances_{split}.json", content)
+        for image in content["images"]:
+            picture(root / split / image["file_name"], seed=image["id"])
+    extra = [dict(id=n, file_name=f"{n:012d}.jpg", height=48, width=64)
+             for n in range(1, unlabeled + 1)]  # fmt: skip
+    write_json(root / "annotations" / "image_info_unlabeled2017.json", dict(info={}, images=extra))
+    for image in extra:
+        picture(root / "unlabeled2017" / image["file_name"], seed=1000 + image["id"])
+    return root
+
+
+def write_json(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
+
+
+VOC_OBJECT = """  <object>
+    <name>{name}</name><pose>Unspecified</pose><truncated>0</truncated>
+    <difficult>{difficult}</difficult>
+    <bndbox><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin><xmax>{box[2]}</xmax><ymax>{box[3]}</ymax></bndbox>
+    <part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>3</xmax><ymax>3</ymax></bndbox></part>
+  </object>
+"""
+
+
+def voc_xml(path, objects, size=(48, 64)):
+    """objects: (class, (xmin, ymin, xmax, ymax) from 1, difficult)."""
+    text = "".join(VOC_OBJECT.format(name=n, box=b, difficult=d) for n, b, d in objects)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f"<annotation>\n  <folder>VOC2007</folder>\n  <filename>{path.stem}.jpg</filename>\n"
+        f"  <size><width>{size[1]}</width><height>{size[0]}</height><depth>3</depth></size>\n"
+        f"{text}</annotation>\n"
+    )
+    return path
+
+
+def voc_detection(root: Path, lists):
+    """VOC2007 or VOC2012: a cat each, a difficult dog in every second image."""
+    for number, (name, count) in enumerate(lists.items()):
+        stems = [f"{number:02}{n:04}" for n in range(count)]
+        write_list(root / "ImageSets" / "Main" / f"{name}.txt", stems)
+        for n, stem in enumerate(stems):
+            picture(root / "JPEGImages" / f"{stem}.jpg", seed=n)
+            objects = [("cat", (1, 1, 33, 40), 0), ("person", (36, 5, 64, 48), 0)]
+            objects += [("dog", (10, 10, 30, 30), 1)] if n % 2 else []
+            voc_xml(root / "Annotations" / f"{stem}.xml", objects)
+    return root
+
+
+def voc_masks(root: Path, train=16, extra=16, val=4):
+    """VOC 2012: palette masks of VOC for train and val, of SBD for the others."""
+    stems = {
+        "train": [f"2007_{n:06}" for n in range(train)],
+        "aug": [f"2008_{n:06}" for n in range(extra)],
+        "val": [f"2009_{n:06}" for n in range(val)],
+    }
+    for part, names in stems.items():
+        write_list(root / "ImageSets" / "Segmentation" / f"{part}.txt", names)
+        for n, name in enumerate(names):
+            picture(root / "JPEGImages" / f"{name}.jpg", seed=n)
+            labels = np.zeros((48, 64), np.uint8)
+            labels[5:30, 5:30] = 1 + n % 20
+            labels[5:30, 30] = 255  # the border of an object
+            folder = "SegmentationClassAug" if part == "aug" else "SegmentationClass"
+            palette_png(root / folder / f"{name}.png", labels)
+    write_list(root / "ImageSets" / "Segmentation" / "trainaug.txt", stems["train"] + stems["aug"])
+    return root
+
+
+def palette_png(path, labels):
+    image = Image.fromarray(labels)
+    image.putpalette(VOC_PALETTE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+    return path
+
+
+def grey_png(path, labels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(labels).save(path)
+    return path
+
+
+def cityscapes(root: Path, train=16, val=3):
+    """leftImg8bit and gtFine as they are downloaded: labelIds, instanceIds, colour, polygons.
+
+    Road (labelId 7) below, sky (23) above, two cars (26), a group of persons (24), and the ego
+    vehicle (1), which is no class.
+    """
+    for split, count in (("train", train), ("val", val)):
+        for n in range(count):
+            city = ("aachen", "bochum")[n % 2]
+            stem = f"{city}/{city}_{n:06}_000019"
+            picture(root / "leftImg8bit" / split / f"{stem}_leftImg8bit.png", seed=n)
+            instances = np.full((48, 64), 23, np.int32)
+            instances[24:] = 7
+            instances[30:40, 5:20] = 26000
+            instances[30:40, 25:40] = 26001
+            instances[20:30, 45:60] = 24
+            instances[44:] = 1
+            labels = np.where(instances >= 1000, instances // 1000, instances).astype(np.uint8)
+            base = root / "gtFine" / split / f"{stem}_gtFine"
+            grey_png(base.with_name(f"{base.name}_labelIds.png"), labels)
+            grey_png(base.with_name(f"{base.name}_instanceIds.png"), instances.astype(np.uint16))
+            polygon = [[5, 30], [20, 30], [20, 40], [5, 40]]
+            objects = [dict(label="car", polygon=polygon)]
+            write_json(
+                base.with_name(f"{base.name}_polygons.json"),
+                dict(imgHeight=48, imgWidth=64, objects=objects),
+            )
+    return root
+
+
+def write_list(path, lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
