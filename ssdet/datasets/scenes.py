@@ -12,7 +12,7 @@ import numpy as np
 
 from .digits import GLYPH, glyphs, pictures_of
 
-MAX_HIDDEN = 0.4  # the share of a digit that later objects may cover
+MAX_HIDDEN = 0.35  # the share of a digit that later objects may cover
 _PLACE_TRIALS = 12
 
 
@@ -166,8 +166,8 @@ class _Canvas:
             return False
         self.owner[window][solid] = owner
         pixels = self.image[window]
-        colour = _contrasting(dice, pixels, 40.0 if owner >= 0 else 15.0)
-        pixels += (alpha * np.float32(dice(0.75, 1.0)))[..., None] * (colour - pixels)
+        colour = dice.field(3) * 255 if owner < 0 else _bright(dice, pixels)
+        pixels += (alpha * np.float32(dice(0.8, 1.0)))[..., None] * (colour - pixels)
         return True
 
     def _hides_too_much(self, window: tuple[slice, slice], solid: np.ndarray) -> bool:
@@ -187,7 +187,7 @@ class _Canvas:
         image = self.image
         image *= np.float32(dice(0.8, 1.15))
         image += np.float32(dice(-12, 12))
-        strength = np.float32(dice(4, 22))
+        strength = np.float32(dice(4, 18))
         image += ((dice.field(height, width) - np.float32(0.5)) * strength)[..., None]
         image += (dice.field(height, width, 3) - np.float32(0.5)) * strength
         np.clip(image, 0, 255, out=image)
@@ -198,14 +198,14 @@ class _Canvas:
 
 def _background(dice: _Dice, height: int, width: int) -> np.ndarray:
     """A gradient between two colours with coarse colour clouds and a finer grey texture."""
-    first, second = dice.field(3) * 215 + 20, dice.field(3) * 215 + 20
+    first, second = dice.field(3) * 130 + 15, dice.field(3) * 130 + 15
     cos, sin = dice.direction()
     x = np.arange(width, dtype=np.float32) * np.float32(cos / width)
     y = np.arange(height, dtype=np.float32) * np.float32(sin / height)
     ramp = (x[None] + y[:, None]) * np.float32(0.5) + np.float32(0.5)
     image = first + ramp[..., None] * (second - first)
-    image += _clouds(dice, (height, width), 4, 3) * np.float32(dice(20, 80))
-    image += _clouds(dice, (height, width), 12 + dice.below(20), 1) * np.float32(dice(10, 60))
+    image += _clouds(dice, (height, width), 4, 3) * np.float32(dice(15, 60))
+    image += _clouds(dice, (height, width), 12 + dice.below(20), 1) * np.float32(dice(8, 40))
     return image
 
 
@@ -222,18 +222,18 @@ def _clouds(dice: _Dice, size: tuple[int, int], cells: int, channels: int) -> np
     return grid
 
 
-def _contrasting(dice: _Dice, pixels: np.ndarray, contrast: float) -> np.ndarray:
-    """A colour whose brightness differs from what is there; the best of six tries."""
+def _bright(dice: _Dice, pixels: np.ndarray) -> np.ndarray:
+    """A light colour, at least 70 of 255 brighter than what is there or the best of six tries."""
     rows, columns = pixels.shape[:2]
     spots = [pixels[rows * k // 4, columns * k // 4] for k in (1, 2, 3)]
     ground = sum(float(spot[0]) + float(spot[1]) + float(spot[2]) for spot in spots) / 9
-    best, gap = pixels[0, 0], -1.0
+    best, gap = pixels[0, 0], -256.0
     for _ in range(6):
-        colour = dice.field(3) * np.float32(255)
-        distance = abs(float(colour[0] + colour[1] + colour[2]) / 3 - ground)
+        colour = 255 - dice.field(3) * np.float32(130)
+        distance = float(colour[0] + colour[1] + colour[2]) / 3 - ground
         if distance > gap:
             best, gap = colour, distance
-        if gap >= contrast:
+        if gap >= 70:
             break
     return best
 
@@ -247,9 +247,9 @@ def _grid(reach: float) -> tuple[np.ndarray, np.ndarray]:
 
 def _digit(dice: _Dice, number: int, side: float) -> np.ndarray:
     """The ink of a glyph after random size, aspect, rotation and shear, sampled bilinearly."""
-    height = dice(0.2, 0.44) * side
-    aspect, shear = dice(0.8, 1.25), dice(-0.25, 0.25)
-    cos, sin = dice.direction(-0.4, 0.4)
+    height = dice(0.22, 0.44) * side
+    aspect, shear = dice(0.85, 1.2), dice(-0.2, 0.2)
+    cos, sin = dice.direction(-0.3, 0.3)
     ink = glyphs()[0][number]
     x, y = _grid(height * 0.8)
     scale = 32 / height
