@@ -84,7 +84,7 @@ class PlainLines:
 
     def _left(self, job: Job, now: float) -> str:
         start, first = self._first.get(job.name, (now, job.done))
-        if job.done <= first:
+        if job.done <= first or job.done >= job.iterations:
             return ""
         seconds = (now - start) / (job.done - first) * (job.iterations - job.done)
-        return f", about {seconds / 60:.1f} minutes left"
+        return f", about {seconds:.0f} s left" if seconds < 60 else f", {seconds / 60:.1f} min left"

@@ -19,6 +19,8 @@ from ..teacher_student.schedules import check_range
 from ..teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
 from .step_hook import StepHook
 
+DROPPED_DRAWN = 6  # of each reason, in a picture
+
 
 @HOOKS.register_module()
 class GalleryHook(StepHook):
@@ -26,10 +28,10 @@ class GalleryHook(StepHook):
 
     Writes to the run folder: `pseudo/*.jpg` with one line for each picture in `gallery.jsonl`, and
     `stats.jsonl` with one line for each stretch of `stats_interval` iterations. Boxes: the weak
-    view with what the teacher found (kept: solid, ignore regions: hatched, dropped: dashed, with
-    the reason) beside the strong views with what the student learns from. Pixels: the weak view,
-    its label map, what is kept of it, and the strong views. The first process alone writes; the
-    random state of the training is left as it is.
+    view with what the teacher found (kept: solid, ignore regions: hatched, the surest few of the
+    dropped: dashed, with the reason) beside the strong views with what the student learns from.
+    Pixels: the weak view, its label map, what is kept of it, and the strong views. The first
+    process alone writes; the random state of the training is left as it is.
 
     Args:
         interval: Iterations between two moments that are stored; the last iteration is one too.
@@ -118,7 +120,8 @@ class GalleryHook(StepHook):
         found = step.pseudo_boxes[number]
         trained = found[found.level >= AMBIGUOUS]
         groups = [self._group("ignored", found[found.level == LOW])]
-        groups += [self._group("dropped", b, why) for why, b in step.dropped[number].items()]
+        lost = [(why, _surest(boxes)) for why, boxes in step.dropped[number].items()]
+        groups += [self._group("dropped", boxes, why) for why, boxes in lost]
         groups += [self._group("unsure", found[found.level == AMBIGUOUS])]
         groups += [self._group("kept", found[found.level == HIGH])]
         weak = self._image(step.weak, number)
@@ -133,6 +136,7 @@ class GalleryHook(StepHook):
             "kept": len(trained),
             "ignored": len(found) - len(trained),
             "dropped": {why: len(boxes) for why, boxes in step.dropped[number].items()},
+            "drawn": sum(len(boxes) for _, boxes in lost),
             "score": float(trained.scores.mean()) if len(trained) else None,
             "classes": {self._name(int(n)): int(c) for n, c in zip(names, counts, strict=True)},
         }
@@ -281,6 +285,11 @@ def _flat(step: Step) -> tuple[Tensor, Tensor, Tensor]:
         torch.cat([boxes.scores for boxes, _ in groups]),
         torch.cat([kept for _, kept in groups]),
     )
+
+
+def _surest(boxes: Any) -> Any:
+    """The boxes with the highest scores: the many others would hide the picture."""
+    return boxes[boxes.scores.argsort(descending=True)[:DROPPED_DRAWN]]
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:

@@ -109,7 +109,8 @@ def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
         _chart(
             "How sure the teacher is",
             _smoothed("mean score of what is kept", run.series("pseudo/score"), "teacher"),
-            "The mean score of the labels that were kept, from 0 to 1.",
+            "The mean score of the labels that were kept, from 0 to 1; nothing kept counts as 0.",
+            floor=0.0,
         )
     )
     charts.append(_thresholds(run))

@@ -182,7 +182,7 @@ def beats_baseline(task: Task) -> Verdict | None:
     points = gain(task)
     if points is None:
         return None
-    if points > 0:
+    if points >= 0.05:
         text = f"{points:+.1f} points of {task.metric.name} over the baseline on the same labels."
         return Verdict("good", "The unlabelled images helped", text)
     text = (

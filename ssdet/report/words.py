@@ -95,7 +95,9 @@ def caption(line: Line) -> str:
     text += f"; {_count(line['ignored'])} ignored" if line.get("ignored") else ""
     for why, number in dropped.items():
         text += f"; {_count(number)} dropped: {REASONS.get(why, why)}" if number else ""
-    return text + "."
+    drawn = line.get("drawn")
+    some = isinstance(drawn, int) and drawn < sum(dropped.values())
+    return text + (f" (the surest {drawn} are drawn)." if some else ".")
 
 
 def facts(runs: Sequence[Run]) -> list[tuple[str, str]]:

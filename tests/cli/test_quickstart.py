@@ -118,7 +118,7 @@ def test_plain_lines_tell_the_time_left_and_are_rare(tmp_path, capsys, monkeypat
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 3 and "0 of 100 iterations, starting" in said[0]
     # 15 iterations in 15 seconds, then 30 in 30: a second for each of those that are left.
-    assert said[1].endswith("about 1.2 minutes left") and said[2].endswith("about 1.0 minutes left")
+    assert said[1].endswith(", 1.2 min left") and said[2].endswith(", 1.0 min left")
 
 
 @pytest.mark.parametrize("wrong", [["--iterations", "3"], ["--parallel", "0"]])

@@ -93,6 +93,22 @@ def test_boxes(tmp_path, model):
         assert shape == (64, 96, 3) and found == pytest.approx([value] * 3, abs=3)
 
 
+def test_of_many_dropped_boxes_the_surest_are_drawn(tmp_path, model, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "ssdet.hooks.gallery.draw_boxes",
+        lambda image, groups, size: drawn.append(groups) or np.zeros((8, 8, 3), np.uint8),
+    )
+    step = box_step(model)
+    scores = [0.01 * i for i in range(20)]
+    step.dropped[0]["score"] = pseudo([(2, 2, 12, 12)] * 20, scores, [0] * 20)
+    hook_in(tmp_path, model).before_student(step)
+    (group,) = (g for g in drawn[0] if g.style == "dropped")
+    assert group.texts == [f"a 0.{i}" for i in (19, 18, 17, 16, 15, 14)]
+    (line,) = lines(tmp_path, "gallery.jsonl")
+    assert (line["dropped"], line["drawn"]) == ({"score": 20}, 6)
+
+
 def test_counts_of_boxes(tmp_path, model):
     hook_in(tmp_path, model).before_student(box_step(model))
     (line,) = lines(tmp_path, "stats.jsonl")

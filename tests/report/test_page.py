@@ -30,7 +30,7 @@ def runs(tmp_path):
         run_folder(tmp_path / task / "baseline", role="baseline", task=task, top=0.3)
         path = run_folder(tmp_path / task / "semi", task=task, top=0.4)
         write_lines(path / "pseudo/stats.jsonl", [stats_line(400)])
-        gallery(path, dropped={"score": 3}, score=0.91)
+        gallery(path, dropped={"score": 3}, drawn=2, score=0.91)
     return collect([tmp_path])
 
 
@@ -60,7 +60,8 @@ def test_the_page_tells_the_comparison(runs):
         page.count("<svg") >= 6 and "Object detection" in page and "Semantic segmentation" in page
     )
     assert re.search(r'class="gain">\+\d', page) and "ssdet quickstart" in page
-    assert "2 boxes kept, mean score 0.91; 3 boxes dropped: the teacher was not sure enough" in page
+    said = "2 boxes kept, mean score 0.91; 3 boxes dropped: the teacher was not sure enough"
+    assert f"{said} (the surest 2 are drawn)." in page
 
 
 def test_it_asks_nobody_for_anything(runs):
