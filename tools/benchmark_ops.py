@@ -20,7 +20,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import ssdet.ops  # noqa: E402
+import ssdet.ops
 
 ssdet.ops.install()
 
@@ -100,6 +100,12 @@ def _pooling() -> Iterator[tuple[str, Callable[[], Any]]]:
                 yield from _roi_align(
                     f"{label}, {pool}, ratio {ratio}", features, rois, ratio, pool
                 )
+    masks, boxes = (torch.rand(20, 1, 800, 1216) > 0.5).float(), _boxes(100, 16, 600)
+    rois = torch.cat([torch.arange(100)[:, None] % 20, boxes], 1)
+    yield (
+        "roi_align of 100 mask targets, 28 x 28",
+        lambda: mmcv.ops.roi_align(masks, rois, (28, 28), 1.0, 0, "avg", True),
+    )
 
 
 def _roi_align(

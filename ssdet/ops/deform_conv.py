@@ -8,6 +8,7 @@ gives all gradients.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -29,14 +30,33 @@ class _Geometry(NamedTuple):
     @classmethod
     def plain(cls, how: dict[str, int]) -> _Geometry:
         """From the arguments of `deform_conv_*`."""
-        pairs = [(how[f"{name}H"], how[f"{name}W"]) for name in ("k", "d", "pad", "dilation")]
-        return cls(*pairs, how["group"], how["deformable_group"])
+        kernel, stride, padding, dilation = (
+            (how[f"{name}H"], how[f"{name}W"]) for name in ("k", "d", "pad", "dilation")
+        )
+        return cls(kernel, stride, padding, dilation, how["group"], how["deformable_group"])
 
     @classmethod
     def modulated(cls, how: dict[str, int]) -> _Geometry:
         """From the arguments of `modulated_deform_conv_*`."""
-        pairs = [(how[f"{n}_h"], how[f"{n}_w"]) for n in ("kernel", "stride", "pad", "dilation")]
-        return cls(*pairs, how["group"], how["deformable_group"])
+        kernel, stride, padding, dilation = (
+            (how[f"{name}_h"], how[f"{name}_w"]) for name in ("kernel", "stride", "pad", "dilation")
+        )
+        return cls(kernel, stride, padding, dilation, how["group"], how["deformable_group"])
+
+    def refuse_other_offsets(self, features: Tensor, offset: Tensor) -> None:
+        """Check the shape (C, H, W) of the offsets of one image."""
+        reach = [self.dilation[i] * (self.kernel[i] - 1) + 1 for i in (0, 1)]
+        size = [
+            (features.shape[1 + i] + 2 * self.padding[i] - reach[i]) // self.stride[i] + 1
+            for i in (0, 1)
+        ]
+        needed = [2 * self.deform_groups * self.kernel[0] * self.kernel[1], *size]
+        if list(offset.shape) != needed:
+            raise RuntimeError(
+                f"deform_conv2d: the offset of an image has shape {list(offset.shape)}, but "
+                f"features of {list(features.shape)} with {self} need {needed} (two numbers for "
+                "each point of the kernel and deform group at each output pixel)."
+            )
 
 
 def deform_conv_forward(
@@ -61,9 +81,9 @@ def deform_conv_backward_parameters(*tensors: Tensor, **how: int) -> None:
     """Add the gradient of the weight, times `scale`, to the fourth of the tensors."""
     features, offset, grad, grad_weight = tensors[:4]
     for b in range(len(features)):
-        chosen = features[b], offset[b]
-        weight = torch.zeros_like(grad_weight)  # the convolution is linear in it: any value does
-        (found,) = _gradients(lambda w, at=chosen: _plain(how)(*at, w), (weight,), grad[b])
+        # The convolution is linear in its weight, so that the gradient is the same for any.
+        function = partial(_plain(how), features[b], offset[b])
+        (found,) = _gradients(function, (grad_weight,), grad[b])
         grad_weight += found * how["scale"]
 
 
@@ -114,10 +134,13 @@ def _convolve(
     mask: Tensor | None = None,
 ) -> Tensor:
     """Convolve one image, (C, H, W) to (C', H', W'), with its values sampled at the offsets."""
-    columns = _columns(*map(full_precision, (features, offset)), geometry, mask)
-    columns = columns.reshape(geometry.groups, -1, columns.shape[-1])
-    kernels = full_precision(weight).reshape(geometry.groups, -1, columns.shape[1])
-    return (kernels @ columns).view(-1, *offset.shape[1:])
+    geometry.refuse_other_offsets(features, offset)
+    # Under autocast the product would be rounded to half precision once more.
+    with torch.autocast(features.device.type, enabled=False):
+        columns = _columns(full_precision(features), full_precision(offset), geometry, mask)
+        columns = columns.reshape(geometry.groups, -1, columns.shape[-1])
+        kernels = full_precision(weight).reshape(geometry.groups, -1, columns.shape[1])
+        return (kernels @ columns).view(-1, *offset.shape[1:])
 
 
 def _columns(features: Tensor, offset: Tensor, geometry: _Geometry, mask: Tensor | None) -> Tensor:
@@ -127,8 +150,9 @@ def _columns(features: Tensor, offset: Tensor, geometry: _Geometry, mask: Tensor
     if mask is not None:
         weight = weight * full_precision(mask).reshape(-1, 1)
     groups = geometry.deform_groups
-    table = features.view(groups, -1, height * width).transpose(1, 2)
-    values = weighted_rows(table.reshape(groups * height * width, -1), index, weight)
+    # One row for each pixel of a group, in one piece of memory.
+    table = features.reshape(groups, -1, height * width).transpose(1, 2).contiguous()
+    values = weighted_rows(table.view(groups * height * width, -1), index, weight)
     points = geometry.kernel[0] * geometry.kernel[1]
     values = values.view(groups, points, -1, channels // groups)
     return values.permute(0, 3, 1, 2).reshape(channels, points, -1)

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NoReturn
 
+import torch
+
 from . import (
     boxes,
     deform_attention,
@@ -112,7 +114,9 @@ def backends() -> dict[str, str]:
         return dict.fromkeys(sorted({*OFFERED, *map(_operator, names)} - _HELPERS), "mmcv")
     rows = dict.fromkeys(map(_operator, extension.absent), "absent")
     rows |= dict.fromkeys(OFFERED, "pytorch")
-    rows |= dict.fromkeys(torchvision_kernels.available(), "torchvision")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if torchvision_kernels.serves(device):
+        rows |= dict.fromkeys(torchvision_kernels.OPERATORS, "torchvision")
     return dict(sorted(rows.items()))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import torchvision_kernels
 from .boxes import area
 from .sampling import full_precision
 
@@ -21,6 +22,8 @@ def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, offset: int) -> 
         return torch.empty(0, dtype=torch.long, device=boxes.device)
     order = scores.sort(0, descending=True)[1]
     boxes = full_precision(boxes)[order]
+    if not offset and torchvision_kernels.serves(boxes.device.type):
+        return order[torchvision_kernels.nms(boxes, iou_threshold)]
     columns = torch.cat([boxes.T, area(boxes, offset)[None]])
     return order[_greedy(columns.contiguous(), iou_threshold, offset)]
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .sampling import Neighbours, full_precision, pixel_table, scatter_rows, weighted_rows
+from . import torchvision_kernels
+from .sampling import full_precision, pixel_table, scatter_rows, weighted_rows
 
 # Weights (average) and values (maximum) that are held at a time; they bound the memory.
 _WEIGHTS = 1 << 21
@@ -37,11 +38,19 @@ class Pooling(NamedTuple):
         return self.pool_mode == 1
 
 
+class _Neighbours(NamedTuple):
+    """The two pixels around each position on one axis, and the share of the higher one."""
+
+    low: Tensor
+    high: Tensor
+    share: Tensor
+
+
 class _Axis(NamedTuple):
     """Where the bins of one axis are sampled, all of shape (N, bins, samples)."""
 
     position: Tensor
-    near: Neighbours
+    near: _Neighbours
     inside: Tensor
     grid: Tensor  # (N,) samples in a bin; those beyond are padding
     dense: bool  # samples are at most one pixel apart
@@ -53,6 +62,9 @@ def roi_align_forward(
     """Write the pooled (N, C, height, width) bins into `output`."""
     pooling = Pooling(**how)
     if not output.numel():
+        return
+    if pooling.average and torchvision_kernels.serves(features.device.type):
+        output.copy_(torchvision_kernels.roi_align(features, rois, pooling))
         return
     table = pixel_table(full_precision(features))
     for chosen, y, x in _groups(rois.to(table.dtype), pooling, features.shape):
@@ -75,6 +87,11 @@ def roi_align_backward(
         return
     if not pooling.average:
         _maximum_backward(grad, rois, (argmax_y, argmax_x), grad_input)
+        return
+    if torchvision_kernels.serves(grad.device.type):
+        grad_input.copy_(
+            torchvision_kernels.roi_align_backward(grad, rois, grad_input.shape, pooling)
+        )
         return
     total = torch.zeros_like(pixel_table(full_precision(grad_input)))
     for chosen, y, x in _groups(rois.to(total.dtype), pooling, grad_input.shape):
@@ -142,17 +159,17 @@ def _axis(start: Tensor, length: Tensor, grid: Tensor, shape: tuple[int, int, bo
     sample = torch.arange(max(int(grid.max()), 1), device=start.device)
     first = start[:, None] + torch.arange(bins, device=start.device) * step
     position = first[:, :, None] + ((sample + 0.5) * step / grid[:, None])[:, None]
-    near, inside = neighbours(position, size)
+    near, inside = _neighbours(position, size)
     return _Axis(position, near, inside & (sample < grid[:, None])[:, None], grid, dense)
 
 
-def neighbours(position: Tensor, size: int) -> tuple[Neighbours, Tensor]:
+def _neighbours(position: Tensor, size: int) -> tuple[_Neighbours, Tensor]:
     """Pixels around positions; up to one pixel outside of the border counts as on the border."""
     inside = (position >= -1) & (position <= size)
     position = position.where(inside, 0).clamp(min=0)
     low = position.long().clamp(max=size - 1)
     high = (low + 1).clamp(max=size - 1)
-    return Neighbours(low, high, (position - low).where(high > low, 0)), inside
+    return _Neighbours(low, high, (position - low).where(high > low, 0)), inside
 
 
 def _weights(batch: Tensor, y: _Axis, x: _Axis, size: torch.Size) -> tuple[Tensor, Tensor]:
@@ -224,8 +241,8 @@ def _maximum_backward(
     """Give the gradient of each bin to the four pixels around its largest sample."""
     _, channels, height, width = grad_input.shape
     total = torch.zeros_like(full_precision(grad_input)).flatten()
-    y, inside_y = neighbours(position[0].to(total.dtype), height)
-    x, inside_x = neighbours(position[1].to(total.dtype), width)
+    y, inside_y = _neighbours(position[0].to(total.dtype), height)
+    x, inside_x = _neighbours(position[1].to(total.dtype), width)
     given = grad.to(total.dtype).where(inside_y & inside_x & (position[0] != -1), 0)
     plane = rois[:, :1].long() * channels + torch.arange(channels, device=rois.device)
     for row, row_weight in ((y.low, 1 - y.share), (y.high, y.share)):

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-
-class Neighbours(NamedTuple):
-    """The two pixels around each position on one axis, and the share of the higher one."""
-
-    low: Tensor
-    high: Tensor
-    share: Tensor
 
 
 def full_precision(tensor: Tensor) -> Tensor:
