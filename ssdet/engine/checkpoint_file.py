@@ -14,7 +14,6 @@ import hashlib
 import importlib
 import os
 import shutil
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from pickle import UnpicklingError
@@ -72,7 +71,7 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         reason = str(error).split("Please file an issue")[0].splitlines()
         detail = next((line.strip() for line in reason if "GLOBAL" in line or "class" in line), "")
         raise CheckpointError(_holds_code(path, detail or reason[0])) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()
         raise CheckpointError(
             f"checkpoint {path} ({path.stat().st_size} bytes) is damaged: "
@@ -165,6 +164,13 @@ def _download(url: str, map_location: Any = None, **_: Any) -> dict[str, Any]:
     return read_checkpoint(target, map_location)
 
 
+def _history_method(owner: Any, name: str) -> Any:
+    """What `getattr` may do in a checkpoint: pickled history buffers ask for their statistics."""
+    if owner is HistoryBuffer and name in ("min", "max", "mean", "current"):
+        return getattr(owner, name)
+    raise UnpicklingError(f"GLOBAL getattr of {owner!r}, {name!r}")
+
+
 def _use_everywhere() -> None:
     """Give MMEngine's checkpoint loader, whatever the scheme, this module's reading."""
     core: Any = importlib.import_module(
@@ -178,6 +184,8 @@ def _use_everywhere() -> None:
             # Files name the module as the numpy that wrote them did: 1.x or 2.x.
             harmless.append((function, f"numpy.core.multiarray.{function.__name__}"))
             harmless.append((function, f"numpy._core.multiarray.{function.__name__}"))
+    if TORCH_VERSION >= (2, 6):
+        harmless.append((_history_method, "builtins.getattr"))
     torch.serialization.add_safe_globals(harmless)
 
     def load(file: Any, map_location: Any = None, weights_only: Any = None) -> dict[str, Any]:

@@ -102,6 +102,16 @@ def find_latest(work_dir: Path) -> tuple[Path | None, list[str]]:
     return found or _mmengine_pointer(work_dir), messages
 
 
+def check_listed(path: Path) -> None:
+    """Raise an error if `path` stands in the index of its folder and is not what was written."""
+    index = CheckpointIndex.load(path.parent)
+    problem = index.damage(path.name) if path.name in index.entries else None
+    if problem:
+        raise CheckpointError(
+            f"checkpoint {path}: {problem}. --resume without a path takes the newest whole one"
+        )
+
+
 def remove_leftovers(folder: Path) -> list[str]:
     """Delete what interrupted saves left behind; return the names."""
     leftovers = sorted(folder.glob(f"*{TEMPORARY}")) if folder.is_dir() else []

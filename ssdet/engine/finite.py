@@ -128,8 +128,10 @@ class FiniteGuardHook(Hook):
     def _report(self, runner: Any, data_batch: Any, values: dict[str, float]) -> None:
         names = self._bad_parameters
         what = []
-        if self._bad_losses:
-            what.append(", ".join(f"{name} = {value}" for name, value in self._bad_losses.items()))
+        losses = {name: value for name, value in self._bad_losses.items() if name != "loss"}
+        if losses or self._bad_losses:
+            shown = losses or self._bad_losses  # `loss` is the sum of the others
+            what.append(", ".join(f"{name} = {value}" for name, value in shown.items()))
         if names:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             what.append(f"gradient of {', '.join(names[:SHOWN])}{more}")
@@ -167,8 +169,7 @@ def images_of(data_batch: Any) -> list[dict[str, Any]]:
     branches = samples if isinstance(samples, dict) else {"": samples}
     found = []
     for branch, members in branches.items():
-        for sample in members or []:
-            info = getattr(sample, "metainfo", {})
+        for info in (sample.metainfo for sample in members or [] if sample is not None):
             found.append({"branch": branch, "id": info.get("img_id"), "path": info.get("img_path")})
     return found
 

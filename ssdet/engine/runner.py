@@ -18,7 +18,7 @@ from ..registry import RUNNERS
 from .amp import cpu_amp_config
 from .checkpoint_content import collect
 from .checkpoint_file import write_checkpoint
-from .checkpoint_index import find_latest
+from .checkpoint_index import check_listed, find_latest
 from .distributed import start_process_group
 from .exits import CheckpointError
 
@@ -112,6 +112,8 @@ class SafeRunner(Runner):
     def load_or_resume(self) -> None:
         """Resume from the newest whole checkpoint, and say which and why."""
         if self._has_loaded or not self._resume or self._load_from is not None:
+            if self._resume and self._load_from is not None:
+                check_listed(Path(self._load_from))
             super().load_or_resume()
             return
         path, damaged = find_latest(Path(self.work_dir))

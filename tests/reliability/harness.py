@@ -39,9 +39,7 @@ class Run:
         self.log = Path(log)
         arguments = [str(argument) for argument in arguments]
         environment = {name: str(value) for name, value in environment.items()}
-        self.process = _server().Process(
-            target=_main, args=(arguments, environment, str(self.log))
-        )
+        self.process = _server().Process(target=_main, args=(arguments, environment, str(self.log)))
         self.process.start()
 
     @property

@@ -1,0 +1,51 @@
+"""bfloat16 on a CPU where MMEngine's wrapper gives up."""
+
+import pytest
+import torch
+from mmengine.optim import AmpOptimWrapper
+
+from ssdet.engine import CpuAmpOptimWrapper
+
+from .toy import toy
+
+needs_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason="float16 is used with CUDA")
+
+
+@needs_cpu
+def test_amp_of_a_config_becomes_bfloat16(tmp_path):
+    runner = toy(
+        tmp_path, optim_wrapper__type="AmpOptimWrapper", optim_wrapper__loss_scale="dynamic"
+    )
+    seen = []
+    runner.model.layer.register_forward_hook(lambda _, __, out: seen.append(out.dtype))
+    runner.train()
+    assert type(runner.optim_wrapper) is CpuAmpOptimWrapper
+    assert torch.bfloat16 in seen  # in training
+    assert torch.float32 in seen  # in validation
+    assert all(p.dtype == torch.float32 for p in runner.model.parameters())
+
+
+def test_accumulated_steps_equal_one_step_with_the_mean_loss():
+    results = []
+    for count in (1, 2):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(4, 1)
+        data = torch.randn(4, 4)
+        wrapper = CpuAmpOptimWrapper(
+            optimizer=torch.optim.SGD(model.parameters(), lr=0.5), accumulative_counts=count
+        )
+        for part in data.chunk(count):
+            with wrapper.optim_context(model):
+                assert model(part).dtype == torch.bfloat16
+                loss = model(part).float().mean()
+            wrapper.update_params(loss)
+        results.append(model.weight.detach().clone())
+    assert torch.allclose(*results, atol=1e-2) and not torch.equal(results[0], torch.zeros(1, 4))
+
+
+@needs_cpu
+def test_mmengines_own_wrapper_still_refuses_a_cpu():
+    """If this fails, `CpuAmpOptimWrapper` has had its day."""
+    optimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), lr=1.0)
+    with pytest.raises(AssertionError):
+        AmpOptimWrapper(optimizer=optimizer)
