@@ -116,7 +116,8 @@ class TeacherStudentDetector(TeacherStudent):
         trained = torch.cat([b.scores[b.level >= AMBIGUOUS] for b in boxes])
         step.count("pseudo/kept", len(trained) / len(boxes))
         step.count("pseudo/ignored", (sum(len(b) for b in boxes) - len(trained)) / len(boxes))
-        step.count("pseudo/score", trained.float().mean() if len(trained) else 0.0)
+        if len(trained):
+            step.count("pseudo/score", trained.float().mean())
 
 
 def _as_whole_image(metainfo: dict[str, Any]) -> dict[str, Any]:

@@ -135,7 +135,8 @@ class TeacherStudentSegmentor(TeacherStudent):
         pseudo = step.pseudo_pixels
         kept = pseudo.valid & (pseudo.weights > 0)
         step.count("pseudo/kept", kept.sum() / pseudo.valid.sum().clamp(min=1))
-        step.count("pseudo/score", (pseudo.scores * kept).sum() / kept.sum().clamp(min=1))
+        if kept.any():
+            step.count("pseudo/score", pseudo.scores[kept].mean())
 
 
 def _valid(views: Views) -> Tensor:

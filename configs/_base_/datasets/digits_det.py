@@ -1,32 +1,36 @@
 # The demo set for detection: a few labelled and many unlabelled scenes of handwritten digits.
 labeled = 40  # labelled scenes; fewer are a subset of more
-count = 1000  # all training scenes; the unlabelled ones are the rest
-val_count = 200
+count = 600  # all training scenes; the unlabelled ones are the rest
+val_count = 100
 fold = 0  # which scenes are labelled
 seed = 0  # which scenes there are
+digits = (0, 1, 2)  # the classes; with others, set num_classes of the model too
+clutter = 0.3  # strokes and shapes that are no digits; 1 is much
 image_size = 128
 with_mask = False  # instance masks, for Mask R-CNN and its like
-batch = (4, 8)  # labelled and unlabelled images per process and iteration
-num_workers = 2
+batch = (8, 8)  # labelled and unlabelled images per process and iteration
+num_workers = 0
 
-scenes = dict(image_size=image_size, seed=seed)
-resize = dict(
-    type='RandomResize',
-    scale=(image_size, image_size),
-    ratio_range=(0.8, 1.25),
-    keep_ratio=True)
+scenes = dict(
+    image_size=image_size, seed=seed, digits=digits, clutter=clutter, cache=True)
+affine = dict(
+    type='RandomAffine',
+    max_rotate_degree=0.0,
+    max_shear_degree=0.0,
+    max_translate_ratio=0.15,
+    scaling_ratio_range=(0.8, 1.2),
+    border_val=(127, 127, 127))
 # Nothing is flipped: a mirrored digit is no digit.
 sup_view = [
     dict(type='LoadAnnotations', with_bbox=True, with_mask=with_mask),
-    resize,
+    affine,
     dict(type='PhotoMetricDistortion'),
     dict(type='PackDetInputs')]
-weak_view = [resize, dict(type='PackDetInputs')]
+weak_view = [{**affine, 'scaling_ratio_range': (0.95, 1.05)}, dict(type='PackDetInputs')]
 strong_view = [
-    resize,
-    dict(type='StrongPhotometric'),
-    dict(type='Rotate', prob=0.3, max_mag=15.0),
-    dict(type='ErasePatches', count=(1, 3), size=(0.05, 0.2)),
+    affine,
+    dict(type='PhotoMetricDistortion'),
+    dict(type='ErasePatches', count=(1, 3), size=(0.05, 0.15)),
     dict(type='PackDetInputs')]
 
 labeled_scenes = dict(
@@ -50,7 +54,7 @@ unlabeled_scenes = dict(
     pipeline=[
         dict(
             type='WeakStrongViews',
-            shared=[dict(type='LoadDigitScene')],
+            shared=[dict(type='LoadDigitScene'), dict(type='LoadEmptyAnnotations')],
             views=dict(unsup_teacher=weak_view, unsup_student=strong_view))],
     **scenes)
 

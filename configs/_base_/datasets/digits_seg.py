@@ -1,14 +1,17 @@
-# The demo set for semantic segmentation: background and ten digits.
-labeled = 40  # labelled scenes; fewer are a subset of more
-count = 1000  # all training scenes; the unlabelled ones are the rest
-val_count = 200
+# The demo set for semantic segmentation: background and digits.
+labeled = 16  # labelled scenes; fewer are a subset of more
+count = 600  # all training scenes; the unlabelled ones are the rest
+val_count = 100
 fold = 0  # which scenes are labelled
 seed = 0  # which scenes there are
-image_size = 128
-batch = (4, 8)  # labelled and unlabelled images per process and iteration
-num_workers = 2
+digits = (0, 1, 2, 3, 4)  # the classes beside the background
+clutter = 0.5  # strokes and shapes that are no digits; 1 is much
+image_size = 64
+batch = (4, 4)  # labelled and unlabelled images per process and iteration
+num_workers = 0
 
-scenes = dict(image_size=image_size, seed=seed)
+scenes = dict(
+    image_size=image_size, seed=seed, digits=digits, clutter=clutter, cache=True)
 crop_size = (image_size, image_size)  # also `size` of the model's data preprocessor
 # Nothing is flipped: a mirrored digit is no digit.
 weak_geometry = [

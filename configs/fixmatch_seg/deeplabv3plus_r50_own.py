@@ -1,0 +1,33 @@
+# FixMatch with a mean teacher and CutMix for DeepLabV3+ on your own data; see
+# configs/_base_/datasets/own_seg.py for what to set. The backbone starts from ImageNet weights
+# (downloaded by MMEngine).
+_base_ = [
+    'mmseg::_base_/models/deeplabv3plus_r50-d8.py', '../_base_/datasets/own_seg.py',
+    '../_base_/default_runtime.py'
+]
+default_scope = 'mmseg'
+iterations = 20000
+
+segmentor = _base_.model
+segmentor.data_preprocessor.size = _base_.crop_size
+segmentor.decode_head.num_classes = len(_base_.classes)
+segmentor.auxiliary_head.num_classes = len(_base_.classes)
+model = dict(
+    _delete_=True,
+    type='TeacherStudentSegmentor',
+    segmentor=segmentor,
+    burn_in=iterations // 10)
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.996, schedule='mean'),
+    dict(type='FixedThresholdHook', score=0.95),
+    dict(type='CutMixHook', prob=0.5),
+    dict(type='GalleryHook', interval=iterations // 8)]
+
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations // 10)
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='SGD', lr=0.005, momentum=0.9, weight_decay=0.0001),
+    paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=10.0))))
+param_scheduler = [
+    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=1e-5)]
+default_hooks = dict(checkpoint=dict(interval=iterations // 10))

@@ -1,0 +1,10 @@
+# Quickstart, detection: the same model, labels, pictures and iterations, without the unlabelled
+# scenes. It has the average of its weights as a "teacher" too; the better of both is compared.
+_base_ = './detection_semi.py'
+
+model = dict(burn_in=0)
+custom_hooks = [dict(type='TeacherEMAHook', momentum=0.995, schedule='mean')]
+train_dataloader = dict(
+    batch_size=_base_.batch[0],
+    sampler=dict(batch=_base_.batch[:1]),
+    dataset=dict(datasets=[_base_.labeled_scenes]))
