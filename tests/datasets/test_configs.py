@@ -41,22 +41,24 @@ def annotation(task, sample):
 
 
 def test_a_batch_of_the_semi_supervised_config(task):
-    loader = Runner.build_dataloader(config(f"digits_{task}").train_dataloader, seed=0)
+    cfg = config(f"digits_{task}")
+    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     check_views(loader.dataset)
+    sup, unsup = cfg.batch
     batch = next(iter(loader))
     inputs, samples = batch["inputs"], batch["data_samples"]
     present = {branch: [x is not None for x in column] for branch, column in inputs.items()}
-    assert present["sup"] == [True] * 4 + [False] * 8
-    assert present["unsup_teacher"] == present["unsup_student"] == [False] * 4 + [True] * 8
-    assert all(annotation(task, sample) for sample in samples["sup"][:4])
+    assert present["sup"] == [True] * sup + [False] * unsup
+    assert present["unsup_teacher"] == present["unsup_student"] == [False] * sup + [True] * unsup
+    assert all(annotation(task, sample) for sample in samples["sup"][:sup])
     for weak, strong in zip(samples["unsup_teacher"], samples["unsup_student"], strict=True):
         if weak is not None:
             assert weak.metainfo["img_path"] == strong.metainfo["img_path"]
             assert not annotation(task, weak) and not annotation(task, strong)
             assert weak.metainfo["homography_matrix"].shape == (3, 3)
-    assert all(x.dtype == torch.uint8 or x.is_floating_point() for x in inputs["sup"][:4])
-    if task == "seg":  # UniMatch: strong is weak with other colours
-        pairs = zip(samples["unsup_teacher"][4:], samples["unsup_student"][4:], strict=True)
+    assert all(x.dtype == torch.uint8 or x.is_floating_point() for x in inputs["sup"][:sup])
+    if task == "seg":  # strong is weak with other colours
+        pairs = zip(samples["unsup_teacher"][sup:], samples["unsup_student"][sup:], strict=True)
         for weak, strong in pairs:
             matrices = (s.metainfo["homography_matrix"] for s in (weak, strong))
             assert np.array_equal(*matrices)
@@ -67,10 +69,12 @@ def test_the_supervised_config_gives_plain_batches_of_the_same_labelled_scenes(t
     plain = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     semi = Runner.build_dataloader(config(f"digits_{task}").train_dataloader, seed=0)
     for _, first, second in zip(range(3), plain, semi, strict=False):
-        assert isinstance(first["inputs"], list) and len(first["inputs"]) == 4
+        assert isinstance(first["inputs"], list) and len(first["inputs"]) == cfg.batch[0]
         assert all(annotation(task, sample) for sample in first["data_samples"])
         paths = [sample.img_path for sample in first["data_samples"]]
-        assert paths == [sample.img_path for sample in second["data_samples"]["sup"][:4]]
+        assert paths == [
+            sample.img_path for sample in second["data_samples"]["sup"][: cfg.batch[0]]
+        ]
 
 
 def test_perfect_detections_score_one():
@@ -193,8 +197,7 @@ def test_the_soft_teacher_pipeline_of_mmdetection_works_unchanged():
         check_views(loader.dataset)
         batch = next(iter(loader))
         again = next(iter(loader))
-    assert [x is None for x in batch["inputs"]["unsup_student"]] == [True] * 4 + [False] * 8
-    for first, second in zip(
-        batch["inputs"]["unsup_student"][4:], again["inputs"]["unsup_student"][4:], strict=True
-    ):
-        assert torch.equal(first, second)
+    sup, unsup = cfg.batch
+    strong, repeated = (b["inputs"]["unsup_student"] for b in (batch, again))
+    assert [x is None for x in strong] == [True] * sup + [False] * unsup
+    assert all(torch.equal(a, b) for a, b in zip(strong[sup:], repeated[sup:], strict=True))

@@ -146,8 +146,8 @@ def test_honest_and_photometric_transforms_pass(scope, number):
 
 
 def test_transforms_of_mmsegmentation_are_refused_where_nothing_records_them():
-    for mover in HONEST["mmseg"][:3]:
-        assert f"{mover['type']} moves" in refusal(mover, scope="mmseg", multibranch=True)
+    text = refusal(*HONEST["mmseg"][:3], scope="mmseg", multibranch=True)
+    assert all(f"unsup_student: {mover['type']} moves" in text for mover in HONEST["mmseg"][:3])
     record = view("RecordGeometry", transforms=HONEST["mmseg"][:3])
     check_views(dataset(record, scope="mmseg", multibranch=True, meta_keys=META))
 
