@@ -1,8 +1,9 @@
 """Faults on demand: `SSDET_FAULT=point:n:action`, honoured by the configs of these tests only.
 
 Points: `after_train_iter` (n = iterations done), `after_val_iter` (n = batch), `save` (n = bytes
-of the checkpoint written), `rename` (n = which rename of a checkpoint). Actions: a signal's
-number, `raise`, `nan` (a loss that is not finite), `full` (no space left on the device).
+written of a checkpoint; `save:n:action:k` is the k-th one), `rename` (n = which rename of a
+checkpoint), `loss` (from iteration n on). Actions: a signal's number, `raise`, `sleep` (until a
+signal comes), `full` (no space left on the device), `nan` (of a loss).
 """
 
 import errno
@@ -22,9 +23,11 @@ def act(action):
         raise RuntimeError("fault on demand")
     if action == "full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    os.kill(os.getpid(), int(action))
-    if int(action) != signal.SIGKILL:
+    if action == "sleep":
+        print("fault: sleeping", flush=True)
+        signal.pause()
         return
+    os.kill(os.getpid(), int(action))
 
 
 @HOOKS.register_module()
@@ -32,8 +35,9 @@ class FaultHook(Hook):
     priority = "NORMAL"
 
     def __init__(self):
-        point, number, self.action = (os.environ.get("SSDET_FAULT") or "::").split(":")
-        self.point, self.number = point, int(number or 0)
+        fault = (os.environ.get("SSDET_FAULT") or "none:0:").split(":")
+        self.point, self.number, self.action = fault[0], int(fault[1]), fault[2]
+        self.save = int(fault[3]) if len(fault) > 3 else 1
         self.rank = int(os.environ.get("SSDET_FAULT_RANK", 0))
 
     def before_train(self, runner):
@@ -55,10 +59,12 @@ class FaultHook(Hook):
             act(self.action)
 
     def _break_writing(self):
-        write = checkpoint_file._HashingFile.write
+        write, files = checkpoint_file._HashingFile.write, []
 
         def failing(file, data):
-            if file.size + len(data) > self.number:
+            if file not in files:
+                files.append(file)
+            if len(files) == self.save and file.size + len(data) > self.number:
                 file.file.write(bytes(data)[: self.number - file.size])
                 file.file.flush()
                 try:
