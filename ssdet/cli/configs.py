@@ -101,13 +101,6 @@ def _is_constant(node: ast.expr) -> bool:
         return False
 
 
-def use_shipped_configs() -> None:
-    """Make `ssdet::...` known to MMEngine, so that `_base_` of a user's config can name ours."""
-    from mmengine.config import utils
-
-    utils.MODULE2PACKAGE.setdefault("ssdet", "ssdet")
-
-
 def _nearest(name: str, path: Path, folder: Path | None, prefix: str) -> str:
     wanted = name.rpartition("::")[2]
     candidates = {str(p.relative_to(folder)): prefix for p in _files(folder)} if folder else {}

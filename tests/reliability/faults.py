@@ -15,6 +15,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 
 from ssdet.engine import checkpoint_file
+from ssdet.hooks import StepHook
 from ssdet.registry import HOOKS
 
 
@@ -102,3 +103,22 @@ class FaultHook(Hook):
             return losses
 
         model.loss = broken
+
+
+@HOOKS.register_module()
+class DumpRankHook(Hook):
+    """Writes the model of every rank, for comparison."""
+
+    def after_train(self, runner):
+        model = getattr(runner.model, "module", runner.model)
+        torch.save(model.state_dict(), f"{runner.work_dir}/rank_{get_rank()}.pth")
+
+
+@HOOKS.register_module()
+class EmptyRankHook(StepHook):
+    """With `SSDET_EMPTY_RANK=1`, rank 1 has no pseudo boxes from iteration 3 on."""
+
+    def after_teacher(self, step):
+        if step.iteration >= 3 and os.environ.get("SSDET_EMPTY_RANK") == str(get_rank()):
+            for number, found in enumerate(step.pseudo):
+                step.keep(number, torch.zeros(len(found), dtype=torch.bool), "rank")

@@ -33,7 +33,7 @@ def config_of(whole):
 
 
 def test_the_run_does_what_it_should(whole):
-    """What the comparisons below rest on: both models learn, and the labels of the teacher count."""
+    """What the comparisons below rest on: both models learn, and with the teacher's labels."""
     lines = metrics(whole)
     assert [x["iter"] for x in lines if x["mode"] == "train"] == list(range(1, 11))
     assert [x["iter"] for x in lines if x["mode"] == "val"] == [5, 10]

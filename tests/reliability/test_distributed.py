@@ -1,0 +1,110 @@
+"""Two processes under torchrun follow one with the same total batch, on a CPU."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from .harness import CONFIGS, ROOT, metrics, train
+
+pytestmark = pytest.mark.reliability
+KINDS = ("detection", "segmentation")
+# float32 sums in another order; after six steps the weights differ in the sixth digit.
+TOLERANCE = dict(rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """One torchrun for all: both kinds, a rank without pseudo boxes, and a rank that raises."""
+    folder = tmp_path_factory.mktemp("two")
+
+    def run(config, name, **environment):
+        arguments = ["train", str(CONFIGS / f"distributed_{config}.py"), "--launcher", "pytorch"]
+        return environment, [*arguments, "--work-dir", str(folder / name)]
+
+    runs = [
+        run("detection", "detection"),
+        run("segmentation", "segmentation"),
+        run("detection", "empty", SSDET_EMPTY_RANK="1"),
+        run("detection", "raise", SSDET_FAULT="after_train_iter:4:raise", SSDET_FAULT_RANK="1"),
+    ]
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
+        "-m", "tests.reliability.several_runs", json.dumps(runs),
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment["PYTHONPATH"] = str(ROOT)
+    with (folder / "output").open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            code = process.wait(240)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    return folder, code, time.time()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def one(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("one") / request.param
+    options = ["train_dataloader.batch_size=8", "train_dataloader.sampler.batch=(4,4)"]
+    train(f"distributed_{request.param}.py", folder, "--cfg-options", *options)
+    return folder
+
+
+def states(folder):
+    return [torch.load(folder / f"rank_{rank}.pth", weights_only=True) for rank in (0, 1)]
+
+
+def test_two_follow_one(one, two):
+    here = two[0] / one.name
+    first, _ = states(here)
+    single = torch.load(one / "rank_0.pth", weights_only=True)
+    assert first.keys() == single.keys()
+    for name, value in single.items():
+        torch.testing.assert_close(first[name], value, **TOLERANCE, msg=name)
+    lines, other = metrics(one), metrics(here)
+    assert [x["iter"] for x in lines] == [x["iter"] for x in other]
+    # The comparison is of the whole method: the teacher's labels took part in every step but one.
+    assert all(x["pseudo/kept"] > 0 for x in (*lines[1:6], *other[1:6]))
+
+
+@pytest.mark.parametrize("name", [*KINDS, "empty"])
+def test_ranks_are_identical_bit_for_bit(two, name):
+    first, second = states(two[0] / name)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_rank_without_pseudo_boxes_keeps_nobody_waiting(two):
+    lines = [x for x in metrics(two[0] / "empty") if x["mode"] == "train"]
+    assert [x["iter"] for x in lines] == [1, 2, 3, 4, 5, 6]
+    kept = [x.get("pseudo/kept") for x in lines]
+    assert all(kept[1:])  # rank 0, which writes, has boxes throughout
+    empty, full = (states(two[0] / name)[0] for name in ("empty", "detection"))
+    assert any(not torch.equal(empty[name], full[name]) for name in full)
+
+
+def test_rank_0_alone_writes(two):
+    text = (two[0] / "segmentation/train.log").read_text()
+    assert text.count("Saving checkpoint at 6 iterations") == 1
+    assert len(metrics(two[0] / "segmentation")) == 7
+
+
+def test_a_rank_that_raises_ends_all(two):
+    folder, code, end = two
+    assert code != 0
+    output = (folder / "output").read_text()
+    assert re.search(r"RuntimeError: fault on demand", output)
+    log = folder / "raise/train.log"
+    assert end - log.stat().st_mtime < 20
+    assert not (folder / "raise/checkpoints/iter_6.pth").exists()
