@@ -155,7 +155,7 @@ def _write(
     if split.missing:
         print(
             f"warning: no labelled image has {', '.join(split.missing)}: a model cannot learn what "
-            f"it never sees; label more images, or take these classes out"
+            f"it never sees; label more images that show it, or leave it out"
         )
     if not split.unlabeled:
         print("warning: no image is left unlabelled")

@@ -16,7 +16,7 @@ from .importers import Annotations, Instance, read, read_classes
 from .importers.faults import stop
 from .importers.files import read_lines
 from .importers.masks import PRESETS, preset_classes
-from .splits import checksum, match
+from .splits import match, paths_checksum
 
 
 @DATASETS.register_module()
@@ -90,8 +90,8 @@ class LabeledImages(BaseDetDataset):
         return kept
 
     def checksum(self) -> str:
-        """SHA-256 of the image paths."""
-        return checksum(self.get_data_info(n)["img_path"] for n in range(len(self)))
+        """SHA-256 of the names of the images."""
+        return paths_checksum(self.get_data_info(n)["img_path"] for n in range(len(self)))
 
 
 @DATASETS.register_module()
@@ -160,8 +160,8 @@ class LabeledMasks(BaseSegDataset):
         ]
 
     def checksum(self) -> str:
-        """SHA-256 of the image paths."""
-        return checksum(self.get_data_info(n)["img_path"] for n in range(len(self)))
+        """SHA-256 of the names of the images."""
+        return paths_checksum(self.get_data_info(n)["img_path"] for n in range(len(self)))
 
 
 @TRANSFORMS.register_module()

@@ -17,6 +17,7 @@ from mmengine.registry import DATASETS as ALL_DATASETS
 from ssdet.registry import DATASETS
 
 from .seeding import SeededIndex, derive_seed, seeded
+from .splits import checksum, source_checksum
 
 _MAX_ATTEMPTS = 200
 _SHOWN = 10
@@ -85,6 +86,17 @@ class LabeledUnlabeledDataset(ConcatDataset):
         super().full_init()
         flags = [torch.zeros(len(dataset), dtype=torch.bool) for dataset in self.datasets]
         self.bad_images = [flag.share_memory_() for flag in flags]
+        for number, dataset in enumerate(self.datasets):
+            kind = "labelled" if self.is_labeled(number) else "unlabelled"
+            print_log(
+                f"{self._name(number)}: {len(dataset)} {kind} images, "
+                f"sha256 {source_checksum(dataset)}",
+                logger="current",
+            )
+
+    def checksum(self) -> str:
+        """SHA-256 of the sources' checksums, as a resumed training compares it."""
+        return checksum(f"{n} {source_checksum(source)}" for n, source in enumerate(self.datasets))
 
     def is_labeled(self, source: int) -> bool:
         """Whether a source has annotations to train on."""

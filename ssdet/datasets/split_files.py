@@ -38,10 +38,11 @@ def write_split(
             write_text(path, json.dumps(part), force=force)
         return out, twin
     lines = {out: [_line(data, name, style) for name in split.labeled], twin: [*split.unlabeled]}
+    stems = [_line(data, name, style) for name in split.labeled if style == "stems"]
     record: dict[str, Any] = {"made_by": note}
-    for path, text in lines.items():
-        write_text(path, "".join(f"{line}\n" for line in text), force=force)
-        record[path.name] = {"images": len(text), "sha256": checksum(text)}
+    for path, images in ((out, stems or [*split.labeled]), (twin, [*split.unlabeled])):
+        write_text(path, "".join(f"{line}\n" for line in lines[path]), force=force)
+        record[path.name] = {"images": len(images), "sha256": checksum(images)}
     write_text(record_path(out), json.dumps(record, indent=2) + "\n", force=force)
     return out, twin
 

@@ -8,6 +8,7 @@ there are fewer images than it takes. Nothing depends on the ids or on the order
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,8 @@ from typing import Any
 
 from .importers.faults import stop
 from .importers.files import load_json, read_lines
+from .importers.masks import split_line
+from .importers.paths import is_image
 
 KINDS = ("percent", "fraction", "count")
 
@@ -173,16 +176,47 @@ def split_checksum(path: str | Path) -> str:
         info = content.get("info")
         recorded = info.get("split", {}).get("sha256") if isinstance(info, dict) else None
     else:
-        names = [line for _, line in read_lines(path)]
+        names = [_image_of(line, f"{path}, line {number}") for number, line in read_lines(path)]
         recorded = _record_of(path).get(path.name, {}).get("sha256")
     found = checksum(map(str, names))
     if recorded not in (None, found):
         stop(
-            "split file that was changed", path, found=f"sha256 {found} of {len(names)} images",
-            allowed=f"sha256 {recorded}, as recorded when it was made",
+            "split file that was changed", path,
+            found=f"{len(names)} images, sha256 {found[:16]}...",
+            allowed=f"sha256 {recorded[:16]}..., as recorded when it was made",
             advice="Make it again with `ssdet split`, or remove the recorded checksum",
         )  # fmt: skip
     return found
+
+
+def paths_checksum(paths: Iterable[str]) -> str:
+    """The checksum of image files; the folder that holds them all does not count."""
+    names = list(paths)
+    root = os.path.commonpath([os.path.dirname(name) for name in names]) if names else ""
+    return checksum(os.path.relpath(name, root or ".") for name in names)
+
+
+def source_checksum(dataset: Any) -> str:
+    """What a training logs of a data set, and compares when it is resumed.
+
+    The split's own checksum for the files of `ssdet split` and for lists; that of the bytes for
+    other annotation files; that of the images' names for folders.
+    """
+    file = getattr(dataset, "ann_file", None) or getattr(dataset, "source", None)
+    if hasattr(dataset, "checksum"):
+        return dataset.checksum()
+    path = Path(file) if isinstance(file, (str, Path)) else Path()
+    if not path.is_file():
+        infos = (dataset.get_data_info(n) for n in range(len(dataset)))
+        return paths_checksum(str(info.get("img_path")) for info in infos)
+    with path.open("rb") as content:
+        start = content.read(4096)  # `ssdet split` writes its note first
+        if path.suffix == ".txt" or (b'"split"' in start and b'"sha256"' in start):
+            return split_checksum(path)
+        digest = hashlib.sha256(start)
+        while piece := content.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def record_path(path: Path) -> Path:
@@ -193,6 +227,11 @@ def record_path(path: Path) -> Path:
 def _record_of(path: Path) -> dict[str, Any]:
     record = record_path(path)
     return json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+
+
+def _image_of(line: str, where: str) -> str:
+    """The image of a line `image mask`; a name without ending stands for itself."""
+    return split_line(line, where)[0] if is_image(line) else line
 
 
 def _draw(name: str, seed: int, fold: int) -> bytes:

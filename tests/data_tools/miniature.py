@@ -9,7 +9,7 @@ from PIL import Image
 from pycocotools import mask as rle
 
 COCO_IDS = {"person": 1, "cat": 17, "dog": 18}  # with gaps, as in COCO
-VOC_PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0] + [0] * 12
+VOC_PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0] + [0] * 756
 
 
 def picture(path, size=(48, 64), seed=0):
@@ -181,3 +181,60 @@ def write_list(path, lines):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines))
     return path
+
+
+def voc_data(root: Path, count=4):
+    """A VOC folder with classes cat, dog (difficult), person."""
+    return voc_detection(root, {"train": count})
+
+
+def yolo_data(root: Path, count=4):
+    """images/train and labels/train; the last image has no objects; one polygon."""
+    for n in range(count):
+        picture(root / "images" / "train" / f"{n:03}.jpg", seed=n)
+        lines = [f"{n % 3} 0.5 0.5 0.25 0.5", "1 0.125 0.25 0.5 0.25 0.5 0.75"]
+        if n < count - 1 or count < 2:
+            write_list(root / "labels" / "train" / f"{n:03}.txt", lines)
+    (root / "data.yaml").write_text("train: images/train\nnc: 3\nnames: [cat, dog, owl]\n")
+    return root / "data.yaml"
+
+
+def labelme_data(root: Path, count=4):
+    """One json beside each image: polygon, rectangle (drawn upwards), circle, a group of two."""
+    shapes = [
+        dict(label="cat", shape_type="polygon", points=[[2, 2], [20, 2], [20, 20], [2, 20]]),
+        dict(label="dog", shape_type="rectangle", points=[[40, 30], [30, 10]], group_id=None),
+        dict(label="owl", shape_type="circle", points=[[50, 24], [50, 30]]),
+        dict(label="cat", points=[[30, 40], [36, 40], [36, 46]], group_id=7),
+        dict(label="cat", points=[[40, 40], [46, 40], [46, 46]], group_id=7),
+    ]
+    for n in range(count):
+        picture(root / f"{n:03}.jpg", seed=n)
+        content = dict(version="5.4", flags={}, shapes=shapes, imagePath=f"{n:03}.jpg",
+                       imageData=None, imageHeight=48, imageWidth=64)  # fmt: skip
+        write_json(root / f"{n:03}.json", content)
+    return root
+
+
+CVAT_IMAGE = """  <image id="{n}" name="{n:03}.jpg" width="64" height="48">
+    <box label="cat" source="manual" occluded="0" xtl="2.0" ytl="3.0" xbr="20.5" ybr="30.0"/>
+    <box label="dog" xtl="20" ytl="10" xbr="40" ybr="20" rotation="90.0"/>
+    <polygon label="dog" points="30.0,5.0;50.0,5.0;50.0,25.0" occluded="0"/>
+    <ellipse label="owl" cx="50" cy="36" rx="6" ry="4"/>
+    <mask label="owl" rle="1, 2, 3, 2, 1" left="10" top="20" width="3" height="3"/>
+    <points label="cat" points="1,1"/>
+  </image>
+"""
+
+
+def cvat_data(root: Path, count=4):
+    """annotations.xml and images/."""
+    for n in range(count):
+        picture(root / "images" / f"{n:03}.jpg", seed=n)
+    labels = "".join(f"<label><name>{name}</name></label>" for name in ("owl", "cat", "dog"))
+    images = "".join(CVAT_IMAGE.format(n=n) for n in range(count))
+    (root / "annotations.xml").write_text(
+        f"<?xml version='1.0' encoding='utf-8'?>\n<annotations>\n  <version>1.1</version>\n"
+        f"  <meta><task><labels>{labels}</labels></task></meta>\n{images}</annotations>\n"
+    )
+    return root / "annotations.xml"

@@ -128,7 +128,7 @@ def _pictures(records: list[Any], source: Path, reading: Reading) -> list[Pictur
         if _set_size(picture, record, reading):
             pictures.append(picture)
     if not pictures:
-        stop(
+        reading.faults.stop_empty(
             "no image", source, found=f"{len(records)} entries, none usable",
             allowed="at least one", advice="Check that this is the right annotation file",
         )  # fmt: skip

@@ -36,7 +36,7 @@ def read_cvat(source: Path, reading: Reading) -> Annotations:
             _add_shapes(picture, node, file, names, reading.faults)
             pictures[picture.name] = picture
     if not pictures:
-        stop(
+        reading.faults.stop_empty(
             "no image", file, found="no usable <image>", allowed="at least one",
             advice="Check that this is the right export",
         )  # fmt: skip

@@ -71,6 +71,13 @@ class Faults:
         """The findings of these severities, in the order they were made."""
         return [fault for fault in self.found if fault.severity in severities]
 
+    def stop_empty(
+        self, what: str, where: str | Path, *, found: object, allowed: str, advice: str
+    ) -> NoReturn:
+        """Raise because nothing is left, together with the findings that are the reason."""
+        fault = Fault(what, str(where), short(found), allowed, advice, "fatal")
+        raise DataError(*self.of("fatal", "error"), fault)
+
     def settle(self, *, strict: bool) -> None:
         """Raise what must be raised, log the rest: one line for each kind, with its count."""
         severe = self.of("fatal", "error") if strict else self.of("fatal")

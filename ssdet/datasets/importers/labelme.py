@@ -44,7 +44,7 @@ def read_labelme(source: Path, reading: Reading) -> Annotations:
             _add_shapes(picture, content["shapes"], path, names, reading.faults)
             pictures.append(picture)
     if not pictures:
-        stop(
+        reading.faults.stop_empty(
             "no LabelMe annotation", source, found="no usable .json file",
             allowed="one json file for each image", advice="Check the folder",
         )  # fmt: skip

@@ -207,9 +207,9 @@ def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Readi
         _inside(guard, mask, where)
         pictures.append(Picture(name, mask=mask, where=where))
     if not pictures:
-        stop(
+        reading.faults.stop_empty(
             "no pair of image and label map", source,
-            found=f"{len(reading.faults.found)} images without", allowed="at least one",
+            found="none", allowed="at least one",
             advice="docs/datasets.md shows the layout of each format",
         )  # fmt: skip
     classes = reading.classes or _declared(source) or _counted(pictures, reading)

@@ -26,7 +26,6 @@ def write_masks(
     folder: Path,
     *,
     suffix: str = ".png",
-    palette: Sequence[Sequence[int]] = (),
     force: bool = False,
 ) -> list[tuple[Picture, Path]]:
     """Write one palette PNG for each picture, as `folder/NAME_OF_IMAGE.png`; return their paths.
@@ -40,7 +39,7 @@ def write_masks(
     names, text = folder / "classes.txt", "".join(f"{name}\n" for name in classes)
     if not names.is_file() or names.read_text(encoding="utf-8") != text:
         write_text(names, text, force=force)
-    colors = list(palette) or _palette()
+    palette = [value for color in _palette() for value in color]
     written = []
     for picture in data.pictures:
         labels = _drawn(data, picture) if from_instances else _decoded(data, picture)
@@ -48,7 +47,7 @@ def write_masks(
         target = target.with_name(target.stem.removesuffix("_leftImg8bit") + suffix)
         may_write(target, force=force)
         image = Image.fromarray(labels)
-        image.putpalette([int(value) for color in colors for value in color][: 3 * 256])
+        image.putpalette(palette)
         target.parent.mkdir(parents=True, exist_ok=True)
         image.save(target)
         written.append((picture, target))
