@@ -22,7 +22,7 @@ from host_kernels import HostKernels  # noqa: E402
 
 from ssdet.ops import backends  # noqa: E402
 from ssdet.ops.extension import PortableExtension  # noqa: E402
-from tests.ops.cases import GPU_ONLY, build, differences, extension, run  # noqa: E402
+from tests.ops.cases import GPU_ONLY, build, build_large, differences, extension, run  # noqa: E402
 
 
 def record(folder: Path) -> None:
@@ -41,7 +41,7 @@ def record(folder: Path) -> None:
 def check(seeds: int) -> int:
     """Compare on fresh inputs; returns the number of cases that differ."""
     host, portable = HostKernels(), PortableExtension()
-    cases = [case for seed in range(seeds) for case in build(seed, ties=200)]
+    cases = [case for seed in range(seeds) for case in (*build(seed, ties=200), *build_large(seed))]
     failures = 0
     for case in cases:
         with extension(host, GPU_ONLY):

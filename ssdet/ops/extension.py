@@ -78,7 +78,7 @@ class PortableExtension(ModuleType):
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         # mmcv.ops asks with hasattr for every name when it is imported: that must pass.
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(f"module {NAME!r} has no attribute {name!r}")
         return self.absent.setdefault(name, _refusal(name))
 

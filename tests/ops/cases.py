@@ -26,7 +26,10 @@ class Case(NamedTuple):
 
 
 GPU_ONLY = ("focal_loss", "roi_pool", "masked_conv")  # modules of mmcv.ops without a CPU kernel
-MODULES = ("bbox", "nms", "roi_align", "deform_conv", "modulated_deform_conv", *GPU_ONLY)
+MODULES = (
+    *("bbox", "nms", "roi_align", "deform_conv", "modulated_deform_conv"),
+    *("multi_scale_deform_attn", *GPU_ONLY),
+)
 
 
 @contextmanager
@@ -87,6 +90,28 @@ def build(seed: int = 0, ties: int = 16) -> list[Case]:
     for maker in (_align, _pool, _focal, _plain, _modulated, _masked):
         cases += maker(draw)
     return [*cases, *_match(draw, ties)]
+
+
+def build_large(seed: int = 0) -> Iterator[Case]:
+    """Calls of the size that a detector makes, too large to be kept as records."""
+    draw = torch.Generator().manual_seed(seed)
+    some, scores = boxes(draw, 2000, 1200.0), torch.rand(2000, generator=draw)
+    classes = torch.randint(0, 80, (2000,), generator=draw)
+    yield Case("nms", "large", [some, scores], [0.7])
+    for config in ({"type": "nms", "iou_threshold": 0.5}, {"type": "soft_nms"}):
+        yield Case("batched_nms", f"large-{config['type']}", [some, scores, classes], [config])
+    features = torch.randn(2, 8, 100, 152, generator=draw)
+    rois = torch.cat([torch.randint(0, 2, (200, 1), generator=draw), some[:200]], 1)
+    for ratio in (0, 2):
+        for pool in ("avg", "max"):
+            settings = [7, 0.125, ratio, pool, True]
+            yield Case("roi_align", f"large-{pool}-{ratio}", [features, rois], settings, (0,))
+    masks = (torch.rand(2, 1, 800, 1216, generator=draw) > 0.5).float()
+    yield Case("roi_align", "masks", [masks, rois[:20]], [28, 1.0, 0, "avg", True])
+    offset = torch.randn(1, 18, 40, 60, generator=draw) * 4
+    weight = torch.randn(8, 8, 3, 3, generator=draw) / 8
+    tensors = [features[:1, :, :40, :60].contiguous(), offset, weight]
+    yield Case("deform_conv2d", "large", tensors, [1, 1], (0, 1, 2))
 
 
 def boxes(draw: torch.Generator, count: int, size: float = 60.0) -> Tensor:

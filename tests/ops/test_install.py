@@ -84,6 +84,7 @@ def test_other_operators_refuse_when_called(monkeypatch):
 def test_the_stand_in_has_no_dunder_attributes_of_its_own():
     module = PortableExtension()
     assert not hasattr(module, "__path__")
+    assert not hasattr(module, "_private")
     assert hasattr(module, "an_operator_of_a_later_mmcv")
     assert module.get_compiling_cuda_version() == "not compiled (ssdet.ops)"
 
