@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--torch", default="torch==2.13.0", help="requirement, with pip options")
     parser.add_argument("--compile-mmcv", action="store_true")
     args = parser.parse_args()
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036  (any python3 may start this script)
         sys.exit(f"ssdet needs Python 3.10 or newer, this is {sys.version.split()[0]}")
     started = time.time()
     steps = [
