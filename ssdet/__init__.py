@@ -4,18 +4,35 @@ Importing it makes MMDetection usable where mmcv has no compiled operators, and 
 class of ssdet, so that `custom_imports=dict(imports=["ssdet"])` in a config is all that is needed.
 """
 
+import multiprocessing
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
 
-from . import ops
+from .version import __version__
 
-ops.install()  # before anything that imports mmcv.ops
+__all__ = ["__version__", "register"]
 
-with redirect_stdout(StringIO()):  # MMDetection tells everybody about an optional package
-    import mmdet.datasets  # noqa: F401
-    import mmseg.datasets  # noqa: F401
 
-from . import datasets, engine, hooks, teacher_student  # noqa: E402
-from .version import __version__  # noqa: E402
+def register() -> None:
+    """Do what importing does: fill mmcv's gap, then register every class."""
+    from . import ops
 
-__all__ = ["__version__", "datasets", "engine", "hooks", "ops", "teacher_student"]
+    ops.install()  # before anything that imports mmcv.ops
+
+    with redirect_stdout(StringIO()):  # MMDetection tells everybody about an optional package
+        import mmdet.datasets
+        import mmseg.datasets  # noqa: F401
+
+    from . import datasets, engine, hooks, teacher_student  # noqa: F401
+
+
+def _is_the_command() -> bool:
+    return Path(sys.argv[0]).stem == "ssdet" and multiprocessing.parent_process() is None
+
+
+# It takes seconds. The `ssdet` command calls it when it has read its arguments, so that `--help`
+# and a typo are answered at once.
+if not _is_the_command():
+    register()

@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(run, args: argparse.Namespace, name: str) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001
     """Run a command; an error that carries an exit code is one message, others a traceback."""
     try:
+        importlib.import_module("ssdet").register()
         return int(run(args) or 0)
     except Exception as error:
         code = getattr(error, "exit_code", None)

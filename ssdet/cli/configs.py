@@ -106,7 +106,7 @@ def _nearest(name: str, path: Path, folder: Path | None, prefix: str) -> str:
     candidates = {str(p.relative_to(folder)): prefix for p in _files(folder)} if folder else {}
     if not prefix and path.parent.is_dir():
         candidates.update({str(path.parent / p.name): "" for p in path.parent.glob("*.py")})
-    near = difflib.get_close_matches(wanted, candidates, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(wanted, candidates, n=3, cutoff=0.6)
     return "\n  ".join(candidates[item] + item for item in near)
 
 
