@@ -102,8 +102,9 @@ def run(args: argparse.Namespace) -> int:
     from ..datasets.importers import read
     from ..datasets.importers.files import load_json, read_lines
 
-    data = read(args.source, args.format, strict=args.strict, **reading_options(args))
     content = load_json(args.source) if args.format == "coco" else None
+    options = {**reading_options(args), "content": content}
+    data = read(args.source, args.format, strict=args.strict, **options)
     out = _out(args, data)
     by_name = {picture.name: picture for picture in data.pictures}
     names = list(by_name)

@@ -308,6 +308,20 @@ def test_training_reads_every_format_without_conversion(tmp_path, kind):
     assert len(ignored) == (kind == "voc")
 
 
+def test_only_the_images_of_a_split_are_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = str(miniature.yolo_data(tmp_path / "data"))
+    assert main(["split", "yolo", source, "--count", "2"]) == 0
+    only = tmp_path / "splits" / "train.1@2images.txt"
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        build = dict(type="LabeledImages", source=source, format="yolo", only=str(only))
+        dataset = DATASETS.build(build)
+        full = DATASETS.build({**build, "only": None, "filter_cfg": dict(filter_empty_gt=True)})
+    names = [dataset.get_data_info(n)["img_path"][-len("000.jpg") :] for n in range(len(dataset))]
+    assert sorted(f"images/train/{name}" for name in names) == sorted(only.read_text().split())
+    assert len(full) == 3  # the fourth has no objects
+
+
 def test_classes_of_the_config_choose_and_order(tmp_path):
     source = miniature.cvat_data(tmp_path / "data")
     with DefaultScope.overwrite_default_scope("mmdet"):

@@ -3,6 +3,7 @@
 data_root = 'data/own/'
 labeled = 'labeled.json'  # COCO annotations of the labelled images
 unlabeled = 'unlabeled/'  # folder, glob, list file or COCO json; its annotations are never read
+unlabeled_prefix = ''  # where the files named in an unlabelled list or COCO json lie
 val = 'val.json'
 images = 'images/'  # where the files named in the two COCO files lie
 classes = ('object', )  # names as in the COCO files
@@ -39,6 +40,7 @@ unlabeled_images = dict(
     type='UnlabeledImages',
     source=unlabeled,
     data_root=data_root,
+    img_prefix=unlabeled_prefix,
     pipeline=[
         dict(
             type='WeakStrongViews',

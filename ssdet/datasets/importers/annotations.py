@@ -102,6 +102,7 @@ class Reading:
         masks: Folder of the label maps.
         encoding: How label maps say their classes.
         colors: Colours of the classes in label maps, where there is no `encoding`.
+        content: What the source holds, if it is a JSON file that was loaded already.
         follow_links: See `Root`.
         faults: Where findings go.
     """
@@ -112,6 +113,7 @@ class Reading:
     masks: Path | None = None
     encoding: MaskEncoding | None = None
     colors: Mapping[Color, int] = field(default_factory=dict)
+    content: dict[str, Any] | None = None
     follow_links: bool = False
     faults: Faults = field(default_factory=Faults)
 

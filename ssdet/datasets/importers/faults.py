@@ -105,7 +105,7 @@ def summary(faults: list[Fault]) -> list[str]:
 
 def short(value: object, length: int = 80) -> str:
     """A value as it stands in the file, shortened."""
-    text = value if isinstance(value, str) else repr(value)
+    text = str(value) if isinstance(value, (str, Path)) else repr(value)
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 

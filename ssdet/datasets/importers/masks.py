@@ -198,7 +198,7 @@ def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Readi
         if mask is None or not image.is_file() or not mask.is_file():
             missing = "label map" if image.is_file() else "file"
             reading.faults.add(
-                f"image without its {missing}", where, found=mask or image,
+                f"image without its {missing}", where, found=f"no {mask or missing}",
                 allowed="both files", advice="Restore it; images without labels go into a "
                 "folder of their own, as unlabelled images",
             )  # fmt: skip
