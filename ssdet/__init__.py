@@ -22,7 +22,7 @@ def register() -> None:
     ops.install()  # before anything that imports mmcv.ops
 
     with redirect_stdout(StringIO()):  # MMDetection tells everybody about an optional package
-        import mmdet.datasets
+        import mmdet.datasets  # noqa: F401
         import mmseg.datasets  # noqa: F401
 
     from . import datasets, engine, hooks, teacher_student  # noqa: F401

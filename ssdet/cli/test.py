@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .train import add_common_arguments
+from .train import add_common_arguments, check_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from ..engine.exits import UsageError
     from .launch import build_runner, prepare
 
+    check_file("checkpoint", args.checkpoint)
     config = prepare(args)
     if config.get("test_dataloader") is None:
         raise UsageError(f"config {args.config} has no test_dataloader, nothing to test on")

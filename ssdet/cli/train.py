@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if args.resume is not None:
         config.resume = True
         config.load_from = None if args.resume == "auto" else args.resume
-    _check_start(config)
+    check_file("--resume" if config.get("resume") else "load_from", config.get("load_from"))
     runner = build_runner(config, args.config, ("train_loop", "val_loop"))
     runner.train()
     return 0
@@ -72,10 +72,9 @@ def _enable_lr_scaling(config: Any) -> None:
     config.auto_scale_lr.enable = True
 
 
-def _check_start(config: Any) -> None:
+def check_file(option: str, path: str | None) -> None:
+    """Raise an error that names the option, if its file is not there."""
     from ..engine.exits import UsageError
 
-    path = config.get("load_from")
     if path and "://" not in path and not Path(path).expanduser().is_file():
-        option = "--resume" if config.get("resume") else "load_from"
         raise UsageError(f"{option} {path}: no such file")

@@ -71,7 +71,7 @@ class GracefulStopHook(Hook):
         self.after_run(runner)
 
     def _forget(self) -> None:
-        # Also in forked processes (a metric's, a worker): with this handler they could not be ended.
+        # Also after a fork (a metric's pool, a worker): with our handler it could not be ended.
         for number, handler in self._previous.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 

@@ -132,6 +132,8 @@ def toy(work_dir, *, runner=SafeRunner, **changes):
     config.work_dir = str(work_dir)
     # MMEngine keeps loggers and message hubs by this name for the life of the process.
     config.experiment_name = f"toy{next(_count)}"
+    if "train_cfg" in changes:
+        config.train_cfg = changes.pop("train_cfg")
     config.merge_from_dict({key.replace("__", "."): value for key, value in changes.items()})
     if runner is Runner:
         hooks = config.default_hooks

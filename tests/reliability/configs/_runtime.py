@@ -1,7 +1,6 @@
 _base_ = ['../../../configs/_base_/default_runtime.py']
 custom_imports = dict(imports=['ssdet', 'tests.reliability.faults'])
 default_hooks = dict(
-    view_check=None,
     logger=dict(interval=2),
     metrics=dict(interval=1),
     checkpoint=dict(interval=3, max_keep_ckpts=2))
