@@ -16,7 +16,7 @@ from .importers import Annotations, Instance, read, read_classes
 from .importers.faults import stop
 from .importers.files import read_lines
 from .importers.masks import PRESETS, preset_classes
-from .splits import match, paths_checksum
+from .splits import match, source_checksum
 
 
 @DATASETS.register_module()
@@ -48,6 +48,7 @@ class LabeledImages(BaseDetDataset):
         strict: bool = False,
         **options: Any,
     ) -> None:
+        self.source = only or source
         data = read(source, format, strict=strict, images=images, split=split)
         self._data: Annotations | None = _chosen(data, only)
         metainfo = {"classes": data.classes, **(options.pop("metainfo", None) or {})}
@@ -90,8 +91,8 @@ class LabeledImages(BaseDetDataset):
         return kept
 
     def checksum(self) -> str:
-        """SHA-256 of the names of the images."""
-        return paths_checksum(self.get_data_info(n)["img_path"] for n in range(len(self)))
+        """What a training logs, and compares when it is resumed."""
+        return source_checksum(self)
 
 
 @DATASETS.register_module()
@@ -125,6 +126,7 @@ class LabeledMasks(BaseSegDataset):
         strict: bool = False,
         **options: Any,
     ) -> None:
+        self.source = only or source
         reading: dict[str, Any] = {"images": images, "split": split}
         metainfo: dict[str, Any] = {}
         if isinstance(classes, str) and classes in PRESETS:
@@ -160,8 +162,8 @@ class LabeledMasks(BaseSegDataset):
         ]
 
     def checksum(self) -> str:
-        """SHA-256 of the names of the images."""
-        return paths_checksum(self.get_data_info(n)["img_path"] for n in range(len(self)))
+        """What a training logs, and compares when it is resumed."""
+        return source_checksum(self)
 
 
 @TRANSFORMS.register_module()

@@ -203,10 +203,8 @@ def source_checksum(dataset: Any) -> str:
     other annotation files; that of the images' names for folders.
     """
     file = getattr(dataset, "ann_file", None) or getattr(dataset, "source", None)
-    if hasattr(dataset, "checksum"):
-        return dataset.checksum()
     path = Path(file) if isinstance(file, (str, Path)) else Path()
-    if not path.is_file():
+    if path.suffix not in (".json", ".txt", ".xml") or not path.is_file():
         infos = (dataset.get_data_info(n) for n in range(len(dataset)))
         return paths_checksum(str(info.get("img_path")) for info in infos)
     with path.open("rb") as content:

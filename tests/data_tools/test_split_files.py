@@ -1,5 +1,6 @@
 """What `ssdet split` leaves on the disk, and what it refuses to do."""
 
+import hashlib
 import json
 import logging
 
@@ -7,9 +8,9 @@ import pytest
 from mmengine.registry import DefaultScope
 
 from ssdet.cli import main
-from ssdet.datasets import LabeledUnlabeledDataset, UnlabeledImages
+from ssdet.datasets import LabeledMasks, LabeledUnlabeledDataset, UnlabeledImages
 from ssdet.datasets.importers import DataError, read
-from ssdet.datasets.splits import checksum, split_checksum
+from ssdet.datasets.splits import checksum, source_checksum, split_checksum
 
 from . import miniature
 
@@ -131,6 +132,35 @@ def test_lists_of_the_other_formats(tmp_path, monkeypatch, kind):
     assert all((images / name).is_file() for name in unlabeled)
 
 
+def test_the_checksum_of_folders_is_that_of_the_names_wherever_they_lie(tmp_path):
+    for place in ("here", "there/deep"):
+        for n in range(3):
+            miniature.picture(tmp_path / place / "x" / f"{n}.jpg", seed=len(place))
+    here, there = (
+        source_checksum(UnlabeledImages(tmp_path / place)) for place in ("here", "there/deep")
+    )
+    assert here == there == checksum(["0.jpg", "1.jpg", "2.jpg"])
+    (tmp_path / "here" / "x" / "1.jpg").unlink()
+    assert source_checksum(UnlabeledImages(tmp_path / "here")) != here
+
+
+def test_other_annotation_files_are_known_by_their_bytes(coco_file, tmp_path):
+    class Source:
+        ann_file = str(coco_file)
+
+    assert source_checksum(Source()) == hashlib.sha256(coco_file.read_bytes()).hexdigest()
+
+
+def test_lists_are_known_by_the_checksum_in_their_record(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = miniature.voc_masks(tmp_path / "VOC2012")
+    split("voc-masks", root, "--split", "train", "--count", 3)
+    path = tmp_path / "splits" / "train.1@3images.txt"
+    dataset = LabeledMasks(source=str(path), images=str(root), classes="voc")
+    recorded = json.loads((tmp_path / "splits" / "train.1@3images.split.json").read_text())
+    assert dataset.checksum() == recorded[path.name]["sha256"]
+
+
 def test_training_logs_the_checksum_that_the_file_holds(coco_file, tmp_path, monkeypatch):
     log = []
     monkeypatch.setattr(
@@ -150,4 +180,6 @@ def test_training_logs_the_checksum_that_the_file_holds(coco_file, tmp_path, mon
         )
     assert dataset.checksum() == dataset.checksum()
     recorded = json.loads(twin.read_text())["info"]["split"]["sha256"]
+    labeled = json.loads(base.read_text())["info"]["split"]["sha256"]
+    assert log[0] == f"source 0 (LabeledImages): 3 labelled images, sha256 {labeled}"
     assert log[1] == f"source 1 (UnlabeledImages): 27 unlabelled images, sha256 {recorded}"

@@ -14,6 +14,11 @@ from .segments import area, check_segmentation
 def read_coco(source: Path, reading: Reading) -> Annotations:
     """Read an annotation file; `reading.images` is the folder of its images, if known."""
     content = load_json(source) if reading.content is None else reading.content
+    return parse_coco(content, source, reading)
+
+
+def parse_coco(content: dict[str, Any], source: Path, reading: Reading) -> Annotations:
+    """The data set of a COCO object that is loaded already; `source` is for messages."""
     labels, classes = _categories(content, source)
     pictures = _pictures(_records(content, "images", source), source, reading)
     _check_unique(pictures, source)
