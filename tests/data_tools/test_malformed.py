@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ssdet.datasets.importers import DataError, examine, read, summary
+from ssdet.datasets.importers import DataError, MaskEncoding, examine, read, summary
 from ssdet.datasets.importers.paths import tidy
 
 from . import miniature
@@ -446,6 +446,17 @@ def test_a_mask_colour_that_is_no_class(tmp_path):
         data.labels_in(data.pictures[1])
 
 
+def test_black_and_white_maps_are_pointed_out(tmp_path):
+    Image.new("L", (8, 8), 0).save(masks(tmp_path) / "masks" / "0.png")
+    white = Image.new("L", (8, 8), 255)
+    white.paste(0, (0, 0, 4, 4))
+    white.save(tmp_path / "masks" / "0.png")
+    (fault,) = read(tmp_path, "masks", classes=("no", "yes")).faults
+    assert "--values 0,255" in fault.advice and fault.severity == "warning"
+    encoding = MaskEncoding(2, values={0: 0, 255: 1})
+    assert read(tmp_path, "masks", classes=("no", "yes"), encoding=encoding).faults == []
+
+
 LISTS = {
     "malformed": ("images/0.jpg masks/0", "list.txt, line 1: malformed line"),
     "path out": ("../x.jpg masks/0.png", "line 1: file name climbs out of the data folder"),
@@ -522,6 +533,15 @@ def test_many_faults_are_counted_with_the_first_of_each_kind(tmp_path):
     assert total + len(faults) == len(content["annotations"])
     assert summary(faults)[0].startswith("12 x box without area, left out; first: ")
     assert examine(tmp_path / "none.json", "coco")[0] is None
+
+
+def test_a_fatal_fault_does_not_hide_the_earlier_ones(tmp_path):
+    content = miniature.coco_records(4)
+    content["images"][0]["width"] = 0
+    content["images"][3]["id"] = 3
+    data, faults = examine(miniature.write_json(tmp_path / "a.json", content), "coco")
+    assert data is None
+    assert [f.what for f in faults] == ["image without a usable size", "image id used twice"]
 
 
 def test_where_nothing_is_left_skipping_is_refused(tmp_path):

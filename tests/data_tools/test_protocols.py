@@ -55,11 +55,11 @@ def branches(batch):
     return {branch: sum(x is not None for x in xs) for branch, xs in batch["inputs"].items()}
 
 
-def score(cfg, predict):
+def score(cfg, predict, evaluator=None):
     """The metrics of a model that answers with the truth."""
     shrink(cfg._cfg_dict)
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
-    evaluator = Evaluator(cfg.val_evaluator)
+    evaluator = Evaluator(evaluator or cfg.val_evaluator)
     evaluator.dataset_meta = dataset.metainfo
     for index in range(len(dataset)):
         sample = dataset[index]["data_samples"]
@@ -182,6 +182,16 @@ def test_cityscapes(place):
         labels = torch.cat([s.gt_sem_seg.data for s in batch["data_samples"]["sup"][:2]]).unique()
         assert set(labels.tolist()) <= {0, 10, 11, 13, 255}  # road, sky, person, car
         assert score(cfg, true_pixels)["mIoU"] == 100.0
+
+
+def test_cityscapes_as_its_own_scripts_evaluate_it(place):
+    pytest.importorskip("cityscapesscripts")
+    miniature.cityscapes(place / "data" / "cityscapes")
+    ssdet("convert cityscapes data/cityscapes --split val --to masks --out data/cityscapes/gtFine")
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        metric = dict(type="CityscapesMetric", output_dir=str(place / "format"))
+        found = score(config("cityscapes_semi"), true_pixels, metric)
+    assert found["averageScoreCategories"] == 1.0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import logging
+import runpy
+from pathlib import Path
 
 import pytest
 from mmengine.registry import DefaultScope
@@ -34,6 +36,14 @@ def test_a_coco_split_says_how_it_was_made_and_its_checksum(coco_file, tmp_path,
     assert note["sha256"] == checksum(names)
     assert content["info"]["description"] == "miniature"
     assert f"train.1@10.json: 3 images, sha256 {note['sha256'][:16]}" in capsys.readouterr().out
+
+
+def test_the_script_is_the_same_door(coco_file, tmp_path, monkeypatch):
+    script = Path(__file__).parents[2] / "tools" / "split.py"
+    monkeypatch.setattr("sys.argv", [str(script), "coco", str(coco_file), "--count", "4"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(str(script), run_name="__main__")
+    assert (tmp_path / "splits" / "train.1@4images.json").is_file()
 
 
 def test_an_edited_split_is_noticed(coco_file, tmp_path):

@@ -73,10 +73,11 @@ def read(source: str | Path, format: str, *, strict: bool = True, **reading: Any
             logged. What makes the whole file doubtful is an error in any case.
         reading: Fields of `Reading`, such as `images` and `split`.
     """
-    data, faults = _read(source, format, reading)
+    options = _reading(source, format, reading)
+    data = FORMATS[format][0](Path(source), options)
     usable = any(picture.instances or picture.mask for picture in data.pictures)
     # Where nothing is left, the file was misunderstood: skipping would hide it.
-    faults.settle(strict=strict or not usable)
+    options.faults.settle(strict=strict or not usable)
     return data
 
 
@@ -84,14 +85,15 @@ def examine(
     source: str | Path, format: str, **reading: Any
 ) -> tuple[Annotations | None, list[Fault]]:
     """What can be read, and every fault that was found; nothing is raised for a fault."""
+    options = _reading(source, format, reading)
     try:
-        data, faults = _read(source, format, reading)
+        return FORMATS[format][0](Path(source), options), options.faults.found
     except DataError as error:
-        return None, list(error.faults)
-    return data, faults.found
+        earlier = [fault for fault in options.faults.found if fault not in error.faults]
+        return None, [*earlier, *error.faults]
 
 
-def _read(source: str | Path, format: str, options: dict[str, Any]) -> tuple[Annotations, Faults]:
+def _reading(source: str | Path, format: str, options: dict[str, Any]) -> Reading:
     if format not in FORMATS:
         fault = Fault(
             "unknown format", str(source), format, ", ".join(FORMATS), "Choose one of them"
@@ -101,8 +103,7 @@ def _read(source: str | Path, format: str, options: dict[str, Any]) -> tuple[Ann
         if options.get(key) is not None:
             options[key] = Path(options[key])
     options["classes"] = _as_names(options.get("classes") or ())
-    reading = Reading(**options)
-    return FORMATS[format][0](Path(source), reading), reading.faults
+    return Reading(**options)
 
 
 def _as_names(classes: str | Sequence[str]) -> tuple[str, ...]:

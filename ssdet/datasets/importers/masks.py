@@ -215,7 +215,24 @@ def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Readi
     classes = reading.classes or _declared(source) or _counted(pictures, reading)
     encoding = reading.encoding or MaskEncoding(len(classes), colors=reading.colors)
     faults = reading.faults.found
+    if not (encoding.values or encoding.colors):
+        _look_for_white(pictures[0], encoding, reading)
     return Annotations(source, root, classes, pictures, encoding, faults=faults)
+
+
+def _look_for_white(picture: Picture, encoding: MaskEncoding, reading: Reading) -> None:
+    """Black and white maps: without `--values`, all of their white would be ignored."""
+    path = picture.mask or Path()
+    try:
+        found = set(np.unique(encoding.decode(path)).tolist())
+    except DataError:
+        return  # met again, and reported, when the map is used
+    if found == {0, IGNORE}:
+        reading.faults.add(
+            "label map of nothing but 0 and 255", path, found="no value between",
+            allowed="0, 1, 2, ... for the classes; 255 is ignored",
+            advice="If 255 is a class here, say so: --values 0,255", severity="warning",
+        )  # fmt: skip
 
 
 def _inside(root: Root, path: Path, where: str) -> str:

@@ -62,7 +62,7 @@ def tidy(name: object, where: str | Path) -> str:
                 str(where),
                 ascii(name)[:120],
                 "a path inside the data folder, such as 'train/0001.jpg'",
-                "Correct the entry; ssdet does not open files outside the data folder",
+                "Correct the entry, or name a folder that holds everything as the source",
                 "fatal",
             )
         )
