@@ -18,6 +18,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "train": ("train", "train a model from a config; resume a run that was interrupted"),
     "test": ("test", "evaluate the teacher or the student of a checkpoint"),
+    "doctor": ("doctor", "check data and config before hours are spent"),
     "env": ("env", "print versions, devices and what computes each operator"),
     "quickstart": ("quickstart", "train on generated data and write a report, in minutes"),
     "split": ("split", "divide a data set into labelled and unlabelled images"),

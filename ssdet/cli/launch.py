@@ -49,12 +49,14 @@ def build_runner(config: Any, name: str, parts: Sequence[str]) -> Any:
     """
     from mmengine.registry import RUNNERS
 
+    from ..datasets.named_errors import name_bad_images
     from ..engine.exits import Exit, RunError
 
     try:
         runner = RUNNERS.build(config)
         for part in parts:
-            getattr(runner, part)
+            loader = getattr(getattr(runner, part), "dataloader", None)
+            name_bad_images(getattr(loader, "dataset", None))
     except Exception as error:
         if isinstance(error, RunError) or hasattr(error, "exit_code"):
             raise

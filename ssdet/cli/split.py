@@ -55,8 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading_arguments(parser)
 
 
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare how a data set is read; `ssdet convert` takes the same."""
+def add_reading_arguments(
+    parser: argparse.ArgumentParser,
+    strict: str = "a record that cannot be used is an error, not a counted skip",
+) -> None:
+    """Declare how a data set is read; `convert` and `doctor` take the same."""
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the images")
     parser.add_argument("--masks", type=Path, metavar="DIR", help="folder of the label maps")
     parser.add_argument("--split", metavar="NAME", help="part of the data: train, val, ...")
@@ -72,10 +75,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--follow-links", action="store_true", help="accept symbolic links out of the data folder"
     )
-    parser.add_argument(
-        "--strict", action="store_true", help="a record that cannot be used is an error, not a "
-        "counted skip",
-    )  # fmt: skip
+    parser.add_argument("--strict", action="store_true", help=strict)
 
 
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:

@@ -20,6 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--auto-scale-lr", action="store_true", help="scale the learning rate to the batch size"
     )
     parser.add_argument("--seed", type=int, help="the run's seed (config: randomness.seed)")
+    parser.add_argument(
+        "--strict", action="store_true",
+        help="warnings about the data are errors, and so is what would be skipped and counted",
+    )  # fmt: skip
     add_common_arguments(parser)
 
 
@@ -37,6 +41,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train."""
     from ..engine.exits import UsageError
+    from .doctor import check_before_training
     from .launch import build_runner, prepare
 
     config = prepare(args)
@@ -56,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         config.resume = True
         config.load_from = None if args.resume == "auto" else args.resume
     check_file("--resume" if config.get("resume") else "load_from", config.get("load_from"))
+    check_before_training(config, strict=args.strict)
     runner = build_runner(config, args.config, ("train_loop", "val_loop"))
     runner.train()
     return 0

@@ -16,6 +16,8 @@ from mmengine.registry import DATASETS as ALL_DATASETS
 
 from ssdet.registry import DATASETS
 
+from .image_header import cut_off
+from .sample_check import mismatch
 from .seeding import SeededIndex, derive_seed, seeded
 from .splits import checksum, source_checksum
 
@@ -25,6 +27,8 @@ _SHOWN = 10
 
 class BadImageError(RuntimeError):
     """An image of the training set cannot be used; the message names the file and the cause."""
+
+    exit_code = 65  # Exit.DATA of ssdet.engine, which stands above this room
 
 
 @DATASETS.register_module()
@@ -39,7 +43,7 @@ class LabeledUnlabeledDataset(ConcatDataset):
         datasets: The sources. Their classes must agree; a source without classes is fine.
         labeled: How many of the first sources are labelled.
         bad_image_limit: Share of an unlabelled source that may be unreadable, or five images if
-            that is more; beyond it, training stops.
+            that is more; beyond it, training stops. 0: not a single one.
         metainfo: What to add to the first source's meta information (the classes, if no source
             is labelled).
     """
@@ -141,18 +145,29 @@ class LabeledUnlabeledDataset(ConcatDataset):
     def _load(self, source: int, position: int) -> Any:
         dataset = self.datasets[source]
         plain = type(dataset).__getitem__ is BaseDataset.__getitem__
+        info = dataset.get_data_info(position)
+        path = info.get("img_path")
+        if (cause := cut_off(path)) is not None:
+            self._report_bad(source, position, f"{path}: {cause}")
+            return None
         try:
             # The retries of BaseDataset would hide which image was the bad one.
-            return dataset.prepare_data(position) if plain else dataset[position]
+            sample = dataset.prepare_data(position) if plain else dataset[position]
         except Exception as error:
-            path = dataset.get_data_info(position).get("img_path")
             cause = unreadable(path) or (str(error) if isinstance(error, OSError) else None)
             if path is None or cause is None:
                 raise
             self._report_bad(source, position, f"{path}: {cause}", error)
             return None
+        if sample is not None and self.is_labeled(source):
+            problem = mismatch(sample, info, dataset.metainfo.get("classes") or ())
+            if problem is not None:
+                self._report_bad(source, position, problem)
+        return sample
 
-    def _report_bad(self, source: int, position: int, what: str, error: Exception) -> None:
+    def _report_bad(
+        self, source: int, position: int, what: str, error: Exception | None = None
+    ) -> None:
         """Count and log an unreadable image; raise if it is labelled or one too many."""
         if self.is_labeled(source):
             raise BadImageError(
@@ -163,7 +178,8 @@ class LabeledUnlabeledDataset(ConcatDataset):
         if not flags[position]:
             flags[position] = True
             print_log(f"Skipped unlabelled image {what}", logger="current", level=logging.WARNING)
-        count, allowed = int(flags.sum()), max(5, math.ceil(self.bad_image_limit * len(flags)))
+        allowed = math.ceil(self.bad_image_limit * len(flags))
+        count, allowed = int(flags.sum()), max(5, allowed) if allowed else 0
         if count > allowed:
             shown = "\n  ".join(self.bad_files()[:_SHOWN])
             raise BadImageError(
@@ -186,6 +202,8 @@ def unreadable(path: str | Path | None) -> str | None:
         return error.strerror or str(error)
     if not data:
         return "the file is empty (0 bytes)"
+    if (cause := cut_off(path)) is not None:
+        return cause
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:

@@ -1,7 +1,6 @@
 """Unlabelled images from a folder, a glob, a list or a COCO file; annotations are never kept."""
 
 import glob
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,8 @@ from mmengine.logging import print_log
 from PIL import Image
 
 from ssdet.registry import DATASETS
+
+from .importers.files import load_json
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")
@@ -37,6 +38,7 @@ class UnlabeledImages(BaseDataset):
     """
 
     unlabeled = True
+    may_miss = False  # list files that do not exist, too (for checks that name them all)
 
     def __init__(
         self,
@@ -96,32 +98,32 @@ class UnlabeledImages(BaseDataset):
         return self._listed([n if _is_image(n) else n + self.img_suffix for n in names], source)
 
     def _found(self, paths: Iterator[str], folder: str) -> list[dict]:
-        inside = _Inside(self.data_root or folder)
+        inside = _Inside(self.data_root or folder, self.may_miss)
         files = sorted(path for path in paths if _is_image(path) and not os.path.isdir(path))
         return [{"img_path": inside(path, path), "img_id": n} for n, path in enumerate(files)]
 
     def _listed(self, names: Sequence[str], where: str) -> list[dict]:
         start = os.path.dirname(where) if isinstance(self.source, str) else ""
-        inside = _Inside(self.data_root or start or ".")
+        inside = _Inside(self.data_root or start or ".", self.may_miss)
         return [
             {"img_path": inside(self._join(inside.root, name), f"{where}, line {n}"), "img_id": n}
             for n, name in enumerate(names, start=1)
         ]
 
     def _coco(self, source: str) -> list[dict]:
-        with open(source, encoding="utf-8-sig") as file:
-            content = json.load(file)
-        entries = content.get("images") if isinstance(content, dict) else None
+        content = load_json(Path(source))
+        entries = content.get("images")
         if not isinstance(entries, list):
             raise ValueError(f"UnlabeledImages: {source} has no list 'images'; is it a COCO file?")
         if content.get("annotations"):
             print_log(
                 f"Annotations in {source} are not read: it is an unlabelled source", "current"
             )
-        inside = _Inside(self.data_root or os.path.dirname(source) or ".")
+        inside = _Inside(self.data_root or os.path.dirname(source) or ".", self.may_miss)
         return [self._entry(entry, number, source, inside) for number, entry in enumerate(entries)]
 
-    def _entry(self, entry: dict, number: int, source: str, inside: "_Inside") -> dict:
+    def _entry(self, entry: Any, number: int, source: str, inside: "_Inside") -> dict:
+        entry = entry if isinstance(entry, dict) else {}
         name = entry.get("file_name")
         if not isinstance(name, str) or not name:
             raise ValueError(
@@ -143,8 +145,9 @@ class UnlabeledImages(BaseDataset):
 class _Inside:
     """Lets a path through only if it is an existing image file really inside the root."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, may_miss: bool = False) -> None:
         self.root = root
+        self.may_miss = may_miss
         self._real_root = os.path.realpath(root)
         self._folders: dict[str, bool] = {}
 
@@ -163,7 +166,7 @@ class _Inside:
                 f"UnlabeledImages: {where}: {path!r} leads out of {self.root!r}; set data_root to "
                 f"a folder that holds all images, or remove the entry"
             )
-        if not os.path.isfile(path):
+        if not (self.may_miss or os.path.isfile(path)):
             raise FileNotFoundError(
                 f"UnlabeledImages: {where}: {path!r} does not exist; check data_root and img_prefix"
             )

@@ -155,8 +155,14 @@ def test_useless_sources_are_refused_by_name(root, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"'.*nowhere' does not exist"):
         UnlabeledImages(tmp_path / "nowhere")
     (root / "bad.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"bad\.json: not a JSON object: found a list"):
+        UnlabeledImages(root / "bad.json")
+    (root / "bad.json").write_text("{}")
     with pytest.raises(ValueError, match="no list 'images'"):
         UnlabeledImages(root / "bad.json")
     (root / "bad.json").write_text('{"images": [{"id": 3}]}')
     with pytest.raises(ValueError, match=r"images\[0\] \(id 3\) has file_name=None"):
+        UnlabeledImages(root / "bad.json")
+    (root / "bad.json").write_text('{"images": [7]}')
+    with pytest.raises(ValueError, match=r"images\[0\] \(id None\) has file_name=None"):
         UnlabeledImages(root / "bad.json")

@@ -1,0 +1,164 @@
+"""Check data and config before hours are spent.
+
+Give a config, or data: a COCO .json, a data.yaml, a folder. Files, annotations, splits, views and
+settings are checked; nothing is written. Exit code 0: fine, or warnings only; 65: errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .split import FORMATS, add_reading_arguments, reading_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..datasets.doctor import Finding, Findings
+
+_SHOWN = 3
+_COLORS = {"error": "bold red", "warning": "bold yellow", "info": "bold cyan"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `ssdet doctor`."""
+    parser.add_argument("target", help="a config, or labelled data (file or folder)")
+    parser.add_argument("--unlabeled", type=Path, metavar="U", help="folder, list, json, glob")
+    parser.add_argument("--val", type=Path, metavar="V", help="validation data, as TARGET")
+    parser.add_argument(
+        "--format", choices=(*FORMATS, "images"),
+        help="what the data are, where the doctor guesses wrong; 'images': without annotations",
+    )  # fmt: skip
+    parser.add_argument("--full", action="store_true", help="decode every image (slow)")
+    parser.add_argument("--json", action="store_true", help="print all findings as JSON")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: cores)")
+    parser.add_argument(
+        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
+        help="change values of the config, as in `ssdet train`",
+    )  # fmt: skip
+    add_reading_arguments(parser, strict="warnings count as errors")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examine, print, and return the exit code."""
+    import json
+
+    from rich.console import Console
+
+    from ..engine.exits import Exit
+
+    notes = Console(stderr=True)
+    with _quiet(), _bar(notes) as progress:
+        findings = _examine(args, {"workers": args.workers, "progress": progress})
+    if args.json:
+        print(json.dumps(findings.as_json(), indent=2))
+    else:
+        show(findings, Console(soft_wrap=True, highlight=False))
+    return int(Exit.DATA) if findings.failed(strict=args.strict) else 0
+
+
+def check_before_training(config: Any, *, strict: bool = False) -> None:
+    """The quick checks; errors are raised, warnings printed once by the first process."""
+    from rich.console import Console
+
+    from ..datasets.doctor import make_strict, quick_check
+
+    if strict:
+        make_strict(config)
+    findings = quick_check(config, strict=strict)
+    is_first = os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
+    findings.found = findings.of("warning")
+    if is_first and findings.found:
+        show(findings, Console(stderr=True, soft_wrap=True, highlight=False), title="ssdet train")
+
+
+def show(findings: Findings, console: Console, title: str = "ssdet doctor") -> None:
+    """Print each kind of finding with its count, the first ones, and what to do."""
+    for group in findings.groups():
+        first = group[0]
+        count = f" ({len(group)} times)" if len(group) > 1 else ""
+        console.print(f"{first.severity}: ", style=_COLORS[first.severity], end="")
+        console.print(f"{first.subject}: {first.what}{count}", style="bold", markup=False)
+        for finding in group[:_SHOWN]:
+            console.print(f"    {_line(finding)}", markup=False)
+        if len(group) > _SHOWN:
+            console.print(f"    ... and {len(group) - _SHOWN} more (all of them: --json)")
+        for advice in list(dict.fromkeys(finding.advice for finding in group))[:_SHOWN]:
+            console.print(f"  > {advice}", markup=False)
+    if title == "ssdet doctor":
+        for name, text in findings.looked_at.items():
+            console.print(f"looked at {name}: {text}", style="dim", markup=False)
+    counts = [len(findings.of(severity)) for severity in ("error", "warning", "info")]
+    words = ("error", "warning", "note")
+    told = [f"{n} {word}{'s' * (n != 1)}" for n, word in zip(counts, words, strict=True) if n]
+    console.print(f"{title}: {', '.join(told) or 'nothing wrong was found'}", style="bold")
+
+
+def _line(finding: Finding) -> str:
+    allowed = f"; allowed: {finding.allowed}" if finding.allowed else ""
+    return f"{finding.where}: {finding.found}{allowed}"
+
+
+def _examine(args: argparse.Namespace, pool: dict[str, Any]) -> Findings:
+    from ..datasets import doctor
+    from ..engine.exits import UsageError
+    from .configs import load_config
+    from .launch import parse_options
+
+    path = Path(args.target)
+    if path.suffix == ".py" or "::" in args.target:
+        import ssdet  # noqa: F401  (registers everything before the config is read)
+
+        config = load_config(args.target, parse_options(args.cfg_options))
+        return doctor.examine_config(config, full=args.full, **pool)
+    parts: dict[Any, tuple[Path, str]] = {}
+    given = {"labelled": path, "unlabelled": args.unlabeled, "validation": args.val}
+    for role, data in given.items():
+        if data is None:
+            continue
+        format = "images" if role == "unlabelled" else args.format or doctor.guess_format(data)
+        if format is None:
+            raise UsageError(
+                f"{data}: no such file or folder; give a config (.py), an annotation file, or a "
+                f"folder of images"
+            )
+        parts["unlabelled" if format == "images" else role] = (data, format)
+    reading = {key: value for key, value in reading_options(args).items() if value}
+    return doctor.examine_data(parts, full=args.full, **pool, **reading)
+
+
+@contextlib.contextmanager
+def _bar(console: Console) -> Iterator[Any]:
+    """A progress bar on the error stream, if that is a terminal."""
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield progress
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the messages of libraries off the output: what matters in them is a finding."""
+    from mmengine.logging import MMLogger
+
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,282 @@
+"""What a config says of batches, schedules and hooks, checked without building anything."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .findings import Findings
+from .sources import Source, entries
+
+_MODELS = {"TeacherStudentDetector": "detector", "TeacherStudentSegmentor": "segmentor"}
+_EMA, _RIVALS = "TeacherEMAHook", ("MeanTeacherHook", "EMAHook")
+_HIGHEST_RATE = {"SGD": 0.01, "Adam": 1e-3, "AdamW": 1e-3}  # per image of a batch
+_ALTERNATIVES = ("loss", "neck", "backbone", "rpn_head")  # their num_classes means something else
+
+
+def check_settings(config: Any, sources: Sequence[Source], findings: Findings) -> None:
+    """Judge the settings of a training; `sources` say how many images there are."""
+    settings = Settings(config, sources)
+    for check in (_batch, _schedule, _learning_rate, _validation, _hooks, _heads):
+        check(settings, findings)
+    findings.looked_at["config"] = f"{len(sources)} data sets, {settings.length} {settings.unit}"
+
+
+class Settings:
+    """The values of a config that the checks need."""
+
+    def __init__(self, config: Any, sources: Sequence[Source]) -> None:
+        self.config = config
+        self.sources = sources
+        self.model = config.get("model") or {}
+        self.loop = config.get("train_cfg") or {}
+        self.loader = config.get("train_dataloader") or {}
+        sampler = self.loader.get("sampler") or {}
+        self.sampler = sampler if isinstance(sampler, Mapping) else {}
+        self.by_iteration = "max_iters" in self.loop or not self.loop.get("by_epoch", True)
+        self.length = self.loop.get("max_iters") or self.loop.get("max_epochs") or 0
+        self.unit = "iterations" if self.by_iteration else "epochs"
+
+    @property
+    def training(self) -> list[Source]:
+        """The sources of the training set, in their order."""
+        return [source for source in self.sources if source.role != "validation"]
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """Images of each source in a batch, where a sampler says it."""
+        batch, ratio = self.sampler.get("batch"), self.sampler.get("source_ratio")
+        if batch:
+            return tuple(batch)
+        size = self.sampler.get("batch_size") or self.loader.get("batch_size")
+        if ratio and size and size % sum(ratio) == 0:
+            return tuple(share * size // sum(ratio) for share in ratio)
+        return ()
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether the model is a teacher-student pair."""
+        return self.model.get("type") in _MODELS
+
+    @property
+    def unlabelled(self) -> bool:
+        """Whether there are unlabelled images to train on."""
+        return any(role == "unlabelled" for _, role, _ in entries(self.config))
+
+    @property
+    def hooks(self) -> list[str]:
+        """Types of the custom hooks."""
+        hooks = self.config.get("custom_hooks") or []
+        return [str(h.get("type")) for h in hooks if isinstance(h, Mapping)]
+
+
+def _batch(settings: Settings, findings: Findings) -> None:
+    size, shares = settings.loader.get("batch_size"), settings.shares
+    if shares and size is not None and sum(shares) != size:
+        findings.add(
+            "error", "config", "batch size that its sampler does not make",
+            "train_dataloader.batch_size", found=f"{size}",
+            allowed=f"{sum(shares)}, the sum of the sampler's batch={shares}",
+            advice="Make them equal",
+        )  # fmt: skip
+    if shares and len(shares) != len(settings.training):
+        findings.add(
+            "error", "config", "batch for another number of data sets",
+            "train_dataloader.sampler.batch", found=f"{shares}",
+            allowed=f"{len(settings.training)} numbers, one for each data set",
+            advice="Say how many images of each data set are in a batch",
+        )  # fmt: skip
+        return
+    for share, source in zip(shares, settings.training, strict=False):
+        if share < 1:
+            findings.add(
+                "error", "config", "data set that no batch has images of",
+                "train_dataloader.sampler.batch", found=f"{share} of {source.name}",
+                allowed="at least 1", advice="Give it a share, or take the data set out",
+            )  # fmt: skip
+        elif source.images and share > len(source.images):
+            findings.add(
+                "warning", "config", "batch with more images than the data set has",
+                "train_dataloader.sampler.batch",
+                found=f"{share} of the {len(source.images)} images of {source.name}",
+                allowed=f"up to {len(source.images)}",
+                advice="A batch would hold pictures twice: lower the share, or label more images",
+            )  # fmt: skip
+    if len(shares) == 2 and settings.unlabelled and shares[0] > 4 * shares[1] > 0:
+        findings.add(
+            "warning", "config", "few unlabelled images in a batch",
+            "train_dataloader.sampler.batch", found=f"{shares[0]} labelled, {shares[1]} unlabelled",
+            allowed="as many unlabelled images as labelled ones, or more (papers: 1 to 7 times)",
+            advice="Raise the unlabelled share: they teach little otherwise",
+        )  # fmt: skip
+
+
+def _schedule(settings: Settings, findings: Findings) -> None:
+    length, burn_in = settings.length, settings.model.get("burn_in", 0)
+    if not length:
+        return
+    if settings.is_pair and settings.unlabelled and settings.by_iteration:
+        if burn_in >= length:
+            findings.add(
+                "error", "config", "burn-in as long as the training", "model.burn_in",
+                found=f"{burn_in} of {length} iterations", allowed=f"below {length}",
+                advice="The teacher would never label anything: shorten it, or train longer",
+            )  # fmt: skip
+        elif burn_in > 0.8 * length:
+            findings.add(
+                "warning", "config", "burn-in of most of the training", "model.burn_in",
+                found=f"{burn_in} of {length} iterations", allowed="up to about half",
+                advice=f"Only {length - burn_in} iterations use unlabelled images: shorten it",
+            )  # fmt: skip
+    if settings.by_iteration and settings.sampler.get("type") == "LabeledUnlabeledSampler":
+        return _schedulers(settings, findings)
+    if not settings.by_iteration and settings.sampler.get("type") == "LabeledUnlabeledSampler" \
+            and not settings.sampler.get("epoch_length"):  # fmt: skip
+        findings.add(
+            "error", "config", "epoch that never ends", "train_dataloader.sampler.epoch_length",
+            found="None", allowed="iterations of an epoch",
+            advice="Set it, or train with IterBasedTrainLoop",
+        )  # fmt: skip
+    return _schedulers(settings, findings)
+
+
+def _schedulers(settings: Settings, findings: Findings) -> None:
+    """Learning rate schedules that end after the training, or long before."""
+    schedulers = settings.config.get("param_scheduler") or []
+    schedulers = [schedulers] if isinstance(schedulers, Mapping) else schedulers
+    ends = []
+    for number, scheduler in enumerate(schedulers):
+        if scheduler.get("by_epoch", True) == settings.by_iteration:
+            continue  # counted in the other unit
+        kind, where = scheduler.get("type"), f"param_scheduler[{number}]"
+        late = [m for m in scheduler.get("milestones", ()) if m >= settings.length]
+        ends.append(scheduler.get("end") or settings.length)
+        if late or ends[-1] > settings.length:
+            findings.add(
+                "warning", "config", "learning rate schedule longer than the training", where,
+                found=f"{kind} up to {max([*late, ends[-1]])}",
+                allowed=f"{settings.length} {settings.unit}",
+                advice="The rate would not come down: give both the same length",
+            )  # fmt: skip
+    decays = [s for s in schedulers if s.get("type") not in ("LinearLR", "ConstantLR")]
+    burn_in = settings.model.get("burn_in", 0) if settings.unlabelled else 0
+    if decays and ends and burn_in and settings.by_iteration and max(ends) <= burn_in:
+        findings.add(
+            "warning", "config", "learning rate at its end before the burn-in is over",
+            "param_scheduler", found=f"end {max(ends)}, burn_in {burn_in}",
+            allowed=f"an end after {burn_in}", advice="Unlabelled images would teach next to "
+            "nothing: let the schedule go on, or shorten the burn-in",
+        )  # fmt: skip
+
+
+def _learning_rate(settings: Settings, findings: Findings) -> None:
+    wrapper = settings.config.get("optim_wrapper") or {}
+    optimizer = wrapper.get("optimizer") or {}
+    rate, kind = optimizer.get("lr"), optimizer.get("type")
+    batch = sum(settings.shares) or settings.loader.get("batch_size")
+    if rate is None or not batch:
+        return
+    scaling = settings.config.get("auto_scale_lr") or {}
+    base = scaling.get("base_batch_size")
+    if base and not scaling.get("enable") and not base / 2 <= batch <= base * 2:
+        findings.add(
+            "warning", "config", "learning rate for another batch size",
+            "optim_wrapper.optimizer.lr", found=f"{rate:g} for batches of {base}",
+            allowed=f"about {rate * batch / base:g} for {batch} images in each process",
+            advice="Train with --auto-scale-lr, or set it",
+        )  # fmt: skip
+    highest = _HIGHEST_RATE.get(str(kind), float("inf")) * batch
+    if rate > highest or rate <= 0:
+        findings.add(
+            "warning" if rate > 0 else "error", "config", "unusual learning rate",
+            "optim_wrapper.optimizer.lr", found=f"{kind} with lr={rate:g}, batch {batch}",
+            allowed=f"above 0, usually below {highest:g}",
+            advice="Too high a rate ends in losses that are not finite: lower it",
+        )  # fmt: skip
+
+
+def _validation(settings: Settings, findings: Findings) -> None:
+    interval, length = settings.loop.get("val_interval", 1), settings.length
+    if not settings.config.get("val_dataloader"):
+        if settings.loader:
+            findings.add(
+                "warning", "config", "no validation", "val_dataloader", found="None",
+                allowed="a data set with annotations",
+                advice="Nobody sees whether the teacher helps, and no best checkpoint is kept",
+            )  # fmt: skip
+    elif length and interval > length:
+        findings.add(
+            "warning", "config", "evaluation interval longer than the training",
+            "train_cfg.val_interval", found=f"{interval}", allowed=f"up to {length}",
+            advice="It is evaluated once, at the end: shorten the interval",
+        )  # fmt: skip
+    elif settings.by_iteration and length and length // interval > 200:
+        findings.add(
+            "warning", "config", "evaluated very often", "train_cfg.val_interval",
+            found=f"every {interval} of {length} iterations, {length // interval} times",
+            allowed="10 to 50 times in a training",
+            advice="Evaluation of two models takes time: lengthen the interval",
+        )  # fmt: skip
+
+
+def _hooks(settings: Settings, findings: Findings) -> None:
+    if not settings.is_pair:
+        if settings.unlabelled and settings.model:
+            findings.add(
+                "warning", "config", "unlabelled images, but no teacher and student", "model.type",
+                found=settings.model.get("type"), allowed=", ".join(_MODELS),
+                advice="Wrap the model: model=dict(type='TeacherStudentDetector', detector=...)",
+            )  # fmt: skip
+        return
+    counts = Counter(settings.hooks)
+    averages = [name for name in (_EMA, *_RIVALS) for _ in range(counts[name])]
+    if len(averages) > 1:
+        findings.add(
+            "error", "config", "two averages of the weights", "custom_hooks",
+            found=", ".join(averages), allowed=f"one {_EMA}",
+            advice="Both would move the teacher: remove all but one",
+        )  # fmt: skip
+    if not settings.unlabelled:
+        return
+    if _EMA not in averages:
+        findings.add(
+            "warning", "config", "teacher that never moves", "custom_hooks",
+            found=", ".join(settings.hooks) or "no hook", allowed=f"a {_EMA}",
+            advice=f"Without {_EMA} it stays what it was at the start: add it, unless the teacher "
+            f"is meant to be fixed",
+        )  # fmt: skip
+    if not any("Threshold" in name for name in counts):
+        findings.add(
+            "warning", "config", "no threshold on pseudo labels", "custom_hooks",
+            found=", ".join(settings.hooks) or "no hook", allowed="a hook such as "
+            "FixedThresholdHook", advice="Every guess of the teacher would be learnt: add one",
+        )  # fmt: skip
+
+
+def _heads(settings: Settings, findings: Findings) -> None:
+    """Every head must have as many classes as the labelled data."""
+    labelled = next((s for s in settings.sources if s.role == "labelled"), None)
+    classes = labelled and (labelled.classes or (labelled.data and labelled.data.classes))
+    inner = settings.model.get(_MODELS.get(settings.model.get("type", ""), ""), settings.model)
+    if not classes or labelled is None:
+        return
+    for where, count in _class_counts(inner, "model"):
+        if count != len(classes):
+            findings.add(
+                "error", "config", "head with another number of classes than the data", where,
+                found=f"{count}", allowed=f"{len(classes)}: {', '.join(classes)}",
+                advice=f"Set num_classes={len(classes)}, or correct metainfo.classes of "
+                f"{labelled.name}",
+            )  # fmt: skip
+
+
+def _class_counts(node: Any, where: str) -> Iterator[tuple[str, int]]:
+    """(key, num_classes) of all heads."""
+    if isinstance(node, Mapping):
+        if isinstance(node.get("num_classes"), int):
+            yield f"{where}.num_classes", node["num_classes"]
+        for key, part in node.items():
+            if not any(word in str(key) for word in _ALTERNATIVES):
+                yield from _class_counts(part, f"{where}.{key}")
+    elif isinstance(node, (list, tuple)):
+        for number, part in enumerate(node):
+            yield from _class_counts(part, f"{where}[{number}]")

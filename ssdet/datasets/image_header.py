@@ -1,0 +1,150 @@
+"""What the header and the end of an image file say, without decoding it."""
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+_ORIENTATION, _BITS_PER_SAMPLE = 0x0112, 258
+_START_OF_JPEG, _END_OF_JPEG, _SCAN_OF_JPEG = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
+_END_OF_PNG = b"IEND\xae\x42\x60\x82"
+_TAIL = 64  # bytes in which the end marker of a file without trailing data lies
+_MODE_BITS = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32}
+MOST_PIXELS = 2**30  # OpenCV refuses more
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Size and kind of a picture as it is stored, before an EXIF rotation."""
+
+    size: int  # bytes of the file
+    format: str
+    mode: str
+    bits: int  # of one channel
+    width: int
+    height: int
+    orientation: int = 1  # EXIF: 1 is upright, 5 to 8 swap width and height
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """(width, height) after the EXIF rotation."""
+        swapped = self.orientation in (5, 6, 7, 8)
+        return (self.height, self.width) if swapped else (self.width, self.height)
+
+
+class ImageFlaw(ValueError):
+    """A file that is no usable image: `kind` in a few words, `found` in detail."""
+
+    def __init__(self, kind: str, found: str) -> None:
+        super().__init__(f"{kind}: {found}")
+        self.kind, self.found = kind, found
+
+
+def read_header(path: str | Path) -> Header:
+    """The header of a whole file, or `ImageFlaw`.
+
+    A JPEG or PNG without its end marker is cut off: OpenCV 4 fills the rest with grey without a
+    word, and OpenCV 5 refuses the file.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise ImageFlaw("empty file", "0 bytes")
+            header = _parse(file, size)
+            _check_end(file, header.format, size)
+            return header
+    except ImageFlaw:
+        raise
+    except FileNotFoundError:
+        raise ImageFlaw("missing file", "nothing of that name") from None
+    except OSError as error:
+        raise ImageFlaw("unreadable file", error.strerror or str(error)) from None
+
+
+def check_pixels(path: str | Path) -> None:
+    """Decode the whole file; `ImageFlaw` if that fails."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(path) as image:
+                image.load()
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise ImageFlaw("image that does not decode", str(error)) from None
+
+
+def cut_off(path: str | Path | None) -> str | None:
+    """Why a JPEG or PNG on disk is not whole, from its first and last bytes; None if it is."""
+    try:
+        with open(path or "", "rb") as file:
+            start = file.read(8)
+            kind = "JPEG" if start[:2] == _START_OF_JPEG else "PNG" if start[1:4] == b"PNG" else ""
+            _check_end(file, kind, os.fstat(file.fileno()).st_size)
+    except ImageFlaw as flaw:
+        return str(flaw)
+    except OSError:
+        pass  # whoever opens it will say so
+    return None
+
+
+def _parse(file: BinaryIO, size: int) -> Header:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            image = Image.open(file)
+            orientation = image.getexif().get(_ORIENTATION, 1)
+        except (UnidentifiedImageError, SyntaxError, ValueError, EOFError):
+            file.seek(0)
+            start = file.read(16)
+            found = f"{size} bytes that start with {start!r}"
+            raise ImageFlaw("file that is no image", found) from None
+        except Image.DecompressionBombError as error:
+            raise ImageFlaw("enormous image", str(error)) from None
+    turned = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise ImageFlaw("enormous image", f"{width}x{height} pixels; OpenCV opens 2^30")
+    kind = image.format or ""
+    return Header(size, kind, image.mode, _bits(image, file), width, height, turned)
+
+
+def _bits(image: Image.Image, file: BinaryIO) -> int:
+    if image.format == "PNG":  # Pillow shows RGB of 16 bits as RGB of 8
+        file.seek(24)
+        return max(file.read(1)[0], 8)
+    if image.format == "TIFF":
+        bits = image.tag_v2.get(_BITS_PER_SAMPLE, 8)  # type: ignore[attr-defined]
+        return max(bits) if isinstance(bits, tuple) else int(bits)
+    return _MODE_BITS.get(image.mode, 8)
+
+
+def _check_end(file: BinaryIO, kind: str, size: int) -> None:
+    if kind not in ("JPEG", "MPO", "PNG"):
+        return
+    end = _END_OF_PNG if kind == "PNG" else _END_OF_JPEG
+    file.seek(max(0, size - _TAIL))
+    if end in file.read():
+        return
+    # Cameras append data of their own. A thumbnail has an end, too, but before the scan.
+    file.seek(0)
+    data = file.read()
+    scan = 0 if kind == "PNG" else _start_of_scan(data)
+    if scan is None or data.find(end, scan) < 0:
+        what = "IEND" if kind == "PNG" else "end"
+        raise ImageFlaw("image that is cut off", f"no {what} marker in {size} bytes")
+
+
+def _start_of_scan(data: bytes) -> int | None:
+    """Where the pixels of a JPEG begin: its segments are walked, each says its length."""
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        if data[place : place + 2] == _SCAN_OF_JPEG:
+            return place
+        if data[place + 1] == 0xFF:  # padding
+            place += 1
+            continue
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return None
