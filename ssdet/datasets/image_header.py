@@ -62,7 +62,9 @@ def read_header(path: str | Path) -> Header:
     except FileNotFoundError:
         raise ImageFlaw("missing file", "nothing of that name") from None
     except OSError as error:
-        raise ImageFlaw("unreadable file", error.strerror or str(error)) from None
+        # Pillow's own errors have no number.
+        kind = "unreadable file" if error.errno else "image that is cut off"
+        raise ImageFlaw(kind, error.strerror or str(error)) from None
 
 
 def check_pixels(path: str | Path) -> None:
@@ -95,7 +97,9 @@ def _parse(file: BinaryIO, size: int) -> Header:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
             image = Image.open(file)
-            orientation = image.getexif().get(_ORIENTATION, 1)
+            # Pillow would decode a whole PNG in search of a tag behind its pixels.
+            tagged = image.format != "PNG" or "exif" in image.info
+            orientation = image.getexif().get(_ORIENTATION, 1) if tagged else 1
         except (UnidentifiedImageError, SyntaxError, ValueError, EOFError):
             file.seek(0)
             start = file.read(16)

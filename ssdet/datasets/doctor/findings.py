@@ -8,6 +8,7 @@ from ..importers.faults import Fault, short
 
 Severity = Literal["error", "warning", "info"]
 Subject = Literal["files", "annotations", "splits", "views", "config"]
+_LONGEST = 400  # characters of what was found
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
@@ -57,7 +58,7 @@ class Findings:
         advice: str,
     ) -> None:
         """Note a finding."""
-        values = str(where), short(found, 160), allowed, advice
+        values = str(where), short(found, _LONGEST), allowed, advice
         self.found.append(Finding(severity, subject, what, *values))
 
     def extend(self, faults: Iterable[Fault], subject: Subject = "annotations") -> None:

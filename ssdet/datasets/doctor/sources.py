@@ -19,6 +19,8 @@ from ..unlabeled import UnlabeledImages
 from .findings import Findings
 
 Role = Literal["labelled", "unlabelled", "validation"]
+# Packing the list takes a quarter of a second, which pays for workers only.
+_LIST_ONLY: dict[str, Any] = {"pipeline": [], "serialize_data": False}
 CLOSED = "data set that cannot be opened"
 _BY_SUFFIX = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
 READERS = ("LabeledImages", "LabeledMasks")
@@ -254,7 +256,7 @@ class _Listing(UnlabeledImages):
 
 def _listing(options: Mapping[str, Any]) -> list[Listed]:
     known = ("source", "data_root", "img_prefix", "img_suffix")
-    dataset = _Listing(**{key: options[key] for key in known if key in options}, pipeline=[])
+    dataset = _Listing(**{key: options[key] for key in known if key in options}, **_LIST_ONLY)
     infos = (dataset.get_data_info(n) for n in range(len(dataset)))
     name = str(options["source"])
     return [Listed(i["img_path"], name, i.get("width"), i.get("height")) for i in infos]
@@ -262,7 +264,7 @@ def _listing(options: Mapping[str, Any]) -> list[Listed]:
 
 def _list_pairs(source: Source, options: Mapping[str, Any]) -> None:
     """Images and label maps of a data set of MMSegmentation."""
-    dataset = DATASETS.build({**options, "pipeline": []})
+    dataset = DATASETS.build({**options, **_LIST_ONLY})
     infos = [dataset.get_data_info(n) for n in range(len(dataset))]
     classes = tuple(dataset.metainfo.get("classes") or ())
     source.classes = classes or source.classes
@@ -288,7 +290,7 @@ def _values(dataset: Any, count: int) -> dict[int, int]:
 
 def _list_built(source: Source, options: Mapping[str, Any]) -> None:
     """The files of any other data set that has files."""
-    dataset = DATASETS.build({**options, "pipeline": []})
+    dataset = DATASETS.build({**options, **_LIST_ONLY})
     for number in range(len(dataset)):
         info = dataset.get_data_info(number)
         if isinstance(info.get("img_path"), str):
