@@ -9,10 +9,11 @@ import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from .version import __version__
 
-__all__ = ["__version__", "register"]
+__all__ = ["__version__", "register", "semi_supervise"]
 
 
 def register() -> None:
@@ -26,6 +27,14 @@ def register() -> None:
         import mmseg.datasets  # noqa: F401
 
     from . import datasets, engine, hooks, teacher_student  # noqa: F401
+
+
+def __getattr__(name: str) -> Any:
+    if name == "semi_supervise":  # nobody who imports ssdet for its classes waits for it
+        from .recipes import semi_supervise
+
+        return semi_supervise
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _is_the_command() -> bool:

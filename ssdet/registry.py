@@ -4,6 +4,7 @@ MMEngine's *root* registries are used on purpose: a config of scope `mmdet` or `
 when its own registry does not know a name, so our hooks, models and datasets need no prefix.
 """
 
+from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import (
     DATA_SAMPLERS,
@@ -34,3 +35,14 @@ __all__ = [
     "RUNNERS",
     "TRANSFORMS",
 ]
+
+_find_config = Config._get_cfg_path
+
+
+def _find_config_and_scope(path: str, filename: str) -> tuple[str, str | None]:
+    """Without a scope for our configs: in one called `ssdet`, MMDetection's names are unknown."""
+    found, scope = _find_config(path, filename)
+    return found, None if scope == "ssdet" else scope
+
+
+Config._get_cfg_path = staticmethod(_find_config_and_scope)

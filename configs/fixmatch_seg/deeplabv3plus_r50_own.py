@@ -7,9 +7,12 @@ _base_ = [
 ]
 default_scope = 'mmseg'
 iterations = 20000
+lr = 0.005  # for 2 labelled images per iteration, in all processes together
+momentum = 0.996  # of the teacher
 
 segmentor = _base_.model
 segmentor.data_preprocessor.size = _base_.crop_size
+data_preprocessor = segmentor.data_preprocessor  # the runner looks here first
 segmentor.decode_head.num_classes = len(_base_.classes)
 segmentor.auxiliary_head.num_classes = len(_base_.classes)
 model = dict(
@@ -18,7 +21,7 @@ model = dict(
     segmentor=segmentor,
     burn_in=iterations // 10)
 custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.996, schedule='mean'),
+    dict(type='TeacherEMAHook', momentum=momentum, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.95),
     dict(type='CutMixHook', prob=0.5),
     dict(type='GalleryHook', interval=iterations // 8)]
@@ -26,7 +29,7 @@ custom_hooks = [
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations // 10)
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.005, momentum=0.9, weight_decay=0.0001),
+    optimizer=dict(type='SGD', lr=lr, momentum=0.9, weight_decay=0.0001),
     paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=10.0))))
 param_scheduler = [
     dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=1e-5)]

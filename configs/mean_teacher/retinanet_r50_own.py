@@ -6,6 +6,8 @@ _base_ = [
     '../_base_/default_runtime.py'
 ]
 iterations = 12000
+lr = 0.0025  # for 2 labelled images per iteration, in all processes together
+momentum = 0.999  # of the teacher
 
 detector = _base_.model
 detector.bbox_head.num_classes = len(_base_.classes)
@@ -16,18 +18,18 @@ model = dict(
     unsup_weight=1.0,
     burn_in=iterations // 4)
 custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
+    dict(type='TeacherEMAHook', momentum=momentum, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.5),
     dict(type='GalleryHook', interval=iterations // 8)]
 
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations // 12)
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.0025, momentum=0.9, weight_decay=0.0001),
+    optimizer=dict(type='SGD', lr=lr, momentum=0.9, weight_decay=0.0001),
     clip_grad=dict(max_norm=10))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=iterations, eta_min=0)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 12))
-# The learning rate belongs to 2 labelled images per iteration; --auto-scale-lr follows the total.
+# --auto-scale-lr follows the total number of images per iteration.
 auto_scale_lr = dict(enable=False, base_batch_size=4)

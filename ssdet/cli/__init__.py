@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 # The command's name, its module, and the one line that `ssdet --help` shows.
 COMMANDS = {
+    "init": ("init", "write a config that trains on your data"),
     "train": ("train", "train a model from a config; resume a run that was interrupted"),
     "test": ("test", "evaluate the teacher or the student of a checkpoint"),
     "doctor": ("doctor", "check data and config before hours are spent"),

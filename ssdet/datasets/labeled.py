@@ -173,11 +173,14 @@ class LoadMask(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add `gt_seg_map`, 255 where nothing is to be learnt."""
         labels: np.ndarray = results["mask_encoding"].decode(Path(results["seg_map_path"]))
-        if labels.shape != results["img"].shape[:2]:
+        # Behind a `Resize`, as in an evaluation, the label map keeps the size of the image file.
+        resized = "scale_factor" in results
+        height, width = results["ori_shape"] if resized else results["img"].shape[:2]
+        if labels.shape != (height, width):
             stop(
                 "label map of another size than its image", results["seg_map_path"],
                 found=f"{labels.shape[1]}x{labels.shape[0]}",
-                allowed="{1}x{0}, as {img_path}".format(*results["img"].shape, **results),
+                allowed=f"{width}x{height}, as {results['img_path']}",
                 advice="Export it again; was the image rotated or resized?",
             )  # fmt: skip
         results["gt_seg_map"] = labels

@@ -1,20 +1,41 @@
 # Your own data for detection: COCO annotations for the labelled images, a folder for the others.
 # Set the variables here, in a copy, or on the command line: --cfg-options labeled=... unlabeled=...
+# `ssdet init` writes a config of these views for data of any format.
 data_root = 'data/own/'
 labeled = 'labeled.json'  # COCO annotations of the labelled images
 unlabeled = 'unlabeled/'  # folder, glob, list file or COCO json; its annotations are never read
 unlabeled_prefix = ''  # where the files named in an unlabelled list or COCO json lie
 val = 'val.json'
 images = 'images/'  # where the files named in the two COCO files lie
-classes = ('object', )  # names as in the COCO files
+classes = ('object', )  # names as in the annotations
 image_scale = (1333, 800)  # longer and shorter side
+with_mask = False  # learn outlines too: for Mask R-CNN and its like
 batch = (2, 2)  # labelled and unlabelled images per process and iteration
 num_workers = 2
 
+labeled_source = dict(
+    type='CocoDataset',
+    data_root=data_root,
+    ann_file=labeled,
+    data_prefix=dict(img=images),
+    metainfo=dict(classes=classes))
+unlabeled_source = dict(
+    type='UnlabeledImages',
+    source=unlabeled,
+    data_root=data_root,
+    img_prefix=unlabeled_prefix)
+val_source = dict(
+    type='CocoDataset',
+    data_root=data_root,
+    ann_file=val,
+    data_prefix=dict(img=images),
+    metainfo=dict(classes=classes))
+
+load_labels = dict(type='LoadAnnotations', with_bbox=True, with_mask=with_mask)
 resize = dict(type='RandomResize', scale=image_scale, ratio_range=(0.6, 1.2), keep_ratio=True)
 flip = dict(type='RandomFlip', prob=0.5)
 sup_view = [
-    dict(type='LoadAnnotations', with_bbox=True), resize, flip,
+    load_labels, resize, flip,
     dict(type='PhotoMetricDistortion'),
     dict(type='PackDetInputs')]
 weak_view = [resize, flip, dict(type='PackDetInputs')]
@@ -25,27 +46,20 @@ strong_view = [
     dict(type='PackDetInputs')]
 
 labeled_images = dict(
-    type='CocoDataset',
-    data_root=data_root,
-    ann_file=labeled,
-    data_prefix=dict(img=images),
-    metainfo=dict(classes=classes),
     filter_cfg=dict(filter_empty_gt=False),
     pipeline=[
         dict(
             type='WeakStrongViews',
             shared=[dict(type='LoadImageFromFile')],
-            views=dict(sup=sup_view))])
+            views=dict(sup=sup_view))],
+    **labeled_source)
 unlabeled_images = dict(
-    type='UnlabeledImages',
-    source=unlabeled,
-    data_root=data_root,
-    img_prefix=unlabeled_prefix,
     pipeline=[
         dict(
             type='WeakStrongViews',
             shared=[dict(type='LoadImageFromFile')],
-            views=dict(unsup_teacher=weak_view, unsup_student=strong_view))])
+            views=dict(unsup_teacher=weak_view, unsup_student=strong_view))],
+    **unlabeled_source)
 
 train_dataloader = dict(
     batch_size=sum(batch),
@@ -61,21 +75,21 @@ val_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        ann_file=val,
-        data_prefix=dict(img=images),
-        metainfo=dict(classes=classes),
         test_mode=True,
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='Resize', scale=image_scale, keep_ratio=True),
-            dict(type='LoadAnnotations', with_bbox=True),
+            load_labels,
             dict(
                 type='PackDetInputs',
-                meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))]))
+                meta_keys=(
+                    'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances'))],
+        **val_source))
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type='CocoMetric', ann_file=data_root + val, metric='bbox', format_only=False)
+    type='CocoMetric',
+    ann_file=data_root + val,
+    metric=['bbox', 'segm'] if with_mask else 'bbox',
+    format_only=False)
 test_evaluator = val_evaluator

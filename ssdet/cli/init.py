@@ -1,0 +1,101 @@
+"""Write a config that trains on your data, from a supervised config and a method.
+
+BASE is any config of MMDetection or MMSegmentation (path, mmdet::..., mmseg::...) or a short name.
+Labels may be COCO json, VOC, YOLO, LabelMe, CVAT, or label maps; unlabelled images a folder, a glob
+in quotes, a list, or a COCO json. Nothing is written into the data: what has to be converted or
+listed goes into OUT_data/ beside the config.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from .split import FORMATS, add_reading_arguments, reading_options
+
+
+class _List(argparse.Action):
+    """`--list`: the names, and nothing else."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        import ssdet
+
+        ssdet.register()
+        from ..recipes import BASES, METHODS
+
+        print("methods:", *(f"  {name:<20}{m.task}" for name, m in METHODS.items()), sep="\n")
+        print("bases:", *(f"  {name:<20}{config}" for name, config in BASES.items()), sep="\n")
+        parser.exit()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `ssdet init`."""
+    parser.add_argument("base", metavar="BASE", help="supervised config or short name (--list)")
+    parser.add_argument("--list", action=_List, nargs=0, help="list methods and short names")
+    parser.add_argument("--method", required=True, metavar="M", help="such as mean-teacher")
+    parser.add_argument("--labeled", required=True, type=Path, metavar="L", help="labelled data")
+    parser.add_argument("--unlabeled", required=True, metavar="U", help="images without labels")
+    parser.add_argument(
+        "--val", type=Path, metavar="V",
+        help="labelled data to validate on (default: a fifth of the labelled images is held out)",
+    )  # fmt: skip
+    parser.add_argument("--val-split", metavar="NAME", help="part of V, or of L without V")
+    parser.add_argument(
+        "--only", type=Path, metavar="FILE",
+        help="use only these labelled images of L: a list that `ssdet split` wrote",
+    )  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, help="what L and V are, if it is not seen")
+    parser.add_argument("--out", type=Path, default=Path("config.py"), help="default: config.py")
+    parser.add_argument("--gpus", type=_positive, default=1, metavar="N", help="processes to train")
+    parser.add_argument(
+        "--batch", type=_positive, nargs=2, metavar=("L", "U"),
+        help="labelled and unlabelled images per process and iteration",
+    )  # fmt: skip
+    parser.add_argument("--iterations", type=_positive, metavar="N", help="length of the training")
+    parser.add_argument(
+        "--no-pretrained", dest="pretrained", action="store_false",
+        help="do not start from published weights (nothing is downloaded)",
+    )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="overwrite the config")
+    add_reading_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the config and say what is in it and what comes next."""
+    from ..datasets.importers.write import may_write, write_text
+    from ..recipes.recipe import make_recipe, side_folder
+    from ..recipes.sources import Data
+
+    may_write(args.out, force=args.force)
+    options = {key: value for key, value in reading_options(args).items() if value}
+    images, split = options.pop("images", None), options.pop("split", None)
+    data = Data(
+        args.labeled, args.unlabeled, args.val,
+        format=args.format, only=args.only, split=split, val_split=args.val_split,
+        images=images, class_file=args.classes, reading=options,
+    )  # fmt: skip
+    recipe = make_recipe(
+        args.base, args.method, data,
+        side=side_folder(args.out), gpus=args.gpus,
+        batch=tuple(args.batch) if args.batch else None,
+        iterations=args.iterations, pretrained=args.pretrained,
+        title=f"Written by: ssdet {shlex.join(sys.argv[1:])}" if sys.argv[1:2] == ["init"] else "",
+    )  # fmt: skip
+    write_text(args.out, recipe.text, force=args.force)
+    print(f"{args.out}: {args.method} for {args.base}\n  {recipe.summary}")
+    for note in recipe.notes:
+        print(f"  note: {note}")
+    train = f"ssdet train {args.out}"
+    if args.gpus > 1:
+        train = f"tools/dist_train.sh {args.out} {args.gpus}"
+    print(f"next:\n  ssdet doctor {args.out}\n  {train}")
+    return 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: a whole number above 0 is needed")
+    return int(text)

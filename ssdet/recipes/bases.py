@@ -1,0 +1,216 @@
+"""The model of a recipe: any config of MMDetection or MMSegmentation, fitted to the classes."""
+
+import difflib
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ..cli.configs import PACKAGES, find_config, load_config, shipped_configs
+from ..engine.exits import UsageError
+from .literals import Code, literal
+
+# Short names of `ssdet init`.
+BASES = {
+    "retinanet-r18": "mmdet::retinanet/retinanet_r18_fpn_1x_coco.py",
+    "retinanet-r50": "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py",
+    "retinanet-r101": "mmdet::retinanet/retinanet_r101_fpn_1x_coco.py",
+    "faster-rcnn-r50": "mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py",
+    "faster-rcnn-r101": "mmdet::faster_rcnn/faster-rcnn_r101_fpn_1x_coco.py",
+    "cascade-rcnn-r50": "mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py",
+    "mask-rcnn-r50": "mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
+    "fcos-r50": "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py",
+    "atss-r50": "mmdet::atss/atss_r50_fpn_1x_coco.py",
+    "gfl-r50": "mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+    "deeplabv3plus-r18": "mmseg::deeplabv3plus/deeplabv3plus_r18-d8_4xb4-80k_potsdam-512x512.py",
+    "deeplabv3plus-r50": "mmseg::deeplabv3plus/deeplabv3plus_r50-d8_4xb4-40k_voc12aug-512x512.py",
+    "deeplabv3plus-r101": "mmseg::deeplabv3plus/deeplabv3plus_r101-d8_4xb4-40k_voc12aug-512x512.py",
+    "pspnet-r50": "mmseg::pspnet/pspnet_r50-d8_4xb4-40k_voc12aug-512x512.py",
+    "upernet-r18": "mmseg::upernet/upernet_r18_4xb4-40k_voc12aug-512x512.py",
+    "upernet-r50": "mmseg::upernet/upernet_r50_4xb4-40k_voc12aug-512x512.py",
+    "segformer-b0": "mmseg::segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py",
+    "segformer-b2": "mmseg::segformer/segformer_mit-b2_8xb2-160k_ade20k-512x512.py",
+}  # fmt: skip
+_SEMI_SUPERVISED = ("TeacherStudent", "SemiBase", "SoftTeacher")
+_UNTOUCHED = ("backbone", "neck", "rpn_head")  # their num_classes are not those of the data
+
+
+@dataclass(frozen=True)
+class Base:
+    """A supervised config.
+
+    Attributes:
+        name: As the user gave it.
+        config: All of it.
+        task: 'detection' or 'segmentation'.
+        inherited: The config of its model alone, as a config names it; None if it has none.
+        inherited_model: What that one says.
+    """
+
+    name: str
+    config: dict[str, Any]
+    task: str
+    inherited: str | None
+    inherited_model: dict[str, Any]
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The supervised model."""
+        return self.config["model"]  # type: ignore[no-any-return]
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether a detector predicts outlines."""
+        return self.task == "detection" and any(
+            key == "mask_head" and value for key, value, _ in _walk(self.model)
+        )
+
+
+def find_base(name: str) -> Base:
+    """Load the config that a name, a path or `package::path` means, and say what it is."""
+    path = BASES.get(name, name)
+    plain = "::" not in name and "/" not in name and not name.endswith(".py")
+    if path is name and plain:
+        close = difflib.get_close_matches(name, BASES, n=3, cutoff=0.5)
+        near = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(BASES)}."
+        raise UsageError(
+            f"base {name!r}: no such short name; {near} Or give a config: a path, mmdet::..., "
+            f"mmseg::..."
+        )
+    config = load_config(path)._cfg_dict.to_dict()
+    model = config.get("model")
+    if not isinstance(model, dict) or "type" not in model:
+        raise UsageError(f"base {name!r}: the config has no model=dict(type=...); give another one")
+    if str(model["type"]).startswith(_SEMI_SUPERVISED):
+        raise UsageError(
+            f"base {name!r}: its model is a {model['type']}, which is semi-supervised already; "
+            f"give the supervised config that it is built on, or train this one: ssdet train {name}"
+        )
+    task = "segmentation" if "decode_head" in model else "detection"
+    own = next(_model_files(find_config(path)), None)
+    if own is None:
+        return Base(name, config, task, None, {})
+    loaded = Config.fromfile(own, import_custom_modules=False)._cfg_dict.to_dict()
+    return Base(name, config, task, _config_name(own), loaded["model"])
+
+
+def fit_model(base: Base, *, pretrained: bool) -> dict[str, Any]:
+    """The model for `classes` (and `crop_size`), the variables of the config."""
+    model = deepcopy(base.model)
+    found = [(head, head["num_classes"]) for head in _heads(model)]
+    if not found:
+        raise UsageError(
+            f"base {base.name!r}: no head of its model has num_classes, so nobody knows where the "
+            f"classes go; write the config by hand (docs/concepts.md)"
+        )
+    for head, number in found:
+        head["num_classes"] = Code("len(classes)")
+        _fit_class_weights(head, number)
+    if base.task == "segmentation":
+        model.setdefault("data_preprocessor", {"type": "SegDataPreProcessor"})
+        model["data_preprocessor"]["size"] = Code("crop_size")
+        model["data_preprocessor"].pop("size_divisor", None)
+        test = model.get("test_cfg") or {}
+        if test.get("mode") == "slide":
+            test["crop_size"] = Code("crop_size")
+            test["stride"] = Code("tuple(side * 2 // 3 for side in crop_size)")
+    if not pretrained:
+        _from_scratch(model)
+    return model
+
+
+def model_text(base: Base, model: dict[str, Any], name: str) -> str:
+    """The statements that make `name` the model: what the inherited one has differently."""
+    if base.inherited is None:
+        return f"{name} = {literal(model, len(name) + 3)}"
+    lines = [f"{name} = _base_.model", *_differences(base.inherited_model, model, name)]
+    return "\n".join(lines)
+
+
+def _model_files(path: Path) -> Iterator[Path]:
+    """Configs below `path` in a folder `models`, the nearest first."""
+    for name in Config._get_base_files(str(path)):
+        base, _ = Config._get_cfg_path(name, str(path))
+        if Path(base).parent.name == "models":
+            yield Path(base)
+        else:
+            yield from _model_files(Path(base))
+
+
+def _config_name(path: Path) -> str:
+    for package in PACKAGES:
+        folder = shipped_configs(package)
+        if folder and path.resolve().is_relative_to(folder.resolve()):
+            return f"{package}::{path.resolve().relative_to(folder.resolve()).as_posix()}"
+    return str(path.resolve())
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], place: str) -> Iterator[str]:
+    for key in sorted(old.keys() - new.keys()):
+        yield f"{place}.pop({key!r})"
+    for key, value in new.items():
+        yield from _difference(old.get(key), value, f"{place}.{key}", missing=key not in old)
+
+
+def _difference(old: Any, new: Any, place: str, *, missing: bool) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict) and old.get("type") == new.get("type"):
+        yield from _differences(old, new, place)
+    elif _are_dicts(old) and _are_dicts(new) and len(old) == len(new):
+        for number, pair in enumerate(zip(old, new, strict=True)):
+            yield from _difference(*pair, f"{place}[{number}]", missing=False)
+    elif missing or isinstance(new, Code) or old != new:
+        yield f"{place} = {literal(new, len(place) + 3)}"
+
+
+def _are_dicts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _walk(node: Any, inside: str = "") -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """(key, value, the dict that has it), but not below the keys of `_UNTOUCHED`."""
+    if isinstance(node, (list, tuple)):
+        for item in node:
+            yield from _walk(item, inside)
+    elif isinstance(node, dict):
+        for key, value in list(node.items()):
+            yield key, value, node
+            if key not in _UNTOUCHED:
+                yield from _walk(value, key)
+
+
+def _heads(model: dict[str, Any]) -> list[dict[str, Any]]:
+    return [owner for key, value, owner in _walk(model) if key == "num_classes"
+            and isinstance(value, int) and "type" in owner]  # fmt: skip
+
+
+def _fit_class_weights(head: dict[str, Any], number: int) -> None:
+    """Weights for each class of another data set: the first one's for all, background last."""
+    for key, value, owner in _walk(head):
+        if key == "class_weight" and isinstance(value, (list, tuple)):
+            rest = f" + {list(value[number:])!r}" if len(value) > number else ""
+            owner[key] = Code(f"[{value[0]!r}] * len(classes){rest}")
+
+
+def _from_scratch(model: dict[str, Any]) -> None:
+    """No file of weights anywhere, and nothing frozen that has not learnt anything."""
+
+    def visit(node: Any) -> None:
+        if isinstance(node, (list, tuple)):
+            for item in node:
+                visit(item)
+        elif isinstance(node, dict):
+            init = node.get("init_cfg")
+            if isinstance(init, dict) and init.get("type") == "Pretrained":
+                node["init_cfg"] = None
+            for key, value in (("pretrained", None), ("frozen_stages", -1), ("norm_eval", False)):
+                if key in node:
+                    node[key] = value
+            if isinstance(node.get("norm_cfg"), dict) and "requires_grad" in node["norm_cfg"]:
+                node["norm_cfg"] = {**node["norm_cfg"], "requires_grad": True}
+            for value in node.values():
+                visit(value)
+
+    visit(model)

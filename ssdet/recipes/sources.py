@@ -1,0 +1,347 @@
+"""The data of a recipe: read, checked, and said as data sets of a config."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..datasets.importers import Annotations, components, read, write_coco, write_masks
+from ..datasets.importers.faults import stop
+from ..datasets.importers.files import load_json, read_lines
+from ..datasets.importers.masks import split_line
+from ..datasets.importers.write import write_text
+from ..datasets.splits import match, priorities
+from ..datasets.unlabeled import UnlabeledImages
+from .literals import Code
+
+HELD_OUT = 0.2  # share of the labelled images to validate on, where there are no others
+_FILES = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
+_FOLDERS = {
+    "segmentation": {
+        "leftImg8bit": "cityscapes", "images/training": "ade", "SegmentationClass": "voc-masks",
+        "masks": "masks", "labels": "masks", "annotations": "masks",
+    },
+    "detection": {
+        "data.yaml": "yolo", "Annotations": "voc", "leftImg8bit": "cityscapes-instances",
+        "masks": "masks", "SegmentationClass": "voc-masks",
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the user says about the data.
+
+    Attributes:
+        labeled, unlabeled, val: Files or folders; `val` is None where images are to be held out.
+        format: A key of `ssdet.datasets.importers.FORMATS`, or None: seen from the files.
+        only: List of the labelled images to use, as `ssdet split` writes it.
+        split, val_split: Parts of the data, where a source has several.
+        images: Folder of the images, where the sources do not say it.
+        class_file: Names (and colours) of the classes.
+        reading: Further fields of `ssdet.datasets.importers.Reading`.
+    """
+
+    labeled: Path
+    unlabeled: str
+    val: Path | None = None
+    format: str | None = None
+    only: Path | None = None
+    split: str | None = None
+    val_split: str | None = None
+    images: Path | None = None
+    class_file: Path | None = None
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Part:
+    """Labelled images: what is in them, and the data set of the config that reads them."""
+
+    data: Annotations
+    format: str
+    code: dict[str, Any]
+
+    @property
+    def paths(self) -> set[str]:
+        """The files, with links resolved."""
+        return {os.path.realpath(self.data.path(picture)) for picture in self.data.pictures}
+
+
+class Sources:
+    """The three sources of a recipe.
+
+    Args:
+        data: What the user says.
+        task: 'detection' or 'segmentation'.
+        side: Folder for what has to be written; it is made when it is needed.
+
+    Attributes:
+        labeled, val: Labelled images to train on and to validate on.
+        unlabeled: The data set of the config that reads the unlabelled images.
+        count: Number of unlabelled images.
+        notes: What the user has to know.
+    """
+
+    def __init__(self, data: Data, task: str, side: Path) -> None:
+        self.said, self.task, self.side = data, task, side
+        self.notes: list[str] = []
+        self.labeled = self._part(data.labeled, data.split, "labeled", data.only)
+        self.classes = self._classes()
+        if data.val or data.val_split:
+            self.val = self._part(data.val or data.labeled, data.val_split, "val", None)
+            self._same_classes()
+            if shared := self.labeled.paths & self.val.paths:
+                _refuse_shared("labelled", data.labeled, shared)
+        else:
+            self._hold_out()
+        self.unlabeled, paths = self._find_unlabeled()
+        self.count = len(paths)
+        self._compare(paths)
+
+    def _part(self, source: Path, split: str | None, name: str, only: Path | None) -> Part:
+        if not source.exists():
+            _missing(f"--{name}", source)
+        form = self.said.format if name == "labeled" or self.said.format else None
+        form = form or _guess(source, self.task)
+        options = {**self.said.reading, "split": split, "images": self.said.images}
+        if form == "coco":
+            options["content"] = content = load_json(source)
+            options["images"] = _coco_images(source, content, self.said.images)
+        data = read(source, form, strict=False, **options)
+        if only:
+            names = [picture.name for picture in data.pictures]
+            data = data.subset(match(read_lines(only), names, only))
+        first = data.path(data.pictures[0])
+        if not first.is_file():
+            stop("missing image", f"{source}: {data.pictures[0].where}", found=f"no file {first}",
+                 allowed="the image", advice="Say where the images lie with --images")  # fmt: skip
+        return self._readable(data, form, name, split=split, only=only)
+
+    def _readable(
+        self, data: Annotations, form: str, name: str, *, split: str | None, only: Path | None
+    ) -> Part:
+        """Converted beside the config, if the task needs another kind of labels."""
+        said = self.said
+        if self.task == "detection":
+            if data.encoding is None and form != "cityscapes-instances":
+                return Part(data, form, self._images_code(data, form, split, only))
+            data = components(data) if data.encoding else data
+            path = write_coco(data, self.side / f"{name}.json", force=True)
+            self.notes.append(
+                f"label maps of {data.source} became boxes, one for each connected region: {path}"
+            )
+            return Part(data, "coco", self._images_code(replace(data, source=path), "coco"))
+        if data.encoding is not None and not {"encoding", "masks"} & said.reading.keys():
+            code: dict[str, Any] = {"type": "LabeledMasks", "source": str(data.source)}
+            code |= {"format": form, "classes": Code("classes")}
+            if said.class_file and said.reading.get("colors"):
+                code["classes"] = str(said.class_file)
+            optional = {"images": said.images, "split": split, "only": only}
+            return Part(data, form, code | {k: str(v) for k, v in optional.items() if v})
+        written = write_masks(data, self.side / name, force=True)
+        root = Path(os.path.commonpath([*(p.resolve().parent for _, p in written),
+                                        (data.images or Path()).resolve()]))  # fmt: skip
+        lines = [
+            f"{data.path(picture).resolve().relative_to(root)} {mask.resolve().relative_to(root)}\n"
+            for picture, mask in written
+        ]
+        path = write_text(self.side / f"{name}.txt", "".join(lines), force=True)
+        self.notes.append(f"labels of {data.source} became label maps: {self.side / name}")
+        data = read(path, "list", images=root, classes=read_names(self.side / name))
+        code = {"type": "LabeledMasks", "source": str(path), "format": "list"}
+        return Part(data, "list", code | {"images": str(root), "classes": Code("classes")})
+
+    def _images_code(
+        self, data: Annotations, form: str, split: str | None = None, only: Path | None = None
+    ) -> dict[str, Any]:
+        classes = {"classes": Code("classes")}
+        if form == "coco" and not only:
+            prefix = {"img": f"{data.images}/"}
+            code = {"type": "CocoDataset", "ann_file": str(data.source), "data_prefix": prefix}
+            return {**code, "metainfo": classes}
+        code = {"type": "LabeledImages", "source": str(data.source), "format": form}
+        images = data.images if form == "coco" else self.said.images
+        optional = {"images": images, "split": split, "only": only}
+        return {**code, **{k: str(v) for k, v in optional.items() if v}, "metainfo": classes}
+
+    def _classes(self) -> tuple[str, ...]:
+        """Names in the order of the labels; what has no example is told."""
+        data, chosen = self.labeled.data, self.said.reading.get("classes") or ()
+        classes = data.classes
+        if self.task == "detection" and chosen:
+            classes = tuple(name for name in classes if name in chosen)
+        seen = set().union(*(data.labels_in(picture) for picture in data.pictures))
+        present = [name for name in classes if data.classes.index(name) in seen]
+        if self.task == "segmentation" and len(classes) < 2:
+            stop("fewer than two classes in the label maps", data.source, found=list(classes),
+                 allowed="two or more; 255 is ignored", advice="Say which grey values are the "
+                 "classes, such as --values 0,255; name them with --classes FILE")  # fmt: skip
+        if not present:
+            stop("no labelled object", data.source,
+                 found=f"{len(data.pictures)} images without one of {', '.join(data.classes)}",
+                 allowed="some objects of the classes", advice="Is this the labelled part? Names "
+                 f"are case-sensitive{': ' + ', '.join(chosen) if chosen else ''}")  # fmt: skip
+        if missing := [name for name in classes if name not in present]:
+            self.notes.append(
+                f"no labelled image has {', '.join(missing)}: it cannot be learnt; label one, or "
+                f"leave it out with --classes"
+            )
+        return classes
+
+    def _same_classes(self) -> None:
+        data, classes = self.val.data, self.classes
+        named = [name for name in data.classes if name in classes]
+        extra = [name for name in data.classes if name not in classes]
+        if extra and not self.said.reading.get("classes"):
+            stop("validation data with other classes", data.source,
+                 found=", ".join(data.classes), allowed=f"those of {self.labeled.data.source}: "
+                 f"{', '.join(classes)}", advice="Names are case-sensitive; rename them, or choose "
+                 "the common ones with --classes FILE")  # fmt: skip
+        if missing := [name for name in classes if name not in named]:
+            self.notes.append(f"the validation data has no {', '.join(missing)}")
+        if self.val.code["type"] == "CocoDataset" and tuple(named) != classes:
+            # `CocoDataset` numbers classes in the order of its file; `LabeledImages` goes by name.
+            code = {"type": "LabeledImages", "source": str(data.source), "format": "coco"}
+            metainfo = self.val.code["metainfo"]
+            self.val.code = {**code, "images": str(data.images), "metainfo": metainfo}
+
+    def _hold_out(self) -> None:
+        """Divide the labelled images; every class stays among those to train on."""
+        data, form, code = self.labeled.data, self.labeled.format, self.labeled.code
+        count = max(1, round(HELD_OUT * len(data.pictures)))
+        if len(data.pictures) < 2:
+            stop("one labelled image and no validation data", data.source, found="1 image",
+                 allowed="two or more", advice="Give other labelled images with --val")  # fmt: skip
+        by_name = {picture.name: picture for picture in data.pictures}
+        order = priorities(
+            list(by_name), lambda name: data.labels_in(by_name[name]), len(data.classes)
+        )
+        parts = []
+        for name, chosen in (("labeled", order[:-count]), ("val", order[-count:])):
+            path = self.side / f"{name}-images.txt"
+            write_text(path, "".join(f"{line}\n" for line in sorted(chosen)), force=True)
+            if code["type"] == "CocoDataset":
+                part = self._images_code(data, "coco", only=path)
+            else:
+                part = {**code, "only": str(path)}
+            parts.append(Part(data.subset(chosen), form, part))
+        self.labeled, self.val = parts
+        self.notes.append(
+            f"no --val: {count} of {len(order)} labelled images are held out to validate on and "
+            f"not trained on: {path}"
+        )
+
+    def _find_unlabeled(self) -> tuple[dict[str, Any], list[str]]:
+        source, root = self.said.unlabeled, None
+        file = Path(source)
+        if file.is_file():
+            known = [self.said.images, self.labeled.data.images]
+            root = find_root(_names(file), file, [path for path in known if path])
+        options = {"source": source, **({"data_root": str(root)} if root else {})}
+        try:
+            found = UnlabeledImages(**options, pipeline=[])  # type: ignore[arg-type]
+        except (ValueError, OSError) as error:
+            stop("unusable unlabelled images", f"--unlabeled {source}", found=str(error),
+                 allowed="a folder, a glob in quotes, a list or a COCO json, with images",
+                 advice="Nothing can be learnt without them; check the path")  # fmt: skip
+        paths = [found.get_data_info(number)["img_path"] for number in range(len(found))]
+        return {"type": "UnlabeledImages", **options}, paths
+
+    def _compare(self, paths: list[str]) -> None:
+        real = {os.path.realpath(path): path for path in paths}
+        if shared := real.keys() & self.val.paths:
+            if self.said.val or self.said.val_split:
+                _refuse_shared("unlabelled", self.said.unlabeled, shared)
+            kept = [os.path.relpath(path) for path in real if path not in shared]
+            if not kept:
+                _refuse_shared("unlabelled", self.said.unlabeled, shared)
+            root = os.path.commonpath([os.path.dirname(path) or "." for path in kept])
+            lines = "".join(f"{os.path.relpath(path, root)}\n" for path in kept)
+            file = write_text(self.side / "unlabeled-images.txt", lines, force=True)
+            self.unlabeled = {"type": "UnlabeledImages", "source": str(file), "data_root": root}
+            self.count = len(kept)
+            self.notes.append(f"{len(shared)} unlabelled images that are held out are left out")
+        if both := len(real.keys() & self.labeled.paths):
+            self.notes.append(f"{both} images are labelled and unlabelled; they are used as both")
+        if (labeled := len(self.labeled.data.pictures)) >= self.count:
+            self.notes.append(
+                f"{labeled} labelled and {self.count} unlabelled images: expect little beyond the "
+                f"labels alone; more unlabelled images help more"
+            )
+
+
+def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path | None:
+    """The folder in which the files that a file names lie; None if none of the usual ones."""
+    first = next(iter(names), None)
+    here, above = file.parent, file.absolute().parent.parent
+    above = Path(os.path.relpath(above)) if not file.is_absolute() else above
+    usual = [*known, here, here / "images", Path(), above, above / "images"]
+    for folder in (*usual, *_subfolders(here), *_subfolders(above)):
+        if first and (folder / first).is_file():
+            return folder
+    return None
+
+
+def read_names(folder: Path) -> tuple[str, ...]:
+    """The classes that `write_masks` wrote."""
+    return tuple(text for _, text in read_lines(folder / "classes.txt"))
+
+
+def _coco_images(source: Path, content: dict[str, Any], given: Path | None) -> Path:
+    images = content.get("images")
+    entries = images if isinstance(images, list) else []
+    names = [str(entry.get("file_name")) for entry in entries[:1] if isinstance(entry, dict)]
+    root = find_root(names, source, [given] if given else [])
+    if names and root is None:
+        stop("images not found", source, found=f"no file {names[0]!r}",
+             allowed="beside the json file, in its folder images/, or near it",
+             advice="Say where the images lie with --images")  # fmt: skip
+    return root or source.parent
+
+
+def _names(file: Path) -> Iterator[str]:
+    if file.suffix.lower() == ".json":
+        images = load_json(file).get("images")
+        entries = images if isinstance(images, list) else []
+        yield from (str(entry.get("file_name")) for entry in entries if isinstance(entry, dict))
+    else:
+        yield from (split_line(text, f"{file}, line {line}")[0] for line, text in read_lines(file))
+
+
+def _subfolders(folder: Path) -> Iterator[Path]:
+    """Folders in it and in those, few enough to try them all."""
+    for first in sorted(folder.iterdir())[:100]:
+        if first.is_dir() and not first.name.startswith("."):
+            yield first
+            yield from [p for p in sorted(first.iterdir())[:100] if p.is_dir()]
+
+
+def _guess(source: Path, task: str) -> str:
+    if source.is_file() and source.suffix.lower() in _FILES:
+        return _FILES[source.suffix.lower()]
+    for name, form in _FOLDERS[task].items():
+        if (source / name).exists():
+            return form
+    if source.is_dir() and next(source.glob("*.json"), None):
+        return "labelme"
+    kind = "a folder" if source.is_dir() else "a file"
+    stop("labelled data of an unknown format", source, found=kind,
+         allowed="COCO .json, VOC or YOLO folder, images/ and masks/, ... (docs/datasets.md)",
+         advice="Say what it is with --format; --labeled is the data with labels")  # fmt: skip
+
+
+def _missing(option: str, path: Path) -> None:
+    advice = "Check the path; it starts in the current folder"
+    where = f"{option} {path}"
+    stop("missing file", where, found="nothing", allowed="a file or folder", advice=advice)
+
+
+def _refuse_shared(kind: str, source: object, shared: Iterable[str]) -> None:
+    images = sorted(shared)
+    stop(f"{kind} images that are also validated on", str(source),
+         found=f"{len(images)} images, such as {os.path.relpath(images[0])}",
+         allowed="different images",
+         advice="They would make the results too good: leave them out; `ssdet split` writes a list "
+         "without them")  # fmt: skip
