@@ -24,6 +24,17 @@ lint: $(READY)  ## Ruff (lint and format) and mypy
 	$(BIN)/ruff format --check ssdet tools tests setup.py
 	$(BIN)/mypy
 
+ops: $(OPS)/.ready  ## Compile mmcv in .venv-ops (10 minutes) and compare ssdet.ops with it
+	$(OPS)/bin/python -W ignore tools/record_ops.py --check
+	$(OPS)/bin/python -m pytest tests/ops -q
+
+benchmark: $(READY)  ## Time the operators (beside compiled mmcv after `make ops`)
+	$(if $(wildcard $(OPS)/.ready),$(OPS),$(VENV))/bin/python tools/benchmark_ops.py
+
+$(OPS)/.ready: setup.py pyproject.toml requirements/runtime.txt requirements/dev.txt tools/bootstrap.py
+	$(PYTHON) tools/bootstrap.py $(OPS) --torch '$(TORCH)' --compile-mmcv
+	@touch $@
+
 $(READY): setup.py pyproject.toml requirements/runtime.txt requirements/dev.txt tools/bootstrap.py
 	$(PYTHON) tools/bootstrap.py $(VENV) --torch '$(TORCH)'
 	@touch $@

@@ -19,9 +19,11 @@ class BuildWithConfigs(build_py):
 
     def run(self) -> None:
         super().run()
-        target = Path(self.build_lib) / "ssdet" / ".mim" / "configs"
+        target = Path(self.build_lib) / "ssdet" / ".mim"
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(ROOT / "configs", target, ignore=shutil.ignore_patterns("__pycache__"))
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "configs", target / "configs", ignore=ignored)
+        shutil.copy(ROOT / "ssdet" / ".mim" / "model-index.yml", target)
 
 
 about: dict[str, str] = {}
