@@ -17,7 +17,7 @@ from mmengine.registry import DATASETS as ALL_DATASETS
 from ssdet.registry import DATASETS
 
 from .image_header import cut_off
-from .sample_check import mismatch
+from .sample_check import mismatch, outside
 from .seeding import SeededIndex, derive_seed, seeded
 from .splits import checksum, source_checksum
 
@@ -147,6 +147,8 @@ class LabeledUnlabeledDataset(ConcatDataset):
         plain = type(dataset).__getitem__ is BaseDataset.__getitem__
         info = dataset.get_data_info(position)
         path = info.get("img_path")
+        if (cause := outside(path, dataset)) is not None:
+            raise BadImageError(f"{path}: {cause}. Correct the annotation of sample {position}")
         if (cause := cut_off(path)) is not None:
             self._report_bad(source, position, f"{path}: {cause}")
             return None

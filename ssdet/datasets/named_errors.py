@@ -6,6 +6,7 @@ from mmengine.dataset import BaseDataset
 
 from .image_header import cut_off
 from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset, unreadable
+from .sample_check import outside
 
 
 def name_bad_images(dataset: Any) -> None:
@@ -32,7 +33,7 @@ class _Naming:
         info = self.dataset.get_data_info(index)
         path = info.get("img_path")
         error: Exception | None = None
-        if (cause := cut_off(path)) is None:
+        if (cause := outside(path, self.dataset) or cut_off(path)) is None:
             try:
                 return type(self.dataset).prepare_data(self.dataset, index)
             except Exception as caught:

@@ -1,5 +1,6 @@
 """Does a labelled sample fit its annotation? Checked on each one: it costs next to nothing."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,20 @@ def mismatch(sample: Any, info: Mapping[str, Any], classes: Sequence[str]) -> st
     if packed is None:
         return None
     return _size(packed, info) or _boxes(packed, info) or _labels(packed, info, classes)
+
+
+def outside(path: str | None, dataset: Any) -> str | None:
+    """Why the file of a data set must not be opened: an annotation led out of the data."""
+    prefix = getattr(dataset, "data_prefix", None) or {}
+    folders = (prefix.get("img"), prefix.get("img_path"), getattr(dataset, "data_root", None))
+    roots = [root for root in folders if isinstance(root, str) and root]
+    if not roots or path is None or "://" in path or any(_contains(root, path) for root in roots):
+        return None
+    return f"leads out of {' and '.join(dict.fromkeys(roots))}; ssdet does not open it"
+
+
+def _contains(root: str, path: str) -> bool:
+    return os.path.abspath(path).startswith(os.path.join(os.path.abspath(root), ""))
 
 
 def _size(packed: Any, info: Mapping[str, Any]) -> str | None:

@@ -57,6 +57,7 @@ def build(folder):
 
 
 LOAD = dict(type="LoadImageFromFile")
+FIT = dict(type="Resize", scale=SIZE, keep_ratio=True)
 PACK = dict(type="PackDetInputs")
 
 
@@ -75,7 +76,7 @@ def detection(root):
         type="UnlabeledImages", source=str(root / "unlabeled"),
         pipeline=_views(unsup_teacher=[PACK], unsup_student=[PACK]),
     )  # fmt: skip
-    val = dict(labeled, ann_file="val.json", test_mode=True, pipeline=[LOAD, PACK])
+    val = dict(labeled, ann_file="val.json", test_mode=True, pipeline=[LOAD, FIT, PACK])
     return Config(copy.deepcopy(dict(
         default_scope="mmdet",
         train_dataloader=dict(

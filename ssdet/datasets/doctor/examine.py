@@ -1,6 +1,7 @@
 """The checks in a row: for a config, for data alone, and the quick ones that training runs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,6 @@ from .settings import check_settings
 from .sources import CLOSED, READERS, Role, Source, of_config, of_data
 
 LARGEST = 16 * 2**20  # bytes of an annotation file that training reads twice to check it
-# What training leaves out of an annotation file, instead of stopping.
-_LEFT_OUT = (
-    "annotation of an unknown image", "unknown category", "box without area",
-    "box outside its image",
-)  # fmt: skip
 
 
 def examine_config(
@@ -95,18 +91,16 @@ def quick_check(config: Any, *, strict: bool = False) -> Findings:
     # What cannot be built is said by building it.
     findings.found = [finding for finding in findings.found if finding.what != CLOSED]
     if not strict:
-        findings.found = [_leave_out(finding) for finding in findings.found]
+        findings.found = [_go_on(finding) for finding in findings.found]
     errors = findings.of("error", "warning") if strict else findings.of("error")
     if errors:
         raise DataError(*map(_as_fault, errors))
     return findings
 
 
-def _leave_out(finding: Finding) -> Finding:
-    if finding.severity != "error" or finding.what not in _LEFT_OUT:
-        return finding
-    values = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
-    return Finding(**{**values, "severity": "warning", "what": f"{finding.what} (left out)"})
+def _go_on(finding: Finding) -> Finding:
+    what = f"{finding.what} (left out)"
+    return replace(finding, severity="warning", what=what) if finding.left_out else finding
 
 
 def _as_fault(finding: Finding) -> Fault:

@@ -1,6 +1,6 @@
 """What the doctor found: one shape for all checks, grouped, counted, and as JSON."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +10,11 @@ Severity = Literal["error", "warning", "info"]
 Subject = Literal["files", "annotations", "splits", "views", "config"]
 _LONGEST = 400  # characters of what was found
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+def never(fault: Fault) -> bool:
+    """No fault is left out."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Finding:
         where: File, and line or id; or a key of the config.
         found, allowed: In the words of the file.
         advice: What to do.
+        left_out: An error after which training goes on without the record.
     """
 
     severity: Severity
@@ -33,6 +39,7 @@ class Finding:
     found: str
     allowed: str
     advice: str
+    left_out: bool = False
 
     def __str__(self) -> str:
         allowed = f"; allowed: {self.allowed}" if self.allowed else ""
@@ -61,14 +68,13 @@ class Findings:
         values = str(where), short(found, _LONGEST), allowed, advice
         self.found.append(Finding(severity, subject, what, *values))
 
-    def extend(self, faults: Iterable[Fault], subject: Subject = "annotations") -> None:
-        """Take over what a reader found."""
+    def extend(self, faults: Iterable[Fault], left_out: Callable[[Fault], bool] = never) -> None:
+        """Take over what a reader found; `left_out` says after which faults training goes on."""
         for fault in faults:
             severity: Severity = "warning" if fault.severity == "warning" else "error"
-            self.add(
-                severity, subject, fault.what, fault.where,
-                found=fault.found, allowed=fault.allowed, advice=fault.advice,
-            )  # fmt: skip
+            skipped = severity == "error" and left_out(fault)
+            values = fault.where, fault.found, fault.allowed, fault.advice
+            self.found.append(Finding(severity, "annotations", fault.what, *values, skipped))
 
     def of(self, *severities: Severity) -> list[Finding]:
         """The findings of these severities."""

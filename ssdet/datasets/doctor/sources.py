@@ -19,6 +19,11 @@ from ..unlabeled import UnlabeledImages
 from .findings import Findings
 
 Role = Literal["labelled", "unlabelled", "validation"]
+# Records that MMDetection's `CocoDataset` leaves out without a word.
+_DROPPED = (
+    "annotation of an unknown image", "unknown category", "box without area",
+    "box outside its image",
+)  # fmt: skip
 # Packing the list takes a quarter of a second, which pays for workers only.
 _LIST_ONLY: dict[str, Any] = {"pipeline": [], "serialize_data": False}
 CLOSED = "data set that cannot be opened"
@@ -203,7 +208,8 @@ def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> Non
     if options["type"] == "LabeledMasks":
         reading["classes"] = source.classes or ()
     data, faults = examine(path, format, **reading)
-    findings.extend(faults)
+    lenient = data is not None and not options.get("strict", False)
+    findings.extend(faults, lambda fault: lenient and fault.severity == "error")
     if data is None:
         return
     if options.get("only"):
@@ -223,7 +229,7 @@ def _read_coco(source: Source, options: Mapping[str, Any], findings: Findings) -
         return
     # Sizes are not read from the files: `CocoDataset` wants them in the annotations.
     data = parse_coco(source.content, path, reading := Reading())
-    findings.extend(reading.faults.found)
+    findings.extend(reading.faults.found, lambda fault: fault.what in _DROPPED)
     data.images = images
     _use(source, data)
 
