@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,18 +63,28 @@ def run(args: argparse.Namespace) -> int:
     return int(Exit.DATA) if findings.failed(strict=args.strict) else 0
 
 
-def check_before_training(config: Any, *, strict: bool = False) -> None:
-    """The quick checks; errors are raised, warnings printed once by the first process."""
-    from rich.console import Console
+def check_before_training(config: Any, *, strict: bool = False) -> Callable[[], None]:
+    """The quick checks as a function to call once the runner is built.
 
-    from ..datasets.doctor import make_strict, quick_check
+    Errors are raised, warnings printed once by the first process. `strict` changes the config so
+    that its data sets skip nothing.
+    """
+    from ..datasets.doctor import make_strict
 
     if strict:
         make_strict(config)
+    return partial(_check, config, strict)
+
+
+def _check(config: Any, strict: bool) -> None:
+    from mmengine.dist import is_main_process
+    from rich.console import Console
+
+    from ..datasets.doctor import quick_check
+
     findings = quick_check(config, strict=strict)
-    is_first = os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
     findings.found = findings.of("warning")
-    if is_first and findings.found:
+    if findings.found and is_main_process():
         show(findings, Console(stderr=True, soft_wrap=True, highlight=False), title="ssdet train")
 
 

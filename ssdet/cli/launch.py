@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,12 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def build_runner(config: Any, name: str, parts: Sequence[str]) -> Any:
+def build_runner(
+    config: Any, name: str, parts: Sequence[str], check: Callable[[], None] | None = None
+) -> Any:
     """Build the runner and its loops (with their datasets); an error names the config.
+
+    `check` is called between the two: before any data set is built.
 
     An error that has an exit code keeps it; a file that is missing counts as data, anything else
     that goes wrong here as a wrong config. `SSDET_TRACEBACK=1` shows where it came from.
@@ -54,6 +58,8 @@ def build_runner(config: Any, name: str, parts: Sequence[str]) -> Any:
 
     try:
         runner = RUNNERS.build(config)
+        if check is not None:
+            check()
         for part in parts:
             loader = getattr(getattr(runner, part), "dataloader", None)
             name_bad_images(getattr(loader, "dataset", None))

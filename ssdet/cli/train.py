@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
         config.resume = True
         config.load_from = None if args.resume == "auto" else args.resume
     check_file("--resume" if config.get("resume") else "load_from", config.get("load_from"))
-    check_before_training(config, strict=args.strict)
-    runner = build_runner(config, args.config, ("train_loop", "val_loop"))
+    check = check_before_training(config, strict=args.strict)
+    runner = build_runner(config, args.config, ("train_loop", "val_loop"), check)
     runner.train()
     return 0
 
