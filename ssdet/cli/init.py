@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--val", type=Path, metavar="V",
         help="labelled data to validate on (default: a fifth of the labelled images is held out)",
     )  # fmt: skip
+    parser.add_argument("--val-images", type=Path, metavar="DIR", help="folder of V's images")
     parser.add_argument("--val-split", metavar="NAME", help="part of V, or of L without V")
     parser.add_argument(
         "--only", type=Path, metavar="FILE",
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     data = Data(
         args.labeled, args.unlabeled, args.val,
         format=args.format, only=args.only, split=split, val_split=args.val_split,
-        images=images, class_file=args.classes, reading=options,
+        images=images, val_images=args.val_images, class_file=args.classes, reading=options,
     )  # fmt: skip
     recipe = make_recipe(
         args.base, args.method, data,

@@ -61,11 +61,11 @@ def semi_supervise(
         classes: Names, or a file of them, where the data does not say them.
         work: Folder for lists and converted labels, where any are needed.
         options: Further arguments of `make_recipe` (`gpus`, `batch`, `iterations`, `pretrained`)
-            and of `Data` (`format`, `only`, `split`, `val_split`, `images`).
+            and of `Data` (`format`, `only`, `split`, `val_split`, `images`, `val_images`).
     """
     own = ("gpus", "batch", "iterations", "pretrained")
     numbers = {key: options.pop(key) for key in own if key in options}
-    for key in ("only", "images"):
+    for key in ("only", "images", "val_images"):
         if options.get(key) is not None:
             options[key] = Path(options[key])
     reading = dict(options.pop("reading", {}))

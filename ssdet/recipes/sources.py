@@ -1,6 +1,7 @@
 """The data of a recipe: read, checked, and said as data sets of a config."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..datasets.splits import match, priorities
 from ..datasets.unlabeled import UnlabeledImages
 from .literals import Code
 
+_LOOKED_FOR = 200  # files of a list, to find their folder
 HELD_OUT = 0.2  # share of the labelled images to validate on, where there are no others
 _FILES = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
 _FOLDERS = {
@@ -39,6 +41,7 @@ class Data:
         only: List of the labelled images to use, as `ssdet split` writes it.
         split, val_split: Parts of the data, where a source has several.
         images: Folder of the images, where the sources do not say it.
+        val_images: Folder of the images to validate on, where it is another one.
         class_file: Names (and colours) of the classes.
         reading: Further fields of `ssdet.datasets.importers.Reading`.
     """
@@ -51,6 +54,7 @@ class Data:
     split: str | None = None
     val_split: str | None = None
     images: Path | None = None
+    val_images: Path | None = None
     class_file: Path | None = None
     reading: dict[str, Any] = field(default_factory=dict)
 
@@ -105,10 +109,11 @@ class Sources:
             _missing(f"--{name}", source)
         form = self.said.format if name == "labeled" or self.said.format else None
         form = form or _guess(source, self.task)
-        options = {**self.said.reading, "split": split, "images": self.said.images}
+        images = (self.said.val_images if name == "val" else None) or self.said.images
+        options = {**self.said.reading, "split": split, "images": images}
         if form == "coco":
             options["content"] = content = load_json(source)
-            options["images"] = _coco_images(source, content, self.said.images)
+            options["images"] = _coco_images(source, content, images)
         data = read(source, form, strict=False, **options)
         if only:
             names = [picture.name for picture in data.pictures]
@@ -117,16 +122,14 @@ class Sources:
         if not first.is_file():
             stop("missing image", f"{source}: {data.pictures[0].where}", found=f"no file {first}",
                  allowed="the image", advice="Say where the images lie with --images")  # fmt: skip
-        return self._readable(data, form, name, split=split, only=only)
+        return self._readable(data, form, name, images=images, split=split, only=only)
 
-    def _readable(
-        self, data: Annotations, form: str, name: str, *, split: str | None, only: Path | None
-    ) -> Part:
+    def _readable(self, data: Annotations, form: str, name: str, **asked: Any) -> Part:
         """Converted beside the config, if the task needs another kind of labels."""
-        said = self.said
+        said, asked = self.said, {key: str(value) for key, value in asked.items() if value}
         if self.task == "detection":
             if data.encoding is None and form != "cityscapes-instances":
-                return Part(data, form, self._images_code(data, form, split, only))
+                return Part(data, form, self._images_code(data, form, **asked))
             data = components(data) if data.encoding else data
             path = write_coco(data, self.side / f"{name}.json", force=True)
             self.notes.append(
@@ -138,8 +141,7 @@ class Sources:
             code |= {"format": form, "classes": Code("classes")}
             if said.class_file and said.reading.get("colors"):
                 code["classes"] = str(said.class_file)
-            optional = {"images": said.images, "split": split, "only": only}
-            return Part(data, form, code | {k: str(v) for k, v in optional.items() if v})
+            return Part(data, form, code | asked)
         written = write_masks(data, self.side / name, force=True)
         root = Path(os.path.commonpath([*(p.resolve().parent for _, p in written),
                                         (data.images or Path()).resolve()]))  # fmt: skip
@@ -153,18 +155,17 @@ class Sources:
         code = {"type": "LabeledMasks", "source": str(path), "format": "list"}
         return Part(data, "list", code | {"images": str(root), "classes": Code("classes")})
 
-    def _images_code(
-        self, data: Annotations, form: str, split: str | None = None, only: Path | None = None
-    ) -> dict[str, Any]:
+    @staticmethod
+    def _images_code(data: Annotations, form: str, **asked: str) -> dict[str, Any]:
         classes = {"classes": Code("classes")}
-        if form == "coco" and not only:
+        if form == "coco" and "only" not in asked:
             prefix = {"img": f"{data.images}/"}
             code = {"type": "CocoDataset", "ann_file": str(data.source), "data_prefix": prefix}
             return {**code, "metainfo": classes}
+        if form == "coco":
+            asked["images"] = str(data.images)
         code = {"type": "LabeledImages", "source": str(data.source), "format": form}
-        images = data.images if form == "coco" else self.said.images
-        optional = {"images": images, "split": split, "only": only}
-        return {**code, **{k: str(v) for k, v in optional.items() if v}, "metainfo": classes}
+        return {**code, **asked, "metainfo": classes}
 
     def _classes(self) -> tuple[str, ...]:
         """Names in the order of the labels; what has no example is told."""
@@ -223,7 +224,7 @@ class Sources:
             path = self.side / f"{name}-images.txt"
             write_text(path, "".join(f"{line}\n" for line in sorted(chosen)), force=True)
             if code["type"] == "CocoDataset":
-                part = self._images_code(data, "coco", only=path)
+                part = self._images_code(data, "coco", only=str(path))
             else:
                 part = {**code, "only": str(path)}
             parts.append(Part(data.subset(chosen), form, part))
@@ -243,9 +244,9 @@ class Sources:
         try:
             found = UnlabeledImages(**options, pipeline=[])  # type: ignore[arg-type]
         except (ValueError, OSError) as error:
-            stop("unusable unlabelled images", f"--unlabeled {source}", found=str(error),
+            stop("unusable unlabelled images", f"--unlabeled {source}", found="none to learn from",
                  allowed="a folder, a glob in quotes, a list or a COCO json, with images",
-                 advice="Nothing can be learnt without them; check the path")  # fmt: skip
+                 advice=str(error))  # fmt: skip
         paths = [found.get_data_info(number)["img_path"] for number in range(len(found))]
         return {"type": "UnlabeledImages", **options}, paths
 
@@ -273,15 +274,34 @@ class Sources:
 
 
 def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path | None:
-    """The folder in which the files that a file names lie; None if none of the usual ones."""
-    first = next(iter(names), None)
+    """The folder in which the images that a file names lie; None if it is none of the usual ones.
+
+    Parts of a data set may use the same names: then the folder that is called like the file is the
+    one (`val/` for `instances_val.json`), and where none is, the user is asked.
+    """
+    every = list(names)
+    looked_for = every[:: max(1, len(every) // _LOOKED_FOR)]
+
+    def holds(folder: Path) -> bool:
+        return bool(looked_for) and all((folder / name).is_file() for name in looked_for)
+
     here, above = file.parent, file.absolute().parent.parent
-    above = Path(os.path.relpath(above)) if not file.is_absolute() else above
-    usual = [*known, here, here / "images", Path(), above, above / "images"]
-    for folder in (*usual, *_subfolders(here), *_subfolders(above)):
-        if first and (folder / first).is_file():
-            return folder
-    return None
+    above = above if file.is_absolute() else Path(os.path.relpath(above))
+    usual = (*known, here, here / "images", Path(), above, above / "images")
+    if plain := next(filter(holds, usual), None):
+        return plain
+    words = set(re.split(r"[^a-z0-9]+", file.stem.lower()))
+    found: dict[int, list[Path]] = {}
+    for folder in dict.fromkeys([*_subfolders(here), *_subfolders(above)]):
+        if holds(folder):
+            alike = words & set(re.split(r"[^a-z0-9]+", str(folder).lower()))
+            found.setdefault(len(alike), []).append(folder)
+    best = found[max(found)] if found else []
+    if len({os.path.realpath(folder) for folder in best}) > 1:
+        stop("images in several folders", file, found=", ".join(map(str, best)),
+             allowed="one folder with files of these names", advice="Say which one with --images, "
+             "or with --val-images for those to validate on")  # fmt: skip
+    return best[0] if best else None
 
 
 def read_names(folder: Path) -> tuple[str, ...]:
@@ -290,9 +310,7 @@ def read_names(folder: Path) -> tuple[str, ...]:
 
 
 def _coco_images(source: Path, content: dict[str, Any], given: Path | None) -> Path:
-    images = content.get("images")
-    entries = images if isinstance(images, list) else []
-    names = [str(entry.get("file_name")) for entry in entries[:1] if isinstance(entry, dict)]
+    names = list(_coco_names(content))
     root = find_root(names, source, [given] if given else [])
     if names and root is None:
         stop("images not found", source, found=f"no file {names[0]!r}",
@@ -303,11 +321,15 @@ def _coco_images(source: Path, content: dict[str, Any], given: Path | None) -> P
 
 def _names(file: Path) -> Iterator[str]:
     if file.suffix.lower() == ".json":
-        images = load_json(file).get("images")
-        entries = images if isinstance(images, list) else []
-        yield from (str(entry.get("file_name")) for entry in entries if isinstance(entry, dict))
+        yield from _coco_names(load_json(file))
     else:
         yield from (split_line(text, f"{file}, line {line}")[0] for line, text in read_lines(file))
+
+
+def _coco_names(content: dict[str, Any]) -> Iterator[str]:
+    images = content.get("images")
+    entries = images if isinstance(images, list) else []
+    return (str(entry.get("file_name")) for entry in entries if isinstance(entry, dict))
 
 
 def _subfolders(folder: Path) -> Iterator[Path]:

@@ -1,0 +1,180 @@
+"""What `ssdet init` writes trains as it is, is short, and says what was done with the data."""
+
+import json
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, DefaultScope
+
+import ssdet
+from ssdet.cli import main
+from ssdet.cli.configs import find_config
+from ssdet.recipes import BASES, METHODS
+from ssdet.recipes.bases import find_base, fit_model, model_text
+
+SHORT = [
+    "iterations=20", "num_workers=0", "model.burn_in=2", "train_cfg.val_interval=20",
+    "default_hooks.checkpoint.interval=20", "default_hooks.metrics.interval=5",
+]  # fmt: skip
+
+
+def init(*arguments):
+    return main(["init", *map(str, arguments)])
+
+
+def train(config, folder, *options):
+    """Iterations of the run's log, and what its evaluation said."""
+    assert main(["train", str(config), "--work-dir", str(folder), "--cfg-options",
+                 *SHORT, *options]) == 0  # fmt: skip
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return tuple([line for line in lines if line["mode"] == mode] for mode in ("train", "val"))
+
+
+def test_detection_from_coco(coco, detector, tmp_path, capsys):
+    files, out = coco / "annotations", tmp_path / "config.py"
+    assert init(
+        detector, "--method", "mean-teacher", "--labeled", files / "instances_labeled.json",
+        "--unlabeled", files / "instances_train-unlabeled.json",
+        "--val", files / "instances_val.json", "--out", out,
+    ) == 0  # fmt: skip
+    said = capsys.readouterr().out
+    assert "6 labelled, 6 unlabelled and 3 validation images" in said
+    assert f"ssdet train {out}" in said
+    assert not out.with_name("config_data").exists(), "nothing had to be converted"
+    config = Config.fromfile(out)
+    assert config.labeled_source.type == "CocoDataset"
+    assert config.image_scale == (64, 64)
+    assert config.iterations == 2000
+    logged, evaluated = train(out, tmp_path / "run")
+    assert logged[-1]["iter"] == 20
+    assert all(line["loss"] > 0 for line in logged)
+    assert evaluated, "both models were evaluated"
+
+
+def test_detection_from_voc_with_held_out_images(voc, detector, tmp_path, capsys):
+    out = tmp_path / "config.py"
+    folder = voc / "JPEGImages"
+    assert init(detector, "--method", "mean-teacher", "--labeled", voc, "--unlabeled", folder,
+                "--out", out) == 0  # fmt: skip
+    assert "are held out to validate on" in capsys.readouterr().out
+    config = Config.fromfile(out)
+    kept, val = (
+        set((tmp_path / "config_data" / f"{name}-images.txt").read_text().split())
+        for name in ("labeled", "val")
+    )
+    assert len(val) == round(0.2 * len(kept | val))
+    assert not kept & val
+    listed = (tmp_path / "config_data" / "unlabeled-images.txt").read_text().split()
+    assert not {name.rpartition("/")[2] for name in val} & set(listed), "held out of both"
+    assert config.labeled_source.type == config.val_source.type == "LabeledImages"
+    assert "ann_file" not in config.val_evaluator
+    _, evaluated = train(out, tmp_path / "run", "train_cfg.val_interval=10")
+    assert len(evaluated) == 2
+
+
+def test_segmentation_from_masks(masks, segmentor, tmp_path):
+    out = tmp_path / "config.py"
+    assert init(segmentor, "--method", "fixmatch", "--labeled", masks, "--split", "train",
+                "--val-split", "val", "--unlabeled", masks / "more", "--out", out,
+                "--batch", 2, 3, "--iterations", 40) == 0  # fmt: skip
+    config = Config.fromfile(out)
+    assert config.classes == ("ground", "box")
+    assert config.crop_size == (32, 32)
+    assert config.batch == (2, 3)
+    assert config.iterations == 40
+    _, evaluated = train(out, tmp_path / "run")
+    assert {"teacher/mIoU", "student/mIoU"} <= evaluated[-1].keys()
+
+
+def test_the_function_gives_the_same(coco, detector, tmp_path):
+    files, out = coco / "annotations", tmp_path / "config.py"
+    sources = dict(
+        labeled=files / "instances_labeled.json",
+        unlabeled=coco / "train",
+        val=files / "instances_val.json",
+    )
+    init(detector, "--method", "mean-teacher", "--out", out, "--gpus", 4,
+         *(part for key, path in sources.items() for part in (f"--{key}", path)))  # fmt: skip
+    config = ssdet.semi_supervise(
+        detector, method="mean-teacher", gpus=4, work=tmp_path / "work", **sources
+    )
+    assert config._cfg_dict == Config.fromfile(out)._cfg_dict
+    assert config.batch == (1, 2), "six labelled images for four processes"
+    assert config.optim_wrapper.optimizer.lr == 0.0025 * 4 * 1 / 2
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_short_names(name):
+    base = find_base(name)
+    variable = "detector" if base.task == "detection" else "segmentor"
+    text = model_text(base, fit_model(base, pretrained=False), variable)
+    head = "crop_size, classes = (64, 64), ('a', 'b', 'c')\n"
+    inherited = f"_base_ = {[base.inherited] if base.inherited else []!r}\n"
+    config = Config.fromstring(f"{inherited}{head}{text}\n", ".py")
+    assert "Pretrained" not in str(config[variable])
+    scope = "mmdet" if base.task == "detection" else "mmseg"
+    device = torch.device("cpu" if "segformer" in name else "meta")
+    with DefaultScope.overwrite_default_scope(scope), device:
+        model = MODELS.build(config[variable])
+    heads = [m.num_classes for m in model.modules() if hasattr(m, "num_classes")]
+    assert 3 in heads
+    assert set(heads) <= {1, 3}, "RPN has one class"
+
+
+def loaded(out, scope):
+    """The first labelled sample of a config, and its validation set."""
+    config = Config.fromfile(out)
+    with DefaultScope.overwrite_default_scope(scope):
+        train_set = DATASETS.build(config.train_dataloader.dataset)
+        val_set = DATASETS.build(config.val_dataloader.dataset)
+    return train_set[0]["data_samples"]["sup"], val_set
+
+
+def test_outlines_are_loaded_for_models_that_learn_them(coco, tmp_path):
+    files, out = coco / "annotations", tmp_path / "config.py"
+    assert init("mask-rcnn-r50", "--method", "mean-teacher", "--out", out, "--labeled",
+                files / "instances_labeled.json", "--unlabeled", coco / "train") == 0  # fmt: skip
+    sample, val_set = loaded(out, "mmdet")
+    assert len(sample.gt_instances.masks) == len(sample.gt_instances.bboxes) > 0
+    assert len(val_set) == 1, "a fifth of six"
+
+
+def test_label_maps_become_boxes_beside_the_config(masks, detector, tmp_path, capsys):
+    before = sorted(masks.rglob("*"))
+    out = tmp_path / "config.py"
+    assert init(detector, "--method", "mean-teacher", "--labeled", masks, "--split", "train",
+                "--val-split", "val", "--unlabeled", masks / "more", "--out", out) == 0  # fmt: skip
+    assert "became boxes, one for each connected region" in capsys.readouterr().out
+    sample, val_set = loaded(out, "mmdet")
+    assert sample.gt_instances.bboxes.shape == (2, 4), "two classes: neither is called background"
+    assert len(val_set) == 3
+    assert val_set.metainfo["classes"] == ("ground", "box")
+    assert sorted(masks.rglob("*")) == before, "nothing is written into the data"
+
+
+def test_outlines_become_label_maps_beside_the_config(coco, segmentor, tmp_path, capsys):
+    files, out = coco / "annotations", tmp_path / "config.py"
+    assert init(segmentor, "--method", "fixmatch", "--labeled", files / "instances_labeled.json",
+                "--val", files / "instances_val.json", "--unlabeled", coco / "train",
+                "--out", out) == 0  # fmt: skip
+    assert "became label maps" in capsys.readouterr().out
+    sample, val_set = loaded(out, "mmseg")
+    assert val_set.metainfo["classes"][0] == "background"
+    assert len(val_set) == 3
+    assert sample.gt_sem_seg.data.unique().numel() > 1
+
+
+def test_pretrained_weights_and_frozen_stages_stay_unless_refused():
+    base = find_base("retinanet-r50")
+    assert fit_model(base, pretrained=True)["backbone"]["frozen_stages"] == 1
+    scratch = fit_model(base, pretrained=False)["backbone"]
+    assert (scratch["frozen_stages"], scratch["init_cfg"]) == (-1, None)
+    assert scratch["norm_eval"] is False
+
+
+def test_every_method_has_a_config():
+    for name, method in METHODS.items():
+        assert (f"TeacherStudent{'Detector' if method.task == 'detection' else 'Segmentor'}") in (
+            Config.fromfile(find_config(method.config)).model.type
+        ), name
