@@ -36,6 +36,7 @@ def check_annotations(
         counts = _count_boxes(source, source.data, findings)
     elif decode:
         counts = _count_labels(source.data, encoding, findings, workers, progress)
+        findings.looked_at[source.name] = f"{len(source.data.pictures)} label maps"
     else:
         return
     _empty_classes(source, source.data, counts, findings)
@@ -172,13 +173,16 @@ def _count_labels(
     progress: Progress,
 ) -> Counter[int]:
     counts: Counter[int] = Counter()
-    pairs = [(str(data.path(p)), str(p.mask)) for p in data.pictures if p.mask is not None]
+    pairs = [
+        (str(data.path(picture)), str(picture.mask))
+        for picture in data.pictures
+        if picture.mask is not None
+    ]
     look = partial(_look_at_pair, encoding)
     looks = each(look, pairs, what="label maps", workers=workers, progress=progress, alone=200)
     for labels, faults in looks:
         counts.update(labels)
         findings.extend(faults)
-    findings.looked_at[str(data.source)] = f"{len(pairs)} label maps"
     return counts
 
 

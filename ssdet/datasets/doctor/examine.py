@@ -17,7 +17,7 @@ from .parallel import Progress, silent
 from .settings import check_settings
 from .sources import CLOSED, READERS, Role, Source, of_config, of_data
 
-LARGEST = 16 * 2**20  # bytes of an annotation file that training reads twice to check it
+LARGEST = 4 * 2**20  # bytes of an annotation file that training reads twice to check it
 
 
 def examine_config(

@@ -10,7 +10,7 @@ from .sources import Source, entries
 _MODELS = {"TeacherStudentDetector": "detector", "TeacherStudentSegmentor": "segmentor"}
 _EMA, _RIVALS = "TeacherEMAHook", ("MeanTeacherHook", "EMAHook")
 _HIGHEST_RATE = {"SGD": 0.01, "Adam": 1e-3, "AdamW": 1e-3}  # per image of a batch
-_ALTERNATIVES = ("loss", "neck", "backbone", "rpn_head")  # their num_classes means something else
+_OTHERS = ("loss", "neck", "backbone", "rpn_head")  # their num_classes means something else
 
 
 def check_settings(config: Any, sources: Sequence[Source], findings: Findings) -> None:
@@ -127,16 +127,14 @@ def _schedule(settings: Settings, findings: Findings) -> None:
                 found=f"{burn_in} of {length} iterations", allowed="up to about half",
                 advice=f"Only {length - burn_in} iterations use unlabelled images: shorten it",
             )  # fmt: skip
-    if settings.by_iteration and settings.sampler.get("type") == "LabeledUnlabeledSampler":
-        return _schedulers(settings, findings)
-    if not settings.by_iteration and settings.sampler.get("type") == "LabeledUnlabeledSampler" \
-            and not settings.sampler.get("epoch_length"):  # fmt: skip
+    ours = settings.sampler.get("type") == "LabeledUnlabeledSampler"
+    if ours and not settings.by_iteration and not settings.sampler.get("epoch_length"):
         findings.add(
             "error", "config", "epoch that never ends", "train_dataloader.sampler.epoch_length",
             found="None", allowed="iterations of an epoch",
             advice="Set it, or train with IterBasedTrainLoop",
         )  # fmt: skip
-    return _schedulers(settings, findings)
+    _schedulers(settings, findings)
 
 
 def _schedulers(settings: Settings, findings: Findings) -> None:
@@ -275,7 +273,7 @@ def _class_counts(node: Any, where: str) -> Iterator[tuple[str, int]]:
         if isinstance(node.get("num_classes"), int):
             yield f"{where}.num_classes", node["num_classes"]
         for key, part in node.items():
-            if not any(word in str(key) for word in _ALTERNATIVES):
+            if not any(word in str(key) for word in _OTHERS):
                 yield from _class_counts(part, f"{where}.{key}")
     elif isinstance(node, (list, tuple)):
         for number, part in enumerate(node):
