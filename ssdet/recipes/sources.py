@@ -143,12 +143,9 @@ class Sources:
                 code["classes"] = str(said.class_file)
             return Part(data, form, code | asked)
         written = write_masks(data, self.side / name, force=True)
-        root = Path(os.path.commonpath([*(p.resolve().parent for _, p in written),
-                                        (data.images or Path()).resolve()]))  # fmt: skip
-        lines = [
-            f"{data.path(picture).resolve().relative_to(root)} {mask.resolve().relative_to(root)}\n"
-            for picture, mask in written
-        ]
+        pairs = [(data.path(picture).resolve(), mask.resolve()) for picture, mask in written]
+        root = Path(os.path.commonpath([path.parent for pair in pairs for path in pair]))
+        lines = [f"{image.relative_to(root)} {mask.relative_to(root)}\n" for image, mask in pairs]
         path = write_text(self.side / f"{name}.txt", "".join(lines), force=True)
         self.notes.append(f"labels of {data.source} became label maps: {self.side / name}")
         data = read(path, "list", images=root, classes=read_names(self.side / name))

@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
+from PIL import Image
 
 import ssdet
 from ssdet.cli import main
@@ -163,6 +165,23 @@ def test_outlines_become_label_maps_beside_the_config(coco, segmentor, tmp_path,
     assert val_set.metainfo["classes"][0] == "background"
     assert len(val_set) == 3
     assert sample.gt_sem_seg.data.unique().numel() > 1
+
+
+def test_grey_values_become_labels_beside_the_config(masks, segmentor, tmp_path):
+    data, out = tmp_path / "binary", tmp_path / "config.py"
+    for path in (masks / "masks").rglob("*.png"):
+        target = data / path.relative_to(masks)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(Image.open(path)) * 255).save(target)
+    (data / "images").symlink_to(masks / "images")
+    arguments = (segmentor, "--method", "fixmatch", "--labeled", data, "--split", "train",
+                 "--val-split", "val", "--unlabeled", masks / "more", "--follow-links",
+                 "--out", out)  # fmt: skip
+    assert init(*arguments) == 65, "one class: 255 is ignored"
+    assert init(*arguments, "--values", "0,255") == 0
+    sample, _ = loaded(out, "mmseg")
+    assert set(sample.gt_sem_seg.data.unique().tolist()) <= {0, 1, 255}
+    assert sample.gt_sem_seg.data.eq(0).any()
 
 
 def test_pretrained_weights_and_frozen_stages_stay_unless_refused():
