@@ -57,11 +57,8 @@ def test_a_batch_of_the_semi_supervised_config(task):
             assert not annotation(task, weak) and not annotation(task, strong)
             assert weak.metainfo["homography_matrix"].shape == (3, 3)
     assert all(x.dtype == torch.uint8 or x.is_floating_point() for x in inputs["sup"][:sup])
-    if task == "seg":  # strong is weak with other colours
-        pairs = zip(samples["unsup_teacher"][sup:], samples["unsup_student"][sup:], strict=True)
-        for weak, strong in pairs:
-            matrices = (s.metainfo["homography_matrix"] for s in (weak, strong))
-            assert np.array_equal(*matrices)
+    matrices = [s.metainfo["homography_matrix"] for s in samples["unsup_student"] if s is not None]
+    assert not all(np.array_equal(matrix, np.eye(3)) for matrix in matrices)
 
 
 def test_the_supervised_config_gives_plain_batches_of_the_same_labelled_scenes(task):

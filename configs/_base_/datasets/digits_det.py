@@ -1,5 +1,5 @@
 # The demo set for detection: a few labelled and many unlabelled scenes of handwritten digits.
-labeled = 40  # labelled scenes; fewer are a subset of more
+labeled = 20  # labelled scenes; fewer are a subset of more
 count = 600  # all training scenes; the unlabelled ones are the rest
 val_count = 100
 fold = 0  # which scenes are labelled

@@ -1,30 +1,34 @@
 # The demo set for semantic segmentation: background and digits.
-labeled = 16  # labelled scenes; fewer are a subset of more
+labeled = 5  # labelled scenes; fewer are a subset of more
 count = 600  # all training scenes; the unlabelled ones are the rest
 val_count = 100
 fold = 0  # which scenes are labelled
 seed = 0  # which scenes there are
-digits = (0, 1, 2, 3, 4)  # the classes beside the background
-clutter = 0.5  # strokes and shapes that are no digits; 1 is much
+digits = (3, )  # the classes beside the background; with others, set num_classes of the model
+clutter = 1.0  # strokes and shapes that are no digits; 1 is much
 image_size = 64
-batch = (4, 4)  # labelled and unlabelled images per process and iteration
+batch = (8, 8)  # labelled and unlabelled images per process and iteration
 num_workers = 0
 
 scenes = dict(
     image_size=image_size, seed=seed, digits=digits, clutter=clutter, cache=True)
 crop_size = (image_size, image_size)  # also `size` of the model's data preprocessor
 # Nothing is flipped: a mirrored digit is no digit.
-weak_geometry = [
-    dict(type='LoadDigitScene'),
+geometry = [
     dict(
         type='RandomResize',
         scale=(image_size, image_size),
         ratio_range=(0.75, 1.5),
         keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size)]
-sup_view = [dict(type='PhotoMetricDistortion'), dict(type='PackSegInputs')]
+sup_view = [*geometry, dict(type='PhotoMetricDistortion'), dict(type='PackSegInputs')]
+# The teacher sees the scene as it is; the student another size and part of it in other colours.
 weak_view = [dict(type='PackSegInputs')]
-strong_view = [dict(type='StrongPhotometric'), dict(type='PackSegInputs')]
+strong_view = [
+    *geometry,
+    dict(type='PhotoMetricDistortion'),
+    dict(type='ErasePatches', count=(1, 3), size=(0.05, 0.15)),
+    dict(type='PackSegInputs')]
 
 labeled_scenes = dict(
     type='DigitScenesSeg',
@@ -35,7 +39,7 @@ labeled_scenes = dict(
     pipeline=[
         dict(
             type='WeakStrongViews',
-            shared=weak_geometry,
+            shared=[dict(type='LoadDigitScene')],
             views=dict(sup=sup_view))],
     **scenes)
 unlabeled_scenes = dict(
@@ -47,7 +51,7 @@ unlabeled_scenes = dict(
     pipeline=[
         dict(
             type='WeakStrongViews',
-            shared=weak_geometry,
+            shared=[dict(type='LoadDigitScene')],
             views=dict(unsup_teacher=weak_view, unsup_student=strong_view))],
     **scenes)
 

@@ -11,5 +11,5 @@ train_dataloader = dict(
             count=_base_.count,
             labeled=_base_.labeled,
             fold=_base_.fold,
-            pipeline=[*_base_.weak_geometry, *_base_.sup_view],
+            pipeline=[dict(type='LoadDigitScene'), *_base_.sup_view],
             **_base_.scenes)]))
