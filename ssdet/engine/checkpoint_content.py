@@ -32,7 +32,7 @@ def collect(runner: Any, meta: dict[str, Any], *, training: bool) -> dict[str, A
         meta,
         ssdet_version=__version__,
         mmengine_version=mmengine.__version__,
-        cfg=runner.cfg.pretty_text,
+        cfg=config_text(runner),
         seed=runner.seed,
         experiment_name=runner.experiment_name,
         time=time.strftime("%Y%m%d_%H%M%S"),
@@ -49,6 +49,14 @@ def collect(runner: Any, meta: dict[str, Any], *, training: bool) -> dict[str, A
     runner.call_hook("before_save_checkpoint", checkpoint=checkpoint)
     weights = checkpoint.pop("state_dict")
     return {**plain(checkpoint, "checkpoint"), "state_dict": weights}
+
+
+def config_text(runner: Any) -> str:
+    """Return the whole config as text; it is laid out once for a run, which takes seconds."""
+    known: dict[str, Any] = vars(runner)
+    if "_config_text" not in known:
+        known["_config_text"] = runner.cfg.pretty_text
+    return known["_config_text"]
 
 
 def plain(value: Any, where: str) -> Any:

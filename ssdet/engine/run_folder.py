@@ -21,7 +21,7 @@ from mmengine.hooks import Hook
 
 from ..registry import HOOKS
 from ..version import __version__
-from .checkpoint_content import data_checksums
+from .checkpoint_content import config_text, data_checksums
 from .checkpoint_file import write_text
 from .checkpoint_index import FOLDER, CheckpointIndex
 from .exits import LockedError, RunError, Stopped
@@ -56,7 +56,7 @@ class RunFolderHook(Hook):
             moved = set_aside(self.folder)
             if moved is not None:
                 runner.logger.warning(f"The folder held an earlier run: moved to {moved}")
-        write_text(runner.cfg.pretty_text, self.folder / "config.py")
+        write_text(config_text(runner), self.folder / "config.py")
         self.record = _describe(runner)
         self._write("running")
         atexit.register(self._write_if_running)
