@@ -24,13 +24,13 @@ custom_hooks = [
     dict(type='TeacherEMAHook', momentum=momentum, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.95),
     dict(type='CutMixHook', prob=0.5),
-    dict(type='GalleryHook', interval=iterations // 8)]
+    dict(type='GalleryHook', interval=max(iterations // 8, 1))]
 
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations // 10)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 10, 1))
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=lr, momentum=0.9, weight_decay=0.0001),
     paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=10.0))))
 param_scheduler = [
     dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=1e-5)]
-default_hooks = dict(checkpoint=dict(interval=iterations // 10))
+default_hooks = dict(checkpoint=dict(interval=max(iterations // 10, 1)))

@@ -20,9 +20,9 @@ model = dict(
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=momentum, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.5),
-    dict(type='GalleryHook', interval=iterations // 8)]
+    dict(type='GalleryHook', interval=max(iterations // 8, 1))]
 
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations // 12)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 12, 1))
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=lr, momentum=0.9, weight_decay=0.0001),
@@ -30,6 +30,6 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=iterations, eta_min=0)]
-default_hooks = dict(checkpoint=dict(interval=iterations // 12))
+default_hooks = dict(checkpoint=dict(interval=max(iterations // 12, 1)))
 # --auto-scale-lr follows the total number of images per iteration.
 auto_scale_lr = dict(enable=False, base_batch_size=4)
