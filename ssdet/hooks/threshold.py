@@ -13,6 +13,8 @@ from ..teacher_student.schedules import check_range
 from ..teacher_student.step import LOW, PixelLabels, Step
 from .step_hook import StepHook
 
+NOTHING = 255  # the label of a pixel that is not valid
+
 PerClass: TypeAlias = "float | Sequence[float] | Mapping[int, float]"
 
 
@@ -77,8 +79,21 @@ class FixedThresholdHook(StepHook):
         """The threshold of each label."""
         if isinstance(self.score, (int, float)):
             return self.score
-        pairs = dict(self.score) if isinstance(self.score, Mapping) else dict(enumerate(self.score))
+        if isinstance(self.score, Mapping):
+            pairs = dict(self.score)
+        else:
+            self._check_length(labels)
+            pairs = dict(enumerate(self.score))
         # One row more than there are classes: where labels are 255 (nothing), the last one is read.
         table = torch.zeros(max(pairs) + 2, device=labels.device)
         table[torch.tensor(list(pairs))] = torch.tensor([float(v) for v in pairs.values()])
         return table[labels.clamp(max=len(table) - 1)]
+
+    def _check_length(self, labels: Tensor) -> None:
+        """A class beyond the end of the list must not pass with no threshold at all."""
+        highest = int(labels[labels != NOTHING].max()) if (labels != NOTHING).any() else -1
+        if highest >= len(self.score):  # type: ignore[arg-type]
+            raise ValueError(
+                f"{type(self).__name__}: score={self.score!r} has {len(self.score)} thresholds, "  # type: ignore[arg-type]
+                f"but the teacher found class {highest}: give one for each class, or a dict"
+            )

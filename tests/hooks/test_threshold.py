@@ -39,6 +39,11 @@ def test_class_without_a_threshold_in_the_dict_is_kept():
     assert kept.scores.tolist() == pytest.approx([0.95, 0.6, 0.3])
 
 
+def test_a_list_that_is_too_short_is_refused():
+    with pytest.raises(ValueError, match="has 1 thresholds, but the teacher found class 1"):
+        filtered(FixedThresholdHook([0.9]), boxes())
+
+
 def test_unsure_boxes_become_ignore_regions():
     kept, _ = filtered(FixedThresholdHook(0.9, ignore=0.5), boxes())
     assert kept.scores.tolist() == pytest.approx([0.95, 0.9, 0.6])
