@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.registry import HOOKS, MODELS, DefaultScope
 
-from ssdet.cli.configs import load_config
+from ssdet.engine.configs import load_config
 from ssdet.hooks import StepHook
 from ssdet.teacher_student import TeacherStudent
 

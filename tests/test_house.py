@@ -22,6 +22,7 @@ FORBIDDEN = {
     "engine": ("cli",),
     "evaluation": ("cli",),
     "report": ("cli",),
+    "recipes": ("cli",),
 }
 
 

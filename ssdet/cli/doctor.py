@@ -117,8 +117,8 @@ def _line(finding: Finding) -> str:
 
 def _examine(args: argparse.Namespace, pool: dict[str, Any]) -> Findings:
     from ..datasets import doctor
+    from ..engine.configs import load_config
     from ..engine.exits import UsageError
-    from .configs import load_config
     from .launch import parse_options
 
     path = Path(args.target)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .configs import load_config
+from ..engine.configs import load_config
 
 
 def prepare(args: argparse.Namespace) -> Any:

@@ -88,7 +88,7 @@ def _trainings(args: argparse.Namespace) -> list[Training]:
 
 
 def _job(config: Path, name: str, args: argparse.Namespace) -> Job:
-    from .configs import load_config
+    from ..engine.configs import load_config
     from .jobs import Job
 
     # The configs derive everything that hangs on the length (burn-in, schedules) from one variable.
@@ -108,8 +108,8 @@ def _job(config: Path, name: str, args: argparse.Namespace) -> Job:
 
 def _configs() -> Path:
     """The quickstart's configs: installed with the package, or in the checkout around it."""
+    from ..engine.configs import shipped_configs
     from ..engine.exits import RunError
-    from .configs import shipped_configs
 
     places = [shipped_configs("ssdet"), Path(__file__).parents[2] / "configs"]
     for place in places:

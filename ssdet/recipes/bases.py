@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..cli.configs import PACKAGES, find_config, load_config, shipped_configs
+from ..engine.configs import PACKAGES, find_config, load_config, shipped_configs
 from ..engine.exits import UsageError
 from .literals import Code, literal
 

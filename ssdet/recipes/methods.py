@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..cli.configs import find_config
+from ..engine.configs import find_config
 from ..engine.exits import UsageError
 from .literals import literal
 

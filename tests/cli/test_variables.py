@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssdet.cli.configs import load_config
+from ssdet.engine.configs import load_config
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from mmengine.runner import Runner
 from PIL import Image
 
 from ssdet.cli import main
-from ssdet.cli.configs import load_config
 from ssdet.cli.launch import parse_options
+from ssdet.engine.configs import load_config
 
 from . import miniature
 

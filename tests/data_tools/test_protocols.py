@@ -13,8 +13,8 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData, PixelData
 
 from ssdet.cli import main
-from ssdet.cli.configs import load_config
 from ssdet.datasets import check_views
+from ssdet.engine.configs import load_config
 
 from . import miniature
 

@@ -12,8 +12,8 @@ from mmengine.config import Config
 
 import ssdet
 from ssdet.cli import COMMANDS, main
-from ssdet.cli.configs import find_config
 from ssdet.engine import UsageError
+from ssdet.engine.configs import find_config
 from ssdet.engine.runner import DEFAULT_HOOKS
 from tests.reliability.harness import CONFIGS, ROOT, Run, checkpoint
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import ssdet
 from ssdet.cli import main
-from ssdet.cli.configs import find_config
+from ssdet.engine.configs import find_config
 from ssdet.recipes import BASES, METHODS
 from ssdet.recipes.bases import find_base, fit_model, model_text
 
