@@ -5,5 +5,13 @@ from .gallery import GalleryHook
 from .mean_teacher import TeacherEMAHook
 from .step_hook import StepHook
 from .threshold import FixedThresholdHook
+from .threshold_hook import ThresholdHook
 
-__all__ = ["CutMixHook", "FixedThresholdHook", "GalleryHook", "StepHook", "TeacherEMAHook"]
+__all__ = [
+    "CutMixHook",
+    "FixedThresholdHook",
+    "GalleryHook",
+    "StepHook",
+    "TeacherEMAHook",
+    "ThresholdHook",
+]

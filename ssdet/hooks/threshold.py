@@ -6,20 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import torch
-from torch import Tensor
 
 from ..registry import HOOKS
+from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_range
-from ..teacher_student.step import LOW, PixelLabels, Step
-from .step_hook import StepHook
-
-NOTHING = 255  # the label of a pixel that is not valid
+from ..teacher_student.step import Step
+from .threshold_hook import Limits, ThresholdHook
 
 PerClass: TypeAlias = "float | Sequence[float] | Mapping[int, float]"
 
 
 @HOOKS.register_module()
-class FixedThresholdHook(StepHook):
+class FixedThresholdHook(ThresholdHook):
     """Keep what the teacher is sure of: one threshold on the score, for boxes and for pixels.
 
     A box is kept if its score is *above* the threshold (as in MMDetection), a pixel if it is *at
@@ -30,10 +28,14 @@ class FixedThresholdHook(StepHook):
         score: Threshold in [0, 1]: one number, one for each class, or a dict of class to number
             (other classes: 0).
         ignore: Boxes with a score above this one but not above `score` become ignore regions: no
-            loss says that nothing is there. None: they are dropped, and are background.
+            loss says that nothing is there. None: they are dropped, and are background. (A pixel
+            that is not kept is never background.)
         cls, box: Stricter thresholds for a single task: a kept box whose score is not above gets
             the weight 0 in the classification or in the box regression.
     """
+
+    between = "ignore"
+    log_limits = False  # they are in the config
 
     def __init__(
         self,
@@ -52,48 +54,33 @@ class FixedThresholdHook(StepHook):
                 check_range(name, key, limit)
         self.score, self.ignore, self.cls, self.box = score, ignore, cls, box
 
-    def after_teacher(self, step: Step) -> None:
-        """Filter boxes, or set the weights of pixels."""
-        if isinstance(step.pseudo, PixelLabels):
-            self._weight_pixels(step.pseudo)
-            return
-        for image in range(len(step.pseudo_boxes)):
-            self._filter_boxes(step, image)
+    def check(self, model: TeacherStudent) -> None:
+        """Refuse a list that is too short before the teacher finds such a class."""
+        super().check(model)
+        self.limits(self.num_classes or 0, torch.device("cpu"))
 
-    def _filter_boxes(self, step: Step, image: int) -> None:
+    def limits(self, classes: int, device: torch.device) -> Limits:
+        """The thresholds as they were given."""
+        lower = None if self.ignore is None else torch.full((classes,), self.ignore, device=device)
+        if isinstance(self.score, (int, float)):
+            return Limits(torch.full((classes,), float(self.score), device=device), lower)
+        if isinstance(self.score, Mapping):
+            values = [float(self.score.get(index, 0.0)) for index in range(classes)]
+        else:
+            # A class beyond the end of the list must not pass with no threshold at all.
+            if classes > len(self.score):
+                raise ValueError(
+                    f"{type(self).__name__}: score={self.score!r} has {len(self.score)} "
+                    f"thresholds, but the highest class is {classes - 1}: give one for each class, "
+                    "or a dict"
+                )
+            values = [float(value) for value in self.score[:classes]]
+        return Limits(torch.tensor(values, device=device), lower)
+
+    def filter_boxes(self, step: Step, image: int, limits: Limits) -> None:
+        """Filter, after the stricter thresholds of the tasks."""
         boxes = step.pseudo_boxes[image]
-        sure = boxes.scores > self._thresholds(boxes.labels)
-        keep = sure
-        if self.ignore is not None:
-            boxes.level = torch.where(sure, boxes.level, LOW)
-            keep = sure | (boxes.scores > self.ignore)
         for limit, weight in ((self.cls, "weight_cls"), (self.box, "weight_box")):
             if limit is not None:
                 boxes[weight] = boxes[weight] * (boxes.scores > limit)
-        step.keep(image, keep, "score")
-
-    def _weight_pixels(self, pixels: PixelLabels) -> None:
-        pixels.weights = pixels.weights * (pixels.scores >= self._thresholds(pixels.labels))
-
-    def _thresholds(self, labels: Tensor) -> Tensor | float:
-        """The threshold of each label."""
-        if isinstance(self.score, (int, float)):
-            return self.score
-        if isinstance(self.score, Mapping):
-            pairs = dict(self.score)
-        else:
-            self._check_length(labels)
-            pairs = dict(enumerate(self.score))
-        # One row more than there are classes: where labels are 255 (nothing), the last one is read.
-        table = torch.zeros(max(pairs) + 2, device=labels.device)
-        table[torch.tensor(list(pairs))] = torch.tensor([float(v) for v in pairs.values()])
-        return table[labels.clamp(max=len(table) - 1)]
-
-    def _check_length(self, labels: Tensor) -> None:
-        """A class beyond the end of the list must not pass with no threshold at all."""
-        highest = int(labels[labels != NOTHING].max()) if (labels != NOTHING).any() else -1
-        if highest >= len(self.score):  # type: ignore[arg-type]
-            raise ValueError(
-                f"{type(self).__name__}: score={self.score!r} has {len(self.score)} thresholds, "  # type: ignore[arg-type]
-                f"but the teacher found class {highest}: give one for each class, or a dict"
-            )
+        super().filter_boxes(step, image, limits)

@@ -40,7 +40,7 @@ def test_class_without_a_threshold_in_the_dict_is_kept():
 
 
 def test_a_list_that_is_too_short_is_refused():
-    with pytest.raises(ValueError, match="has 1 thresholds, but the teacher found class 1"):
+    with pytest.raises(ValueError, match="has 1 thresholds, but the highest class is 1"):
         filtered(FixedThresholdHook([0.9]), boxes())
 
 
