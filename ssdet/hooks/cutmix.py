@@ -61,7 +61,7 @@ class CutMixHook(StepHook):
     def before_student(self, step: Step) -> None:
         """Mix every strong view within itself."""
         for name, views in step.strong.items():
-            fields = {"inputs": views.inputs, **vars(step.targets[name])}
+            fields = {"inputs": views.inputs, **step.targets[name].fields()}
             partners = self._partners(name, fields)
             step.count("cutmix/skipped", float(partners is None))
             if partners is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -15,7 +16,7 @@ CHECKPOINT_KEY = "step_hooks"
 
 
 class StepHook(Hook):
-    """An MMEngine hook with three more stations, inside of the training step.
+    """An MMEngine hook with four more stations, inside of the training step.
 
     List it in `custom_hooks` and it attaches itself to the model when the run begins; in a test or
     a plain PyTorch loop, `model.attach(hook)` does the same. What `state_dict` returns (tensors,
@@ -30,6 +31,10 @@ class StepHook(Hook):
 
     def before_student(self, step: Step) -> None:
         """The labels are in the strong views: change `step.strong` and `step.targets`."""
+
+    def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
+        """Entered around each pass of the student ("sup", "unsup_student", ...): perturb it."""
+        return nullcontext()
 
     def after_loss(self, step: Step) -> None:
         """All losses are in `step.losses`: weight them, add to them, log."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -18,7 +18,7 @@ from typing_extensions import Self
 
 from ..registry import MODELS
 from .checkpoints import spread_to_both
-from .joint import joint_features, served_features
+from .joint import joint_features, recorded_features, served_features
 from .preprocessor import Branches
 from .schedules import Ramp, check_choice, check_range, ramp
 from .step import Step, Views
@@ -95,9 +95,14 @@ class TeacherStudent(BaseModel):
 
     # ------------------------------------------------------------------ what a subclass says
 
+    @property
     @abstractmethod
-    def label(self, views: Views) -> Any:
-        """The teacher's labels of the weak views, in their frame; called without gradient."""
+    def num_classes(self) -> int:
+        """How many classes the student tells apart (a segmentor's background is one of them)."""
+
+    @abstractmethod
+    def label(self, views: Views, network: nn.Module | None = None) -> Any:
+        """Labels of the weak views in their frame, by the teacher or another network."""
 
     @abstractmethod
     def transfer(self, step: Step) -> dict[str, Any]:
@@ -108,8 +113,14 @@ class TeacherStudent(BaseModel):
         """Whether there is nothing at all to learn in the targets of a strong view."""
 
     @abstractmethod
-    def student_losses(self, views: Views, targets: Any) -> dict[str, Any]:
-        """Losses of the student on a strong view and its targets."""
+    def student_losses(
+        self, views: Views, targets: Any, network: nn.Module | None = None
+    ) -> dict[str, Any]:
+        """Losses of the student, or of another network, on a strong view and its targets."""
+
+    def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
+        """Entered around each pass of the student, inside of what hooks do there."""
+        return nullcontext()
 
     # ------------------------------------------------------------------ the step
 
@@ -118,6 +129,11 @@ class TeacherStudent(BaseModel):
         check = getattr(hook, "check", None)
         if check is not None:
             check(self)
+        if self.joint_features and _overrides(hook, "student_pass"):
+            raise ValueError(
+                f"{type(hook).__name__}: changes single passes of the student, and with "
+                "joint_features=True there is one for all branches. Set joint_features=False."
+            )
         if hook not in self.hooks:
             self.hooks.append(hook)
 
@@ -130,13 +146,16 @@ class TeacherStudent(BaseModel):
         if labelling:
             self._label(step)
             step.targets = self.transfer(step)
+            step.shares = dict.fromkeys(step.targets, 1 / len(step.targets))
             self._call("before_student", step)
         with self._features(step):
             if step.sup is not None:
-                losses = self.student(step.sup.inputs, step.sup.samples, mode="loss")
+                with self._passing(step, "sup"):
+                    losses = self.student(step.sup.inputs, step.sup.samples, mode="loss")
                 step.losses.update(_weighted(losses, "sup_", self.sup_weight))
-            for number, name in enumerate(step.targets, start=1):
-                self._learn(step, name, "unsup_" if number == 1 else f"unsup_{number}_")
+            for name in step.targets:
+                # unsup_student -> unsup_, unsup_student_2 -> unsup_2_
+                self._learn(step, name, name.replace(STRONG, "unsup") + "_")
         if not step.losses:
             step.losses["sup_loss"] = self.zero_loss()
         self._call("after_loss", step)
@@ -169,12 +188,14 @@ class TeacherStudent(BaseModel):
         coarse = torch.get_autocast_dtype(device) == torch.bfloat16
         precise = torch.autocast(device, enabled=False) if coarse else nullcontext()
         with torch.no_grad(), precise:
-            step.pseudo = self.label(views)
+            with recorded_features(self.teacher, views.inputs) as recorded:
+                step.pseudo = self.label(views)
+            step.teacher_features = recorded.get("features")
             step.dropped = [{} for _ in range(len(step.pseudo))]
             self._call("after_teacher", step)
 
     def _learn(self, step: Step, name: str, prefix: str) -> None:
-        """Losses of one strong view; several views share the weight between them."""
+        """Losses of one strong view, with its share of the weight."""
         targets = step.targets[name]
         empty = self.targets_empty(targets)
         step.count("pseudo/empty_batch", float(empty))
@@ -184,13 +205,23 @@ class TeacherStudent(BaseModel):
             return
         # With several processes the pass is taken all the same: another one may have labels, and
         # waits for this one in SyncBN and in the mean of the normalisers.
-        losses = self.student_losses(step.strong[name], targets)
-        weight = 0.0 if empty else step.unsup_weight / len(step.targets)
+        with self._passing(step, name):
+            losses = self.student_losses(step.strong[name], targets)
+        weight = 0.0 if empty else step.unsup_weight * step.shares[name]
         step.losses.update(_weighted(losses, prefix, weight))
 
     def _call(self, station: str, step: Step) -> None:
         for hook in self.hooks:
             getattr(hook, station)(step)
+
+    @contextmanager
+    def _passing(self, step: Step, branch: str) -> Iterator[None]:
+        """A pass of the student on a branch, with what hooks do around it."""
+        with ExitStack() as stack:
+            for hook in self.hooks:
+                stack.enter_context(hook.student_pass(step, branch))
+            stack.enter_context(self.student_pass(step, branch))
+            yield
 
     @contextmanager
     def _features(self, step: Step) -> Iterator[None]:
@@ -264,6 +295,12 @@ class TeacherStudent(BaseModel):
         state_dict.setdefault(prefix + "_iteration", self._iteration.clone())
         self.iteration = int(state_dict[prefix + "_iteration"])
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _overrides(hook: Any, station: str) -> bool:
+    """Whether a hook does something at a station: it is not the method of the base class."""
+    owner = next((c for c in type(hook).__mro__ if station in vars(c)), None)
+    return owner is not None and owner.__name__ != "StepHook"
 
 
 def _checked_ramp(owner: str, setting: dict[str, Any] | None) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.logging import print_log
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..registry import MODELS
 from .core import TeacherStudent
@@ -53,19 +54,29 @@ class TeacherStudentDetector(TeacherStudent):
         check_range(name, "min_size", min_size, 0, float("inf"))
         check_range(name, "min_visible", min_visible)
         self.empty_weight, self.min_size, self.min_visible = empty_weight, min_size, min_visible
-        for part in carry_weights(self.student):
-            print_log(
-                f"{name}: {part} cannot carry weights of boxes and works with weight 1",
-                logger="current",
-                level=30,
-            )
+        detectors = [m for m in self.auxiliary.values() if isinstance(m, BaseDetector)]
+        for network in (self.student, *detectors):
+            for part in carry_weights(network):
+                print_log(
+                    f"{name}: {part} cannot carry weights of boxes and works with weight 1",
+                    logger="current",
+                    level=30,
+                )
 
-    def label(self, views: Views) -> list[InstanceData]:
-        """Boxes (and masks) of the teacher, in the frame of the weak views."""
+    @property
+    def num_classes(self) -> int:
+        """The classes of the head that answers."""
+        student: Any = self.student
+        owner = student if hasattr(student, "bbox_head") else student.roi_head
+        head: Any = owner.bbox_head
+        return (head[-1] if isinstance(head, nn.ModuleList) else head).num_classes
+
+    def label(self, views: Views, network: nn.Module | None = None) -> list[InstanceData]:
+        """Boxes (and masks) of the teacher or another network, in the frame of the weak views."""
         # The view is the teacher's whole world: with the size and scale of the original image in
         # its sample, mask heads would paste the masks into another frame than the boxes.
         samples = [DetDataSample(metainfo=_as_whole_image(s.metainfo)) for s in views.samples]
-        found = self.teacher(views.inputs, samples, mode="predict")
+        found = (network or self.teacher)(views.inputs, samples, mode="predict")
         return [_pseudo_boxes(sample.pred_instances) for sample in found]
 
     def transfer(self, step: Step) -> dict[str, list[DetDataSample]]:
@@ -85,12 +96,14 @@ class TeacherStudentDetector(TeacherStudent):
         """No pseudo box in any image."""
         return not any(len(sample.gt_instances) for sample in targets)
 
-    def student_losses(self, views: Views, targets: list[DetDataSample]) -> dict[str, Any]:
+    def student_losses(
+        self, views: Views, targets: list[DetDataSample], network: nn.Module | None = None
+    ) -> dict[str, Any]:
         """The detector's own losses; images without a pseudo box count as weak background."""
         for sample in targets:
             if not len(sample.gt_instances):
                 sample.gt_instances.set_metainfo({"background_weight": self.empty_weight})
-        return self.student(views.inputs, targets, mode="loss")
+        return (network or self.student)(views.inputs, targets, mode="loss")
 
     def _to_view(self, boxes: InstanceData, weak: Any, strong: Any) -> DetDataSample:
         matrix = between(weak, strong)

@@ -51,6 +51,25 @@ def served_features(model: nn.Module, features: dict[int, Any]) -> Iterator[None
         del model.extract_feat
 
 
+@contextmanager
+def recorded_features(model: nn.Module, inputs: Tensor) -> Iterator[dict[str, Any]]:
+    """Within it, what `model.extract_feat` gives for these inputs is put under "features"."""
+    compute: Any = model.extract_feat
+    recorded: dict[str, Any] = {}
+
+    def record(batch: Tensor) -> Any:
+        features = compute(batch)
+        if batch is inputs:
+            recorded["features"] = features
+        return features
+
+    model.extract_feat = record  # type: ignore[assignment]
+    try:
+        yield recorded
+    finally:
+        del model.extract_feat
+
+
 def _part(features: Any, start: int, end: int) -> Any:
     if isinstance(features, Tensor):
         return features[start:end]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -9,7 +11,7 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..losses import IGNORE, Reduction, effective_weights
 from ..registry import MODELS
@@ -50,8 +52,11 @@ class TeacherStudentSegmentor(TeacherStudent):
                 "config of a model of MMSegmentation such as EncoderDecoder"
             )
         self.reduction = reduction
-        self.pixel_weights = PixelWeights(self.student, reduction)
-        for part in self.pixel_weights.weightless:
+        # Set by hooks that need them: the teacher's probabilities, the student's logits.
+        self.keep_soft = self.keep_outputs = False
+        others = [m for m in self.auxiliary.values() if hasattr(m, "decode_head")]
+        self.pixel_weights = {n: PixelWeights(n, reduction) for n in (self.student, *others)}
+        for part in dict.fromkeys(p for w in self.pixel_weights.values() for p in w.weightless):
             print_log(
                 f"{name}: {part} cannot carry weights of pixels and works with weight 1; pixels "
                 "that are not trained on are ignored ones (255) to it",
@@ -59,15 +64,23 @@ class TeacherStudentSegmentor(TeacherStudent):
                 level=30,
             )
 
-    def label(self, views: Views) -> PixelLabels:
+    @property
+    def num_classes(self) -> int:
+        """The classes of the head that answers, the background among them."""
+        head = self._head
+        return max(2, getattr(head, "out_channels", None) or head.num_classes)
+
+    def label(self, views: Views, network: nn.Module | None = None) -> PixelLabels:
         """Label and score of each pixel, in the frame of the padded weak views."""
         size = views.inputs.shape[-2:]
         # The view is the whole image: nothing is cut off, flipped back or rescaled.
         metas = [{"img_shape": size, "ori_shape": size} for _ in views.samples]
-        teacher: Any = self.teacher
-        labels, scores = self._classify(teacher.inference(views.inputs, metas))
+        model: Any = network or self.teacher
+        logits = model.inference(views.inputs, metas)
+        labels, scores = self._classify(logits)
         valid = _valid(views) & scores.isfinite()
-        return _masked(PixelLabels(labels, scores, torch.ones_like(scores), valid))
+        soft = self.probabilities(logits) if self.keep_soft else None
+        return _masked(PixelLabels(labels, scores, torch.ones_like(scores), valid, soft))
 
     def transfer(self, step: Step) -> dict[str, PixelLabels]:
         """Pseudo labels as they appear in each strong view."""
@@ -81,7 +94,9 @@ class TeacherStudentSegmentor(TeacherStudent):
         """No valid pixel of a weight above 0."""
         return not bool((targets.valid & (targets.weights > 0)).any())
 
-    def student_losses(self, views: Views, targets: PixelLabels) -> dict[str, Any]:
+    def student_losses(
+        self, views: Views, targets: PixelLabels, network: nn.Module | None = None
+    ) -> dict[str, Any]:
         """The segmentor's own losses, with the weights of the pixels in their means."""
         targets = _padded(targets, views.inputs.shape[-2:])
         trained = effective_weights(targets.weights, targets.valid, self.reduction) > 0
@@ -93,8 +108,15 @@ class TeacherStudentSegmentor(TeacherStudent):
             )
             for sample, one in zip(views.samples, maps, strict=True)
         ]
-        with self.pixel_weights.of(targets):
-            return self.student(views.inputs, samples, mode="loss")
+        network = network or self.student
+        with self.pixel_weights[network].of(targets):
+            return network(views.inputs, samples, mode="loss")
+
+    def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
+        """Record the logits of the student's decode head, if a hook asked for them."""
+        head: Any = self.student.decode_head
+        head = head[-1] if isinstance(head, nn.ModuleList) else head
+        return _recorded_logits(head, step, branch) if self.keep_outputs else nullcontext()
 
     @property
     def _head(self) -> Any:
@@ -107,8 +129,20 @@ class TeacherStudentSegmentor(TeacherStudent):
         own = getattr(self._head, "ignore_index", None)
         return IGNORE if own is None else own
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities (B, C, H, W) from the output of a segmentor, in float32.
+
+        One channel becomes two: the background and the object.
+        """
+        logits = logits.float()
+        if matches_masks(self._head):
+            return logits / logits.sum(1, keepdim=True).clamp(min=1.0)
+        if logits.shape[1] == 1:
+            return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=1)
+        return logits.softmax(1)
+
     def _classify(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Labels and scores from the output (B, C, H, W) of the segmentor, in float32."""
+        """Labels and scores; no map of all classes is made for them."""
         logits = logits.float()
         if matches_masks(self._head):
             # Class of a query times its mask, summed over the queries: no logits. The classes of a
@@ -164,6 +198,7 @@ def _masked(pixels: PixelLabels) -> PixelLabels:
         pixels.scores.where(valid, 0.0),
         pixels.weights.where(valid, 0.0),
         valid,
+        None if pixels.soft is None else pixels.soft.where(valid[:, None], 0.0),
     )
 
 
@@ -171,10 +206,35 @@ def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> Pixel
     """Each image's labels seen from another view; nearest pixel, so that all fields stay one."""
     fields = (pseudo.labels, pseudo.scores, pseudo.weights, pseudo.valid)
     stacked = torch.stack([field.float() for field in fields], dim=1)
+    if pseudo.soft is not None:
+        stacked = torch.cat([stacked, pseudo.soft], dim=1)
     moved = [warp(maps, matrix, size) for maps, matrix in zip(stacked, matrices, strict=True)]
-    labels, scores, weights, valid = torch.stack([maps for maps, _ in moved]).unbind(1)
+    maps = torch.stack([each for each, _ in moved])
     inside = torch.stack([mask for _, mask in moved])
-    return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside)
+    labels, scores, weights, valid = maps[:, :4].unbind(1)
+    soft = None if pseudo.soft is None else maps[:, 4:]
+    return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside, soft)
+
+
+@contextmanager
+def _recorded_logits(head: Any, step: Step, branch: str) -> Iterator[None]:
+    """Within it, what a decode head computes its losses from is put into `step.outputs`."""
+    compute = head.loss_by_feat
+
+    def record(logits: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(logits, Tensor):
+            raise TypeError(
+                f"{type(head).__name__} gives several outputs at once; hooks that look at the "
+                "student's logits work with heads that give one map of logits."
+            )
+        step.outputs[branch] = logits
+        return compute(logits, *args, **kwargs)
+
+    head.loss_by_feat = record
+    try:
+        yield
+    finally:
+        del head.loss_by_feat
 
 
 def _padded(targets: PixelLabels, size: Any) -> PixelLabels:

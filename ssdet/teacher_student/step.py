@@ -34,22 +34,26 @@ class PixelLabels:
     """Pseudo labels of pixels, each field (B, H, W).
 
     A pixel of weight 0 is not trained on but counts in the mean; a pixel that is not valid
-    (padding, outside of the view) does not exist for the loss at all.
+    (padding, outside of the view) does not exist for the loss at all. `soft` are the teacher's
+    probabilities (B, C, H, W), for hooks that asked for them (`model.keep_soft = True`).
     """
 
     labels: Tensor
     scores: Tensor
     weights: Tensor
     valid: Tensor
+    soft: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def map(self, change: Any) -> PixelLabels:
-        """The same change, made to every field."""
-        return PixelLabels(
-            change(self.labels), change(self.scores), change(self.weights), change(self.valid)
-        )
+        """The same change, made to every field that is there."""
+        return PixelLabels(**{name: change(field) for name, field in self.fields().items()})
+
+    def fields(self) -> dict[str, Tensor]:
+        """What is there, by name."""
+        return {name: field for name, field in vars(self).items() if field is not None}
 
 
 PseudoLabels: TypeAlias = "list[InstanceData] | PixelLabels"
@@ -70,7 +74,12 @@ class Step:
         dropped: Boxes that hooks took out, one dict of reason to `InstanceData` for an image.
         targets: What the student learns from, for each strong view, after the transfer into its
             frame: data samples (boxes) or `PixelLabels`.
+        teacher_features: What the teacher's `extract_feat` gave for the weak views when it
+            labelled them; None where it did not see them whole (sliding windows).
+        outputs: The student's logits of each branch, as its head gave them and with gradient, for
+            hooks of segmentors that asked for them (`model.keep_outputs = True`).
         unsup_weight: Factor on the unsupervised losses, ramp included.
+        shares: The part of `unsup_weight` that each strong view gets; equal parts at first.
         losses: Losses so far, with the prefixes `sup_` and `unsup_`.
         log: Scalars for the log; a name must not contain "loss".
     """
@@ -83,7 +92,10 @@ class Step:
     pseudo: PseudoLabels | None = None
     dropped: list[dict[str, InstanceData]] = field(default_factory=list)
     targets: dict[str, Any] = field(default_factory=dict)
+    teacher_features: Any = None
+    outputs: dict[str, Tensor] = field(default_factory=dict)
     unsup_weight: float = 1.0
+    shares: dict[str, float] = field(default_factory=dict)
     losses: dict[str, Any] = field(default_factory=dict)
     log: dict[str, float | Tensor] = field(default_factory=dict)
 

@@ -164,7 +164,7 @@ def test_views_of_one_geometry_share_their_labels_but_not_their_memory():
     pseudo = numbered()
     views = views_of((4, 6), inputs=(4, 6))
     found, _ = transferred(pseudo, views, views)
-    for key, value in vars(pseudo).items():
+    for key, value in pseudo.fields().items():
         assert torch.equal(getattr(found, key), value)
         assert getattr(found, key).data_ptr() != value.data_ptr()
 

@@ -85,7 +85,7 @@ def test_cross_entropy_is_the_masked_one(reduction, class_weights):
 def test_heads_that_do_not_say_what_is_ignored():
     model, logits = model_of(CROSS_ENTROPY), torch.randn(1, 4, 8, 8)
     targets = corner_targets(torch.ones(1, 8, 8, dtype=torch.long))
-    with model.pixel_weights.of(targets):
+    with model.pixel_weights[model.student].of(targets):
         loss = model.student.decode_head.loss_decode
         assert torch.equal(
             loss(logits, targets.labels), loss(logits, targets.labels, ignore_index=255)
@@ -175,7 +175,7 @@ def test_heads_are_as_before_after_an_error():
     model = model_of([CROSS_ENTROPY, DICE])
     before = list(model.student.decode_head.loss_decode)
     targets = targets_of(torch.ones(1, 8, 8, dtype=torch.long))
-    with pytest.raises(RuntimeError, match="stop"), model.pixel_weights.of(targets):
+    with pytest.raises(RuntimeError, match="stop"), model.pixel_weights[model.student].of(targets):
         raise RuntimeError("stop")
     assert list(model.student.decode_head.loss_decode) == before
 
@@ -225,7 +225,7 @@ def test_a_loss_at_sampled_points_says_so_once(said):
     targets = targets_of(torch.ones(1, 8, 8, dtype=torch.long))
     points, labels = torch.randn(1, 4, 12), torch.randint(4, (1, 12))
     for _ in range(2):
-        with model.pixel_weights.of(targets):
+        with model.pixel_weights[model.student].of(targets):
             found = model.student.decode_head.loss_decode(points, labels, ignore_index=255)
         assert torch.allclose(found, F.cross_entropy(points, labels))
     assert len(said) == 1 and said[0].startswith("CrossEntropyLoss is taken at sampled points")
