@@ -26,7 +26,7 @@ def register() -> None:
         import mmdet.datasets  # noqa: F401
         import mmseg.datasets  # noqa: F401
 
-    from . import datasets, engine, hooks, teacher_student  # noqa: F401
+    from . import datasets, engine, evaluation, hooks, models, teacher_student  # noqa: F401
 
 
 def __getattr__(name: str) -> Any:
