@@ -16,7 +16,7 @@ CHECKPOINT_KEY = "step_hooks"
 
 
 class StepHook(Hook):
-    """An MMEngine hook with four more stations, inside of the training step.
+    """An MMEngine hook with five more stations, inside of the training step.
 
     List it in `custom_hooks` and it attaches itself to the model when the run begins; in a test or
     a plain PyTorch loop, `model.attach(hook)` does the same. What `state_dict` returns (tensors,
@@ -25,6 +25,10 @@ class StepHook(Hook):
 
     model: TeacherStudent | None = None
     _restored: dict[str, Any] | None = None
+
+    def teacher_pass(self, step: Step) -> AbstractContextManager[Any]:
+        """Entered around the teacher's labelling of the weak views: listen to its parts."""
+        return nullcontext()
 
     def after_teacher(self, step: Step) -> None:
         """The teacher has labelled the weak views: filter or weight `step.pseudo`."""

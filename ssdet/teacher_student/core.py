@@ -188,7 +188,10 @@ class TeacherStudent(BaseModel):
         coarse = torch.get_autocast_dtype(device) == torch.bfloat16
         precise = torch.autocast(device, enabled=False) if coarse else nullcontext()
         with torch.no_grad(), precise:
-            with recorded_features(self.teacher, views.inputs) as recorded:
+            with ExitStack() as stack:
+                for hook in self.hooks:
+                    stack.enter_context(hook.teacher_pass(step))
+                recorded = stack.enter_context(recorded_features(self.teacher, views.inputs))
                 step.pseudo = self.label(views)
             step.teacher_features = recorded.get("features")
             step.dropped = [{} for _ in range(len(step.pseudo))]

@@ -39,6 +39,24 @@ def test_every_pass_of_the_student_is_entered_and_left():
     assert hook.passes == ["sup", "unsup_student", "unsup_student_2"] and hook.inside is None
 
 
+def test_the_labelling_pass_of_the_teacher_is_entered_and_left():
+    model, seen = build_seg(), []
+
+    class Listener(StepHook):
+        @contextmanager
+        def teacher_pass(self, step):
+            seen.append(("in", step.pseudo is None))
+            yield
+            seen.append(("out", len(step.pseudo)))
+
+        def after_teacher(self, step):
+            seen.append("after_teacher")
+
+    model.attach(Listener())
+    losses(model, seg_batch())
+    assert seen == [("in", True), ("out", 2), "after_teacher"]
+
+
 def test_joint_features_refuse_a_hook_that_changes_single_passes():
     model = build_seg(joint_features=True)
     with pytest.raises(ValueError, match="Passenger: changes single passes of the student"):
