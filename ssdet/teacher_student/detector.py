@@ -69,7 +69,8 @@ class TeacherStudentDetector(TeacherStudent):
         student: Any = self.student
         owner = student if hasattr(student, "bbox_head") else student.roi_head
         head: Any = owner.bbox_head
-        return (head[-1] if isinstance(head, nn.ModuleList) else head).num_classes
+        last: Any = head[-1] if isinstance(head, nn.ModuleList) else head
+        return last.num_classes
 
     def label(self, views: Views, network: nn.Module | None = None) -> list[InstanceData]:
         """Boxes (and masks) of the teacher or another network, in the frame of the weak views."""

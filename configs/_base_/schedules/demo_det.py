@@ -11,5 +11,3 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=iterations, eta_min=0)
 ]
-default_hooks = dict(
-    logger=dict(interval=20), metrics=dict(interval=20), checkpoint=dict(interval=iterations // 2))

@@ -1,0 +1,12 @@
+# What the demo of every method for one-stage detectors starts from: a small GFL, 20 labelled and
+# 580 unlabelled scenes of digits, a schedule of minutes on a CPU. A demo adds its hooks.
+_base_ = [
+    '../models/gfl_r18_tiny.py', '../datasets/digits_det.py', '../schedules/demo_det.py',
+    '../default_runtime.py'
+]
+model = dict(
+    type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)
+default_hooks = dict(
+    logger=dict(interval=20),
+    metrics=dict(interval=20),
+    checkpoint=dict(interval=_base_.iterations // 2))

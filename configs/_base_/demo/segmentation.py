@@ -1,0 +1,13 @@
+# What the demo of every method for segmentation starts from: a small DeepLabV3+, few labelled and
+# many unlabelled scenes of digits, a schedule of minutes on a CPU. A demo adds its hooks.
+_base_ = [
+    '../models/deeplabv3plus_r18_tiny.py', '../datasets/digits_seg.py',
+    '../schedules/demo_seg.py', '../default_runtime.py'
+]
+default_scope = 'mmseg'
+model = dict(
+    type='TeacherStudentSegmentor', segmentor=_base_.segmentor, burn_in=_base_.burn_in)
+default_hooks = dict(
+    logger=dict(interval=20),
+    metrics=dict(interval=20),
+    checkpoint=dict(interval=_base_.iterations // 2))

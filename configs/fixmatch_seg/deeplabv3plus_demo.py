@@ -1,0 +1,6 @@
+# FixMatch with a teacher and CutMix on the demo scenes.
+_base_ = ['../_base_/demo/segmentation.py']
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
+    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='CutMixHook', prob=0.5)]
