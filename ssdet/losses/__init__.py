@@ -1,13 +1,29 @@
 """Losses as pure functions of tensors."""
 
 from .dice import weighted_dice
+from .disagreement import (
+    dice_loss,
+    disagreement_focused,
+    flatten_confidence,
+    sharpen,
+    squared_error,
+)
+from .distillation import gap_logit_l1, region_similarity, self_similarity
 from .pixels import IGNORE, Reduction, effective_weights, masked_cross_entropy, pixel_mean
 
 __all__ = [
     "IGNORE",
     "Reduction",
+    "dice_loss",
+    "disagreement_focused",
     "effective_weights",
+    "flatten_confidence",
+    "gap_logit_l1",
     "masked_cross_entropy",
     "pixel_mean",
+    "region_similarity",
+    "self_similarity",
+    "sharpen",
+    "squared_error",
     "weighted_dice",
 ]

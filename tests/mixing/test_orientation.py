@@ -1,0 +1,29 @@
+"""Flips and quarter turns."""
+
+import pytest
+import torch
+
+from ssdet.mixing import ORIENTATIONS, orient, orient_back
+
+MAP = torch.tensor([[0, 1, 2], [3, 4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [
+        ("identity", [[0, 1, 2], [3, 4, 5]]),
+        ("hflip", [[2, 1, 0], [5, 4, 3]]),
+        ("vflip", [[3, 4, 5], [0, 1, 2]]),
+        ("rot90", [[2, 5], [1, 4], [0, 3]]),
+        ("rot180", [[5, 4, 3], [2, 1, 0]]),
+        ("rot270", [[3, 0], [4, 1], [5, 2]]),
+    ],
+)
+def test_by_hand(orientation, expected):
+    assert orient(MAP, orientation).tolist() == expected
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_and_back(orientation):
+    maps = torch.rand(2, 3, 4, 5)
+    assert torch.equal(orient_back(orient(maps, orientation), orientation), maps)
