@@ -16,7 +16,7 @@ CHECKPOINT_KEY = "step_hooks"
 
 
 class StepHook(Hook):
-    """An MMEngine hook with five more stations, inside of the training step.
+    """An MMEngine hook with six more stations, inside of the training step.
 
     List it in `custom_hooks` and it attaches itself to the model when the run begins; in a test or
     a plain PyTorch loop, `model.attach(hook)` does the same. What `state_dict` returns (tensors,
@@ -25,6 +25,9 @@ class StepHook(Hook):
 
     model: TeacherStudent | None = None
     _restored: dict[str, Any] | None = None
+
+    def before_teacher(self, step: Step) -> None:
+        """The batches are there, and nothing else yet; called in the burn-in too."""
 
     def teacher_pass(self, step: Step) -> AbstractContextManager[Any]:
         """Entered around the teacher's labelling of the weak views: listen to its parts."""

@@ -143,6 +143,7 @@ class TeacherStudent(BaseModel):
         labelling = step.weak is not None and self.iteration >= self.burn_in
         if labelling and self.iteration == self.burn_in > 0 and self.copy_after_burn_in:
             self.copy_student()
+        self._call("before_teacher", step)
         if labelling:
             self._label(step)
             step.targets = self.transfer(step)

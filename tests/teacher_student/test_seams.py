@@ -155,3 +155,17 @@ def test_another_network_labels_and_learns():
 
 def test_number_of_classes():
     assert build_pair().num_classes == 3 and build_seg().num_classes == 4
+
+
+def test_the_batches_can_be_changed_before_anything_else_in_the_burn_in_too():
+    class First(StepHook):
+        def before_teacher(self, step):
+            assert step.pseudo is None and not step.losses and not step.targets
+            step.sup = None
+
+    model = build_seg(burn_in=1)
+    model.attach(First())
+    batch = seg_batch()
+    assert set(losses(model, batch)) == {"sup_loss"}
+    found = losses(model, batch)
+    assert "unsup_decode.loss_ce" in found and not any(key.startswith("sup_") for key in found)
