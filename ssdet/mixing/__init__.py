@@ -1,5 +1,7 @@
 """Ways to mix images and labels, as pure functions of tensors."""
 
+from .classmix import class_mask
+from .copy_paste import Kind, box_pixels, patch_mask, region_of, restrict
 from .cutmix import box_mask, paste, sample_box
 from .orientation import ORIENTATIONS, Orientation, orient, orient_back
 from .patch_shuffle import sample_permutations, shuffle_patches, unshuffle_patches
@@ -7,10 +9,16 @@ from .patch_shuffle import sample_permutations, shuffle_patches, unshuffle_patch
 __all__ = [
     "ORIENTATIONS",
     "Orientation",
+    "Kind",
     "box_mask",
+    "box_pixels",
+    "class_mask",
     "orient",
     "orient_back",
     "paste",
+    "patch_mask",
+    "region_of",
+    "restrict",
     "sample_box",
     "sample_permutations",
     "shuffle_patches",
