@@ -3,6 +3,8 @@
 from .cutmix import CutMixHook
 from .gallery import GalleryHook
 from .mean_teacher import TeacherEMAHook
+from .patch_shuffle import PatchShuffleHook
+from .polish import PolishHook
 from .step_hook import StepHook
 from .threshold import FixedThresholdHook
 from .threshold_hook import ThresholdHook
@@ -11,6 +13,8 @@ __all__ = [
     "CutMixHook",
     "FixedThresholdHook",
     "GalleryHook",
+    "PatchShuffleHook",
+    "PolishHook",
     "StepHook",
     "TeacherEMAHook",
     "ThresholdHook",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..losses.polishing import CONTEXTS
@@ -90,7 +89,8 @@ class ClassPolisher(Averaged):
 
 def side_by_side(features: Tensor, boxes: int) -> Tensor:
     """Pooled features (N * 7, C, s, s) of N boxes and their context as (N, 7 * C, s, s)."""
-    return torch.reshape(features, (boxes, -1, *features.shape[2:]))
+    channels = CONTEXTS * features.shape[1]
+    return features.reshape(boxes, channels, *features.shape[2:])
 
 
 def _check_sizes(owner: str, *sizes: int) -> None:

@@ -1,0 +1,52 @@
+"""Pooled features of boxes, from the pyramid of any detector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS as DETECTION_MODELS
+from mmdet.structures.bbox import bbox2roi
+from torch import Tensor
+
+
+class RoIFeatures:
+    """Pools (N, C, size, size) from the levels of a neck with RoIAlign, without a gradient.
+
+    Args:
+        strides: Of the levels; further levels of the neck are not looked at.
+        channels: Of the neck.
+        size: Height and width of what is pooled.
+    """
+
+    def __init__(self, strides: Sequence[int], channels: int, size: int) -> None:
+        self.levels = len(strides)
+        self.extractor: Any = DETECTION_MODELS.build(
+            dict(
+                type="SingleRoIExtractor",
+                roi_layer=dict(type="RoIAlign", output_size=size, sampling_ratio=0),
+                out_channels=channels,
+                featmap_strides=list(strides),
+                # Boxes of up to 112 pixels belong to the level of stride 4, as in FPN.
+                finest_scale=14 * strides[0],
+            )
+        )
+
+    @torch.no_grad()
+    def __call__(self, features: Sequence[Tensor], boxes: list[Tensor]) -> Tensor:
+        """Features of the boxes of each image, one image after the other."""
+        return self.extractor(tuple(features[: self.levels]), bbox2roi(boxes))
+
+
+def pyramid_strides(detector: Any) -> list[int] | None:
+    """Strides of a detector's pyramid, from its RoI extractor or its priors; None if unknown."""
+    extractor: Any = getattr(getattr(detector, "roi_head", None), "bbox_roi_extractor", None)
+    if isinstance(extractor, torch.nn.ModuleList):
+        extractor = extractor[0]
+    if extractor is not None:
+        return list(extractor.featmap_strides)
+    priors = getattr(getattr(detector, "bbox_head", None), "prior_generator", None)
+    if priors is None:
+        return None
+    return [stride[0] if isinstance(stride, tuple) else stride for stride in priors.strides]
