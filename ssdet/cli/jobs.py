@@ -132,13 +132,17 @@ class Job:
         return "\n".join(text.splitlines()[-lines:])
 
 
-def run_jobs(jobs: Sequence[Job], parallel: int) -> None:
-    """Run all jobs, some at a time; the first one that fails ends the others and is named."""
+def run_jobs(jobs: Sequence[Job], parallel: int, keep_going: bool = False) -> list[Job]:
+    """Run all jobs, some at a time.
+
+    The first one that fails ends the others and is named; with `keep_going` the others go on, and
+    those that failed are returned.
+    """
     from ..engine.exits import RunError
     from .bars import LiveBars, PlainLines
 
     threads = max((os.cpu_count() or 1) // parallel, 1)
-    waiting, running = list(jobs), list[Job]()
+    waiting, running, failed = list(jobs), list[Job](), list[Job]()
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with LiveBars(jobs) if sys.stdout.isatty() else PlainLines() as display:
@@ -154,7 +158,9 @@ def run_jobs(jobs: Sequence[Job], parallel: int) -> None:
                     if code is None:
                         continue
                     running.remove(job)
-                    if code:
+                    if code and keep_going:
+                        failed.append(job)
+                    elif code:
                         raise RunError(
                             f"{job.name} ended with exit code {code}; its last words "
                             f"({job.folder / LOG}):\n{job.tail()}"
@@ -162,6 +168,7 @@ def run_jobs(jobs: Sequence[Job], parallel: int) -> None:
     finally:
         signal.signal(signal.SIGTERM, previous)
         _stop(running)
+    return failed
 
 
 def _stop(jobs: Sequence[Job]) -> None:
