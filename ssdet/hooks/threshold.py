@@ -11,6 +11,7 @@ from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import Step
+from ..teacher_student.task_sets import Task, check_task_sets, narrow
 from .threshold_hook import Limits, ThresholdHook
 
 PerClass: TypeAlias = "float | Sequence[float] | Mapping[int, float]"
@@ -30,8 +31,10 @@ class FixedThresholdHook(ThresholdHook):
         ignore: Boxes with a score above this one but not above `score` become ignore regions: no
             loss says that nothing is there. None: they are dropped, and are background. (A pixel
             that is not kept is never background.)
-        cls, box: Stricter thresholds for a single task: a kept box whose score is not above gets
-            the weight 0 in the classification or in the box regression.
+        rpn, cls, box: Stricter thresholds for single tasks: a kept box whose score is not above is
+            not in the set of boxes of the RPN (objectness and its boxes), of the classification
+            (there it is background), or of the box regression and the masks. These are sets, not
+            weights; see `ssdet.teacher_student.task_sets`.
     """
 
     between = "ignore"
@@ -42,6 +45,7 @@ class FixedThresholdHook(ThresholdHook):
         score: PerClass = 0.9,
         *,
         ignore: float | None = None,
+        rpn: float | None = None,
         cls: float | None = None,
         box: float | None = None,
     ) -> None:
@@ -49,14 +53,18 @@ class FixedThresholdHook(ThresholdHook):
         values = score.values() if isinstance(score, Mapping) else score
         for value in values if not isinstance(values, (int, float)) else [values]:
             check_range(name, "score", value)
-        for key, limit in dict(ignore=ignore, cls=cls, box=box).items():
+        for key, limit in dict(ignore=ignore, rpn=rpn, cls=cls, box=box).items():
             if limit is not None:
                 check_range(name, key, limit)
-        self.score, self.ignore, self.cls, self.box = score, ignore, cls, box
+        self.score, self.ignore = score, ignore
+        tasks: dict[Task, float | None] = {"rpn": rpn, "cls": cls, "box": box}
+        self.tasks = {task: limit for task, limit in tasks.items() if limit is not None}
 
     def check(self, model: TeacherStudent) -> None:
         """Refuse a list that is too short before the teacher finds such a class."""
         super().check(model)
+        if self.tasks:
+            check_task_sets(type(self).__name__, model.student, *self.tasks)
         self.limits(self.num_classes or 0, torch.device("cpu"))
 
     def limits(self, classes: int, device: torch.device) -> Limits:
@@ -80,7 +88,6 @@ class FixedThresholdHook(ThresholdHook):
     def filter_boxes(self, step: Step, image: int, limits: Limits) -> None:
         """Filter, after the stricter thresholds of the tasks."""
         boxes = step.pseudo_boxes[image]
-        for limit, weight in ((self.cls, "weight_cls"), (self.box, "weight_box")):
-            if limit is not None:
-                boxes[weight] = boxes[weight] * (boxes.scores > limit)
+        for task, limit in self.tasks.items():
+            narrow(boxes, task, boxes.scores > limit)
         super().filter_boxes(step, image, limits)

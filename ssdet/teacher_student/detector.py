@@ -17,6 +17,7 @@ from .core import TeacherStudent
 from .geometry import areas, between, clip_boxes, project_boxes, warp
 from .schedules import check_range
 from .step import AMBIGUOUS, HIGH, Step, Views
+from .task_sets import TASKS, members, separated, task_losses
 from .weights import carry_weights
 
 
@@ -26,7 +27,7 @@ class TeacherStudentDetector(TeacherStudent):
 
     A pseudo box is trained on with its `weight_cls` and `weight_box`; boxes of level LOW become
     ignore regions. The normaliser of the losses counts boxes, not weights: all weights equal to w
-    give w times the loss.
+    give w times the loss. Where hooks give tasks their own sets of boxes, see `task_sets`.
 
     Args:
         detector: Config of the detector.
@@ -101,10 +102,17 @@ class TeacherStudentDetector(TeacherStudent):
         self, views: Views, targets: list[DetDataSample], network: nn.Module | None = None
     ) -> dict[str, Any]:
         """The detector's own losses; images without a pseudo box count as weak background."""
-        for sample in targets:
+        network = network or self.student
+        if not separated(targets):
+            return network(views.inputs, self._weigh_empty(targets), mode="loss")
+        sets = {task: self._weigh_empty(members(targets, task)) for task in TASKS}
+        return task_losses(network, views.inputs, sets)
+
+    def _weigh_empty(self, samples: list[DetDataSample]) -> list[DetDataSample]:
+        for sample in samples:
             if not len(sample.gt_instances):
                 sample.gt_instances.set_metainfo({"background_weight": self.empty_weight})
-        return (network or self.student)(views.inputs, targets, mode="loss")
+        return samples
 
     def _to_view(self, boxes: InstanceData, weak: Any, strong: Any) -> DetDataSample:
         matrix = between(weak, strong)

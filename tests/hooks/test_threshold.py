@@ -51,9 +51,11 @@ def test_unsure_boxes_become_ignore_regions():
 
 
 def test_stricter_thresholds_for_one_task():
-    kept, _ = filtered(FixedThresholdHook(0.5, cls=0.92, box=0.7), boxes())
-    assert kept.weight_cls.tolist() == [1, 0, 0]
-    assert kept.weight_box.tolist() == [1, 1, 0]
+    kept, _ = filtered(FixedThresholdHook(0.5, rpn=0.55, cls=0.92, box=0.7), boxes())
+    assert kept.in_rpn.tolist() == [True, True, True]
+    assert kept.in_cls.tolist() == [True, False, False]
+    assert kept.in_box.tolist() == [True, True, False]
+    assert kept.weight_cls.tolist() == kept.weight_box.tolist() == [1, 1, 1]
 
 
 def test_no_boxes_at_all():

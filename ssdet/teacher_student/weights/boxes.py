@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 # What a mixin calls by `super()` is known only when it is put in front of a class of MMDetection.
 Mixin: Any = object
 
-REGIONS, BACKGROUND = "ignore_regions", "background_weight"
+REGIONS, BACKGROUND, MAX_STAGE = "ignore_regions", "background_weight", "max_stage"
 # A negative box is ignored if more than this share of it lies in one region.
 COVERED = 0.5
 
@@ -25,13 +25,15 @@ COVERED = 0.5
 class BoxWeights:
     """Weights of boxes (or of the positives assigned to them) and of the background.
 
-    `regions` (K, 4) are the regions in which negatives are ignored.
+    `regions` (K, 4) are the regions in which negatives are ignored. `max_stage` is how many stages
+    of a cascade learn each box; None: all.
     """
 
     cls: Tensor
     box: Tensor
     background: float
     regions: Tensor
+    max_stage: Tensor | None = None
 
     @classmethod
     def of(cls, gt_instances: InstanceData) -> BoxWeights | None:
@@ -40,11 +42,20 @@ class BoxWeights:
         if regions is None:
             return None
         background = gt_instances.get(BACKGROUND)
-        return cls(gt_instances.weight_cls, gt_instances.weight_box, background, regions)
+        weights = gt_instances.weight_cls, gt_instances.weight_box
+        return cls(*weights, background, regions, gt_instances.get(MAX_STAGE))
 
     def at(self, boxes: Tensor) -> BoxWeights:
         """The same for positives, given the box that each is assigned to."""
-        return BoxWeights(self.cls[boxes], self.box[boxes], self.background, self.regions)
+        last = None if self.max_stage is None else self.max_stage[boxes]
+        return BoxWeights(self.cls[boxes], self.box[boxes], self.background, self.regions, last)
+
+    def in_stage(self, stage: int) -> BoxWeights:
+        """The same in a stage (from 0): weight 0 where `max_stage` is not above it."""
+        if self.max_stage is None:
+            return self
+        learnt = self.max_stage > stage
+        return replace(self, cls=self.cls * learnt, box=self.box * learnt)
 
     def spread(self, positive: Tensor, ignored: Tensor) -> Tensor:
         """Classification weights (P,) of all priors of the image; self is at the positives."""

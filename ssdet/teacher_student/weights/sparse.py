@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from .boxes import BoxWeights, Mixin, complete, recording
 from .dense import nonempty
@@ -16,34 +19,81 @@ from .losses import carry
 class BBoxTargets(Mixin):
     """BBoxHead of Faster and Cascade R-CNN: sampled proposals, the positives of an image first."""
 
+    # Given the sampling results: weights of the negatives of each image. None: all weigh 1.
+    score_negatives: Callable[[list[Any]], list[Tensor]] | None = None
+
     def loss_and_target(
         self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, sampling_results: list[Any],
         *args: Any, **kwargs: Any,
     ) -> Any:  # fmt: skip
-        """As before; without any proposal (all ignored) the loss is zero and not missing."""
+        """As before; without any proposal the loss is zero and not missing."""
         weights = complete(getattr(result, "weights", None) for result in sampling_results)
+        scores = None
         if not weights:
             carry(self.loss_cls, None)
             carry(self.loss_bbox, None)
-            return super().loss_and_target(
-                cls_score, bbox_pred, rois, sampling_results, *args, **kwargs
-            )
-        cls = []
-        for found, result in zip(weights, sampling_results, strict=True):
-            negatives = found.cls.new_full((len(result.neg_priors),), found.background)
-            cls += [found.cls, negatives]
-        carry(self.loss_cls, nonempty([torch.cat(cls)]))
-        carry(self.loss_bbox, nonempty([torch.cat([found.box for found in weights])]))
+        else:
+            scores = self.score_negatives and self.score_negatives(sampling_results)
+            cls = _with_negatives(weights, sampling_results, scores)
+            carry(self.loss_cls, nonempty([cls]))
+            carry(self.loss_bbox, nonempty([torch.cat([found.box for found in weights])]))
         result = super().loss_and_target(
             cls_score, bbox_pred, rois, sampling_results, *args, **kwargs
         )
+        losses = result["loss_bbox"]
         if cls_score is not None and not len(cls_score):
-            result["loss_bbox"].setdefault("loss_cls", cls_score.sum())
+            losses.setdefault("loss_cls", cls_score.sum())
+        elif scores is not None:
+            # Soft Teacher divides by the sum of these weights; MMDetection has divided by a count.
+            positives = sum(len(found.cls) for found in weights)
+            counted = torch.cat(scores).sum() + positives
+            losses["loss_cls"] = losses["loss_cls"] * len(cls_score) / counted.clamp(min=1.0)
         return result
+
+
+def _with_negatives(
+    weights: list[BoxWeights], results: list[Any], scores: list[Tensor] | None
+) -> Tensor:
+    """Classification weights of all proposals of a batch."""
+    parts = []
+    for image, (found, result) in enumerate(zip(weights, results, strict=True)):
+        negatives = found.cls.new_full((len(result.neg_priors),), found.background)
+        parts += [found.cls, negatives if scores is None else negatives * scores[image]]
+    return torch.cat(parts)
+
+
+@contextmanager
+def scored_negatives(
+    roi_head: Any, score: Callable[[int, list[Any]], list[Tensor]] | None
+) -> Iterator[None]:
+    """Within it, negative proposals weigh in the classification what `score` says of them.
+
+    It is asked for each stage with the sampling results of all images, and the loss is divided by
+    the sum of these weights and the number of positives. None: all negatives weigh 1.
+    """
+    head = roi_head.bbox_head
+    heads = list(head) if isinstance(head, nn.ModuleList) else [head]
+    before = [head.score_negatives for head in heads if isinstance(head, BBoxTargets)]
+    known = [head for head in heads if isinstance(head, BBoxTargets)]
+    for stage, head in enumerate(known):
+        head.score_negatives = None if score is None else partial(score, stage)
+    try:
+        yield
+    finally:
+        for head, was in zip(known, before, strict=True):
+            head.score_negatives = was
 
 
 class CascadeLosses(Mixin):
     """CascadeRoIHead: it breaks off after a stage without any proposal (all ignored)."""
+
+    def bbox_loss(self, stage: int, x: Any, sampling_results: list[Any]) -> Any:
+        """As before; a box whose `max_stage` is behind weighs nothing, in masks neither."""
+        for result in sampling_results:
+            weights = getattr(result, "weights", None)
+            if weights is not None:
+                result.weights = weights.in_stage(stage)
+        return super().bbox_loss(stage, x, sampling_results)
 
     def loss(self, *args: Any, **kwargs: Any) -> Any:
         """As before; the loss of a stage that was left out is zero and not missing."""

@@ -1,0 +1,58 @@
+"""RoI heads of one stage (Faster and Mask R-CNN) and of several (Cascade R-CNN) in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
+from mmdet.structures.bbox import bbox2roi, get_box_tensor
+from torch import Tensor, nn
+
+
+def box_heads(roi_head: Any) -> list[Any]:
+    """The box head of each stage."""
+    head = roi_head.bbox_head
+    return list(head) if isinstance(head, nn.ModuleList) else [head]
+
+
+def check_roi_heads(owner: str, model: Any, why: str) -> None:
+    """Refuse, in the name of a hook, a model without RoI heads as they are known here."""
+    roi_head = getattr(getattr(model, "student", None), "roi_head", None)
+    known = isinstance(roi_head, (StandardRoIHead, CascadeRoIHead))
+    if not known or not all(head.with_reg and head.with_cls for head in box_heads(roi_head)):
+        detector = type(getattr(model, "student", model)).__name__
+        raise TypeError(
+            f"{owner}: {why} and works with two-stage detectors (Faster, Mask and Cascade R-CNN), "
+            f"not with a {detector}. Take it out of custom_hooks."
+        )
+
+
+def box_forward(
+    roi_head: Any, stage: int, features: Any, boxes: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Class scores and box deltas of one stage for the boxes of each image, all in one tensor."""
+    rois = bbox2roi(list(boxes))
+    cascade = isinstance(roi_head, CascadeRoIHead)
+    found = roi_head._bbox_forward(*([stage] if cascade else []), features, rois)
+    return found["cls_score"].float(), found["bbox_pred"].float()
+
+
+def refined_boxes(
+    roi_head: Any, features: Any, boxes: list[Tensor], labels: list[Tensor], samples: list[Any]
+) -> list[Tensor]:
+    """Boxes (S, N, 4) of each image after each stage, regressed for their classes and clipped."""
+    counts, stages = [len(each) for each in boxes], []
+    if not sum(counts):
+        return [each.new_zeros(len(box_heads(roi_head)), 0, 4) for each in boxes]
+    for stage, head in enumerate(box_heads(roi_head)):
+        _, deltas = box_forward(roi_head, stage, features, boxes)
+        boxes = [
+            get_box_tensor(head.regress_by_class(start, label, delta, sample.metainfo))
+            for start, label, delta, sample in zip(
+                boxes, labels, deltas.split(counts), samples, strict=True
+            )
+        ]
+        stages.append(boxes)
+    return [torch.stack(steps) for steps in zip(*stages, strict=True)]
