@@ -1,0 +1,31 @@
+"""Dropout of whole channels: what a network sees of an image, perturbed inside of the network."""
+
+import torch
+from torch import Tensor
+
+
+def channel_mask(
+    images: int, channels: int, prob: float = 0.5, generator: torch.Generator | None = None
+) -> Tensor:
+    """Factors (B, C): 0 with probability `prob`, else 1 / (1 - prob), so that the mean stays."""
+    kept = torch.rand(images, channels, generator=generator) >= prob
+    return kept / (1 - prob) if prob < 1 else torch.zeros(images, channels)
+
+
+def complementary_masks(
+    intact: Tensor, channels: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Two masks (B, C) with the factors 0 and 2 whose sum is 2 everywhere (UniMatch V2).
+
+    A channel that one view keeps (twice as loud) the other one loses. Of the images where `intact`
+    (B,) is true both keep everything.
+    """
+    first = torch.randint(2, (len(intact), channels), generator=generator) * 2.0
+    first[intact] = 1.0
+    return first, 2.0 - first
+
+
+def scale_channels(feature: Tensor, mask: Tensor) -> Tensor:
+    """A feature map (B, C, ...) times factors (B, C)."""
+    factors = mask.to(feature.device, feature.dtype)
+    return feature * factors.reshape(*mask.shape, *[1] * (feature.ndim - 2))
