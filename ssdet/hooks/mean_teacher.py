@@ -24,7 +24,8 @@ class TeacherEMAHook(StepHook):
 
     Updated once for each step that the optimizer really takes: gradient accumulation, a skipped
     step of a gradient scaler or of the guard against numbers that are not finite move nothing.
-    The start is an exact copy of the student, buffers included, or what a checkpoint brings.
+    The start is an exact copy of the student, buffers included, or what a checkpoint brings. Each
+    auxiliary network that has a teacher (`auxiliary_teachers` of the model) moves it alike.
 
     Args:
         momentum: Share of the teacher that is *kept* in an update, in [0, 1]; 0.999 has a horizon
@@ -68,15 +69,16 @@ class TeacherEMAHook(StepHook):
     def check(self, model: TeacherStudent) -> None:
         """Student and teacher must have the same tensors by name and shape."""
         super().check(model)
-        student, teacher = _tensors(model.student), _tensors(model.teacher)
-        different = sorted(set(student) ^ set(teacher)) or [
-            key for key in student if student[key].shape != teacher[key].shape
-        ]
-        if different:
-            raise ValueError(
-                f"{type(self).__name__}: student and teacher differ in {len(different)} tensors, "
-                f"first {different[0]!r}: an average needs two models of one config"
-            )
+        for name, pair in model.pairs.items():
+            student, teacher = (_tensors(module) for module in pair)
+            different = sorted(set(student) ^ set(teacher)) or [
+                key for key in student if student[key].shape != teacher[key].shape
+            ]
+            if different:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} and its teacher differ in {len(different)} "
+                    f"tensors, first {different[0]!r}: an average needs two models of one config"
+                )
 
     def before_run(self, runner: Any) -> None:
         """Board, unless another hook moves the same weights."""
@@ -121,10 +123,11 @@ class TeacherEMAHook(StepHook):
             length=self.length,
             start=self.start,
         )
-        student, teacher = self.model.student, self.model.teacher
-        move(_named(teacher.named_parameters()), _named(student.named_parameters()), kept)
         share = {"ema": kept, "copy": 0.0, "skip": 1.0}[self.buffers]
-        move(_named(teacher.named_buffers()), _named(student.named_buffers()), share)
+        for name, (student, teacher) in self.model.pairs.items():
+            if name not in self.model.resting:
+                move(_named(teacher.named_parameters()), _named(student.named_parameters()), kept)
+                move(_named(teacher.named_buffers()), _named(student.named_buffers()), share)
         self.updates += 1
 
     def state_dict(self) -> dict[str, Any]:

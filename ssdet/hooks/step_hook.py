@@ -24,6 +24,7 @@ class StepHook(Hook):
     """
 
     model: TeacherStudent | None = None
+    watches_only = False  # changes nothing in a step, and need not see one that is taken back
     _restored: dict[str, Any] | None = None
 
     def before_teacher(self, step: Step) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, Literal
 
@@ -49,6 +49,7 @@ class TeacherStudent(BaseModel):
         compile_student: Arguments of `torch.nn.Module.compile` for the student.
         auxiliary: Further models to learn, by name (polishers, heads, a second student); the hook
             that uses one asks for it by name.
+        auxiliary_teachers: Names of auxiliary networks that get a teacher of their own.
         data_preprocessor: Taken from the model's config where it is not given.
     """
 
@@ -67,6 +68,7 @@ class TeacherStudent(BaseModel):
         predict_with: Role = "teacher",
         compile_student: dict[str, Any] | None = None,
         auxiliary: dict[str, dict[str, Any]] | None = None,
+        auxiliary_teachers: Sequence[str] = (),
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
@@ -84,7 +86,15 @@ class TeacherStudent(BaseModel):
         self.joint_features, self.predict_with = joint_features, predict_with
         self.student: nn.Module = self._build(model)
         self.teacher: nn.Module = self._build(model).requires_grad_(False)
-        self.auxiliary = nn.ModuleDict({k: self._build(v) for k, v in (auxiliary or {}).items()})
+        auxiliary = auxiliary or {}
+        self.auxiliary = nn.ModuleDict({k: self._build(v) for k, v in auxiliary.items()})
+        for key in auxiliary_teachers:
+            check_choice(name, "auxiliary_teachers", key, list(auxiliary))
+        self.auxiliary_teachers = nn.ModuleDict(
+            {k: self._build(auxiliary[k]).requires_grad_(False) for k in auxiliary_teachers}
+        )
+        # Networks ("student" or auxiliary) that a hook keeps as they are in this step.
+        self.resting: set[str] = set()
         self.hooks: list[Any] = []
         self.iteration = 0
         # The running iteration travels with the checkpoint, whether or not a hook is listed.
@@ -153,7 +163,7 @@ class TeacherStudent(BaseModel):
             if step.sup is not None:
                 with self._passing(step, "sup"):
                     losses = self.student(step.sup.inputs, step.sup.samples, mode="loss")
-                step.losses.update(_weighted(losses, "sup_", self.sup_weight))
+                step.losses.update(weighted(losses, "sup_", self.sup_weight))
             for name in step.targets:
                 # unsup_student -> unsup_, unsup_student_2 -> unsup_2_
                 self._learn(step, name, name.replace(STRONG, "unsup") + "_")
@@ -212,7 +222,7 @@ class TeacherStudent(BaseModel):
         with self._passing(step, name):
             losses = self.student_losses(step.strong[name], targets)
         weight = 0.0 if empty else step.unsup_weight * step.shares[name]
-        step.losses.update(_weighted(losses, prefix, weight))
+        step.losses.update(weighted(losses, prefix, weight))
 
     def _call(self, station: str, step: Step) -> None:
         for hook in self.hooks:
@@ -238,23 +248,31 @@ class TeacherStudent(BaseModel):
         with served_features(self.student, joint_features(self.student, present)):
             yield
 
-    def zero_loss(self) -> Tensor:
-        """Zero, connected to every parameter of the student, so that no process waits for it."""
-        learnt = [p.sum() for p in self.student.parameters() if p.requires_grad]
+    def zero_loss(self, network: nn.Module | None = None) -> Tensor:
+        """Zero, connected to every parameter of a network, so that no process waits for it."""
+        learnt = [p.sum() for p in (network or self.student).parameters() if p.requires_grad]
         return torch.stack(learnt).sum() * 0.0
 
     # ------------------------------------------------------------------ the two models
 
+    @property
+    def pairs(self) -> dict[str, tuple[nn.Module, nn.Module]]:
+        """Each student with its teacher: "student", and auxiliary networks that have one."""
+        others = {k: (self.auxiliary[k], v) for k, v in self.auxiliary_teachers.items()}
+        return {"student": (self.student, self.teacher), **others}
+
     def train(self, mode: bool = True) -> Self:
-        """The training loop calls this in every iteration: the teacher stays in eval mode."""
+        """The training loop calls this in every iteration: teachers stay in eval mode."""
         super().train(mode)
-        self.teacher.eval()
+        for _, teacher in self.pairs.values():
+            teacher.eval()
         return self
 
     @torch.no_grad()
     def copy_student(self) -> None:
-        """Make the teacher an exact copy of the student: parameters and buffers, all of them."""
-        self.teacher.load_state_dict(self.student.state_dict())
+        """Make each teacher an exact copy of its student: parameters and buffers, all of them."""
+        for student, teacher in self.pairs.values():
+            teacher.load_state_dict(student.state_dict())
 
     def init_weights(self) -> None:
         """Initialise the student (pretrained weights included); the teacher starts as its copy."""
@@ -319,7 +337,7 @@ def _checked_ramp(owner: str, setting: dict[str, Any] | None) -> dict[str, Any]:
     return setting
 
 
-def _weighted(losses: dict[str, Any], prefix: str, weight: float) -> dict[str, Any]:
+def weighted(losses: dict[str, Any], prefix: str, weight: float) -> dict[str, Any]:
     """Losses times a factor, with a prefix; what is not a loss (accuracies) keeps its value.
 
     The factor 0 removes a value that is not finite too: 0 * inf would be NaN.

@@ -193,27 +193,30 @@ def _valid(views: Views) -> Tensor:
 def _masked(pixels: PixelLabels) -> PixelLabels:
     """What is not valid has the label 255, the score 0 and the weight 0."""
     valid = pixels.valid
+    others = pixels.others
     return PixelLabels(
         pixels.labels.where(valid, IGNORE),
         pixels.scores.where(valid, 0.0),
         pixels.weights.where(valid, 0.0),
         valid,
         None if pixels.soft is None else pixels.soft.where(valid[:, None], 0.0),
+        None if others is None else others.where(valid[:, None], IGNORE),
     )
 
 
 def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> PixelLabels:
     """Each image's labels seen from another view; nearest pixel, so that all fields stay one."""
     fields = (pseudo.labels, pseudo.scores, pseudo.weights, pseudo.valid)
-    stacked = torch.stack([field.float() for field in fields], dim=1)
-    if pseudo.soft is not None:
-        stacked = torch.cat([stacked, pseudo.soft], dim=1)
+    further = [field.float() for field in (pseudo.soft, pseudo.others) if field is not None]
+    stacked = torch.cat([torch.stack([field.float() for field in fields], dim=1), *further], dim=1)
     moved = [warp(maps, matrix, size) for maps, matrix in zip(stacked, matrices, strict=True)]
     maps = torch.stack([each for each, _ in moved])
     inside = torch.stack([mask for _, mask in moved])
     labels, scores, weights, valid = maps[:, :4].unbind(1)
-    soft = None if pseudo.soft is None else maps[:, 4:]
-    return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside, soft)
+    classes = 0 if pseudo.soft is None else pseudo.soft.shape[1]
+    soft = maps[:, 4 : 4 + classes] if pseudo.soft is not None else None
+    others = maps[:, 4 + classes :].long() if pseudo.others is not None else None
+    return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside, soft, others)
 
 
 @contextmanager

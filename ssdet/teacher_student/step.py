@@ -35,7 +35,8 @@ class PixelLabels:
 
     A pixel of weight 0 is not trained on but counts in the mean; a pixel that is not valid
     (padding, outside of the view) does not exist for the loss at all. `soft` are the teacher's
-    probabilities (B, C, H, W), for hooks that asked for them (`model.keep_soft = True`).
+    probabilities (B, C, H, W), for hooks that asked for them (`model.keep_soft = True`). `others`
+    are the labels (B, N, H, W) that N further networks are to learn, 255 where nothing is said.
     """
 
     labels: Tensor
@@ -43,6 +44,7 @@ class PixelLabels:
     weights: Tensor
     valid: Tensor
     soft: Tensor | None = None
+    others: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
