@@ -16,6 +16,7 @@ from mmengine.registry import (
     MODELS,
     OPTIM_WRAPPERS,
     RUNNERS,
+    TASK_UTILS,
     TRANSFORMS,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "MODEL_WRAPPERS",
     "OPTIM_WRAPPERS",
     "RUNNERS",
+    "TASK_UTILS",
     "TRANSFORMS",
 ]
 

@@ -1,6 +1,14 @@
-"""Parts with weights to learn beside the student: polishers, heads, priors."""
+"""Parts with weights to learn (polishers, heads, priors), and how boxes are assigned to them."""
 
+from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
+from .fam3d_head import FAM3DHead
 from .polishers import BoxPolisher, ClassPolisher
 
-__all__ = ["Averaged", "BoxPolisher", "ClassPolisher"]
+__all__ = [
+    "AdaptiveSampleAssigner",
+    "Averaged",
+    "BoxPolisher",
+    "ClassPolisher",
+    "FAM3DHead",
+]

@@ -26,6 +26,7 @@ IDLE = {
     "atss": r"bbox_head\.scales\.[1-4]\.scale",
     "gfl": r"bbox_head\.scales\.[1-4]\.scale",
     "tood": r"bbox_head\.scales\.[1-4]\.scale",
+    "fam3d": r"bbox_head\.scales\.[1-4]\.scale",
     "yolox": r"bbox_head\.multi_level_(cls_convs|conv_cls|reg_convs|conv_reg)\.[12]\..*",
     "cascade_rcnn": r"neck\.fpn_convs\.[123]\.conv\..*",
 }

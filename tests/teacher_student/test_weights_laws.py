@@ -239,6 +239,8 @@ def expected_ignored(family, region):
     sizes = [(max(h, 1), max(w, 1)) for h, w in sizes]
     priors = torch.cat(head.prior_generator.grid_priors(sizes, device="cpu"))
     x1, y1, x2, y2 = region
+    if family == "fam3d":  # its anchors are assigned by their centres
+        priors = (priors[:, :2] + priors[:, 2:]) / 2
     if priors.shape[1] == 2:
         x, y = priors.unbind(1)
         if family == "yolox":  # its points are corners of the cells, which are assigned by centres

@@ -70,7 +70,8 @@ def carry_weights(detector: nn.Module) -> list[str]:
     """Let the losses of a detector honour weights of boxes and regions to ignore.
 
     The detector and its parts stay what they are (instances of their classes, same parameters,
-    same state dict) and can be copied. Call it once, when the detector is built.
+    same state dict) and can be copied. Call it once, when the detector is built. A head that reads
+    the `BoxWeights` of its boxes itself says so: `carries_weights = True`.
 
     Returns:
         The names of the parts that cannot carry weights; they work as if all weights were 1.
@@ -81,7 +82,7 @@ def carry_weights(detector: nn.Module) -> list[str]:
         kind = next((kind for kind in KINDS if kind.fits(module)), None)
         if kind is not None:
             left_out += _teach(name, module, kind)
-        elif _has_a_loss(module) and module is not detector:
+        elif _has_a_loss(module) and module is not detector and not _reads_weights(module):
             left_out.append(f"{name} ({type(module).__name__})")
     return left_out
 
@@ -122,6 +123,10 @@ def _owned(head: nn.Module) -> list[Any]:
     """Assigners and samplers of a head: attributes, or lists of them (one for each stage)."""
     values = [value for key, value in vars(head).items() if not key.startswith("_")]
     return [part for v in values for part in (v if isinstance(v, (list, tuple)) else [v])]
+
+
+def _reads_weights(module: nn.Module) -> bool:
+    return getattr(module, "carries_weights", False)
 
 
 def _has_a_loss(module: nn.Module) -> bool:
