@@ -1,20 +1,31 @@
 """Mechanisms of the literature, one file each; a method is a list of them."""
 
+from .boundary_loss import BoundaryLossHook
+from .complementary_dropout import ComplementaryDropoutHook
+from .confidence_weight import ConfidenceWeightHook, MeanConfidenceThresholdHook
 from .cutmix import CutMixHook
+from .feature_perturbation import FeaturePerturbationHook
 from .gallery import GalleryHook
 from .mean_teacher import TeacherEMAHook
 from .patch_shuffle import PatchShuffleHook
 from .polish import PolishHook
+from .shrink_match import ShrinkMatchHook
 from .step_hook import StepHook
 from .threshold import FixedThresholdHook
 from .threshold_hook import ThresholdHook
 
 __all__ = [
+    "BoundaryLossHook",
+    "ComplementaryDropoutHook",
+    "ConfidenceWeightHook",
     "CutMixHook",
+    "FeaturePerturbationHook",
     "FixedThresholdHook",
     "GalleryHook",
+    "MeanConfidenceThresholdHook",
     "PatchShuffleHook",
     "PolishHook",
+    "ShrinkMatchHook",
     "StepHook",
     "TeacherEMAHook",
     "ThresholdHook",

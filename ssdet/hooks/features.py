@@ -1,0 +1,49 @@
+"""Listening to, and changing, what a network computes from an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+
+@contextmanager
+def changed_features(network: Any, change: Callable[[Any], Any]) -> Iterator[None]:
+    """Within it, `network.extract_feat` gives what `change` makes of its features.
+
+    May be entered within itself and around `recorded_features`: what was there before is there
+    again afterwards.
+    """
+    before = vars(network).get("extract_feat")
+    compute = network.extract_feat
+    network.extract_feat = lambda *args, **kwargs: change(compute(*args, **kwargs))
+    try:
+        yield
+    finally:
+        if before is None:
+            del network.extract_feat
+        else:
+            network.extract_feat = before
+
+
+def map_levels(features: Any, change: Callable[[int, Tensor], Tensor]) -> Any:
+    """The same structure of features (tuples, lists, dicts), with `change(level, map)` in it.
+
+    The levels are those of the outermost tuple; a level may hold several tensors (a feature map
+    and a class token).
+    """
+    if isinstance(features, Tensor):
+        return change(0, features)
+    named = isinstance(features, dict)
+    levels = features.values() if named else features
+    found = [_map(part, partial(change, level)) for level, part in enumerate(levels)]
+    return dict(zip(features, found, strict=True)) if named else type(features)(found)
+
+
+def _map(part: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(part, Tensor):
+        return change(part)
+    return type(part)(_map(each, change) for each in part)
