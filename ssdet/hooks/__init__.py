@@ -6,6 +6,7 @@ from .confidence_weight import ConfidenceWeightHook, MeanConfidenceThresholdHook
 from .cutmix import CutMixHook
 from .feature_perturbation import FeaturePerturbationHook
 from .gallery import GalleryHook
+from .label_bank import PseudoLabelBankHook
 from .mean_teacher import TeacherEMAHook
 from .patch_shuffle import PatchShuffleHook
 from .polish import PolishHook
@@ -25,6 +26,7 @@ __all__ = [
     "MeanConfidenceThresholdHook",
     "PatchShuffleHook",
     "PolishHook",
+    "PseudoLabelBankHook",
     "ShrinkMatchHook",
     "StepHook",
     "TeacherEMAHook",
