@@ -1,12 +1,16 @@
 """Mechanisms of the literature, one file each; a method is a list of them."""
 
 from .boundary_loss import BoundaryLossHook
+from .classmix import ClassMixHook
 from .complementary_dropout import ComplementaryDropoutHook
 from .confidence_weight import ConfidenceWeightHook, MeanConfidenceThresholdHook
+from .consistency import ConsistencyHook
+from .copy_paste import CopyPasteHook
 from .cutmix import CutMixHook
 from .feature_perturbation import FeaturePerturbationHook
 from .gallery import GalleryHook
 from .label_bank import PseudoLabelBankHook
+from .largest_component import LargestComponentHook
 from .mean_teacher import TeacherEMAHook
 from .patch_shuffle import PatchShuffleHook
 from .polish import PolishHook
@@ -17,12 +21,16 @@ from .threshold_hook import ThresholdHook
 
 __all__ = [
     "BoundaryLossHook",
+    "ClassMixHook",
     "ComplementaryDropoutHook",
     "ConfidenceWeightHook",
+    "ConsistencyHook",
+    "CopyPasteHook",
     "CutMixHook",
     "FeaturePerturbationHook",
     "FixedThresholdHook",
     "GalleryHook",
+    "LargestComponentHook",
     "MeanConfidenceThresholdHook",
     "PatchShuffleHook",
     "PolishHook",

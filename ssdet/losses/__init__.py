@@ -1,6 +1,6 @@
 """Losses as pure functions of tensors."""
 
-from .dice import weighted_dice
+from .dice import class_dice, weighted_dice
 from .disagreement import (
     dice_loss,
     disagreement_focused,
@@ -14,6 +14,7 @@ from .pixels import IGNORE, Reduction, effective_weights, masked_cross_entropy, 
 __all__ = [
     "IGNORE",
     "Reduction",
+    "class_dice",
     "dice_loss",
     "disagreement_focused",
     "effective_weights",

@@ -1,5 +1,6 @@
 """Dice loss with a weight for each pixel."""
 
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -30,6 +31,29 @@ def weighted_dice(
     else:
         dice = (overlap + eps) / (_sum(weights * (probabilities + target)) + eps)
     return (1 - dice).where(_sum(weights) > 0, 0.0)
+
+
+def class_dice(
+    probabilities: Tensor, labels: Tensor, weights: Tensor, *, eps: float = 1e-5
+) -> Tensor:
+    """The mean over classes of 1 - (2 sum(w p y) + eps) / (sum(w p^2) + sum(w y^2) + eps).
+
+    Sums are over all pixels of the batch, so that a small organ counts as much as the background.
+    Probabilities are (B, C, H, W), labels and weights (B, H, W). A pixel of weight 0, or whose
+    label is none of the classes, does not exist for it: not as background either.
+    """
+    classes = probabilities.shape[1]
+    known = (labels >= 0) & (labels < classes)
+    weights = (weights.float() * known)[:, None]
+    target = F.one_hot(labels.where(known, 0), classes).movedim(-1, 1).float()
+    probabilities = probabilities.float()
+
+    def total(values: Tensor) -> Tensor:
+        return (weights * values).sum((0, 2, 3))
+
+    overlap = 2 * total(probabilities * target) + eps
+    dice = overlap / (total(probabilities**2) + total(target**2) + eps)
+    return (1 - dice).mean()
 
 
 def _sum(values: Tensor) -> Tensor:

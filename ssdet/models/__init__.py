@@ -2,6 +2,7 @@
 
 from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
+from .class_dice import ClassDiceLoss
 from .fam3d_head import FAM3DHead
 from .polishers import BoxPolisher, ClassPolisher
 
@@ -9,6 +10,7 @@ __all__ = [
     "AdaptiveSampleAssigner",
     "Averaged",
     "BoxPolisher",
+    "ClassDiceLoss",
     "ClassPolisher",
     "FAM3DHead",
 ]

@@ -22,7 +22,8 @@ class PixelWeights:
     Outside of it, on labelled data, the heads are untouched. Within it hard example sampling rests
     (a pseudo label is not taken because the student disagrees with it), cross entropy and focal
     loss are taken for each pixel and reduced by `ssdet.losses.pixel_mean`, Dice becomes
-    `weighted_dice`, and any other loss sees the pixels that are not trained on as ignored.
+    `weighted_dice`, a loss with a method `weighted(logits, labels, weights)` is asked for it, and
+    any other loss sees the pixels that are not trained on as ignored.
 
     Attributes:
         weightless: Parts that cannot carry weights and work with weight 1. To heads that match
@@ -49,7 +50,7 @@ class PixelWeights:
         losses = list(head.loss_decode) if several else [head.loss_decode]
         weighted = [_WeightedLoss(loss, self._current) for loss in losses]
         for loss in losses:
-            if not (_per_pixel(loss) or isinstance(loss, DiceLoss)):
+            if not (_per_pixel(loss) or isinstance(loss, DiceLoss) or hasattr(loss, "weighted")):
                 self.weightless.append(f"{name}.loss_decode ({type(loss).__name__})")
         swapped = {"loss_decode": nn.ModuleList(weighted) if several else weighted[0]}
         self._heads.append((head, plain, {**swapped, "sampler": None}))
@@ -105,6 +106,8 @@ class _WeightedLoss(nn.Module):
             return self.plain(logits, labels, **settings)
         if isinstance(self.plain, DiceLoss):
             return _dice(self.plain, logits, labels, now.effective)
+        if hasattr(self.plain, "weighted"):
+            return self.plain.weighted(logits, labels, now.effective)
         if not _per_pixel(self.plain):
             return self.plain(logits, labels, **settings)
         # Some heads (DDRNet) leave the ignored label to the loss, whose default may be another one.

@@ -1,0 +1,82 @@
+"""Soft consistency: the student's probabilities follow the teacher's, pixel by pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..losses import pixel_mean
+from ..registry import HOOKS
+from ..teacher_student.core import TeacherStudent
+from ..teacher_student.pixel_weights import matches_masks
+from ..teacher_student.schedules import Ramp, check_choice, check_range, ramp
+from ..teacher_student.segmentor import TeacherStudentSegmentor
+from ..teacher_student.step import PixelLabels, Step
+from .step_hook import StepHook
+
+
+@HOOKS.register_module()
+class ConsistencyHook(StepHook):
+    """The mean squared difference between the probabilities of student and teacher.
+
+    Mean Teacher (Tarvainen & Valpola 2017) for pixels: |p_student - p_teacher|^2, averaged over the
+    classes and then over the pixels with the model's reduction, so that thresholds and weights
+    count here too. For it alone, without hard pseudo labels, set `unsup_weight=0.0` of the model.
+
+    Args:
+        weight: Factor on the loss; several strong views share it.
+        ramp_length: Iterations after the burn-in over which the factor rises.
+        ramp_kind: "sigmoid", exp(-5 (1 - t/length)^2), or "linear".
+    """
+
+    def __init__(
+        self, weight: float = 1.0, *, ramp_length: int = 0, ramp_kind: Ramp = "sigmoid"
+    ) -> None:
+        name = type(self).__name__
+        check_range(name, "weight", weight, 0, float("inf"))
+        check_range(name, "ramp_length", ramp_length, 0, float("inf"))
+        check_choice(name, "ramp_kind", ramp_kind, Ramp)
+        self.weight, self.ramp_length, self.ramp_kind = weight, ramp_length, ramp_kind
+
+    def check(self, model: TeacherStudent) -> None:
+        """Ask for the probabilities of the teacher and the logits of the student."""
+        if not isinstance(model, TeacherStudentSegmentor):
+            raise TypeError(
+                f"{type(self).__name__}: compares pixels and works with a TeacherStudentSegmentor, "
+                f"not with a {type(model).__name__}. Take it out of custom_hooks."
+            )
+        head = _head(model)
+        if matches_masks(head):
+            raise TypeError(
+                f"{type(self).__name__}: {type(head).__name__} gives masks of queries and no "
+                "logits of pixels; let the student learn from pseudo labels alone"
+            )
+        model.keep_soft = model.keep_outputs = True
+        super().check(model)
+
+    def after_loss(self, step: Step) -> None:
+        """Add a loss for each strong view."""
+        since = step.iteration - step.model.burn_in
+        factor = self.weight * ramp(since, self.ramp_length, self.ramp_kind)
+        for name, targets in step.targets.items():
+            if name in step.outputs:  # a view without anything to learn was not passed
+                key = name.replace("unsup_student", "unsup") + "_loss_consistency"
+                share = factor * step.shares[name]
+                step.losses[key] = share * self._loss(step.outputs[name], targets)
+
+    def _loss(self, logits: Tensor, targets: PixelLabels) -> Tensor:
+        model: Any = self.model
+        if targets.soft is None:
+            raise RuntimeError("ConsistencyHook: the teacher's probabilities were not kept")
+        size, corners = targets.soft.shape[-2:], _head(model).align_corners
+        large = F.interpolate(logits.float(), size, mode="bilinear", align_corners=corners)
+        difference = (model.probabilities(large) - targets.soft).square().mean(1)
+        return pixel_mean(difference, targets.weights, targets.valid, model.reduction)
+
+
+def _head(model: TeacherStudent) -> Any:
+    """The student's decode head, the last one of a cascade."""
+    head: Any = model.student.decode_head
+    return head[-1] if isinstance(head, nn.ModuleList) else head
