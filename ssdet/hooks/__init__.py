@@ -1,6 +1,9 @@
 """Mechanisms of the literature, one file each; a method is a list of them."""
 
+from .background_score import BackgroundScoreHook
 from .boundary_loss import BoundaryLossHook
+from .box_jitter import BoxJitterHook
+from .box_spread import BoxSpreadHook
 from .classmix import ClassMixHook
 from .complementary_dropout import ComplementaryDropoutHook
 from .confidence_weight import ConfidenceWeightHook, MeanConfidenceThresholdHook
@@ -15,12 +18,17 @@ from .mean_teacher import TeacherEMAHook
 from .patch_shuffle import PatchShuffleHook
 from .polish import PolishHook
 from .shrink_match import ShrinkMatchHook
+from .stage_agreement import StageAgreementHook
 from .step_hook import StepHook
+from .task_weight import TaskWeightHook
 from .threshold import FixedThresholdHook
 from .threshold_hook import ThresholdHook
 
 __all__ = [
+    "BackgroundScoreHook",
     "BoundaryLossHook",
+    "BoxJitterHook",
+    "BoxSpreadHook",
     "ClassMixHook",
     "ComplementaryDropoutHook",
     "ConfidenceWeightHook",
@@ -36,7 +44,9 @@ __all__ = [
     "PolishHook",
     "PseudoLabelBankHook",
     "ShrinkMatchHook",
+    "StageAgreementHook",
     "StepHook",
+    "TaskWeightHook",
     "TeacherEMAHook",
     "ThresholdHook",
 ]

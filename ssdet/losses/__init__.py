@@ -9,6 +9,7 @@ from .disagreement import (
     squared_error,
 )
 from .distillation import gap_logit_l1, region_similarity, self_similarity
+from .focal import softmax_focal
 from .pixels import IGNORE, Reduction, effective_weights, masked_cross_entropy, pixel_mean
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "region_similarity",
     "self_similarity",
     "sharpen",
+    "softmax_focal",
     "squared_error",
     "weighted_dice",
 ]

@@ -4,6 +4,7 @@ from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
 from .class_dice import ClassDiceLoss
 from .fam3d_head import FAM3DHead
+from .focal_loss import SoftmaxFocalLoss
 from .polishers import BoxPolisher, ClassPolisher
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "ClassDiceLoss",
     "ClassPolisher",
     "FAM3DHead",
+    "SoftmaxFocalLoss",
 ]
