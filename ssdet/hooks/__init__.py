@@ -9,8 +9,10 @@ from .complementary_dropout import ComplementaryDropoutHook
 from .confidence_weight import ConfidenceWeightHook, MeanConfidenceThresholdHook
 from .consistency import ConsistencyHook
 from .copy_paste import CopyPasteHook
+from .cross_supervision import CrossSupervisionHook
 from .cutmix import CutMixHook
 from .feature_perturbation import FeaturePerturbationHook
+from .future import FutureTeacherHook
 from .gallery import GalleryHook
 from .label_bank import PseudoLabelBankHook
 from .largest_component import LargestComponentHook
@@ -34,9 +36,11 @@ __all__ = [
     "ConfidenceWeightHook",
     "ConsistencyHook",
     "CopyPasteHook",
+    "CrossSupervisionHook",
     "CutMixHook",
     "FeaturePerturbationHook",
     "FixedThresholdHook",
+    "FutureTeacherHook",
     "GalleryHook",
     "LargestComponentHook",
     "MeanConfidenceThresholdHook",

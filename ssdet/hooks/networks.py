@@ -1,0 +1,144 @@
+"""The base of the hooks with several networks that learn beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..losses import IGNORE
+from ..teacher_student.core import STRONG, TeacherStudent, weighted
+from ..teacher_student.segmentor import TeacherStudentSegmentor
+from ..teacher_student.step import PixelLabels, Step, Views
+from .step_hook import StepHook
+
+STUDENT = "student"
+
+
+class NetworkHook(StepHook):
+    """Base of the hooks that train auxiliary networks beside the student.
+
+    A network is called by its name: "student", or its key in `auxiliary` of the model. Each one
+    takes part in the loss of every step, be it with 0, so that no process waits for another. The
+    weights of those in `model.resting` stay as they are, whatever momentum and weight decay say.
+
+    Attributes:
+        names: The auxiliary networks, which the model must have.
+    """
+
+    names: Sequence[str] = ()
+    pixels_only = True
+
+    def check(self, model: TeacherStudent) -> None:
+        """Refuse a model of another task, or without the networks."""
+        own = type(self).__name__
+        if self.pixels_only and not isinstance(model, TeacherStudentSegmentor):
+            raise TypeError(
+                f"{own}: compares the labels of pixels and works with a TeacherStudentSegmentor, "
+                f"not with a {type(model).__name__}. Take it out of custom_hooks."
+            )
+        kind = type(model.student)
+        for name in self.names:
+            found = dict(model.auxiliary.items()).get(name)
+            task = "decode_head" if isinstance(model, TeacherStudentSegmentor) else "loss"
+            if found is None or not hasattr(found, task):
+                raise ValueError(
+                    f"{own}: there is no network {name!r}; the model's auxiliary has "
+                    f"{sorted(model.auxiliary)}. Give it one: auxiliary=dict({name}=<config of "
+                    f"a {kind.__name__}>)"
+                )
+        super().check(model)
+
+    def before_train(self, runner: Any) -> None:
+        """Stand between the optimizers and the networks that rest."""
+        super().before_train(runner)
+        wrapper = runner.optim_wrapper
+        for one in wrapper.values() if hasattr(wrapper, "values") else [wrapper]:
+            self.watch(one.optimizer)
+
+    def watch(self, optimizer: torch.optim.Optimizer) -> None:
+        """Do so in a plain PyTorch loop; a runner's optimizer is watched."""
+        optimizer.register_step_pre_hook(self._skip_resting)
+
+    def network(self, name: str) -> nn.Module:
+        """The student or an auxiliary network."""
+        return self.present.student if name == STUDENT else self.present.auxiliary[name]
+
+    @property
+    def present(self) -> TeacherStudent:
+        """The model, once attached."""
+        if self.model is None:
+            raise RuntimeError(f"{type(self).__name__}: attach it to a model first")
+        return self.model
+
+    def label(self, step: Step, name: str) -> Any:
+        """Labels of the weak views by a network's teacher, or by itself where it has none."""
+        pair = self.present.pairs.get(name)
+        network = self.network(name) if pair is None else pair[1]
+        with resting_statistics(network):
+            return self.present.label(step.weak_views, network)
+
+    def supervise(self, step: Step, name: str, views: Views | None = None) -> None:
+        """Losses of an auxiliary network on the labelled images (or on `views` of them)."""
+        network, views = self.network(name), views or step.sup
+        if views is None:
+            step.losses[f"sup_{name}_loss"] = self.present.zero_loss(network)
+            return
+        losses = network(views.inputs, views.samples, mode="loss")
+        step.losses.update(weighted(losses, f"sup_{name}_", self.present.sup_weight))
+
+    def teach(self, step: Step, name: str, view: str, targets: Any, views: Any = None) -> None:
+        """Losses of an auxiliary network on a strong view (or on `views` made of it)."""
+        model = self.present
+        losses = model.student_losses(views or step.strong[view], targets, self.network(name))
+        weight = 0.0 if model.targets_empty(targets) else step.unsup_weight * step.shares[view]
+        step.losses.update(weighted(losses, f"{prefix_of(view)}{name}_", weight))
+
+    def _skip_resting(self, *_: Any) -> None:
+        # Without a gradient an optimizer leaves a parameter alone; with zeros it would decay it.
+        for name in self.present.resting:
+            for parameter in self.network(name).parameters():
+                parameter.grad = None
+
+
+def prefix_of(view: str) -> str:
+    """unsup_student -> unsup_, unsup_student_2 -> unsup_2_"""
+    return view.replace(STRONG, "unsup") + "_"
+
+
+def targets_of(pixels: PixelLabels, number: int) -> PixelLabels:
+    """What a further network is to learn: `others[:, number]`, with weight 1 where it says so."""
+    if pixels.others is None:
+        raise ValueError("these pixel labels hold nothing for further networks")
+    labels = pixels.others[:, number]
+    said = ((labels != IGNORE) & pixels.valid).float()
+    return PixelLabels(labels, said, said.clone(), pixels.valid)
+
+
+@contextmanager
+def resting_statistics(network: nn.Module) -> Iterator[None]:
+    """Within it the network is in eval mode; then each of its parts is as it was."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextmanager
+def recorded(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """Within it, what these parts of a network put out is kept, with gradient, by their names."""
+    outputs: dict[str, Tensor] = {}
+    with ExitStack() as stack:
+        for name in layers:
+
+            def keep(_: Any, __: Any, output: Tensor, name: str = name) -> None:
+                outputs[name] = output
+
+            stack.enter_context(network.get_submodule(name).register_forward_hook(keep))
+        yield outputs
