@@ -5,6 +5,7 @@ from .averaged import Averaged
 from .class_dice import ClassDiceLoss
 from .fam3d_head import FAM3DHead
 from .focal_loss import SoftmaxFocalLoss
+from .label_autoencoder import LabelAutoEncoder
 from .polishers import BoxPolisher, ClassPolisher
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "ClassDiceLoss",
     "ClassPolisher",
     "FAM3DHead",
+    "LabelAutoEncoder",
     "SoftmaxFocalLoss",
 ]
