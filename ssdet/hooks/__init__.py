@@ -19,6 +19,7 @@ from .largest_component import LargestComponentHook
 from .mean_teacher import TeacherEMAHook
 from .patch_shuffle import PatchShuffleHook
 from .polish import PolishHook
+from .shape_prior import ShapePriorHook
 from .shrink_match import ShrinkMatchHook
 from .stage_agreement import StageAgreementHook
 from .step_hook import StepHook
@@ -47,6 +48,7 @@ __all__ = [
     "PatchShuffleHook",
     "PolishHook",
     "PseudoLabelBankHook",
+    "ShapePriorHook",
     "ShrinkMatchHook",
     "StageAgreementHook",
     "StepHook",

@@ -31,6 +31,8 @@ class ConsistencyHook(StepHook):
         ramp_kind: "sigmoid", exp(-5 (1 - t/length)^2), or "linear".
     """
 
+    loss_name = "consistency"
+
     def __init__(
         self, weight: float = 1.0, *, ramp_length: int = 0, ramp_kind: Ramp = "sigmoid"
     ) -> None:
@@ -60,19 +62,28 @@ class ConsistencyHook(StepHook):
         """Add a loss for each strong view."""
         since = step.iteration - step.model.burn_in
         factor = self.weight * ramp(since, self.ramp_length, self.ramp_kind)
-        for name, targets in step.targets.items():
+        for name in step.targets:
             if name in step.outputs:  # a view without anything to learn was not passed
-                key = name.replace("unsup_student", "unsup") + "_loss_consistency"
-                share = factor * step.shares[name]
-                step.losses[key] = share * self._loss(step.outputs[name], targets)
+                key = name.replace("unsup_student", "unsup") + f"_loss_{self.loss_name}"
+                step.losses[key] = factor * step.shares[name] * self.compare(step, name)
+
+    def compare(self, step: Step, name: str) -> Tensor:
+        """The loss of one strong view, without its factor; a subclass may compare otherwise."""
+        return self._loss(step.outputs[name], step.targets[name])
+
+    def probabilities(self, logits: Tensor, targets: PixelLabels) -> tuple[Tensor, Tensor]:
+        """Probabilities (B, C, H, W) of student and teacher, in the size of the view."""
+        model: Any = self.model
+        if targets.soft is None:
+            raise RuntimeError(f"{type(self).__name__}: the teacher's probabilities were not kept")
+        size, corners = targets.soft.shape[-2:], _head(model).align_corners
+        large = F.interpolate(logits.float(), size, mode="bilinear", align_corners=corners)
+        return model.probabilities(large), targets.soft
 
     def _loss(self, logits: Tensor, targets: PixelLabels) -> Tensor:
         model: Any = self.model
-        if targets.soft is None:
-            raise RuntimeError("ConsistencyHook: the teacher's probabilities were not kept")
-        size, corners = targets.soft.shape[-2:], _head(model).align_corners
-        large = F.interpolate(logits.float(), size, mode="bilinear", align_corners=corners)
-        difference = (model.probabilities(large) - targets.soft).square().mean(1)
+        student, teacher = self.probabilities(logits, targets)
+        difference = (student - teacher).square().mean(1)
         return pixel_mean(difference, targets.weights, targets.valid, model.reduction)
 
 
