@@ -11,14 +11,21 @@ from .consistency import ConsistencyHook
 from .copy_paste import CopyPasteHook
 from .cross_supervision import CrossSupervisionHook
 from .cutmix import CutMixHook
+from .dual_teacher import DualTeacherHook
+from .dual_threshold import DualThresholdHook
+from .erase import EraseHook
 from .feature_perturbation import FeaturePerturbationHook
 from .future import FutureTeacherHook
 from .gallery import GalleryHook
 from .label_bank import PseudoLabelBankHook
 from .largest_component import LargestComponentHook
 from .mean_teacher import TeacherEMAHook
+from .multi_granularity import MultiGranularityHook
 from .patch_shuffle import PatchShuffleHook
 from .polish import PolishHook
+from .pseudo_mixup import PseudoMixupHook
+from .pseudo_mosaic import PseudoMosaicHook
+from .region_instruction import RegionInstructionHook
 from .shape_prior import ShapePriorHook
 from .shrink_match import ShrinkMatchHook
 from .stage_agreement import StageAgreementHook
@@ -26,6 +33,7 @@ from .step_hook import StepHook
 from .task_weight import TaskWeightHook
 from .threshold import FixedThresholdHook
 from .threshold_hook import ThresholdHook
+from .uncertainty_fusion import UncertaintyFusionHook
 
 __all__ = [
     "BackgroundScoreHook",
@@ -39,15 +47,22 @@ __all__ = [
     "CopyPasteHook",
     "CrossSupervisionHook",
     "CutMixHook",
+    "DualTeacherHook",
+    "DualThresholdHook",
+    "EraseHook",
     "FeaturePerturbationHook",
     "FixedThresholdHook",
     "FutureTeacherHook",
     "GalleryHook",
     "LargestComponentHook",
     "MeanConfidenceThresholdHook",
+    "MultiGranularityHook",
     "PatchShuffleHook",
     "PolishHook",
     "PseudoLabelBankHook",
+    "PseudoMixupHook",
+    "PseudoMosaicHook",
+    "RegionInstructionHook",
     "ShapePriorHook",
     "ShrinkMatchHook",
     "StageAgreementHook",
@@ -55,4 +70,5 @@ __all__ = [
     "TaskWeightHook",
     "TeacherEMAHook",
     "ThresholdHook",
+    "UncertaintyFusionHook",
 ]

@@ -1,0 +1,79 @@
+"""A pass of the teacher over labelled images, between two steps of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import get_dist_info
+from mmengine.registry import DATASETS as ALL_DATASETS
+
+from ..datasets import LabeledUnlabeledDataset, derive_seed, seeded
+from ..teacher_student.core import TeacherStudent
+from ..teacher_student.step import Views
+
+
+class LabeledPass:
+    """Labelled images as views of the model, each process its part, one at a time.
+
+    The images come through the pipeline of their dataset, with random numbers of their own: the
+    random state of the training is left as it is, and the same moment of a resumed run shows the
+    same images.
+
+    Args:
+        dataset: A dataset with labels, or the training set with labelled and unlabelled sources.
+        max_images: So many of them are drawn, by all processes together.
+    """
+
+    def __init__(self, dataset: Any, max_images: int) -> None:
+        self.dataset, self.max_images = dataset, max_images
+        self.numbers = _labeled_numbers(dataset)
+
+    @classmethod
+    def of(cls, owner: str, config: dict[str, Any] | None, runner: Any, limit: int) -> LabeledPass:
+        """From the config of a dataset, or else from the training data of a runner."""
+        dataset = getattr(runner.train_dataloader, "dataset", None)
+        if config is not None:
+            dataset = ALL_DATASETS.build(dict(config))
+        found = cls(dataset, limit)
+        if not found.numbers:
+            raise ValueError(
+                f"{owner}: the training data have no labelled image to learn thresholds from; "
+                "give a dataset with labels as labeled=dict(type=...)"
+            )
+        return found
+
+    def views(self, model: TeacherStudent, moment: int) -> Iterator[Views]:
+        """The views of this process; `moment` decides which images are drawn."""
+        generator = torch.Generator().manual_seed(moment)
+        order = torch.randperm(len(self.numbers), generator=generator)[: self.max_images]
+        rank, world = get_dist_info()
+        for place in order[rank::world].tolist():
+            number = self.numbers[place]
+            with seeded(derive_seed(moment, number)):
+                sample = self.dataset[number]
+            yield _prepared(model, pseudo_collate([sample]))
+
+
+def _labeled_numbers(dataset: Any) -> list[int]:
+    """The labelled samples of a dataset."""
+    if not isinstance(dataset, LabeledUnlabeledDataset):
+        return [] if dataset is None else list(range(len(dataset)))
+    numbers: list[int] = []
+    start = 0
+    for source, part in enumerate(dataset.datasets):
+        if dataset.is_labeled(source):
+            numbers += range(start, start + len(part))
+        start += len(part)
+    return numbers
+
+
+def _prepared(model: TeacherStudent, batch: dict[str, Any]) -> Views:
+    # As in validation: no batch augmentation, no padding of labels.
+    data = model.data_preprocessor(batch, False)
+    inputs, samples = data["inputs"], data["data_samples"]
+    if isinstance(inputs, dict):
+        inputs, samples = inputs["sup"], samples["sup"]
+    return Views(inputs, samples)

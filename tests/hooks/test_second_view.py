@@ -1,0 +1,52 @@
+"""Views of the teacher's second look, by hand, and what comes back from them."""
+
+import pytest
+import torch
+
+from ssdet.hooks.second_view import SecondView
+from ssdet.teacher_student.step import Views
+
+from ..helpers import sample
+
+
+def views(size=(32, 64), shape=(20, 40)):
+    inputs = torch.zeros(1, 1, *size)
+    inputs[0, 0, : shape[0], : shape[1]] = torch.arange(shape[1]).float()
+    return Views(inputs, [sample(shape)])
+
+
+def test_mirrored_within_the_image_and_not_within_the_padding():
+    second = SecondView(flip=True)
+    seen = second.views(views())
+    assert seen.inputs[0, 0, 0, :40].tolist() == list(range(39, -1, -1))
+    assert not seen.inputs[0, 0, :, 40:].any() and not seen.inputs[0, 0, 20:].any()
+    back = second.boxes_back(torch.tensor([[30.0, 2, 38, 9]]), (20, 40))
+    assert back.tolist() == [[2, 2, 10, 9]]
+    assert second.maps_back(seen.inputs, views()).equal(views().inputs)
+
+
+def test_another_size_is_padded_again():
+    second = SecondView(flip=False, scale=1.5)
+    seen = second.views(views())
+    assert seen.inputs.shape == (1, 1, 64, 96)
+    assert seen.samples[0].img_shape == (30, 60)
+    assert seen.samples[0].batch_input_shape == (64, 96)
+    back = second.boxes_back(torch.tensor([[30.0, 15, 60, 30]]), (20, 40))
+    assert back.tolist() == [[20, 10, 40, 20]]
+    maps = second.maps_back(seen.inputs, views())
+    assert maps.shape == (1, 1, 32, 64) and not maps[..., 40:].any()
+    assert torch.allclose(maps[0, 0, 5, 3:37], torch.arange(3.0, 37), atol=0.05)
+
+
+def test_both_at_once_and_an_odd_width():
+    second = SecondView(flip=True, scale=0.5)
+    # A view 41 wide becomes round(20.5) = 20 wide.
+    back = second.boxes_back(torch.tensor([[0.0, 0, 10, 5]]), (20, 41))
+    assert torch.allclose(back, torch.tensor([[20.5, 0, 41, 10]]))
+
+
+def test_settings_are_checked():
+    with pytest.raises(ValueError, match="show the teacher the same view again"):
+        SecondView(flip=False)
+    with pytest.raises(ValueError, match=r"X: second_view has \['rotate'\]"):
+        SecondView.of("X", dict(rotate=90))
