@@ -1,8 +1,13 @@
 """How thresholds are found: plain functions on tensors, for boxes and pixels alike."""
 
 from .consensus import Fusion, confident_overlap, fuse_boxes, match_boxes
+from .count import count_threshold
 from .fusion import Uncertainty, fuse, uncertainty_of, variance_of
 from .gmm import Mixture, MixturePolicy, fit_mixtures, mixture_thresholds
+from .label_distribution import expected_counts, ranked_thresholds
+from .peaks import class_peaks, mean_peak, moved_threshold
+from .quantile import certainty, quantile_thresholds
+from .queue import push_scores
 from .two_means import DualThreshold, levels, truncate, two_means
 
 __all__ = [
@@ -11,13 +16,22 @@ __all__ = [
     "Mixture",
     "MixturePolicy",
     "Uncertainty",
+    "certainty",
+    "class_peaks",
     "confident_overlap",
+    "count_threshold",
+    "expected_counts",
     "fit_mixtures",
     "fuse",
     "fuse_boxes",
     "levels",
     "match_boxes",
+    "mean_peak",
     "mixture_thresholds",
+    "moved_threshold",
+    "push_scores",
+    "quantile_thresholds",
+    "ranked_thresholds",
     "truncate",
     "two_means",
     "uncertainty_of",
