@@ -128,6 +128,8 @@ class GalleryHook(StepHook):
         weak = self._image(step.weak, number)
         panels = {"weak": draw_boxes(weak, groups, self.size)}
         for name, views in step.strong.items():
+            if number >= len(views.samples):  # a view that a hook has added, of fewer images
+                continue
             target = step.targets[name][number]
             groups = [self._group("ignored", target.ignored_instances)]
             groups += [self._group("kept", target.gt_instances)]
