@@ -3,6 +3,7 @@
 from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
 from .class_dice import ClassDiceLoss
+from .dinov2 import DINOv2
 from .fam3d_head import FAM3DHead
 from .focal_loss import SoftmaxFocalLoss
 from .label_autoencoder import LabelAutoEncoder
@@ -14,6 +15,7 @@ __all__ = [
     "BoxPolisher",
     "ClassDiceLoss",
     "ClassPolisher",
+    "DINOv2",
     "FAM3DHead",
     "LabelAutoEncoder",
     "SoftmaxFocalLoss",

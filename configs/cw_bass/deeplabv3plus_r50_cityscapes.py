@@ -1,0 +1,44 @@
+# CW-BASS for Cityscapes (1/16 unless told otherwise: --cfg-options split=1_4), DeepLabV3+ with a
+# ResNet-50, crops of 721, plain cross entropy. Student and teacher see the same view.
+_base_ = [
+    '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/cityscapes_semi.py',
+    '../_base_/schedules/voc_seg.py'
+]
+size = (721, 721)
+crop = dict(type='RandomCrop', crop_size=size)
+iterations = 41800  # 240 passes over 2,789 images, 16 at a time
+lr = 4e-3  # for 16 labelled and 16 unlabelled images per iteration, in all processes together
+
+labeled_images = _base_.labeled_images
+labeled_images.pipeline[0].shared = [_base_.load, dict(type='LoadMask'), _base_.geometry[0], crop, _base_.geometry[2]]
+other_images = _base_.other_images
+other_images.pipeline[0].shared = [_base_.load, _base_.geometry[0], crop, _base_.geometry[2]]
+other_images.pipeline[0].views.unsup_student = [_base_.pack]
+train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))
+protocol_name = dict(inference='windows 721, stride 480')
+val_evaluator = dict(protocol=protocol_name)
+test_evaluator = dict(protocol=protocol_name)
+
+segmentor = _base_.segmentor
+segmentor.backbone.depth = 50
+segmentor.backbone.init_cfg.checkpoint = 'open-mmlab://resnet50_v1c'
+segmentor.data_preprocessor.size = size
+segmentor.decode_head.num_classes = 19
+segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(480, 480))
+model = dict(
+    type='TeacherStudentSegmentor',
+    segmentor=segmentor,
+    reduction='kept',
+    unsup_ramp=dict(length=iterations * 5 // 240, kind='linear'))  # 5 passes
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.999, buffers='copy'),
+    dict(type='MeanConfidenceThresholdHook', base=0.6, beta=0.5, bounds=(0.3, 0.8)),
+    dict(type='ConfidenceWeightHook', gamma=1.0),
+    dict(type='BoundaryLossHook', weight=0.5)]
+
+train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
+optim_wrapper = dict(optimizer=dict(lr=lr))
+param_scheduler = [
+    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
+default_hooks = dict(checkpoint=dict(interval=iterations // 40))
+auto_scale_lr = dict(base_batch_size=32)

@@ -1,0 +1,31 @@
+# ShrinkMatch per pixel on the demo scenes; with four classes, as of two none can be removed.
+_base_ = ['../_base_/demo/segmentation.py']
+digits = (3, 5, 8)
+labeled_scenes = _base_.labeled_scenes
+labeled_scenes.digits = digits
+unlabeled_scenes = _base_.unlabeled_scenes
+unlabeled_scenes.digits = digits
+train_dataloader = dict(dataset=dict(datasets=[labeled_scenes, unlabeled_scenes]))
+val_dataloader = dict(dataset=dict(digits=digits))
+test_dataloader = dict(dataset=dict(digits=digits))
+
+model = dict(
+    segmentor=dict(decode_head=dict(num_classes=4)),
+    auxiliary=dict(
+        shrink=dict(
+            type='FCNHead',
+            in_channels=64,
+            in_index=2,
+            channels=16,
+            num_convs=2,
+            kernel_size=1,
+            concat_input=False,
+            dropout_ratio=0,
+            num_classes=4,
+            norm_cfg=_base_.norm,
+            align_corners=False)))
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
+    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='CutMixHook', prob=0.5),
+    dict(type='ShrinkMatchHook', threshold=0.6)]
