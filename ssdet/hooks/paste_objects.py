@@ -14,9 +14,11 @@ from torch import Tensor
 from ..mixing import region_of, restrict
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import HIGH, Step, Views
+from ..teacher_student.task_sets import TASKS
 
-# What an annotated object has where only pseudo boxes say it.
-ANNOTATED = {"scores": 1.0, "weight_cls": 1.0, "weight_box": 1.0, "level": HIGH}
+# What an object has where nobody says it; members of the sets of all tasks among it.
+USUAL = {"scores": 1.0, "weight_cls": 1.0, "weight_box": 1.0, "level": HIGH}
+USUAL |= {f"in_{task}": True for task in TASKS}
 TO_UNLABELED = ("labeled_to_unlabeled", "bidirectional")
 TO_LABELED = ("unlabeled_to_labeled", "bidirectional")
 
@@ -123,7 +125,7 @@ class ObjectPaste:
 
 
 def _joined(below: InstanceData, above: InstanceData) -> InstanceData:
-    """Both, with the fields that both have or that an annotated object has by nature."""
+    """Both, with the fields that both have or for which there is a usual value."""
     joined = InstanceData()
     for key in {**dict(below.items()), **dict(above.items())}:
         if key == "masks":
@@ -140,10 +142,11 @@ def _joined(below: InstanceData, above: InstanceData) -> InstanceData:
 def _field(objects: InstanceData, key: str) -> Tensor | None:
     if key in objects:
         return objects[key]
-    if key not in ANNOTATED:
+    if key not in USUAL:
         return None
-    like = objects.labels if key == "level" else objects.bboxes[:, 0]
-    return torch.full_like(like, ANNOTATED[key])
+    value = USUAL[key]
+    dtype = {bool: torch.bool, int: objects.labels.dtype}.get(type(value), torch.float32)
+    return torch.full_like(objects.labels, value, dtype=dtype)
 
 
 def _mask_tensor(objects: InstanceData, size: Any) -> Tensor | None:

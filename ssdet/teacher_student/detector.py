@@ -122,14 +122,20 @@ class TeacherStudentDetector(TeacherStudent):
         width, height = (clipped[:, 2:] - clipped[:, :2]).unbind(-1)
         seen = (width > self.min_size) & (height > self.min_size)
         seen &= areas(clipped) >= self.min_visible * areas(hull)
-        moved, clipped = boxes[seen], clipped[seen]
+        moved = boxes.new()
         moved.bboxes = clipped
+        if "masks" in moved:
+            moved.masks, _ = warp(boxes.masks, matrix, shape) if len(boxes) else (boxes.masks, None)
+            # A box in view whose mask is not would teach the mask head that nothing is there.
+            seen &= moved.masks.flatten(1).any(1)
+        moved = moved[seen]
         trained = moved.level >= AMBIGUOUS
         sample = DetDataSample(metainfo=strong.metainfo)
         sample.gt_instances = moved[trained]
-        sample.ignored_instances = InstanceData(bboxes=clipped[~trained])
+        sample.ignored_instances = InstanceData(bboxes=moved.bboxes[~trained])
         if "masks" in moved:
-            sample.gt_instances.masks = _warp_masks(sample.gt_instances.masks, matrix, shape)
+            masks = sample.gt_instances.masks.cpu().numpy().astype("uint8")
+            sample.gt_instances.masks = BitmapMasks(masks, *shape[:2])
         return sample
 
     @staticmethod
@@ -158,8 +164,3 @@ def _pseudo_boxes(found: InstanceData) -> InstanceData:
     boxes.weight_box = torch.ones_like(boxes.scores)
     boxes.level = torch.full_like(boxes.labels, HIGH)
     return boxes
-
-
-def _warp_masks(masks: Tensor, matrix: Any, shape: Any) -> BitmapMasks:
-    warped, _ = warp(masks, matrix, shape) if len(masks) else (masks, None)
-    return BitmapMasks(warped.cpu().numpy().astype("uint8"), *shape[:2])

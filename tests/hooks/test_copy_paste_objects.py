@@ -172,6 +172,15 @@ def test_the_samples_of_the_batch_stay_as_they_came():
     assert step.sup is labeled and len(labeled.samples[0].gt_instances) == 1
 
 
+def test_sets_of_the_tasks_and_fields_of_other_hooks():
+    step = step_of([[2, 0, 6, 4]], [[0, 0, 2, 4], [6, 4, 8, 6]])
+    below = step.targets[NAME][0].gt_instances
+    below.in_cls, below.spread = torch.tensor([True, False]), torch.zeros(2)
+    _, found = pasted(step)
+    assert found.in_cls.tolist() == [True, False, True]
+    assert "spread" not in found, "nobody knows it of the pasted object"
+
+
 def test_probability_zero_changes_nothing():
     step = step_of([[2, 0, 6, 4]], [[0, 0, 4, 4]])
     CopyPasteHook("bidirectional", prob=0.0).before_student(step)

@@ -1,0 +1,12 @@
+# What the demo of every method for instance segmentation starts from: a small Mask R-CNN on scenes of
+# digits with masks, in the schedule of `detection.py`.
+_base_ = [
+    '../models/mask_rcnn_r18_tiny.py', '../datasets/digits_inst.py',
+    '../schedules/demo_det.py', '../default_runtime.py'
+]
+model = dict(
+    type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)
+default_hooks = dict(
+    logger=dict(interval=20),
+    metrics=dict(interval=20),
+    checkpoint=dict(interval=_base_.iterations // 2))

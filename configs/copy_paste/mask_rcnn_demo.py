@@ -1,0 +1,8 @@
+# Demo: Mask R-CNN learns digits and their masks from pseudo masks, with labelled digits pasted among
+# unlabelled ones.
+_base_ = '../_base_/demo/instance.py'
+
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
+    dict(type='FixedThresholdHook', score=0.7),
+    dict(type='CopyPasteHook', mode='labeled_to_unlabeled', prob=0.5)]
