@@ -6,8 +6,7 @@ from typing import Any
 
 from ..registry import HOOKS
 from ..teacher_student.step import Step
-from .mean_teacher import TeacherEMAHook
-from .networks import NetworkHook, targets_of
+from .networks import NetworkHook, require_average, targets_of
 
 
 @HOOKS.register_module()
@@ -30,12 +29,8 @@ class CrossSupervisionHook(NetworkHook):
         self.names = (network,)
 
     def before_train(self, runner: Any) -> None:
-        """Without an average the student's labels would be those of the start for ever."""
-        if not any(isinstance(hook, TeacherEMAHook) for hook in self.present.hooks):
-            raise ValueError(
-                f"{type(self).__name__}: the teacher labels in the student's place and has to "
-                "follow it: list dict(type='TeacherEMAHook', momentum=0.0) before this hook"
-            )
+        """Refuse a teacher that does not follow its student."""
+        require_average(self)
         super().before_train(runner)
 
     def after_teacher(self, step: Step) -> None:

@@ -13,6 +13,7 @@ from ..losses import IGNORE
 from ..teacher_student.core import STRONG, TeacherStudent, weighted
 from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import PixelLabels, Step, Views
+from .mean_teacher import TeacherEMAHook
 from .step_hook import StepHook
 
 STUDENT = "student"
@@ -102,6 +103,15 @@ class NetworkHook(StepHook):
         for name in self.present.resting:
             for parameter in self.network(name).parameters():
                 parameter.grad = None
+
+
+def require_average(hook: NetworkHook) -> None:
+    """Without an average the teacher's labels would be those of the start for ever."""
+    if not any(isinstance(other, TeacherEMAHook) for other in hook.present.hooks):
+        raise ValueError(
+            f"{type(hook).__name__}: the teacher labels in the student's place and has to follow "
+            "it: list dict(type='TeacherEMAHook', momentum=0.0) before this hook"
+        )
 
 
 def prefix_of(view: str) -> str:
