@@ -1,11 +1,11 @@
 # The demo set for semantic segmentation: background and digits.
-labeled = 5  # labelled scenes; fewer are a subset of more
+labeled = 8  # labelled scenes; fewer are a subset of more
 count = 600  # all training scenes; the unlabelled ones are the rest
 val_count = 100
 fold = 0  # which scenes are labelled
 seed = 0  # which scenes there are
-digits = (3, )  # the classes beside the background; with others, set num_classes of the model
-clutter = 1.0  # strokes and shapes that are no digits; 1 is much
+digits = (0, 3)  # the classes beside the background; with others, set num_classes of the model
+clutter = 0.5  # strokes and shapes that are no digits; 1 is much
 image_size = 64
 batch = (8, 8)  # labelled and unlabelled images per process and iteration
 num_workers = 0

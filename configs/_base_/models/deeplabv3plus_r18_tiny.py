@@ -1,5 +1,5 @@
 # DeepLabV3+ with a ResNet-18 of quarter width and output stride 8, for small pictures on a CPU.
-num_classes = 2
+num_classes = 3
 input_size = (64, 64)
 
 norm = dict(type='BN')
