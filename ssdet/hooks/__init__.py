@@ -13,14 +13,17 @@ from .cross_supervision import CrossSupervisionHook
 from .cutmix import CutMixHook
 from .dual_teacher import DualTeacherHook
 from .dual_threshold import DualThresholdHook
+from .equivariance import EquivarianceHook
 from .erase import EraseHook
 from .feature_perturbation import FeaturePerturbationHook
 from .future import FutureTeacherHook
 from .gallery import GalleryHook
 from .label_bank import PseudoLabelBankHook
+from .label_store import PseudoLabelStoreHook
 from .largest_component import LargestComponentHook
 from .mean_teacher import TeacherEMAHook
 from .multi_granularity import MultiGranularityHook
+from .noisy_dice import NoisyDiceHook
 from .patch_shuffle import PatchShuffleHook
 from .polish import PolishHook
 from .pseudo_mixup import PseudoMixupHook
@@ -49,6 +52,7 @@ __all__ = [
     "CutMixHook",
     "DualTeacherHook",
     "DualThresholdHook",
+    "EquivarianceHook",
     "EraseHook",
     "FeaturePerturbationHook",
     "FixedThresholdHook",
@@ -57,9 +61,11 @@ __all__ = [
     "LargestComponentHook",
     "MeanConfidenceThresholdHook",
     "MultiGranularityHook",
+    "NoisyDiceHook",
     "PatchShuffleHook",
     "PolishHook",
     "PseudoLabelBankHook",
+    "PseudoLabelStoreHook",
     "PseudoMixupHook",
     "PseudoMosaicHook",
     "RegionInstructionHook",
