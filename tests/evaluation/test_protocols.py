@@ -1,0 +1,107 @@
+"""The protocol that a config names is the one that it follows."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import RUNNERS
+
+from ssdet.engine.configs import load_config
+
+from ..seg_helpers import build_seg, seg_batch, tiny_fcn
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+FULL = sorted(
+    str(path.relative_to(CONFIGS))
+    for data in ("voc12", "cityscapes")
+    for path in CONFIGS.glob(f"*/*_{data}.py")
+    if "_base_" not in path.parts and "TeacherStudentSegmentor" in path.read_text()
+)
+
+
+def crops(pipeline):
+    views = pipeline[0]
+    return [tuple(t["crop_size"]) for t in views["shared"] if t["type"] == "RandomCrop"]
+
+
+def test_the_configs_are_found():
+    assert len(FULL) >= 8 and "unimatch/deeplabv3plus_r101_voc12.py" in FULL
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_windows_resolution_and_crops(name):
+    """Cityscapes: windows as large as the crops, two thirds of them further. VOC: whole images."""
+    cfg = load_config(name)
+    model = cfg.model.segmentor
+    size = tuple(model.data_preprocessor.size)
+    for source in cfg.train_dataloader.dataset.datasets:
+        assert crops(source.pipeline) == [size]
+    assert not any("Resize" in t["type"] for t in cfg.val_dataloader.dataset.pipeline)
+    assert cfg.val_dataloader.batch_size == 1
+    assert model.data_preprocessor.test_cfg == dict(size_divisor=1)
+    said = cfg.val_evaluator.protocol
+    assert said == cfg.test_evaluator.protocol
+    if "voc12" in name:
+        assert model.test_cfg.mode == "whole" and said.inference.startswith("whole image")
+        assert cfg.val_dataloader.dataset.ann_file.endswith("Segmentation/val.txt")
+        assert said.resolution == "val, original size, single scale"
+    else:
+        assert model.test_cfg.mode == "slide" and tuple(model.test_cfg.crop_size) == size
+        stride = int(size[0] * 2 / 3)
+        assert tuple(model.test_cfg.stride) == (stride, stride)
+        assert said.inference == f"windows {size[0]}, stride {stride}"
+    assert cfg.val_evaluator.type == "SegmentationMetric"
+
+
+@pytest.mark.parametrize(
+    ("options", "says", "reads"),
+    [
+        ({}, "VOC12 classic 1_16 fold 1", "classic.1@1_16.txt"),
+        (
+            dict(protocol="blender", split="1_8", fold=2),
+            "VOC12 blender 1_8 fold 2",
+            "blender.2@1_8",
+        ),
+        (dict(labeled_list="u2pl/662.txt"), "VOC12 classic list u2pl/662.txt", "u2pl/662.txt"),
+    ],
+)
+def test_the_name_follows_the_lists(options, says, reads):
+    cfg = load_config("unimatch/deeplabv3plus_r101_voc12.py", options)
+    assert cfg.val_evaluator.protocol.data == says
+    assert reads in cfg.train_dataloader.dataset.datasets[0].source
+
+
+def test_the_teacher_labels_through_sliding_windows():
+    """A view of 48 with windows of 32 and strides of 21: 0-32 and, moved back, 16-48."""
+    slide = dict(mode="slide", crop_size=(32, 32), stride=(21, 21))
+    model = build_seg({**tiny_fcn(), "test_cfg": slide})
+    data = model.data_preprocessor(seg_batch(sup=0, size=(48, 48)), True)
+    inputs = data["inputs"]["unsup_teacher"]
+    views = model._step(data["inputs"], data["data_samples"]).weak
+    with torch.no_grad():
+        found = model.label(views)
+        logits, count = torch.zeros(2, 4, 48, 48), torch.zeros(48, 48)
+        for top in (0, 16):
+            for left in (0, 16):
+                area = slice(top, top + 32), slice(left, left + 32)
+                window = inputs[..., area[0], area[1]]
+                metas = [{"img_shape": window.shape[2:]}]
+                logits[..., area[0], area[1]] += model.teacher.encode_decode(window, metas)
+                count[area] += 1
+    scores, labels = (logits / count).softmax(1).max(1)
+    assert torch.equal(found.labels, labels)
+    assert torch.allclose(found.scores, scores, atol=1e-5)
+    whole = build_seg(tiny_fcn())
+    whole.teacher.load_state_dict(model.teacher.state_dict())
+    with torch.no_grad():
+        assert not torch.allclose(whole.label(views).scores, scores, atol=1e-3)
+
+
+def test_the_metric_of_both_models_in_the_loop(tmp_path):
+    cfg = load_config("unimatch/deeplabv3plus_demo.py")
+    cfg.work_dir = str(tmp_path)
+    cfg.val_dataloader.dataset.count = cfg.val_dataloader.batch_size = 2
+    found = RUNNERS.build(cfg).val()
+    for who in ("teacher", "student"):
+        for key in ("mIoU", "mDice", "mBoundaryF"):
+            assert 0 <= found[f"{who}/{key}"] <= 100
