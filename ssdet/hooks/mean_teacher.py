@@ -30,8 +30,9 @@ class TeacherEMAHook(StepHook):
     Args:
         momentum: Share of the teacher that is *kept* in an update, in [0, 1]; 0.999 has a horizon
             of 1,000 updates. (MMDetection's `MeanTeacherHook` means the opposite.)
-        schedule: "constant"; "mean" (a running mean at the start, min(momentum, 1 - 1/(t+1)));
+        schedule: "constant"; "mean" (a running mean at first, min(momentum, 1 - gamma/(t+gamma)));
             "linear" or "cosine" from `start` to `momentum` over `length` updates.
+        gamma: 1 is the mean of all weights so far; the larger, the more later ones count.
         buffers: What happens to float buffers (statistics of batch norm): "ema", "copy" or
             "skip". Integer buffers are copied.
         interval: Optimizer steps between two updates.
@@ -47,6 +48,7 @@ class TeacherEMAHook(StepHook):
         schedule: MomentumSchedule = "constant",
         length: int = 0,
         start: float = 0.0,
+        gamma: float = 1.0,
         buffers: Buffers = "ema",
         interval: int = 1,
         stop_after: int | None = None,
@@ -61,7 +63,10 @@ class TeacherEMAHook(StepHook):
             raise ValueError(
                 f"{name}: schedule={schedule!r} needs length > 0 (updates), not {length}"
             )
+        if not gamma > 0:
+            raise ValueError(f"{name}: gamma={gamma!r} is not above 0")
         self.momentum, self.schedule, self.length, self.start = momentum, schedule, length, start
+        self.gamma = gamma
         self.buffers, self.interval, self.stop_after = buffers, interval, stop_after
         self.updates = 0
         self._steps = 0
@@ -122,6 +127,7 @@ class TeacherEMAHook(StepHook):
             schedule=self.schedule,
             length=self.length,
             start=self.start,
+            gamma=self.gamma,
         )
         share = {"ema": kept, "copy": 0.0, "skip": 1.0}[self.buffers]
         for name, (student, teacher) in self.model.pairs.items():

@@ -38,8 +38,9 @@ class TeacherStudent(BaseModel):
     Args:
         model: Config of the detector or segmentor.
         sup_weight, unsup_weight: Factors on the two groups of losses.
-        unsup_ramp: `dict(length=..., kind="linear" | "sigmoid")`: the factor rises over so many
-            iterations after the burn-in.
+        unsup_ramp: `dict(length=..., kind="linear" | "sigmoid" | "step")`: the factor rises over
+            so many iterations after the burn-in. With "step" it is 0 for so long: the teacher
+            labels, and hooks learn from what it says, but the student does not.
         burn_in: Iterations with labels alone, before the teacher is asked.
         copy_after_burn_in: The teacher then starts as a copy of the student; else it goes on as
             it is (a running mean, or a loaded checkpoint).

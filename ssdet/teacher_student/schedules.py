@@ -3,17 +3,20 @@
 import math
 from typing import Literal, get_args
 
-Ramp = Literal["linear", "sigmoid"]
+Ramp = Literal["linear", "sigmoid", "step"]
 MomentumSchedule = Literal["constant", "mean", "linear", "cosine"]
 
 
 def ramp(t: float, length: float, kind: Ramp = "sigmoid") -> float:
     """Rise from (almost) 0 to 1 over `length` iterations; 1 if there is no length.
 
-    `sigmoid` is exp(-5 (1 - t/length)^2) (Laine & Aila 2017), which starts at 0.0067.
+    `sigmoid` is exp(-5 (1 - t/length)^2) (Laine & Aila 2017), which starts at 0.0067; `step` is 0
+    for so long.
     """
     if length <= 0 or t >= length:
         return 1.0
+    if kind == "step":
+        return 0.0
     share = max(t, 0.0) / length
     return share if kind == "linear" else math.exp(-5.0 * (1.0 - share) ** 2)
 
@@ -25,15 +28,17 @@ def momentum_at(
     schedule: MomentumSchedule = "constant",
     length: int = 0,
     start: float = 0.0,
+    gamma: float = 1.0,
 ) -> float:
     """Kept share of the teacher in update number `t` (from 0).
 
-    `mean` is min(momentum, 1 - 1/(t+1)): the teacher is the running mean of the student until the
-    horizon of the momentum is reached, and the very first update copies the student. `linear` and
-    `cosine` go from `start` to `momentum` over `length` updates.
+    `mean` is min(momentum, 1 - gamma/(t+gamma)): the teacher is the running mean of the student
+    until the horizon of the momentum is reached (the larger gamma, the more later weights count),
+    and the very first update copies the student. `linear` and `cosine` go from `start` to
+    `momentum` over `length` updates.
     """
     if schedule == "mean":
-        return min(momentum, 1.0 - 1.0 / (t + 1))
+        return min(momentum, 1.0 - gamma / (t + gamma))
     if schedule == "constant" or length <= 0:
         return momentum
     share = min(t / length, 1.0)

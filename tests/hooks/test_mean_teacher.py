@@ -68,6 +68,8 @@ def test_first_update_of_the_mean_copies_the_student_exactly():
         (dict(schedule="mean"), 1, 0.5),
         (dict(schedule="mean"), 99, 0.99),
         (dict(schedule="mean"), 500, 0.99),
+        (dict(schedule="mean", gamma=4), 12, 0.75),
+        (dict(schedule="mean", gamma=4), 500, 0.99),
         (dict(schedule="linear", length=10, start=0.89), 5, 0.94),
         (dict(schedule="linear", length=10, start=0.89), 20, 0.99),
         (dict(schedule="cosine", length=10, start=0.89), 5, 0.94),
@@ -83,6 +85,7 @@ def test_ramps_by_hand():
     assert ramp(0, 10) == pytest.approx(0.006737947)  # exp(-5)
     assert ramp(5, 10) == pytest.approx(0.2865048)  # exp(-1.25)
     assert ramp(10, 10) == ramp(3, 0) == 1.0
+    assert [ramp(t, 2, "step") for t in range(4)] == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("ema", 1.2), ("copy", 3.0), ("skip", 1.0)])
