@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -32,6 +33,7 @@ class ConsistencyHook(StepHook):
     """
 
     loss_name = "consistency"
+    needs_soft = True  # the probabilities of the teacher
 
     def __init__(
         self, weight: float = 1.0, *, ramp_length: int = 0, ramp_kind: Ramp = "sigmoid"
@@ -55,7 +57,8 @@ class ConsistencyHook(StepHook):
                 f"{type(self).__name__}: {type(head).__name__} gives masks of queries and no "
                 "logits of pixels; let the student learn from pseudo labels alone"
             )
-        model.keep_soft = model.keep_outputs = True
+        model.keep_outputs = True
+        model.keep_soft = model.keep_soft or self.needs_soft
         super().check(model)
 
     def after_loss(self, step: Step) -> None:
@@ -73,12 +76,16 @@ class ConsistencyHook(StepHook):
 
     def probabilities(self, logits: Tensor, targets: PixelLabels) -> tuple[Tensor, Tensor]:
         """Probabilities (B, C, H, W) of student and teacher, in the size of the view."""
-        model: Any = self.model
         if targets.soft is None:
             raise RuntimeError(f"{type(self).__name__}: the teacher's probabilities were not kept")
-        size, corners = targets.soft.shape[-2:], _head(model).align_corners
+        return self.enlarged(logits, targets.soft.shape[-2:]), targets.soft
+
+    def enlarged(self, logits: Tensor, size: torch.Size) -> Tensor:
+        """Probabilities (B, C, H, W) of the student's logits, in the size of the view."""
+        model: Any = self.model
+        corners = _head(model).align_corners
         large = F.interpolate(logits.float(), size, mode="bilinear", align_corners=corners)
-        return model.probabilities(large), targets.soft
+        return model.probabilities(large)
 
     def _loss(self, logits: Tensor, targets: PixelLabels) -> Tensor:
         model: Any = self.model

@@ -73,7 +73,7 @@ def test_the_weight_falls_where_the_prior_disagrees(monkeypatch):
 
 
 def test_pixels_without_a_label_teach_the_prior_nothing():
-    model, hook = seg_pair(burn_in=1, swap=0.0, noise=0.0)
+    model, _ = seg_pair(burn_in=1, swap=0.0, noise=0.0)
     batch = seg_batch(unsup=0)
     for sample in batch["data_samples"]["sup"]:
         sample.gt_sem_seg.data[:] = 255

@@ -1,0 +1,30 @@
+"""How far another prediction agrees with a label: the weight of a label that may be wrong."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from .dice import weighted_dice
+
+
+def agreement(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """1 - |p - 1| = p of the labelled class, for each pixel (B, H, W); 0 where there is no label.
+
+    Probabilities are (B, C, H, W); a label outside of the classes (255) is none.
+    """
+    known = (labels >= 0) & (labels < probabilities.shape[1])
+    found = probabilities.float().gather(1, labels.where(known, 0)[:, None])[:, 0]
+    return found.where(known, 0.0)
+
+
+def noise_weighted_dice(
+    student: Tensor, labels: Tensor, weights: Tensor, *, squared: bool = False
+) -> Tensor:
+    """Mean over the images of a Dice loss in which unlikely labels count little.
+
+    Student probabilities are (B, C, H, W), labels and weights (B, H, W); a pixel of weight 0 does
+    not exist for it. See `weighted_dice` for `squared`.
+    """
+    classes = student.shape[1]
+    known = (labels >= 0) & (labels < classes)
+    target = F.one_hot(labels.where(known, 0), classes).movedim(-1, 1)
+    return weighted_dice(student, target, weights * known, squared=squared).mean()
