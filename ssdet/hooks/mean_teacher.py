@@ -32,6 +32,8 @@ class TeacherEMAHook(StepHook):
             of 1,000 updates. (MMDetection's `MeanTeacherHook` means the opposite.)
         schedule: "constant"; "mean" (a running mean at first, min(momentum, 1 - gamma/(t+gamma)));
             "linear" or "cosine" from `start` to `momentum` over `length` updates.
+        begin: Updates before those that the schedule counts (the burn-in, for a schedule that
+            belongs to the unlabelled images).
         gamma: 1 is the mean of all weights so far; the larger, the more later ones count.
         buffers: What happens to float buffers (statistics of batch norm): "ema", "copy" or
             "skip". Integer buffers are copied.
@@ -48,6 +50,7 @@ class TeacherEMAHook(StepHook):
         schedule: MomentumSchedule = "constant",
         length: int = 0,
         start: float = 0.0,
+        begin: int = 0,
         gamma: float = 1.0,
         buffers: Buffers = "ema",
         interval: int = 1,
@@ -59,6 +62,7 @@ class TeacherEMAHook(StepHook):
         check_choice(name, "schedule", schedule, MomentumSchedule)
         check_choice(name, "buffers", buffers, Buffers)
         check_range(name, "interval", interval, 1, float("inf"))
+        check_range(name, "begin", begin, 0, float("inf"))
         if schedule in ("linear", "cosine") and length <= 0:
             raise ValueError(
                 f"{name}: schedule={schedule!r} needs length > 0 (updates), not {length}"
@@ -66,7 +70,7 @@ class TeacherEMAHook(StepHook):
         if not gamma > 0:
             raise ValueError(f"{name}: gamma={gamma!r} is not above 0")
         self.momentum, self.schedule, self.length, self.start = momentum, schedule, length, start
-        self.gamma = gamma
+        self.begin, self.gamma = begin, gamma
         self.buffers, self.interval, self.stop_after = buffers, interval, stop_after
         self.updates = 0
         self._steps = 0
@@ -122,7 +126,7 @@ class TeacherEMAHook(StepHook):
         if self.stop_after is not None and self.updates >= self.stop_after:
             return
         kept = momentum_at(
-            self.updates,
+            max(self.updates - self.begin, 0),
             self.momentum,
             schedule=self.schedule,
             length=self.length,

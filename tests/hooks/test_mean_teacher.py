@@ -80,6 +80,26 @@ def test_momentum_by_hand(settings, t, kept):
     assert momentum_at(t, 0.99, **settings) == pytest.approx(kept)
 
 
+@pytest.mark.parametrize(
+    ("update", "kept"),
+    [(0, 0.5), (1, 0.5002498), (1000, 0.7498), (2000, 0.9996), (5000, 0.9996)],
+)
+@pytest.mark.parametrize("begin", [0, 30])
+def test_the_ramp_of_hssda_from_the_end_of_the_burn_in(update, kept, begin):
+    ramped = dict(momentum=0.9996, schedule="linear", start=0.5, length=2000, begin=begin)
+    model, hook = attached(**ramped)
+    fill(model.teacher, 1.0)
+    fill(model.student, 0.0)
+    hook.updates = begin + update
+    hook.update()
+    assert weight(model.teacher) == pytest.approx(kept, abs=1e-6)
+    if begin:
+        fill(model.teacher, 1.0)
+        hook.updates = 3
+        hook.update()
+        assert weight(model.teacher) == 0.5
+
+
 def test_ramps_by_hand():
     assert ramp(5, 10, "linear") == 0.5
     assert ramp(0, 10) == pytest.approx(0.006737947)  # exp(-5)
