@@ -18,6 +18,7 @@ from ..teacher_student.core import TeacherStudent
 from ..teacher_student.detector import TeacherStudentDetector
 from ..teacher_student.schedules import check_range, momentum_at
 from ..teacher_student.step import Step, Views
+from ..teacher_student.task_sets import check_task_sets, narrow
 from .step_hook import StepHook
 
 
@@ -87,6 +88,7 @@ class PolishHook(StepHook):
                 f"{name}: polishes boxes and works with a TeacherStudentDetector, not with a "
                 f"{type(model).__name__}. Take it out of custom_hooks."
             )
+        check_task_sets(name, model.student)
         self.boxes: BoxPolisher = _network(name, model, self.box, BoxPolisher)
         self.classes: ClassPolisher = _network(name, model, self.cls, ClassPolisher)
         if self.classes.num_classes != model.num_classes:
@@ -177,8 +179,10 @@ class PolishHook(StepHook):
         named.labels = torch.where(renamed, label, boxes.labels)[kept]
         polished.bboxes = moved[solid]
         for part, classify in ((named, True), (polished, False)):
-            part.in_cls = part.in_rpn = torch.full_like(part.labels, classify, dtype=torch.bool)
-            part.in_box = ~part.in_cls
+            member = torch.full_like(part.labels, classify, dtype=torch.bool)
+            narrow(part, "cls", member)
+            narrow(part, "rpn", member)
+            narrow(part, "box", ~member)
         images = len(step.pseudo_boxes)
         step.count("polish/classified", kept.sum() / images)
         step.count("polish/renamed", (renamed & (label != boxes.labels)).sum() / images)

@@ -1,0 +1,43 @@
+# Dual pseudo-label polishing for Faster R-CNN on VOC07 (labelled) and VOC12 (unlabelled), with the
+# hyper-parameters of the published code: (1, 1) images per process, 45,000 iterations.
+_base_ = [
+    'mmdet::_base_/models/faster-rcnn_r50_fpn.py', '../_base_/datasets/voc07_voc12_semi.py',
+    '../_base_/schedules/voc_40k.py'
+]
+batch = (1, 1)  # labelled and unlabelled images per process and iteration
+iterations = 45000
+
+detector = _base_.model
+detector.roi_head.bbox_head.num_classes = 20
+model = dict(
+    _delete_=True,
+    type='TeacherStudentDetector',
+    detector=detector,
+    unsup_weight=1.0,
+    auxiliary=dict(
+        box_polisher=dict(type='BoxPolisher', in_channels=256),
+        cls_polisher=dict(type='ClassPolisher', num_classes=20, in_channels=256)))
+custom_hooks = [
+    # The teacher rests after the first drop of the learning rate.
+    dict(
+        type='TeacherEMAHook',
+        momentum=0.999,
+        schedule='mean',
+        stop_after=iterations * 2 // 3),
+    dict(type='FixedThresholdHook', score=0.5),
+    dict(type='PolishHook', momentum=0.99, sure=0.9, iou=0.7),
+    dict(type='BackgroundScoreHook'),
+    dict(type='GalleryHook', interval=iterations // 20)]
+
+train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
+train_cfg = dict(max_iters=iterations, val_interval=iterations // 20)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
+    dict(
+        type='MultiStepLR',
+        by_epoch=False,
+        milestones=[iterations * 2 // 3, iterations * 8 // 9],
+        gamma=0.1)]
+default_hooks = dict(checkpoint=dict(interval=iterations // 20))
+# The published code does not say how many processes there were; the rate is for 8 here.
+auto_scale_lr = dict(base_batch_size=16)
