@@ -24,7 +24,7 @@ from .step_hook import StepHook
 class BackgroundScoreHook(StepHook):
     """The teacher's background probability weights the student's negatives in the classification.
 
-    Soft Teacher (Xu et al. 2021, section 3.2): with a high threshold many objects have no pseudo
+    Soft Teacher (Xu et al. 2021): with a high threshold many objects have no pseudo
     box, and what lies on them would be taught as background. Each sampled negative proposal is
     mapped into the weak view and shown to the teacher's RoI head; its probability of background
     is the weight. The loss is divided by the sum of the weights (a positive counts as 1), at least

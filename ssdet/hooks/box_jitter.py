@@ -19,7 +19,7 @@ from .step_hook import StepHook
 class BoxJitterHook(StepHook):
     """Move each pseudo box a little, let the teacher's RoI head correct it, and see if it returns.
 
-    Soft Teacher (Xu et al. 2021, section 3.3): a high class score does not say that the box is well
+    Soft Teacher (Xu et al. 2021): a high class score does not say that the box is well
     placed. Boxes of which the corrected copies spread by `max_spread` or more leave the set of the
     box regression (and of the masks); the classification is left alone. A cascade corrects a box in
     all of its stages. The boxes carry their `spread` on. List this hook behind the threshold. For

@@ -1,0 +1,48 @@
+# Unbiased Teacher for Faster R-CNN on 10 % of COCO (percent = 1, 2, 5 for less).
+_base_ = [
+    '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
+    '../_base_/schedules/coco_180k.py'
+]
+batch = (4, 4)  # of 8 processes: 32 labelled and 32 unlabelled images
+
+detector = _base_.detector
+detector.train_cfg.rpn.sampler.pos_fraction = 0.25
+detector.roi_head.bbox_head.loss_cls = dict(type='SoftmaxFocalLoss', gamma=1.5)
+model = dict(
+    _delete_=True,
+    type='TeacherStudentDetector',
+    detector=detector,
+    unsup_weight=4.0,
+    burn_in=2000)
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.9996),
+    dict(type='FixedThresholdHook', score=0.7),
+    dict(type='TaskWeightHook', box=0.0),
+    dict(type='GalleryHook', interval=_base_.iterations // 36)]
+
+# Weak and strong views differ in their pixels alone. A labelled image is weak or strong, where the
+# paper puts both of it into the batch.
+shared = [_base_.load, dict(type='LoadEmptyAnnotations'), _base_.resize, _base_.flip]
+strong = [_base_.color, dict(type='RandomErasing', n_patches=(1, 4), ratio=(0, 0.2))]
+pack = dict(type='PackDetInputs')
+labeled_images = {**_base_.labeled_images, 'pipeline': [
+    dict(
+        type='WeakStrongViews',
+        shared=[_base_.load],
+        views=dict(sup=[
+            dict(type='LoadAnnotations', with_bbox=True), _base_.resize, _base_.flip,
+            dict(type='RandomApply', transforms=strong, prob=0.5),
+            dict(type='FilterAnnotations', min_gt_bbox_wh=(1e-2, 1e-2)), pack]))]}
+other_images = {**_base_.other_images, 'pipeline': [
+    dict(
+        type='WeakStrongViews',
+        shared=shared,
+        views=dict(unsup_teacher=[pack], unsup_student=[*strong, pack]))]}
+train_dataloader = dict(
+    batch_size=sum(batch),
+    sampler=dict(batch=batch),
+    dataset=dict(datasets=[labeled_images, other_images]))
+# The rate is never lowered.
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500)]
+auto_scale_lr = dict(base_batch_size=64)

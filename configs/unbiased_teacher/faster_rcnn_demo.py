@@ -1,0 +1,9 @@
+# Demo: Unbiased Teacher for a small Faster R-CNN on scenes of digits.
+_base_ = '../_base_/demo/two_stage.py'
+
+model = dict(detector=dict(roi_head=dict(bbox_head=dict(
+    loss_cls=dict(_delete_=True, type='SoftmaxFocalLoss', gamma=1.5)))))
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.995),
+    dict(type='FixedThresholdHook', score=0.7),
+    dict(type='TaskWeightHook', box=0.0)]
