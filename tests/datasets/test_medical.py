@@ -1,0 +1,89 @@
+"""BCP on medical slices from lists: the shipped config reads, turns and trains on small ones."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import HOOKS, MODELS, DefaultScope
+from mmengine.runner import Runner
+
+from ssdet.datasets import check_views
+from ssdet.engine.configs import load_config
+
+from ..helpers import total
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """Six grey slices whose brightness is 60 times their label."""
+    root = tmp_path_factory.mktemp("acdc")
+    rows, columns = np.mgrid[:48, :40]
+    for number in range(6):
+        label = np.zeros((48, 40), np.uint8)
+        for k in (1, 2, 3):
+            label[(rows - 24) ** 2 + (columns - 8 - 2 * number) ** 2 < (16 - 4 * k) ** 2] = k
+        cv2.imwrite(str(root / f"{number}.png"), label * 60)
+        cv2.imwrite(str(root / f"{number}_mask.png"), label)
+    labeled = "".join(f"{n}.png {n}_mask.png\n" for n in range(3))
+    (root / "labeled.txt").write_text(labeled)
+    (root / "unlabeled.txt").write_text("".join(f"{n}.png\n" for n in range(3, 6)))
+    variables = dict(data_root=f"{root}/", crop_size=(SIDE, SIDE), input_size=(SIDE, SIDE))
+    variables |= dict(batch=(2, 2), num_workers=0, burn_in=1)
+    for name in ("labeled", "unlabeled"):
+        variables[f"{name}_list"] = str(root / f"{name}.txt")
+    variables["val_list"] = str(root / "labeled.txt")
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        yield load_config("bcp/unet_acdc.py", variables)
+
+
+def test_slices_turn_with_their_labels(config):
+    loader = Runner.build_dataloader(config.train_dataloader, seed=0)
+    check_views(loader.dataset)
+    turned = 0
+    for _, batch in zip(range(6), loader, strict=False):
+        for image, sample in zip(
+            batch["inputs"]["sup"], batch["data_samples"]["sup"], strict=True
+        ):
+            if image is None:
+                continue
+            label = sample.gt_sem_seg.data[0]
+            assert label.shape == (SIDE, SIDE)
+            known = label != 255
+            close = (image[0].float() - label * 60).abs()[known] < 40
+            assert close.float().mean() > 0.9
+            turned += int((~known).any())
+        for weak, strong in zip(
+            batch["inputs"]["unsup_teacher"], batch["inputs"]["unsup_student"], strict=True
+        ):
+            assert weak is None or torch.equal(weak, strong), "nothing moves between the views"
+    assert turned
+
+
+def test_the_burn_in_and_a_step_after_it(config):
+    model = MODELS.build(config.model).train()
+    for hook in config.custom_hooks[:3]:
+        model.attach(HOOKS.build(hook))
+    loader = Runner.build_dataloader(config.train_dataloader, seed=0)
+    steps = []
+    for _, batch in zip(range(2), loader, strict=False):
+        steps.append(model(**model.data_preprocessor(batch, True), mode="loss"))
+    assert set(steps[0]) == {"sup_decode.loss_ce", "sup_decode.loss_dice", "sup_decode.acc_seg"}
+    found = {key for key in steps[1] if "loss" in key}
+    assert found == {"unsup_decode.loss_ce", "unsup_decode.loss_dice"}
+    for step in steps:
+        assert torch.isfinite(total(step))
+    # Four classes of an untrained network: log(4) at first, half of it, three parts' weight.
+    assert 0.3 * 3 < steps[1]["unsup_decode.loss_ce"] < 1.5 * 3
+    assert 0.2 * 3 < steps[1]["unsup_decode.loss_dice"] <= 0.5 * 3
+
+
+def test_slices_are_evaluated(config):
+    loader = Runner.build_dataloader(config.val_dataloader, seed=0)
+    model = MODELS.build(config.model).eval()
+    batch = next(iter(loader))
+    found = model(**model.data_preprocessor(batch, False), mode="predict")
+    assert len(found) == 3
+    for sample in found:
+        assert sample.pred_sem_seg.shape == sample.gt_sem_seg.shape == (48, 40)
