@@ -9,6 +9,7 @@ from .complementary_dropout import ComplementaryDropoutHook
 from .confidence_weight import ConfidenceWeightHook, MeanConfidenceThresholdHook
 from .consistency import ConsistencyHook
 from .copy_paste import CopyPasteHook
+from .correlation_threshold import CorrelationThresholdHook
 from .cross_supervision import CrossSupervisionHook
 from .cutmix import CutMixHook
 from .dual_teacher import DualTeacherHook
@@ -18,7 +19,9 @@ from .erase import EraseHook
 from .feature_perturbation import FeaturePerturbationHook
 from .future import FutureTeacherHook
 from .gallery import GalleryHook
+from .gmm_threshold import GMMThresholdHook
 from .label_bank import PseudoLabelBankHook
+from .label_distribution_threshold import LabelDistributionThresholdHook
 from .label_store import PseudoLabelStoreHook
 from .largest_component import LargestComponentHook
 from .mean_teacher import TeacherEMAHook
@@ -28,6 +31,7 @@ from .patch_shuffle import PatchShuffleHook
 from .polish import PolishHook
 from .pseudo_mixup import PseudoMixupHook
 from .pseudo_mosaic import PseudoMosaicHook
+from .quantile_threshold import QuantileThresholdHook
 from .region_instruction import RegionInstructionHook
 from .shape_prior import ShapePriorHook
 from .shrink_match import ShrinkMatchHook
@@ -48,6 +52,7 @@ __all__ = [
     "ConfidenceWeightHook",
     "ConsistencyHook",
     "CopyPasteHook",
+    "CorrelationThresholdHook",
     "CrossSupervisionHook",
     "CutMixHook",
     "DualTeacherHook",
@@ -57,7 +62,9 @@ __all__ = [
     "FeaturePerturbationHook",
     "FixedThresholdHook",
     "FutureTeacherHook",
+    "GMMThresholdHook",
     "GalleryHook",
+    "LabelDistributionThresholdHook",
     "LargestComponentHook",
     "MeanConfidenceThresholdHook",
     "MultiGranularityHook",
@@ -68,6 +75,7 @@ __all__ = [
     "PseudoLabelStoreHook",
     "PseudoMixupHook",
     "PseudoMosaicHook",
+    "QuantileThresholdHook",
     "RegionInstructionHook",
     "ShapePriorHook",
     "ShrinkMatchHook",

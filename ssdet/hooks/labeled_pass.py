@@ -1,4 +1,4 @@
-"""A pass of the teacher over labelled images, between two steps of the training."""
+"""A pass of the teacher over a part of the training images, between two steps of the training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmengine.dist import get_dist_info
 from mmengine.registry import DATASETS as ALL_DATASETS
 
 from ..datasets import LabeledUnlabeledDataset, derive_seed, seeded
-from ..teacher_student.core import TeacherStudent
+from ..teacher_student.core import WEAK, TeacherStudent
 from ..teacher_student.step import Views
 
 
@@ -27,9 +27,16 @@ class LabeledPass:
         max_images: So many of them are drawn, by all processes together.
     """
 
+    branch = "sup"
+
     def __init__(self, dataset: Any, max_images: int) -> None:
         self.dataset, self.max_images = dataset, max_images
-        self.numbers = _labeled_numbers(dataset)
+        self.numbers = self._numbers(dataset)
+
+    @staticmethod
+    def _numbers(dataset: Any) -> list[int]:
+        """The samples of a dataset that are of this kind."""
+        return numbers_of(dataset, labeled=True)
 
     @classmethod
     def of(cls, owner: str, config: dict[str, Any] | None, runner: Any, limit: int) -> LabeledPass:
@@ -54,26 +61,36 @@ class LabeledPass:
             number = self.numbers[place]
             with seeded(derive_seed(moment, number)):
                 sample = self.dataset[number]
-            yield _prepared(model, pseudo_collate([sample]))
+            yield _prepared(model, pseudo_collate([sample]), self.branch)
 
 
-def _labeled_numbers(dataset: Any) -> list[int]:
-    """The labelled samples of a dataset."""
+class UnlabeledPass(LabeledPass):
+    """Images without labels, as their weak views, of the training set."""
+
+    branch = WEAK
+
+    @staticmethod
+    def _numbers(dataset: Any) -> list[int]:
+        return numbers_of(dataset, labeled=False)
+
+
+def numbers_of(dataset: Any, *, labeled: bool) -> list[int]:
+    """The labelled or the unlabelled samples of a dataset; a plain one is labelled."""
     if not isinstance(dataset, LabeledUnlabeledDataset):
-        return [] if dataset is None else list(range(len(dataset)))
+        return list(range(len(dataset))) if labeled and dataset is not None else []
     numbers: list[int] = []
     start = 0
     for source, part in enumerate(dataset.datasets):
-        if dataset.is_labeled(source):
+        if dataset.is_labeled(source) == labeled:
             numbers += range(start, start + len(part))
         start += len(part)
     return numbers
 
 
-def _prepared(model: TeacherStudent, batch: dict[str, Any]) -> Views:
+def _prepared(model: TeacherStudent, batch: dict[str, Any], branch: str) -> Views:
     # As in validation: no batch augmentation, no padding of labels.
     data = model.data_preprocessor(batch, False)
     inputs, samples = data["inputs"], data["data_samples"]
     if isinstance(inputs, dict):
-        inputs, samples = inputs["sup"], samples["sup"]
+        inputs, samples = inputs[branch], samples[branch]
     return Views(inputs, samples)

@@ -40,11 +40,12 @@ class ThresholdHook(StepHook):
 
     Below the lower limit, or below the upper one where there is no lower, boxes are dropped and
     pixels get the weight 0. The limits are logged as `threshold/<class>` and
-    `threshold_low/<class>`.
+    `threshold_low/<class>`; one limit for all classes (`one_limit`) as `threshold/all`.
     """
 
     between: Between = "ambiguous"
     log_limits = True
+    one_limit = False
     num_classes: int | None = None
     class_names: Sequence[str] = ()
 
@@ -58,12 +59,17 @@ class ThresholdHook(StepHook):
     def grade(self, labels: Labels, limits: Limits) -> tuple[Tensor, Tensor]:
         """Which labels are sure, and which are only above the lower limit: two masks.
 
-        Override it to judge by more than the score.
+        Override it to judge by more than one value of a label.
         """
-        sure = _reaches(labels, limits.upper)
+        evidence = self.evidence(labels)
+        sure = _reaches(labels, evidence, limits.upper)
         if limits.lower is None:
             return sure, torch.zeros_like(sure)
-        return sure, _reaches(labels, limits.lower) & ~sure
+        return sure, _reaches(labels, evidence, limits.lower) & ~sure
+
+    def evidence(self, labels: Labels) -> Tensor:
+        """The value of each label that is compared with the limits: its score."""
+        return labels.scores
 
     def soft_weights(self, labels: Labels) -> Tensor:
         """Weight of each label, if it turns out to be between the limits."""
@@ -87,8 +93,8 @@ class ThresholdHook(StepHook):
         """Filter boxes, or set the weights of pixels."""
         self.observe(step)
         pixels = isinstance(step.pseudo, PixelLabels)
-        images = [step.pseudo_pixels] if pixels else step.pseudo_boxes
-        limits = self.limits(self._count_classes(images), images[0].scores.device)
+        scores = step.pseudo_pixels.scores if pixels else step.pseudo_boxes[0].scores
+        limits = self.limits(self.count_classes(step), scores.device)
         self._log(step, limits)
         if pixels:
             self.weight_pixels(step.pseudo_pixels, limits)
@@ -118,28 +124,34 @@ class ThresholdHook(StepHook):
 
     # ------------------------------------------------------------------ helpers
 
-    def _count_classes(self, images: Sequence[Labels]) -> int:
+    def count_classes(self, step: Step) -> int:
         """The classes of the model; without one, those up to the highest that was found."""
         if self.num_classes is not None:
             return self.num_classes
-        found = [
-            image.labels[image.valid] if isinstance(image, PixelLabels) else image.labels
-            for image in images
+        pseudo = step.pseudo
+        found = [pseudo] if isinstance(pseudo, PixelLabels) else step.pseudo_boxes
+        labels = [
+            one.labels[one.valid] if isinstance(one, PixelLabels) else one.labels for one in found
         ]
-        return max((int(labels.max()) + 1 for labels in found if labels.numel()), default=0)
+        return max((int(one.max()) + 1 for one in labels if one.numel()), default=0)
 
     def _log(self, step: Step, limits: Limits) -> None:
         if not self.log_limits:
             return
         for prefix, values in (("threshold", limits.upper), ("threshold_low", limits.lower)):
-            for index, value in enumerate(() if values is None else values.unbind()):
+            if values is None:
+                continue
+            if self.one_limit and len(values):
+                step.log[f"{prefix}/all"] = values[0]
+                continue
+            for index, value in enumerate(values.unbind()):
                 name = self.class_names[index] if index < len(self.class_names) else str(index)
                 step.log[f"{prefix}/{name}"] = value
 
 
-def _reaches(labels: Labels, limits: Tensor) -> Tensor:
+def _reaches(labels: Labels, evidence: Tensor, limits: Tensor) -> Tensor:
     """Pixels at or above the limit of their class (FixMatch), boxes above it (MMDetection)."""
     # One row more than there are classes: a pixel that is not valid has the label 255.
     table = torch.cat([limits, limits.new_zeros(1)])
     values = table[labels.labels.clamp(max=len(limits))]
-    return labels.scores >= values if isinstance(labels, PixelLabels) else labels.scores > values
+    return evidence >= values if isinstance(labels, PixelLabels) else evidence > values
