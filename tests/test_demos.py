@@ -32,6 +32,8 @@ def small(name, work_dir, iterations):
     cfg = load_config(name)
     cfg.work_dir = str(work_dir)
     cfg.model.burn_in = min(1, cfg.model.get("burn_in", 0))
+    if "unsup_ramp" in cfg.model:
+        cfg.model.unsup_ramp.length = 1
     cfg.train_cfg.update(max_iters=iterations, val_interval=iterations)
     cfg.default_hooks.checkpoint.update(interval=iterations, save_best=None)
     for hook in ("logger", "metrics"):

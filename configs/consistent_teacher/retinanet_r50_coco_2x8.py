@@ -1,0 +1,12 @@
+# Consistent-Teacher for RetinaNet on 10 % of COCO, with 8 processes of one labelled and one unlabelled
+# image: two fifths of the work.
+_base_ = './retinanet_r50_coco.py'
+batch = (1, 1)
+
+model = dict(unsup_weight=1.0)
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.9998, schedule='mean'),
+    *_base_.custom_hooks[1:]]
+train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
+optim_wrapper = dict(optimizer=dict(lr=0.005))
+auto_scale_lr = dict(base_batch_size=16)
