@@ -32,7 +32,8 @@ class StageAgreementHook(StepHook):
         weigh: Multiply the weights of the box losses by the quality.
         max_stage_by_level: How many stages learn boxes of a level (2 HIGH, 1 AMBIGUOUS); levels
             that are not named: all. `{1: 1}`: the late stages, which ask for an IoU of 0.6 and
-            0.7, learn the sure boxes alone. A box is ignored in later stages, not background.
+            0.7, learn the sure boxes alone. A box is ignored in later stages, not background. List
+            the hook behind those that paste objects, too.
     """
 
     def __init__(

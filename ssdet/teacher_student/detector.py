@@ -146,6 +146,10 @@ class TeacherStudentDetector(TeacherStudent):
         step.count("pseudo/ignored", (sum(len(b) for b in boxes) - len(trained)) / len(boxes))
         if len(trained):
             step.count("pseudo/score", trained.float().mean())
+        for task in TASKS:
+            if all(f"in_{task}" in each for each in boxes):
+                count = sum(((b.level >= AMBIGUOUS) & b[f"in_{task}"]).sum() for b in boxes)
+                step.count(f"pseudo/{task}", count / len(boxes))
 
 
 def _as_whole_image(metainfo: dict[str, Any]) -> dict[str, Any]:

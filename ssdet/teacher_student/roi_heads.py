@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
+from mmdet.models.roi_heads import BBoxHead, CascadeRoIHead, StandardRoIHead
 from mmdet.structures.bbox import bbox2roi, get_box_tensor
 from torch import Tensor, nn
 
@@ -21,7 +21,9 @@ def check_roi_heads(owner: str, model: Any, why: str) -> None:
     """Refuse, in the name of a hook, a model without RoI heads as they are known here."""
     roi_head = getattr(getattr(model, "student", None), "roi_head", None)
     known = isinstance(roi_head, (StandardRoIHead, CascadeRoIHead))
-    if not known or not all(head.with_reg and head.with_cls for head in box_heads(roi_head)):
+    heads = box_heads(roi_head) if known else []
+    usable = [isinstance(head, BBoxHead) and head.with_reg and head.with_cls for head in heads]
+    if not usable or not all(usable):
         detector = type(getattr(model, "student", model)).__name__
         raise TypeError(
             f"{owner}: {why} and works with two-stage detectors (Faster, Mask and Cascade R-CNN), "

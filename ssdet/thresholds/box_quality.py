@@ -26,7 +26,9 @@ def relative_spread(boxes: Tensor) -> Tensor:
     """
     mean = boxes.mean(0)
     sides = (mean[:, 2:] - mean[:, :2]).clamp(min=1).repeat(1, 2)
-    return (boxes.std(0) / sides).mean(-1)
+    # Not `std`, which warns where there is no box at all.
+    variance = (boxes - mean).square().sum(0) / (len(boxes) - 1)
+    return (variance.sqrt() / sides).mean(-1)
 
 
 def merged_spread(

@@ -22,6 +22,7 @@ from ssdet.teacher_student.step import AMBIGUOUS, HIGH
 from ssdet.teacher_student.weights import carry_weights
 from ssdet.teacher_student.weights.sparse import scored_negatives
 
+from ..families import detectors
 from ..families.detectors import build, initialised, sample, small_config
 from ..helpers import losses, multi_branch, pseudo, total
 from ..seg_helpers import build_seg
@@ -268,6 +269,21 @@ def test_late_stages_learn_sure_boxes_alone():
         assert (
             found["unsure"][f"unsup_s{stage}.loss_cls"] < found["high"][f"unsup_s{stage}.loss_cls"]
         )
+
+
+def test_masks_of_late_stages_follow(monkeypatch):
+    name = "cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py"
+    monkeypatch.setitem(detectors.CONFIGS, "cascade_mask_rcnn", name)
+    boxes = pseudo(BOXES, [0.9, 0.8])
+    boxes.level[:] = AMBIGUOUS
+    hook = StageAgreementHook(0.0, max_stage_by_level={1: 1})
+    cfg = room_for_everything(small_config("cascade_mask_rcnn"))
+    found, _, model = run("cascade_mask_rcnn", hook, boxes, cfg=cfg)
+    assert found["unsup_s0.loss_mask"] > 0
+    assert found["unsup_s1.loss_mask"] == found["unsup_s2.loss_mask"] == 0
+    total(found).backward()
+    student = model.student.named_parameters()
+    assert [name for name, p in student if p.requires_grad and p.grad is None] == []
 
 
 # ---------------------------------------------------------------------------------- cascade heads
