@@ -27,15 +27,15 @@ class LabelCounts:
 
     def count(self, dataset: Any, classes: int) -> None:
         """Count the boxes of all labelled images of a training set, if their annotations are."""
-        infos = [info for info in _labeled_infos(dataset) if "instances" in info]
-        if not infos:
-            return
+        infos = _labeled_infos(dataset)
         found = [
             one["bbox_label"]
             for info in infos
-            for one in info["instances"]
+            for one in info.get("instances", ())
             if not one.get("ignore_flag")
         ]
+        if not found:  # scenes that are drawn when they are loaded have no annotations before
+            return
         self.labels = torch.bincount(torch.tensor(found, dtype=torch.long), minlength=classes)
         self.labels = self.labels[:classes].double()
         self.amount, self.complete = float(len(infos)), True

@@ -109,7 +109,7 @@ class QuantileThresholdHook(ThresholdHook):
                 f"{type(self).__name__}: measure='entropy' needs the teacher's probabilities; a "
                 "hook before it has taken them away"
             )
-        return certainty(labels.soft)
+        return certainty(labels.soft).clamp(min=1e-6)  # a value of 0 is an empty slot
 
     def limits(self, classes: int, device: torch.device) -> Limits:
         """The quantiles."""
