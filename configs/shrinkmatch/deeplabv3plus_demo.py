@@ -1,16 +1,6 @@
-# ShrinkMatch per pixel on the demo scenes; with four classes, as of two none can be removed.
+# ShrinkMatch per pixel on the demo scenes (three classes, of which one can be removed).
 _base_ = ['../_base_/demo/segmentation.py']
-digits = (3, 5, 8)
-labeled_scenes = _base_.labeled_scenes
-labeled_scenes.digits = digits
-unlabeled_scenes = _base_.unlabeled_scenes
-unlabeled_scenes.digits = digits
-train_dataloader = dict(dataset=dict(datasets=[labeled_scenes, unlabeled_scenes]))
-val_dataloader = dict(dataset=dict(digits=digits))
-test_dataloader = dict(dataset=dict(digits=digits))
-
 model = dict(
-    segmentor=dict(decode_head=dict(num_classes=4)),
     auxiliary=dict(
         shrink=dict(
             type='FCNHead',
@@ -21,7 +11,7 @@ model = dict(
             kernel_size=1,
             concat_input=False,
             dropout_ratio=0,
-            num_classes=4,
+            num_classes=_base_.num_classes,
             norm_cfg=_base_.norm,
             align_corners=False)))
 custom_hooks = [

@@ -7,8 +7,6 @@ unlabeled_scenes = _base_.unlabeled_scenes
 unlabeled_scenes.pipeline[0].branch_field = branches
 unlabeled_scenes.pipeline[0].views.unsup_student_2 = _base_.strong_view
 train_dataloader = dict(dataset=dict(datasets=[labeled_scenes, unlabeled_scenes]))
-val_evaluator = dict(_delete_=True, type='SegmentationMetric', boundary=1)
-test_evaluator = val_evaluator
 
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.0),

@@ -11,3 +11,5 @@ default_hooks = dict(
     logger=dict(interval=20),
     metrics=dict(interval=20),
     checkpoint=dict(interval=_base_.iterations // 2))
+val_evaluator = dict(_delete_=True, type='SegmentationMetric', boundary=1)  # pixel
+test_evaluator = val_evaluator
