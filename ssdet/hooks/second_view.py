@@ -53,15 +53,9 @@ class SecondView:
             h, w = shape_of(sample, views)
             shape = (round(h * self.scale), round(w * self.scale))
             own[:, : shape[0], : shape[1]] = self._seen(image[:, :h, :w], shape)
-            changed = sample.new()
-            changed.set_metainfo(
-                {
-                    "img_shape": shape,
-                    "pad_shape": (height, width),
-                    "batch_input_shape": (height, width),
-                }
-            )
-            samples.append(changed)
+            padded = {"pad_shape": (height, width), "batch_input_shape": (height, width)}
+            # Without the annotations of the first view, which lie elsewhere in this one.
+            samples.append(type(sample)(metainfo={**sample.metainfo, "img_shape": shape, **padded}))
         return Views(inputs, samples)
 
     def boxes_back(self, boxes: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -138,18 +138,25 @@ def test_entropy_and_agreement_of_pixels():
     model = build_seg()
     hook = DualThresholdHook(criteria=NAMES, second_view=dict(flip=True), online=True)
     hook.check(model)
-    views = Views(torch.randn(1, 3, 32, 32), [seg_sample()])
+    truth = torch.zeros(32, 32, dtype=torch.long)
+    truth[:, :5] = 255  # not to be looked at, on the left; in the mirrored view on the right
+    views = Views(torch.randn(1, 3, 32, 32), [seg_sample(gt=truth)])
     with torch.no_grad(), hook.criteria.listening(model):
         found = model.label(views)
     assert not model.keep_soft
     values = hook.criteria.of_pixels(model, views, found)
-    entropy = torch.distributions.Categorical(probs=found.soft.permute(0, 2, 3, 1)).entropy()
-    assert torch.allclose(values["objectness"], 1 - entropy / torch.tensor(4.0).log(), atol=1e-5)
+    valid = truth[None] != 255
+    known = found.soft.where(valid[:, None], 0.25).permute(0, 2, 3, 1)
+    entropy = torch.distributions.Categorical(probs=known).entropy()
+    sure = (1 - entropy / torch.tensor(4.0).log()).where(valid, 0.0)
+    assert torch.allclose(values["objectness"], sure, atol=1e-5)
     with torch.no_grad():
         meta = dict(img_shape=(32, 32), ori_shape=(32, 32))
         logits = model.teacher.inference(views.inputs.flip(-1), [meta])
-    there = logits.flip(-1).softmax(1).gather(1, found.labels[:, None])[:, 0]
+    own = found.labels.clamp(max=3)[:, None]
+    there = logits.flip(-1).softmax(1).gather(1, own)[:, 0].where(valid, 0.0)
     assert torch.allclose(values["consistency"], there, atol=1e-6)
+    assert values["consistency"][0, :, 27:].min() > 0
 
 
 # ---------------------------------------------------------------------- whole steps
