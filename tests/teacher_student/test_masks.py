@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from mmdet.structures.mask import BitmapMasks
 
+from ssdet.engine.configs import load_config
+from ssdet.hooks import CopyPasteHook, StepHook
 from ssdet.teacher_student.step import LOW, Step, Views
 
-from ..helpers import build_pair, pseudo, sample
+from ..helpers import build_pair, losses, multi_branch, pseudo, sample, total
 
 WIDTH, HEIGHT = 8, 6
 #  An L: its upright on the left, its foot to the right.
@@ -128,3 +131,88 @@ def test_nothing_found(model):
     step = Step(model, 0, weak=weak, strong={"unsup_student": strong}, pseudo=[found])
     target = model.transfer(step)["unsup_student"][0]
     assert len(target.gt_instances) == 0 and target.gt_instances.masks.masks.shape == (0, 8, 8)
+
+
+# ---------------------------------------------------------------------- Mask R-CNN
+
+
+def mask_rcnn(**settings):
+    """The Mask R-CNN of the demo."""
+    detector = load_config("copy_paste/mask_rcnn_demo.py").model.detector
+    return build_pair(detector, **settings)
+
+
+class Says(StepHook):
+    """Replaces what the teacher said by one square with a mask."""
+
+    def __init__(self, weight=1.0):
+        self.weight = weight
+
+    def after_teacher(self, step):
+        found = pseudo([[16, 16, 48, 48]], [0.9], [1])
+        found.masks = torch.zeros(1, 64, 64, dtype=torch.bool)
+        found.masks[:, 16:32, 16:48] = True
+        found.weight_box = found.weight_box * self.weight
+        step.pseudo[:] = [found]
+
+
+def test_pseudo_masks_are_learnt_with_their_weight():
+    batch, found = multi_branch(sup=0, unsup=1), {}
+    for weight in (1.0, 0.25):
+        torch.manual_seed(2)
+        model = mask_rcnn()
+        model.attach(Says(weight))
+        found[weight] = losses(model, batch)["unsup_loss_mask"]
+    assert found[1.0] > 0
+    assert torch.allclose(found[0.25], found[1.0] * 0.25, rtol=1e-4)
+    found[0.25].sum().backward()
+    head = model.student.roi_head.mask_head
+    assert all(p.grad is not None and p.grad.any() for p in head.convs.parameters())
+
+
+def test_the_mask_head_fits_a_pseudo_mask():
+    """After some steps on one picture the student says the pseudo mask, and not its box."""
+    torch.manual_seed(0)
+    model = mask_rcnn()
+    model.attach(Says())
+    batch = multi_branch(sup=0, unsup=1)
+    optimizer = torch.optim.AdamW(model.student.parameters(), lr=3e-3)
+    for _ in range(30):
+        optimizer.zero_grad()
+        total(losses(model, batch)).backward()
+        optimizer.step()
+    views = Views(model.data_preprocessor(batch, True)["inputs"]["unsup_student"], [sample()])
+    model.copy_student()
+    mask = model.label(views)[0][:1].masks[0]
+    assert mask.shape == (64, 64)
+    assert mask[18:30, 18:46].float().mean() > 0.7 and mask[36:47, 18:46].float().mean() < 0.1
+
+
+def test_masks_of_the_teacher_lie_in_the_frame_of_the_view():
+    """Not in that of the file, which may be of another size."""
+    model = mask_rcnn()
+    with torch.no_grad():
+        model.teacher.roi_head.mask_head.conv_logits.bias.fill_(20.0)  # all of the box
+    one = sample((64, 48))
+    one.set_metainfo(dict(ori_shape=(128, 96), scale_factor=(0.5, 0.5)))
+    model.teacher.test_cfg.rcnn.score_thr = 0.0
+    model.teacher.roi_head.test_cfg.score_thr = 0.0
+    found = model.label(Views(torch.randn(1, 3, 64, 64), [one]))[0]
+    assert len(found) > 0 and found.masks.shape[1:] == (64, 48)
+    for box, mask in zip(found.bboxes, found.masks, strict=True):
+        rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+        if len(rows):
+            tight = torch.tensor([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+            assert (tight - box).abs().max() < 2
+
+
+def test_copy_paste_of_annotated_masks_in_a_step():
+    model = mask_rcnn()
+    model.attach(Says())
+    model.attach(CopyPasteHook("bidirectional", prob=1.0))
+    batch = multi_branch(sup=1, unsup=1)
+    gt = batch["data_samples"]["sup"][0].gt_instances
+    gt.masks = BitmapMasks(np.ones((1, 64, 64), np.uint8), 64, 64)
+    found = losses(model, batch)
+    assert torch.isfinite(total(found))
+    assert found["copy_paste/objects"] == 2 and found["unsup_loss_mask"] > 0
