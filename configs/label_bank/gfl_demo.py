@@ -1,0 +1,6 @@
+# A bank of pseudo boxes that is refined and trained on, on the demo scenes.
+_base_ = ['../_base_/demo/detection.py']
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
+    dict(type='FixedThresholdHook', score=0.4),
+    dict(type='PseudoLabelBankHook', use=True, score=0.4, update=0.6)]
