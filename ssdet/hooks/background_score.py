@@ -71,5 +71,5 @@ class BackgroundScoreHook(StepHook):
         teacher: Any = step.model.teacher.roi_head
         logits, _ = box_forward(teacher, stage, step.teacher_features, boxes)
         background = logits.softmax(-1)[:, -1]
-        step.count(f"background_score/mean_{stage}", background.mean())
+        step.log[f"background_score/mean_{stage}"] = background.mean()
         return list(background.split(counts))
