@@ -14,6 +14,7 @@ from ssdet.hooks.pictures import Picture, PictureCache, as_views, batch_views, c
 from ssdet.mixing.canvas import Place
 from ssdet.teacher_student.step import LOW, Step, Views
 
+from ..families import test_detectors as families
 from ..helpers import build_pair, losses, multi_branch, pseudo, sample, total
 from ..seg_helpers import build_seg
 
@@ -341,3 +342,19 @@ def test_a_segmentor_is_refused_by_name(kind):
 def test_settings_are_checked_when_built(kind, setting, says):
     with pytest.raises(ValueError, match=f"{kind.__name__}: {says}"):
         kind(**setting)
+
+
+@pytest.mark.parametrize("family", ["mask_rcnn", "fcos", "dino", "fam3d"])
+def test_detectors_of_all_kinds_learn_from_mixtures(family):
+    model, batch = families.pair(family), families.batch(family)
+    hooks = [EraseHook(), PseudoMosaicHook(size=(32, 48)), PseudoMixupHook()]
+    for hook in hooks:
+        model.attach(hook)
+    for _ in range(3):
+        found = losses(model, batch)
+    mosaic = {k: v for k, v in found.items() if k.startswith("unsup_mosaic_") and "loss" in k}
+    plain = {k for k in found if k.startswith("sup_") and "loss" in k}
+    assert {k.replace("unsup_mosaic_", "sup_") for k in mosaic} == plain
+    assert total(found).isfinite()
+    assert total(mosaic) > 0
+    total(mosaic).backward()

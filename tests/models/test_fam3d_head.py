@@ -206,6 +206,19 @@ def test_padding_is_not_there():
     assert float(found["loss_cls"]) == pytest.approx(42 * 3 * 0.1875 * 0.6931472, rel=1e-5)
 
 
+def test_works_in_half_precision():
+    one, truth = (
+        head(),
+        InstanceData(bboxes=torch.tensor([[5.0, 5, 40, 44]]), labels=torch.tensor([1])),
+    )
+    plain = one.loss_by_feat(*one(features()), [truth] * 2, [meta()] * 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = one.loss_by_feat(*one(features()), [truth] * 2, [meta()] * 2)
+    for key, value in found.items():
+        assert value.dtype == torch.float32
+        assert float(value) == pytest.approx(float(plain[key]), rel=0.1)
+
+
 def test_predictions_are_clipped_and_scaled_back():
     cfg = dict(score_thr=0.1, nms_pre=10, min_bbox_size=0, max_per_img=3,
                nms=dict(type="nms", iou_threshold=0.5))  # fmt: skip
