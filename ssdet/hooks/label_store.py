@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmcv.ops import nms
 from mmdet.structures.bbox import bbox_overlaps
 from mmengine.dist import all_gather_object
 from mmengine.structures import InstanceData
@@ -143,10 +144,11 @@ class PseudoLabelStoreHook(StepHook):
         return kept
 
     def _fresh(self, boxes: InstanceData, mined: Mined, sample: Any) -> InstanceData:
-        """Boxes to be mined: sure, whole, and of an object that is not stored."""
+        """Boxes to be mined: sure, whole, of an object that is not stored, the surest of each."""
         stored, _ = self._in_view(mined, sample, boxes.bboxes)
         new = (boxes.level == HIGH) & ~_cut(boxes.bboxes, sample)
-        return boxes[new & (_overlaps(boxes.bboxes, stored) <= self.overlap)]
+        fresh = boxes[new & (_overlaps(boxes.bboxes, stored) <= self.overlap)]
+        return fresh[nms(fresh.bboxes, fresh.scores, self.overlap)[1]] if len(fresh) else fresh
 
     def _merge(self, step: Step, image: int, mined: Mined, sample: Any) -> None:
         """The stored boxes instead of the teacher's at the same places."""

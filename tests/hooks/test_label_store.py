@@ -114,6 +114,12 @@ def test_the_surest_of_an_image_are_kept():
     assert stored(hook) == [B, C]
 
 
+def test_an_object_with_boxes_of_two_classes_is_mined_once():
+    hook = PseudoLabelStoreHook()
+    turn(hook, 0, [[9, 8, 24, 24], A, B], scores=[0.9, 0.95, 0.8], labels=[1, 0, 2])
+    assert stored(hook) == [A, B] and hook.images[0].labels.tolist() == [0, 2]
+
+
 def test_fields_of_other_hooks_are_filled():
     hook = PseudoLabelStoreHook(interval=10)
     turn(hook, 0, [A])
