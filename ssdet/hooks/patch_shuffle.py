@@ -77,7 +77,9 @@ class PatchShuffleHook(StepHook):
                 "cannot be entered. Leave out compile_student."
             )
         teacher: Any = model.teacher
-        self._stride = _largest_stride(name, teacher.backbone, self.grid)
+        mean = getattr(getattr(model.data_preprocessor, "inner", None), "mean", None)
+        channels = 3 if mean is None else len(mean)
+        self._stride = _largest_stride(name, teacher.backbone, channels, self.grid)
 
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
@@ -129,7 +131,7 @@ class PatchShuffleHook(StepHook):
         return ordered[..., :height, :width]
 
 
-def _largest_stride(name: str, backbone: nn.Module, grid: tuple[int, int]) -> int:
+def _largest_stride(name: str, backbone: nn.Module, channels: int, grid: tuple[int, int]) -> int:
     """The largest stride of a backbone's levels; a TypeError if it cannot be shuffled."""
     kind = type(backbone).__name__
     positions = [key for key, _ in backbone.named_parameters() if _absolute_position(key)]
@@ -139,7 +141,7 @@ def _largest_stride(name: str, backbone: nn.Module, grid: tuple[int, int]) -> in
             "would be shuffled along. Take the hook out of custom_hooks, or another backbone."
         )
     size = (grid[0] * _PROBE, grid[1] * _PROBE)
-    features = _tried(name, backbone, size)
+    features = _tried(name, backbone, (1, channels, *size))
     shapes = [tuple(f.shape[-2:]) for f in features]
     for shape in shapes:
         steps = [own // max(level, 1) for own, level in zip(size, shape, strict=True)]
@@ -154,15 +156,13 @@ def _largest_stride(name: str, backbone: nn.Module, grid: tuple[int, int]) -> in
 
 
 @torch.no_grad()
-def _tried(name: str, backbone: nn.Module, size: tuple[int, int]) -> list[Tensor]:
+def _tried(name: str, backbone: nn.Module, shape: tuple[int, ...]) -> list[Tensor]:
     """What the backbone gives for an empty image; it stays as it was."""
-    weight = next((p for p in backbone.parameters() if p.ndim == 4), None)
-    channels = 3 if weight is None else weight.shape[1]
     like = next(backbone.parameters())
     training = backbone.training
     backbone.eval()
     try:
-        found: Any = backbone(like.new_zeros(1, channels, *size))
+        found: Any = backbone(like.new_zeros(shape))
     finally:
         backbone.train(training)
     levels = [found] if isinstance(found, Tensor) else found

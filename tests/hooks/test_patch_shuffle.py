@@ -7,6 +7,7 @@ from torch import nn
 from ssdet.hooks import PatchShuffleHook
 from ssdet.teacher_student.step import Step
 
+from ..families.detectors import small_config
 from ..helpers import build_pair, losses, multi_branch, total
 from ..seg_helpers import build_seg, seg_batch, tiny_fcn
 
@@ -102,6 +103,15 @@ def test_students_learn_with_it(build, batch):
     loss.backward()
     assert loss.isfinite() and "patch_shuffle/share" in found
     assert model.student.backbone.conv1.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("family", ["yolox", "rtmdet", "deformable_detr"])
+def test_backbones_of_other_kinds(family):
+    model = build_pair(small_config(family)).eval()
+    hook, step = attached(model)
+    images = torch.randn(1, 3, 64, 64)
+    plain, seen = model.student.backbone(images), features_of(hook, step, images)
+    assert [f.shape for f in seen] == [f.shape for f in plain]
 
 
 def vision_transformer():
