@@ -12,6 +12,7 @@ from .copy_paste import CopyPasteHook
 from .correlation_threshold import CorrelationThresholdHook
 from .cross_supervision import CrossSupervisionHook
 from .cutmix import CutMixHook
+from .dropout_uncertainty import DropoutUncertaintyHook
 from .dual_teacher import DualTeacherHook
 from .dual_threshold import DualThresholdHook
 from .equivariance import EquivarianceHook
@@ -55,6 +56,7 @@ __all__ = [
     "CorrelationThresholdHook",
     "CrossSupervisionHook",
     "CutMixHook",
+    "DropoutUncertaintyHook",
     "DualTeacherHook",
     "DualThresholdHook",
     "EquivarianceHook",
