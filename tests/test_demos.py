@@ -19,12 +19,19 @@ DEMOS = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.glob("*/*_demo
 
 
 class ConfidenceForTests(StepHook):
-    """A teacher of some iterations is sure of nothing; this one says that it is."""
+    """A teacher of some iterations is sure of nothing; this one, and any second one, says it is."""
 
-    def after_teacher(self, step):
-        pseudo = step.pseudo
-        for labels in [pseudo] if isinstance(pseudo, PixelLabels) else pseudo:
-            labels.scores = 0.95 + 0.05 * labels.scores
+    def check(self, model):
+        super().check(model)
+        label = model.label
+
+        def surely(*args, **kwargs):
+            pseudo = label(*args, **kwargs)
+            for labels in [pseudo] if isinstance(pseudo, PixelLabels) else pseudo:
+                labels.scores = 0.95 + 0.05 * labels.scores
+            return pseudo
+
+        model.label = surely
 
 
 def small(name, work_dir, iterations):

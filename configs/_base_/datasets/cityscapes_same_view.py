@@ -1,0 +1,12 @@
+# Cityscapes with crops of 800, and a student that sees what the teacher sees: what differs is mixed
+# in by a hook (CPS, MGD).
+_base_ = './cityscapes_semi.py'
+crop_size = (800, 800)
+crop = dict(type='RandomCrop', crop_size=crop_size)
+
+labeled_images = _base_.labeled_images
+labeled_images.pipeline[0].shared[3] = crop
+other_images = _base_.other_images
+other_images.pipeline[0].shared[2] = crop
+other_images.pipeline[0].views.unsup_student = [_base_.pack]
+train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))

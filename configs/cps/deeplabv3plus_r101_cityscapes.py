@@ -1,0 +1,31 @@
+# CPS with CutMix for Cityscapes (1/16 unless told otherwise: --cfg-options split=1_8), two
+# DeepLabV3+ with a ResNet-101, crops of 800, hard pixels of the labelled images.
+_base_ = [
+    '../_base_/models/deeplabv3plus_r101_cityscapes.py',
+    '../_base_/datasets/cityscapes_same_view.py', '../_base_/schedules/cityscapes_seg.py'
+]
+iterations = 44600  # 128 passes over 2,789 images, 8 at a time
+lr = 4e-2  # for 8 labelled and 8 unlabelled images per iteration, in all processes together
+size = (800, 800)
+
+segmentor = _base_.segmentor
+segmentor.data_preprocessor.size = size
+segmentor.decode_head.sampler.min_kept = 50000
+segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(533, 533))
+model = dict(
+    type='TeacherStudentSegmentor',
+    segmentor=segmentor,
+    auxiliary=dict(second=segmentor),
+    unsup_weight=5.0,
+    predict_with='student')
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.0),
+    dict(type='CrossSupervisionHook', network='second'),
+    dict(type='CutMixHook', prob=1.0, area=(0.25, 0.5))]
+
+val_cfg = dict(models=['student'])  # the teacher is its copy
+train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
+optim_wrapper = dict(optimizer=dict(lr=lr))
+param_scheduler = [
+    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
+default_hooks = dict(checkpoint=dict(interval=iterations // 40))

@@ -1,0 +1,51 @@
+# FST, deep with three virtual steps, for Cityscapes (1/16 unless told otherwise: --cfg-options
+# split=1_8), DeepLabV3+ with a ResNet-101, an auxiliary head and output stride 8, crops of 769. A
+# step costs four passes.
+_base_ = [
+    '../_base_/models/deeplabv3plus_r101_cityscapes.py',
+    '../_base_/datasets/cityscapes_same_view.py', '../_base_/schedules/cityscapes_seg.py'
+]
+size = (769, 769)
+crop = dict(type='RandomCrop', crop_size=size)
+iterations = 14000  # 80 passes over 2,789 images, 16 at a time
+lr = 1e-2  # for 16 labelled and 16 unlabelled images per iteration, in all processes together
+
+labeled_images = _base_.labeled_images
+labeled_images.pipeline[0].shared[3] = crop
+other_images = _base_.other_images
+other_images.pipeline[0].shared[2] = crop
+train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))
+
+segmentor = _base_.segmentor
+segmentor.data_preprocessor.size = size
+segmentor.backbone.strides = (1, 2, 1, 1)
+segmentor.backbone.dilations = (1, 1, 2, 4)
+segmentor.decode_head.dilations = (1, 12, 24, 36)
+segmentor.decode_head.sampler.min_kept = 50000  # MMSegmentation counts each of two images
+segmentor.auxiliary_head = dict(
+    type='FCNHead',
+    in_channels=1024,
+    in_index=2,
+    channels=256,
+    num_convs=1,
+    concat_input=False,
+    dropout_ratio=0.1,
+    num_classes=19,
+    norm_cfg=_base_.norm,
+    align_corners=True,
+    loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=0.4))
+segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(513, 513))
+model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, reduction='kept')
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
+    dict(type='QuantileThresholdHook', share=0.2, end=0.0, length=iterations,
+         measure='entropy', per_class=False),
+    dict(type='CutMixHook', prob=0.5),
+    dict(type='FutureTeacherHook', steps=3, kind='deep')]
+
+train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
+optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=5e-4))
+param_scheduler = [
+    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
+default_hooks = dict(checkpoint=dict(interval=iterations // 40))
+auto_scale_lr = dict(base_batch_size=32)

@@ -1,0 +1,37 @@
+# FST, deep with three virtual steps, for VOC 2012 (classic protocol, 1/16 unless told otherwise; the
+# paper's: --cfg-options protocol=blender), DeepLabV3+ with a ResNet-101 and output stride 8, crops
+# of 513. A step costs four passes.
+_base_ = [
+    '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/voc12_same_view.py',
+    '../_base_/schedules/voc_seg.py'
+]
+size = (513, 513)
+crop = dict(type='RandomCrop', crop_size=size)
+iterations = 24800  # 40 passes over 9,920 images, 16 at a time
+lr = 1e-3  # for 16 labelled and 16 unlabelled images per iteration, in all processes together
+
+labeled_images = _base_.labeled_images
+labeled_images.pipeline[0].shared[3] = crop
+other_images = _base_.other_images
+other_images.pipeline[0].shared[2] = crop
+train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))
+
+segmentor = _base_.segmentor
+segmentor.data_preprocessor.size = size
+segmentor.backbone.strides = (1, 2, 1, 1)
+segmentor.backbone.dilations = (1, 1, 2, 4)
+segmentor.decode_head.dilations = (1, 12, 24, 36)
+model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, reduction='kept')
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
+    dict(type='QuantileThresholdHook', share=0.2, end=0.0, length=iterations,
+         measure='entropy', per_class=False),
+    dict(type='CutMixHook', prob=0.5),
+    dict(type='FutureTeacherHook', steps=3, kind='deep')]
+
+train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
+optim_wrapper = dict(optimizer=dict(lr=lr))
+param_scheduler = [
+    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
+default_hooks = dict(checkpoint=dict(interval=iterations // 40))
+auto_scale_lr = dict(base_batch_size=32)
