@@ -15,13 +15,11 @@ other_images = _base_.other_images
 other_images.pipeline[0].shared = [_base_.load, _base_.geometry[0], crop, _base_.geometry[2]]
 other_images.pipeline[0].views.unsup_student = [_base_.pack]
 train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))
-protocol_name = dict(inference='windows 721, stride 480')
-val_evaluator = dict(protocol=protocol_name)
-test_evaluator = dict(protocol=protocol_name)
 
 segmentor = _base_.segmentor
 segmentor.backbone.depth = 50
 segmentor.backbone.init_cfg.checkpoint = 'open-mmlab://resnet50_v1c'
+segmentor.type = 'WindowedEncoderDecoder'  # adds probabilities where windows overlap
 segmentor.data_preprocessor.size = size
 segmentor.decode_head.num_classes = 19
 segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(480, 480))

@@ -15,11 +15,9 @@ labeled_images.pipeline[0].shared = [_base_.load, dict(type='LoadMask'), _base_.
 other_images = _base_.other_images
 other_images.pipeline[0].shared = [_base_.load, _base_.geometry[0], crop, _base_.geometry[2]]
 train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))
-protocol_name = dict(inference='windows 798, stride 532')
-val_evaluator = dict(protocol=protocol_name)
-test_evaluator = dict(protocol=protocol_name)
 
 segmentor = _base_.segmentor
+segmentor.type = 'WindowedEncoderDecoder'  # adds probabilities where windows overlap
 segmentor.data_preprocessor.size = size
 segmentor.decode_head.num_classes = 19
 segmentor.decode_head.sampler = dict(type='OHEMPixelSampler', thresh=0.7, min_kept=100000)

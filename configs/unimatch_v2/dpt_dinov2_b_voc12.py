@@ -13,9 +13,6 @@ labeled_images.pipeline[0].shared = [_base_.load, dict(type='LoadMask'), _base_.
 other_images = _base_.other_images
 other_images.pipeline[0].shared = [_base_.load, _base_.geometry[0], crop, _base_.geometry[2]]
 train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))
-protocol_name = dict(inference='whole image, resized to multiples of 14')
-val_evaluator = dict(protocol=protocol_name)
-test_evaluator = dict(protocol=protocol_name)
 
 model = dict(
     type='TeacherStudentSegmentor',

@@ -57,6 +57,8 @@ class TeacherStudentLoop(ValLoop):
         self.runner.call_hook("before_val_epoch")
         self.runner.model.eval()
         with answering(self.runner) as model:
+            for evaluator in self.evaluators.values():
+                introduce(model, evaluator)
             for index, batch in enumerate(self.dataloader):
                 self._run_both(model, index, batch)
         size = len(self.dataloader.dataset)
@@ -100,6 +102,7 @@ class TeacherStudentTestLoop(TestLoop):
             return super().run()
         with answering(self.runner) as model:
             model.predict_with = self.model
+            introduce(model, self.evaluator)
             return super().run()
 
 
@@ -112,6 +115,13 @@ def answering(runner: Any) -> Iterator[Any]:
         yield model
     finally:
         model.predict_with = before
+
+
+def introduce(model: Any, evaluator: Any) -> None:
+    """Show the model to the metrics that want to know whom they judge (`meet(model)`)."""
+    for metric in evaluator.metrics:
+        if hasattr(metric, "meet"):
+            metric.meet(model)
 
 
 def _has_teacher(runner: Any) -> bool:

@@ -13,7 +13,7 @@ from prettytable import PrettyTable
 from ..registry import METRICS
 from .boundaries import BoundaryCounts, boundary_counts, f_score
 
-PROTOCOL = ("data", "resolution", "inference")
+PROTOCOL = ("data", "resolution")
 
 
 @METRICS.register_module()
@@ -26,9 +26,10 @@ class SegmentationMetric(IoUMetric):
     edge pixel is right if the other map has an edge of the same class within the tolerance.
 
     Args:
-        protocol: What a number must be quoted with: `data` (data set, split and lists),
-            `resolution` and `inference` ("whole", or the window and the stride). Printed above the
-            tables; None: "not named", and a number under it should be quoted nowhere.
+        protocol: What a number must be quoted with: `data` (data set, split and lists) and
+            `resolution`; how the model looks at an image (whole, or through windows) is read from
+            its `test_cfg`. Printed above the tables; None: "not named", and a number under it
+            should be quoted nowhere.
         boundary: Tolerance of the boundary F-score: below 1 a share of the diagonal (0.0075 is
             usual), else pixels. None leaves it out; it takes longer than all the rest.
         **kwargs: See MMSegmentation's `IoUMetric`, `iou_metrics` apart.
@@ -54,11 +55,17 @@ class SegmentationMetric(IoUMetric):
             )
         super().__init__(iou_metrics=["mIoU", "mDice"], **kwargs)
         self.protocol, self.boundary = protocol, boundary
+        self.inference = "inference not known"
 
     @property
     def title(self) -> str:
         """The protocol in one line."""
-        return " | ".join(self.protocol[k] for k in PROTOCOL) if self.protocol else "not named"
+        named = [self.protocol[key] for key in PROTOCOL] if self.protocol else ["not named"]
+        return " | ".join([*named, self.inference])
+
+    def meet(self, model: Any) -> None:
+        """Read from the model that will be judged how it looks at an image."""
+        self.inference = inference_of(getattr(model, "role", model).test_cfg)
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
         """Count one batch."""
@@ -111,6 +118,14 @@ class SegmentationMetric(IoUMetric):
                 f"boundary tolerance: {self.boundary:g} {of}", MMLogger.get_current_instance()
             )
         print_log(f"\n{table.get_string()}", MMLogger.get_current_instance())
+
+
+def inference_of(test_cfg: Mapping[str, Any]) -> str:
+    """How a segmentor of MMSegmentation looks at an image: whole, or through which windows."""
+    if test_cfg.get("mode", "whole") == "whole":
+        return "whole image"
+    window, stride = test_cfg["crop_size"], test_cfg["stride"]
+    return f"windows {window[0]}x{window[1]}, stride {stride[0]}x{stride[1]}"
 
 
 def _percent(value: Any) -> float:

@@ -8,6 +8,7 @@ from .fam3d_head import FAM3DHead
 from .focal_loss import SoftmaxFocalLoss
 from .label_autoencoder import LabelAutoEncoder
 from .polishers import BoxPolisher, ClassPolisher
+from .windows import WindowedEncoderDecoder
 
 __all__ = [
     "AdaptiveSampleAssigner",
@@ -19,4 +20,5 @@ __all__ = [
     "FAM3DHead",
     "LabelAutoEncoder",
     "SoftmaxFocalLoss",
+    "WindowedEncoderDecoder",
 ]

@@ -9,8 +9,11 @@ from mmseg.structures import SegDataSample
 
 from ssdet.evaluation import SegmentationMetric, boundary_counts, mask_edge
 from ssdet.evaluation.boundaries import f_score
+from ssdet.evaluation.segmentation import inference_of
 
-PROTOCOL = dict(data="VOC12 classic 1/16", resolution="original", inference="whole image")
+from ..seg_helpers import build_seg
+
+PROTOCOL = dict(data="VOC12 classic 1/16", resolution="original")
 
 
 def square(left, size=(8, 10), side=4, label=1):
@@ -127,11 +130,19 @@ def test_the_protocol_is_in_the_log_and_above_the_table(monkeypatch):
     where = "ssdet.evaluation.segmentation.print_log"
     monkeypatch.setattr(where, lambda text, logger: printed.append(text))
     metric = metric_of(protocol=PROTOCOL)
+    metric.meet(build_seg())
     metric.process({}, [sample(square(4), square(2))])
     metric.evaluate(1)
     text = "\n".join(printed)
     assert "protocol: VOC12 classic 1/16 | original | whole image" in text
     assert "boundary tolerance: 0.0075 of the diagonal" in text and "square" in text
+
+
+def test_how_the_model_looks_at_an_image():
+    assert inference_of({}) == inference_of(dict(mode="whole")) == "whole image"
+    slide = dict(mode="slide", crop_size=(801, 801), stride=(534, 534))
+    assert inference_of(slide) == "windows 801x801, stride 534x534"
+    assert metric_of().title == "not named | inference not known"
 
 
 def test_in_an_evaluator_of_its_name():
@@ -146,7 +157,7 @@ def test_in_an_evaluator_of_its_name():
     ("settings", "says"),
     [
         (dict(boundary=0), "boundary=0 is not above 0"),
-        (dict(protocol=dict(data="VOC")), r"name \['data', 'resolution', 'inference'\]"),
+        (dict(protocol=dict(data="VOC")), r"name \['data', 'resolution'\]"),
     ],
 )
 def test_settings_are_checked(settings, says):

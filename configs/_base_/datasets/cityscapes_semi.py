@@ -67,13 +67,12 @@ val_dataloader = dict(
         pipeline=[load, dict(type='LoadAnnotations'), pack]))
 test_dataloader = val_dataloader
 
-# What a number of this config must be quoted with; printed above every table. The windows are those
-# of the model's test_cfg: as large as the crops, by two thirds of them further, the last one moved
-# back to the border of the image. (The boundary F-score takes a second for an image: at tests only.)
+# What a number of this config must be quoted with; printed above every table, with the windows of the
+# model's test_cfg: as large as the crops, by two thirds of them further, the last one moved back to
+# the border of the image. (The boundary F-score takes a second for an image: at tests only.)
 protocol_name = dict(
     data='Cityscapes ' + (f'list {labeled_list}' if labeled_list else f'{split} fold {fold}'),
-    resolution='val, 1024x2048, single scale',
-    inference=f'windows {crop_size[0]}, stride {crop_size[0] * 2 // 3}')
+    resolution='val, 1024x2048, single scale')
 val_evaluator = dict(
     type='SegmentationMetric', protocol=protocol_name, boundary=None)
 test_evaluator = dict(

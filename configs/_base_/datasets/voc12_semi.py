@@ -75,8 +75,7 @@ test_dataloader = val_dataloader
 # 1,449 images at their own size, one scale, no flip.
 protocol_name = dict(
     data=f'VOC12 {protocol} ' + (f'list {labeled_list}' if labeled_list else f'{split} fold {fold}'),
-    resolution='val, original size, single scale',
-    inference='whole image')
+    resolution='val, original size, single scale')
 val_evaluator = dict(
     type='SegmentationMetric', protocol=protocol_name, boundary=None)
 test_evaluator = dict(

@@ -5,6 +5,7 @@ num_classes = 19
 input_size = (801, 801)
 
 segmentor = dict(
+    type='WindowedEncoderDecoder',  # adds probabilities where windows overlap, as the literature does
     data_preprocessor=dict(size=input_size),
     decode_head=dict(
         num_classes=num_classes,
