@@ -164,9 +164,7 @@ def test_training_with_soft_labels_several_views_and_a_burn_in():
 
 
 def test_other_modes_and_reductions_are_refused():
-    with pytest.raises(
-        ValueError, match="mode='unlabeled' pastes objects"
-    ):
+    with pytest.raises(ValueError, match="mode='unlabeled' pastes objects"):
         build_seg().attach(CopyPasteHook("unlabeled"))
     with pytest.raises(ValueError, match="prob is not for a TeacherStudentSegmentor"):
         build_seg().attach(CopyPasteHook(prob=0.5))
