@@ -8,8 +8,8 @@ from .patch_shuffle import sample_permutations, shuffle_patches, unshuffle_patch
 
 __all__ = [
     "ORIENTATIONS",
-    "Orientation",
     "Kind",
+    "Orientation",
     "box_mask",
     "box_pixels",
     "class_mask",
