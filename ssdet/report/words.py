@@ -14,6 +14,8 @@ REASONS = {
     "size": "they were too small",
     "uncertainty": "their position was uncertain",
     "jitter": "their position was uncertain",
+    "level": "no threshold was passed, and a better box lies there or the score is very low",
+    "stored": "a box that was mined before lies there",
 }
 PANELS = {
     "weak": "What the teacher sees and says",
