@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
@@ -120,8 +121,18 @@ class FAM3DHead(AnchorHead):
         """Logits, boxes, and what to choose levels and places from."""
         cls, reg = _passing(self.cls_convs, features), _passing(self.reg_convs, features)
         deltas = self.scales[level](self.conv_reg(reg[-1])).float()
-        context = F.relu(self.reduce(torch.cat([*cls, *reg], 1)))
-        return self.conv_cls(cls[-1]), self._decode(deltas, level), context
+        return self.conv_cls(cls[-1]), self._decode(deltas, level), self._context([*cls, *reg])
+
+    def _context(self, seen: list[Tensor]) -> Tensor:
+        """A 1x1 convolution of all features one after the other, as a sum over them.
+
+        Put side by side they would be the largest tensor of the head, and be kept for the gradient.
+        """
+        weights = self.reduce.weight.split(self.feat_channels, 1)
+        pairs = zip(seen, weights, strict=True)
+        mixed = reduce(torch.add, (F.conv2d(features, weight) for features, weight in pairs))
+        bias: Any = self.reduce.bias
+        return F.relu(mixed + bias.view(-1, 1, 1))
 
     def _decode(self, deltas: Tensor, level: int) -> Tensor:
         batch, _, height, width = deltas.shape

@@ -20,7 +20,7 @@ from ..registry import MODELS
 from .checkpoints import spread_to_both
 from .joint import joint_features, recorded_features, served_features
 from .preprocessor import Branches
-from .schedules import Ramp, check_choice, check_range, ramp
+from .schedules import check_choice, check_range, checked_ramp, ramp
 from .step import Step, Views
 
 WEAK, STRONG = "unsup_teacher", "unsup_student"
@@ -81,7 +81,7 @@ class TeacherStudent(BaseModel):
         for key, weight in dict(sup_weight=sup_weight, unsup_weight=unsup_weight).items():
             check_range(name, key, weight, 0, float("inf"))
         check_range(name, "burn_in", burn_in, 0, float("inf"))
-        self.unsup_ramp = _checked_ramp(name, unsup_ramp)
+        self.unsup_ramp = checked_ramp(name, unsup_ramp)
         self.sup_weight, self.unsup_weight = sup_weight, unsup_weight
         self.burn_in, self.copy_after_burn_in = burn_in, copy_after_burn_in
         self.joint_features, self.predict_with = joint_features, predict_with
@@ -324,18 +324,6 @@ def _overrides(hook: Any, station: str) -> bool:
     """Whether a hook does something at a station: it is not the method of the base class."""
     owner = next((c for c in type(hook).__mro__ if station in vars(c)), None)
     return owner is not None and owner.__name__ != "StepHook"
-
-
-def _checked_ramp(owner: str, setting: dict[str, Any] | None) -> dict[str, Any]:
-    setting = dict(setting or {"length": 0})
-    unknown = sorted(set(setting) - {"length", "kind"})
-    if unknown or "length" not in setting:
-        raise ValueError(
-            f"{owner}: unsup_ramp={setting!r} takes 'length' (iterations) and 'kind' only"
-        )
-    check_range(owner, "unsup_ramp.length", setting["length"], 0, float("inf"))
-    check_choice(owner, "unsup_ramp.kind", setting.get("kind", "sigmoid"), Ramp)
-    return setting
 
 
 def weighted(losses: dict[str, Any], prefix: str, weight: float) -> dict[str, Any]:

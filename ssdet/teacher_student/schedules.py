@@ -1,7 +1,9 @@
 """How a weight or a momentum changes over the iterations."""
 
 import math
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+from mmengine.logging import print_log
 
 Ramp = Literal["linear", "sigmoid", "step"]
 MomentumSchedule = Literal["constant", "mean", "linear", "cosine"]
@@ -58,3 +60,22 @@ def check_range(owner: str, name: str, value: float, low: float = 0.0, high: flo
     """Raise a ValueError if a number is outside of [low, high]."""
     if not (isinstance(value, (int, float)) and low <= value <= high):
         raise ValueError(f"{owner}: {name}={value!r} is not in [{low:g}, {high:g}]")
+
+
+def checked_ramp(owner: str, setting: dict[str, Any] | None) -> dict[str, Any]:
+    """Arguments of `ramp`, from the setting `unsup_ramp`; with "step" the log says what follows."""
+    setting = dict(setting or {"length": 0})
+    unknown = sorted(set(setting) - {"length", "kind"})
+    if unknown or "length" not in setting:
+        raise ValueError(
+            f"{owner}: unsup_ramp={setting!r} takes 'length' (iterations) and 'kind' only"
+        )
+    check_range(owner, "unsup_ramp.length", setting["length"], 0, float("inf"))
+    check_choice(owner, "unsup_ramp.kind", setting.get("kind", "sigmoid"), Ramp)
+    if setting.get("kind") == "step":
+        print_log(
+            f"{owner}: unsup_ramp of kind 'step': the unsupervised losses are 0 in the first "
+            f"{setting['length']} iterations after the burn-in",
+            logger="current",
+        )
+    return setting

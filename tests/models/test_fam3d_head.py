@@ -141,6 +141,14 @@ def test_any_size_and_one_level_work():
             assert boxes.isfinite().all()
 
 
+def test_context_is_a_convolution_of_everything_seen():
+    one = head()
+    seen = [torch.randn(2, 8, 5, 3) for _ in range(4)]
+    torch.nn.init.normal_(one.reduce.bias)
+    expected = one.reduce(torch.cat(seen, 1)).relu()
+    torch.testing.assert_close(one._context(seen), expected)
+
+
 def test_alignment_learns_and_classes_do_not_depend_on_it():
     one = head()
     logits, boxes = one(features())
