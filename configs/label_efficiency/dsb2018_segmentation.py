@@ -1,0 +1,92 @@
+# Label efficiency on real photographs: cell nuclei (DSB2018, 256x256), DeepLabV3+ from scratch.
+# `tools/benchmark_labels.py` sets the variables and puts the hooks of each method in.
+_base_ = ['../_base_/models/deeplabv3plus_r18_small.py', '../_base_/default_runtime.py']
+default_scope = 'mmseg'
+data_root = 'data/dsb2018/'
+labels = '1_16'  # the labelled share of the training images; 'full': all of them
+draws = ('', 'seed1/', 'seed2/', 'seed3/', 'seed4/')
+draw = draws[0]  # which images are labelled
+iterations = 800
+burn_in = 300
+batch = (6, 6)  # labelled and unlabelled images per iteration
+lr = 1e-3
+num_workers = 0
+
+classes = ('background', 'nucleus')
+crop_size = (160, 160)
+labeled_list = 'splits/train.txt' if labels == 'full' else f'splits/{draw}labeled_{labels}.txt'
+unlabeled_list = 'splits/train.txt' if labels == 'full' else f'splits/{draw}unlabeled_{labels}.txt'
+load = dict(type='LoadImageFromFile')
+geometry = [
+    dict(type='RandomResize', scale=(256, 256), ratio_range=(0.7, 1.5), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=[0.25, 0.25, 0.25],
+         direction=['horizontal', 'vertical', 'diagonal'])]
+pack = dict(type='PackSegInputs')
+labeled_images = dict(
+    type='BaseSegDataset',
+    data_root=data_root,
+    ann_file=labeled_list,
+    data_prefix=dict(img_path='images/train', seg_map_path='masks/train'),
+    metainfo=dict(classes=classes),
+    pipeline=[
+        dict(
+            type='WeakStrongViews',
+            shared=[load, dict(type='LoadAnnotations'), *geometry],
+            views=dict(sup=[dict(type='PhotoMetricDistortion'), pack]))])
+unlabeled_images = dict(
+    type='UnlabeledImages',
+    source=unlabeled_list,
+    data_root=data_root,
+    img_prefix='images/train',
+    img_suffix='.jpg',
+    pipeline=[
+        dict(
+            type='WeakStrongViews',
+            shared=[load, *geometry],
+            views=dict(
+                unsup_teacher=[pack],
+                unsup_student=[dict(type='StrongPhotometric'), pack]))])
+train_dataloader = dict(
+    batch_size=sum(batch),
+    num_workers=num_workers,
+    persistent_workers=num_workers > 0,
+    sampler=dict(type='LabeledUnlabeledSampler', batch=batch),
+    dataset=dict(type='LabeledUnlabeledDataset', datasets=[labeled_images, unlabeled_images]))
+val_dataloader = dict(
+    batch_size=4,
+    num_workers=num_workers,
+    persistent_workers=num_workers > 0,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='BaseSegDataset',
+        data_root=data_root,
+        ann_file='splits/test.txt',
+        data_prefix=dict(img_path='images/test', seg_map_path='masks/test'),
+        metainfo=dict(classes=classes),
+        test_mode=True,
+        pipeline=[load, dict(type='LoadAnnotations'), pack]))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU', 'mDice'])
+test_evaluator = val_evaluator
+
+model = dict(type='TeacherStudentSegmentor', segmentor=_base_.segmentor, burn_in=burn_in)
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
+    dict(type='FixedThresholdHook', score=0.8),
+    dict(type='CutMixHook', prob=0.5)]
+
+train_cfg = dict(
+    type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 2, 1))
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=lr, weight_decay=0.01),
+    clip_grad=dict(max_norm=10))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=50),
+    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=lr * 0.05)]
+default_hooks = dict(
+    logger=dict(interval=20),
+    metrics=dict(interval=20),
+    checkpoint=dict(interval=max(iterations // 2, 1)))
