@@ -54,9 +54,8 @@ class RegionPaste:
         """Every strong view becomes the mixtures; the labelled images as they are have served."""
         for name, views in step.strong.items():
             own = {"inputs": views.inputs, **step.targets[name].fields()}
-            size, soft = views.inputs.shape[-2:], own.get("soft")
-            classes = None if soft is None else soft.shape[1]
-            labeled = fitted(labeled_fields(_sup(step), classes), len(views.samples), size)
+            size = views.inputs.shape[-2:]
+            labeled = fitted(labeled_fields(_sup(step), own), len(views.samples), size)
             # Even images get a labelled patch, odd ones are the patch; a batch of one takes turns.
             turn = torch.arange(len(views.samples), device=views.inputs.device) + step.iteration
             inward = (turn % 2 == 0)[:, None, None]

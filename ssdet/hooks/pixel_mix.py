@@ -79,11 +79,11 @@ class PixelMixHook(StepHook):
 
     def _partners(self, step: Step, name: str, fields: Fields) -> Fields | None:
         """For each image another one; None where there is none."""
-        count, soft = len(fields["inputs"]), fields.get("soft")
+        count = len(fields["inputs"])
         if self.source == "labeled":
             if step.sup is None:
                 return None
-            partners = labeled_fields(step.sup, None if soft is None else soft.shape[1])
+            partners = labeled_fields(step.sup, fields)
             return fitted(partners, count, fields["inputs"].shape[-2:])
         if count > 1:
             return {key: value.roll(1, dims=0) for key, value in fields.items()}
@@ -102,16 +102,20 @@ class PixelMixHook(StepHook):
         self._previous = dict(state["previous"])
 
 
-def labeled_fields(views: Views, classes: int | None = None) -> Fields:
+def labeled_fields(views: Views, like: Fields) -> Fields:
     """The labelled batch like a strong view: annotations as labels of score and weight 1.
 
-    What is annotated with 255, or padded, is not valid. With `classes`, there are probabilities.
+    What is annotated with 255, or padded, is not valid. Probabilities, and labels for further
+    networks, are there if `like` has them.
     """
     labels = torch.stack([sample.gt_sem_seg.data[0] for sample in views.samples]).long()
     valid = labels != IGNORE
     sure = valid.float()
     fields = dict(inputs=views.inputs, labels=labels, scores=sure, weights=sure, valid=valid)
-    if classes is not None:
+    if "others" in like:
+        fields["others"] = labels[:, None].expand(-1, like["others"].shape[1], -1, -1)
+    if "soft" in like:
+        classes = like["soft"].shape[1]
         one_hot = F.one_hot(labels.clamp(max=classes), classes + 1)[..., :classes]
         fields["soft"] = one_hot.movedim(-1, 1).float()
     return fields
@@ -123,6 +127,6 @@ def fitted(fields: Fields, count: int, size: Any) -> Fields:
     missing = (0, size[1] - width, 0, size[0] - height)
     turn = torch.arange(count, device=fields["inputs"].device) % len(fields["inputs"])
     return {
-        key: F.pad(value[turn], missing, value=IGNORE if key == "labels" else 0)
+        key: F.pad(value[turn], missing, value=IGNORE if key in ("labels", "others") else 0)
         for key, value in fields.items()
     }

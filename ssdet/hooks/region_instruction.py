@@ -110,11 +110,6 @@ class RegionInstructionHook(NetworkHook):
         if step.weak is None or since < 0:
             self.present.resting = set()
             return
-        if step.sup is None:
-            raise ValueError(
-                f"{type(self).__name__}: a batch without labelled images: the best student is "
-                "found on them"
-            )
         turn = since // self.period
         self.present.resting = set(self.groups[1 - turn % 2])
         step.count("rail/group", float(turn % 2))
@@ -130,7 +125,12 @@ class RegionInstructionHook(NetworkHook):
             for name in self.names:
                 self.supervise(step, name)
             return
-        labels = torch.stack([sample.gt_sem_seg.data[0] for sample in step.sup.samples])  # type: ignore[union-attr]
+        if step.sup is None:
+            raise ValueError(
+                f"{type(self).__name__}: a step without labelled images: the best student is found "
+                "on them. Every batch needs some, and no other hook may take them out."
+            )
+        labels = torch.stack([sample.gt_sem_seg.data[0] for sample in step.sup.samples])
         # So far there are the student's losses: those for pseudo labels are not RAIL's, and one
         # that rests has none. With 0 they keep the graph that other processes wait for.
         rests = STUDENT in self.present.resting

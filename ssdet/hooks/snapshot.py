@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from mmengine.hooks import Hook
 from torch import Tensor, nn
@@ -116,6 +118,10 @@ class _Copier:
     def _new(self, value: Any) -> Any:
         if isinstance(value, Tensor):
             return value if value.requires_grad else value.detach().clone()
+        if isinstance(value, torch.Generator):
+            return value.clone_state()
+        if isinstance(value, (np.ndarray, np.random.Generator, random.Random)):
+            return copy.deepcopy(value)
         if isinstance(value, dict):
             new = copy.copy(value)
             new.update((key, self(member)) for key, member in value.items())

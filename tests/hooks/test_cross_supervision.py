@@ -79,6 +79,19 @@ def test_both_learn_in_the_same_mixed_pictures():
         assert torch.equal(labels[pasted], plain.roll(1, 0)[pasted])
 
 
+def test_annotations_that_are_pasted_are_for_both():
+    model, spy = build()
+    model.attach(CutMixHook(1.0, source="labeled"))
+    model.hooks.append(model.hooks.pop(2))  # the spy looks at the end
+    losses(model, seg_batch(same=True))
+    targets, sup = spy.step.targets["unsup_student"], spy.step.sup
+    pasted = (spy.step.strong["unsup_student"].inputs != spy.step.weak.inputs).any(1)
+    truth = torch.stack([sample.gt_sem_seg.data[0] for sample in sup.samples])
+    assert pasted.any()
+    assert torch.equal(targets.others[:, 0][pasted], truth[pasted])
+    assert torch.equal(targets.labels[pasted], truth[pasted])
+
+
 def test_every_parameter_of_both_gets_a_gradient_and_the_teacher_none():
     model, _ = build()
     found = losses(model, seg_batch())

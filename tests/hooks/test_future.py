@@ -12,6 +12,7 @@ from ssdet.hooks import CutMixHook, FixedThresholdHook, FutureTeacherHook, StepH
 from ssdet.hooks.future import split_batch
 from ssdet.hooks.snapshot import Snapshot
 
+from ..helpers import build_pair, multi_branch, tiny_retinanet
 from ..seg_helpers import build_seg, seg_batch, tiny_fcn
 
 
@@ -191,6 +192,39 @@ def test_nothing_happens_in_the_burn_in():
     """And not in the step that makes the teacher anew: it would undo what it has seen."""
     plain = Loop(burn_in=2).run(3).state()
     assert_equal(plain, Loop(FutureTeacherHook(2), burn_in=2).run(3).state())
+
+
+def test_detectors_too():
+    def trained(*hooks):
+        torch.manual_seed(0)
+        model = build_pair(tiny_retinanet(norm="BN"))
+        wrapper = wrapped(model)
+        for hook in (TeacherEMAHook(1.0), FixedThresholdHook(0.0), *hooks):
+            model.attach(hook)
+        torch.manual_seed(1)
+        batch = multi_branch()
+        runner = SimpleNamespace(iter=0, model=model, optim_wrapper=wrapper)
+        for hook in model.hooks:
+            hook.before_train_iter(runner, 0, batch)
+        found = model.train_step(batch, wrapper)
+        assert float(found["pseudo/kept"]) > 0
+        return {**model.student.state_dict(), "rng": torch.get_rng_state()}
+
+    assert_equal(trained(), trained(FutureTeacherHook(2)))
+
+
+def test_generators_of_hooks_are_put_back():
+    model, hook = build_seg(), Counting()
+    hook.torch, hook.numpy = torch.Generator().manual_seed(3), np.random.default_rng(3)
+    model.attach(hook)
+    snapshot = Snapshot(model, wrapped(model))
+
+    def draw():
+        return torch.rand(1, generator=hook.torch).item(), hook.numpy.random()
+
+    first = draw()
+    snapshot.restore()
+    assert draw() == first
 
 
 def test_what_hooks_share_they_still_share():

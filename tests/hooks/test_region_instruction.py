@@ -149,5 +149,5 @@ def test_refusals():
     with pytest.raises(ValueError, match="begin with 'student'"):
         RegionInstructionHook([("second", "student"), ("third", "fourth")])
     model, _, _ = build()
-    with pytest.raises(ValueError, match="without labelled images"):
+    with pytest.raises(ValueError, match="without labelled images: the best"):
         losses(model, seg_batch(sup=0))
