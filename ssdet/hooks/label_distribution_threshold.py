@@ -51,6 +51,8 @@ class LabelDistributionThresholdHook(ThresholdHook):
             their score as weight) or "drop".
     """
 
+    inclusive = True  # the best box of a class is sure, however few are expected
+
     def __init__(
         self,
         reliable: float = 0.2,

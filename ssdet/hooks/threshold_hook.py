@@ -31,8 +31,8 @@ class ThresholdHook(StepHook):
     """Decides which of the teacher's labels the student is told, and how loudly.
 
     In each step a subclass may look at the new labels (`observe`) and gives its limits (`limits`).
-    A box above the upper limit of its class is kept, a pixel at or above it too. What lies between
-    the limits is, by `between`:
+    A box above the upper limit of its class is kept (as in MMDetection), a pixel at or above it (as
+    in FixMatch); with `inclusive`, a box at it too. What lies between the limits is, by `between`:
 
     * "ambiguous": trained on with `soft_weights` (the score, unless a subclass says otherwise);
     * "ignore": a region of which no loss says anything (a pixel of weight 0);
@@ -46,6 +46,7 @@ class ThresholdHook(StepHook):
     between: Between = "ambiguous"
     log_limits = True
     one_limit = False
+    inclusive = False
     num_classes: int | None = None
     class_names: Sequence[str] = ()
 
@@ -62,10 +63,11 @@ class ThresholdHook(StepHook):
         Override it to judge by more than one value of a label.
         """
         evidence = self.evidence(labels)
-        sure = _reaches(labels, evidence, limits.upper)
+        inclusive = self.inclusive or isinstance(labels, PixelLabels)
+        sure = _reaches(labels.labels, evidence, limits.upper, inclusive)
         if limits.lower is None:
             return sure, torch.zeros_like(sure)
-        return sure, _reaches(labels, evidence, limits.lower) & ~sure
+        return sure, _reaches(labels.labels, evidence, limits.lower, inclusive) & ~sure
 
     def evidence(self, labels: Labels) -> Tensor:
         """The value of each label that is compared with the limits: its score."""
@@ -149,9 +151,9 @@ class ThresholdHook(StepHook):
                 step.log[f"{prefix}/{name}"] = value
 
 
-def _reaches(labels: Labels, evidence: Tensor, limits: Tensor) -> Tensor:
-    """Pixels at or above the limit of their class (FixMatch), boxes above it (MMDetection)."""
+def _reaches(labels: Tensor, evidence: Tensor, limits: Tensor, inclusive: bool) -> Tensor:
+    """Whether the evidence is above the limit of its class, or at it."""
     # One row more than there are classes: a pixel that is not valid has the label 255.
     table = torch.cat([limits, limits.new_zeros(1)])
-    values = table[labels.labels.clamp(max=len(limits))]
-    return evidence >= values if isinstance(labels, PixelLabels) else evidence > values
+    values = table[labels.clamp(max=len(limits))]
+    return evidence >= values if inclusive else evidence > values

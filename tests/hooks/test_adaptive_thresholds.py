@@ -156,14 +156,14 @@ def test_as_many_boxes_as_the_labels_have():
     assert float(step.log["threshold/0"]) == pytest.approx(0.7)
     assert float(step.log["threshold_low/0"]) == pytest.approx(0.5)
     assert float(step.log["threshold/1"]) == pytest.approx(0.9)  # never seen: the default
-    assert kept(step) == [[0.9, 0.8], [0.7, 0.6]]
-    assert [one.level.tolist() for one in step.pseudo] == [[2, 2], [LOW, LOW]]
+    assert kept(step) == [[0.9, 0.8], [0.7, 0.6, 0.5]]  # a box at a threshold counts here
+    assert [one.level.tolist() for one in step.pseudo] == [[2, 2], [2, LOW, LOW]]
 
 
 def test_until_the_queue_is_full_the_default_rules():
     hook = matched()
     step = run(hook, [boxes(IMAGES[0])])
-    assert float(step.log["threshold/0"]) == pytest.approx(0.9) and kept(step) == [[]]
+    assert float(step.log["threshold/0"]) == pytest.approx(0.9) and kept(step) == [[0.9]]
     assert float(run(hook, [boxes(IMAGES[1])]).log["threshold/0"]) == pytest.approx(0.7)
     # The oldest image makes room: of 0.7, 0.6, 0.5, 0.1 and twice 0.05, rank 2 is 0.5.
     step = run(hook, [boxes([0.05, 0.05])])

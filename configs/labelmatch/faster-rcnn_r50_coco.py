@@ -1,0 +1,34 @@
+# LabelMatch's adaptive thresholds for Faster R-CNN on 10 % of COCO (percent = 1, 2, 5 for less).
+_base_ = [
+    '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
+    '../_base_/schedules/coco_180k.py'
+]
+batch = (2, 2)  # of 8 processes: 16 labelled and 16 unlabelled images
+iterations = 160000
+
+model = dict(
+    _delete_=True,
+    type='TeacherStudentDetector',
+    detector=_base_.detector,
+    unsup_weight=2.0,
+    burn_in=10000)
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.996),
+    dict(
+        type='LabelDistributionThresholdHook',
+        reliable=0.2,
+        uncertain=1.0,
+        source='pass',
+        images=10000,
+        interval=1000,
+        floor=0.05,
+        default=0.9),
+    dict(type='GalleryHook', interval=iterations // 32)]
+
+train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
+train_cfg = dict(max_iters=iterations, val_interval=iterations // 32)
+optim_wrapper = dict(optimizer=dict(lr=0.02))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500)]
+default_hooks = dict(checkpoint=dict(interval=iterations // 32))
+auto_scale_lr = dict(base_batch_size=32)

@@ -1,0 +1,7 @@
+# Demo: thresholds from a mixture over the latest scores of each class, for the pixels of scenes.
+_base_ = '../_base_/demo/segmentation.py'
+
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
+    dict(type='GMMThresholdHook', num_scores=100, policy='middle', default=0.6),
+    dict(type='CutMixHook', prob=0.5)]

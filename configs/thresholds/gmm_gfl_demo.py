@@ -1,0 +1,6 @@
+# Demo: thresholds from a mixture over the latest scores of each class, for a small GFL.
+_base_ = '../_base_/demo/detection.py'
+
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
+    dict(type='GMMThresholdHook', num_scores=100, policy='high', default=0.4)]
