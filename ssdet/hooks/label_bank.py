@@ -102,15 +102,13 @@ class PseudoLabelBankHook(StepHook):
         if self.folder is not None:
             self._open(self.folder)
 
-    def before_run(self, runner: Any) -> None:
-        """Open the bank of this run."""
-        super().before_run(runner)
-        if self.bank is None:
-            self._open(Path(runner.work_dir) / "pseudo")
-
     def before_train(self, runner: Any) -> None:
-        """Learn from the labelled data set what its files mean."""
+        """Open the bank of this run; learn from the labelled data set what its files mean."""
         super().before_train(runner)
+        if self.bank is None:
+            # The main process has put away what an earlier run left in the work folder.
+            barrier()
+            self._open(Path(runner.work_dir) / "pseudo")
         dataset = runner.train_dataloader.dataset
         names = (getattr(dataset, "metainfo", None) or {}).get("classes")
         self.class_names = list(names or self.class_names)

@@ -214,3 +214,22 @@ def test_a_whole_step_writes_uses_and_exports(tmp_path):
 def test_settings_are_checked(settings, says):
     with pytest.raises(ValueError, match=says):
         PseudoLabelBankHook(**settings)
+
+
+def test_a_run_says_where_the_bank_is_and_what_its_files_mean(tmp_path):
+    from types import SimpleNamespace as Namespace
+
+    hook = PseudoLabelBankHook()
+    build_seg().attach(hook)
+    with pytest.raises(RuntimeError, match="set folder"):
+        seen(hook, doubled([[1, 2], [3, 0]]))
+    labeled = Namespace(reduce_zero_label=True, label_map=None)
+    dataset = Namespace(datasets=[Namespace(), labeled], metainfo=dict(classes=("a", "b")))
+    runner = Namespace(iter=0, work_dir=tmp_path, train_dataloader=Namespace(dataset=dataset))
+    hook.before_train(runner)
+    assert hook.class_names == ["a", "b"]
+    seen(hook, doubled([[1, 2], [3, 0]]))
+    # Class 0 is the value 1 in the files, and 0 is nothing there.
+    assert hook.bank.read_map("a").tolist() == [[255, 255, 3, 2], [255, 255, 1, 4]]
+    hook.after_train(runner)
+    assert (tmp_path / "pseudo" / "images.txt").read_text() == "a\n"
