@@ -20,7 +20,7 @@ from .threshold_hook import Limits, ThresholdHook
 class GMMThresholdHook(ThresholdHook):
     """One threshold for each class, where its right scores seem to begin.
 
-    The GMM of Consistent-Teacher (Wang et al., CVPR 2023, section 3.4). The latest scores of each
+    The GMM of Consistent-Teacher (Wang et al., CVPR 2023). The latest scores of each
     class are taken for a mixture of wrong labels (lower mean) and right ones (higher mean); all
     classes are fitted at once, on the device of the scores, in each step. A new class has
     `default` until it has `min_scores` scores.
