@@ -67,6 +67,12 @@ class FutureTeacherHook(StepHook):
                 "virtual step would take the gradients that were gathered for a real one. Use "
                 "accumulative_counts=1 and a larger batch."
             )
+        stay = [type(h).__name__ for h in self.present.hooks if not h.reversible]
+        if stay and self.steps:
+            raise ValueError(
+                f"{name}: what {stay[0]} does in a virtual step cannot be taken back. Take one of "
+                "the two out of custom_hooks."
+            )
         self._average()
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
@@ -94,9 +100,7 @@ class FutureTeacherHook(StepHook):
         `train_step` takes a batch and updates the parameters through the wrapper. Call it before
         each real step of a plain PyTorch loop.
         """
-        model = self.model
-        if model is None:
-            raise RuntimeError(f"{type(self).__name__}: attach it to a model first")
+        model = self.present
         snapshot, average = Snapshot(model, wrapper, self.restore), self._average()
         hooks, hub = model.hooks, wrapper.message_hub
         model.hooks = [hook for hook in hooks if not hook.watches_only]
@@ -146,8 +150,7 @@ class FutureTeacherHook(StepHook):
         return outcome
 
     def _average(self) -> TeacherEMAHook:
-        hooks = self.model.hooks if self.model is not None else []
-        found = [hook for hook in hooks if isinstance(hook, TeacherEMAHook)]
+        found = [hook for hook in self.present.hooks if isinstance(hook, TeacherEMAHook)]
         if len(found) != 1:
             raise ValueError(
                 f"{type(self).__name__}: needs one TeacherEMAHook, whose teacher looks into the "

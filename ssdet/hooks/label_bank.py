@@ -87,6 +87,8 @@ class PseudoLabelBankHook(StepHook):
         self.bank: LabelBank | None = None
         self.class_names: list[str] = []
 
+    reversible = False  # the bank is on disk
+
     # ------------------------------------------------------------------ the run
 
     def check(self, model: TeacherStudent) -> None:

@@ -68,13 +68,6 @@ class NetworkHook(StepHook):
         """The student or an auxiliary network."""
         return self.present.student if name == STUDENT else self.present.auxiliary[name]
 
-    @property
-    def present(self) -> TeacherStudent:
-        """The model, once attached."""
-        if self.model is None:
-            raise RuntimeError(f"{type(self).__name__}: attach it to a model first")
-        return self.model
-
     def label(self, step: Step, name: str) -> Any:
         """Labels of the weak views by a network's teacher, or by itself where it has none."""
         pair = self.present.pairs.get(name)

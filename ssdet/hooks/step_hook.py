@@ -25,6 +25,7 @@ class StepHook(Hook):
 
     model: TeacherStudent | None = None
     watches_only = False  # changes nothing in a step, and need not see one that is taken back
+    reversible = True  # what it does in a step stays in itself and the model: no files
     _restored: dict[str, Any] | None = None
 
     def before_teacher(self, step: Step) -> None:
@@ -50,6 +51,13 @@ class StepHook(Hook):
     def check(self, model: TeacherStudent) -> None:
         """Refuse a model that this hook cannot work with; called once, when it is attached."""
         self.model = model
+
+    @property
+    def present(self) -> TeacherStudent:
+        """The model; an error before the hook is attached."""
+        if self.model is None:
+            raise RuntimeError(f"{type(self).__name__}: attach it to a model first")
+        return self.model
 
     def state_dict(self) -> dict[str, Any]:
         """What this hook has learned or counted so far."""

@@ -270,6 +270,10 @@ def test_refusals():
     loop.runner.iter = 0
     with pytest.raises(ValueError, match="accumulative_counts=2: a virtual step would take"):
         hook.before_train(loop.runner)
+    loop.runner.optim_wrapper = wrapped(loop.model)
+    loop.watch.reversible = False
+    with pytest.raises(ValueError, match="what Watching does in a virtual step cannot be taken"):
+        hook.before_train(loop.runner)
     alone = FutureTeacherHook(1)
     model = build_seg()
     model.attach(alone)
