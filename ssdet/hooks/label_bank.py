@@ -50,6 +50,8 @@ class PseudoLabelBankHook(StepHook):
             hook after thresholds: what the bank knows has weight 1.
         score, update: Lowest score of what is unknown so far, and of a change to what is known.
         background: A class that is no news (pixels); None if there is none.
+        min_change: Share of the pixels of an image that must change for its entry to be written
+            again: single pixels at borders do not rewrite the file in every step.
         iou: Overlap from which two boxes of one class are the same object.
         start: Iteration of the training from which the bank is written.
         reduce_zero_label, label_map: How files of the labelled data set become labels of the
@@ -67,6 +69,7 @@ class PseudoLabelBankHook(StepHook):
         score: float = 0.9,
         update: float = 0.99,
         background: int | None = 0,
+        min_change: float = 0.001,
         iou: float = 0.5,
         start: int = 0,
         reduce_zero_label: bool | None = None,
@@ -75,13 +78,15 @@ class PseudoLabelBankHook(StepHook):
         max_bytes: int | None = None,
     ) -> None:
         name = type(self).__name__
-        for key, value in dict(score=score, update=update, iou=iou).items():
+        limits = dict(score=score, update=update, iou=iou, min_change=min_change)
+        for key, value in limits.items():
             check_range(name, key, value)
         check_range(name, "start", start, 0, float("inf"))
         if not (write or use):
             raise ValueError(f"{name}: write=False and use=False leave nothing to do")
         self.folder, self.write, self.use, self.start = folder, write, use, start
         self.score, self.update, self.iou, self.background = score, update, iou, background
+        self.min_change = min_change
         self.reduce_zero_label, self.label_map = reduce_zero_label, label_map
         self.bounds: dict[str, Any] = dict(root=root, max_entries=max_entries, max_bytes=max_bytes)
         self.bank: LabelBank | None = None
@@ -177,6 +182,7 @@ class PseudoLabelBankHook(StepHook):
             refined, changed = refine_labels(
                 stored, labels, scores, valid, limits, background=self.background
             )
+            changed &= bool((refined != stored).float().mean() >= self.min_change)
         if changed:
             self._bank.write_map(key, self.files.to_file(refined.cpu().numpy()), meta)
         return changed

@@ -68,6 +68,14 @@ def test_refinement_in_three_steps(tmp_path):
     assert hook.bank.read_map("x/a").tolist() == [[255, 255, 3, 1], [255, 255, 0, 3]]
 
 
+def test_an_entry_is_not_rewritten_for_a_few_pixels(tmp_path):
+    hook = seg_hook(tmp_path, min_change=0.2)
+    seen(hook, doubled([[1, 2], [3, 0]]))
+    # One of eight pixels of the image would change, then two.
+    assert seen(hook, doubled([[2, 2], [3, 0]])).log["bank/changed"] == 0
+    assert seen(hook, doubled([[2, 1], [3, 0]])).log["bank/changed"] == 1
+
+
 def test_nothing_is_written_before_the_start_or_by_an_unsure_teacher(tmp_path):
     hook = seg_hook(tmp_path, start=3)
     seen(hook, doubled([[1, 2], [3, 0]]), iteration=2)
