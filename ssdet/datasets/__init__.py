@@ -1,12 +1,16 @@
 """Data of a semi-supervised run: the demo set, unlabelled images, sampler, views, checks."""
 
+from .digit_pairs import DigitScenePairs, LoadDigitPair
 from .digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
 from .geometry_record import RecordGeometry
+from .image_pairs import ImagePairs, LoadImagePair
 from .labeled import LabeledImages, LabeledMasks, LoadMask
 from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset
+from .per_image import PerImage
 from .photometric import ErasePatches, StrongPhotometric
 from .sampler import LabeledUnlabeledSampler
 from .scene_files import write_cityscapes, write_coco, write_voc
+from .second_labels import DigitSecondLabels, LoadSecondLabels, PackSecondLabels
 from .seeding import SeededIndex, derive_seed, seeded
 from .unlabeled import UnlabeledImages
 from .view_check import ViewCheckHook, ViewGeometryError, check_views
@@ -14,15 +18,23 @@ from .views import WeakStrongViews
 
 __all__ = [
     "BadImageError",
+    "DigitScenePairs",
     "DigitScenes",
     "DigitScenesSeg",
+    "DigitSecondLabels",
     "ErasePatches",
+    "ImagePairs",
     "LabeledImages",
     "LabeledMasks",
     "LabeledUnlabeledDataset",
     "LabeledUnlabeledSampler",
+    "LoadDigitPair",
     "LoadDigitScene",
+    "LoadImagePair",
     "LoadMask",
+    "LoadSecondLabels",
+    "PackSecondLabels",
+    "PerImage",
     "RecordGeometry",
     "SeededIndex",
     "StrongPhotometric",

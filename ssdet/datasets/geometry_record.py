@@ -102,12 +102,17 @@ RULES: dict[str, Rule] = {
 }
 
 
+def rule_of(transform: Any) -> Rule | None:
+    """How a transform moves pixels; None: it moves none, says so itself, or is not known."""
+    names = (f"{base.__module__.split('.')[0]}.{base.__name__}" for base in type(transform).__mro__)
+    return next((RULES[name] for name in names if name in RULES), None)
+
+
 def _watched(transform: Any) -> Any:
     """The transform with a rule if there is one; the parts of a container, each for itself."""
-    for base in type(transform).__mro__:
-        rule = RULES.get(f"{base.__module__.split('.')[0]}.{base.__name__}")
-        if rule is not None:
-            return Watched(transform, rule)
+    rule = rule_of(transform)
+    if rule is not None:
+        return Watched(transform, rule)
     parts = getattr(transform, "transforms", None)
     if isinstance(parts, list):
         transform.transforms = [_watched(part) for part in parts]

@@ -204,8 +204,9 @@ class GalleryHook(StepHook):
         height, width = _sample(views, number).img_shape[:2]
         array = image[:, :height, :width].cpu().numpy().transpose(1, 2, 0)
         array = array.clip(0, 255).round().astype(np.uint8)
-        if array.shape[-1] != 3:
+        if array.shape[-1] % 3:
             return np.repeat(array[..., :1], 3, axis=-1)
+        array = array[..., -3:]  # of a pair the later image
         # Loaded as BGR, as MMCV does, unless the preprocessor has turned it round.
         turned = any(
             getattr(inner, n, False) for n in ("_channel_conversion", "channel_conversion")

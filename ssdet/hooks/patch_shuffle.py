@@ -77,8 +77,10 @@ class PatchShuffleHook(StepHook):
                 "cannot be entered. Leave out compile_student."
             )
         teacher: Any = model.teacher
-        mean = getattr(getattr(model.data_preprocessor, "inner", None), "mean", None)
-        channels = 3 if mean is None else len(mean)
+        inner = getattr(model.data_preprocessor, "inner", None)
+        mean = getattr(inner, "mean", None)
+        # A backbone sees the images of a pair one by one.
+        channels = 3 if mean is None else len(mean) // getattr(inner, "images", 1)
         self._stride = _largest_stride(name, teacher.backbone, channels, self.grid)
 
     @contextmanager

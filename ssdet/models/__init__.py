@@ -8,6 +8,8 @@ from .fam3d_head import FAM3DHead
 from .focal_loss import SoftmaxFocalLoss
 from .label_autoencoder import LabelAutoEncoder
 from .polishers import BoxPolisher, ClassPolisher
+from .projection import ProjectionHead
+from .siamese import PairDataPreProcessor, SiameseSegmentor
 from .windows import WindowedEncoderDecoder
 
 __all__ = [
@@ -19,6 +21,9 @@ __all__ = [
     "DINOv2",
     "FAM3DHead",
     "LabelAutoEncoder",
+    "PairDataPreProcessor",
+    "ProjectionHead",
+    "SiameseSegmentor",
     "SoftmaxFocalLoss",
     "WindowedEncoderDecoder",
 ]

@@ -279,7 +279,8 @@ def _list_pairs(source: Source, options: Mapping[str, Any]) -> None:
                 where=info["img_path"])
         for info in infos
     ]  # fmt: skip
-    encoding = MaskEncoding(len(classes), _values(dataset, len(classes)))
+    own = getattr(dataset, "encoding", None)  # of ImagePairs
+    encoding = own or MaskEncoding(len(classes), _values(dataset, len(classes)))
     place = Path(dataset.ann_file or dataset.data_prefix.get("img_path") or "")
     _use(source, Annotations(place, Path(), classes, pictures, encoding))
     if source.role == "unlabelled" or not classes:

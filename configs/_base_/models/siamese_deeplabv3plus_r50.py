@@ -1,0 +1,13 @@
+# DeepLabV3+ with a ResNet-50 (ImageNet weights, downloaded by MMEngine) for pairs of pictures: one
+# backbone sees both, the head sees how their features differ.
+_base_ = './deeplabv3plus_r101.py'
+num_classes = 2
+input_size = (256, 256)  # the crop_size of the data
+
+segmentor = dict(
+    type='SiameseSegmentor',
+    fusion='difference',
+    data_preprocessor=dict(type='PairDataPreProcessor', size=input_size),
+    backbone=dict(
+        depth=50, init_cfg=dict(checkpoint='open-mmlab://resnet50_v1c')),
+    decode_head=dict(num_classes=num_classes))

@@ -1,0 +1,69 @@
+"""Transforms of single images, for pictures that hold several."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform, Compose
+
+from ssdet.registry import TRANSFORMS
+
+from .geometry_record import KEY, rule_of
+
+
+@TRANSFORMS.register_module()
+class PerImage(BaseTransform):
+    """Runs photometric transforms on each image of a picture, with random numbers of its own.
+
+    Sun and season differ between the two images of a pair; where things are does not. So geometry
+    belongs outside, where it moves all images alike, and is refused in here.
+
+    Args:
+        transforms: Any that change `img` alone.
+        channels: Of one image.
+    """
+
+    def __init__(self, transforms: Sequence[Any], channels: int = 3) -> None:
+        # Not called `transforms`: whoever looks for parts to try alone would give them all images.
+        self.steps = Compose(transforms)
+        self.channels = channels
+        movers = [type(part).__name__ for part in _parts(self.steps) if rule_of(part) is not None]
+        if movers:
+            raise ValueError(
+                f"PerImage: {movers[0]} moves pixels, and would move those of one image alone. "
+                "Put it before or behind PerImage"
+            )
+
+    def transform(self, results: dict) -> dict | None:
+        """Change `img`."""
+        picture = results["img"]
+        size, depth = picture.shape[:2], picture.shape[-1]
+        if picture.ndim != 3 or depth % self.channels:
+            raise ValueError(
+                f"PerImage: a picture of shape {picture.shape} does not hold images of "
+                f"{self.channels} channels; load it with LoadImagePair"
+            )
+        changed = []
+        for image in np.split(picture, depth // self.channels, axis=2):
+            after = self.steps({"img": np.ascontiguousarray(image), "img_shape": size})
+            if after is None:
+                return None
+            if KEY in after or after["img"].shape[:2] != size:
+                raise ValueError(
+                    f"PerImage: {self.steps} moves pixels, and would move those of one image "
+                    "alone. Put what does so before or behind PerImage"
+                )
+            changed.append(after["img"])
+        results["img"] = np.concatenate(changed, axis=2)
+        return results
+
+    def __repr__(self) -> str:
+        return f"PerImage({self.steps})"
+
+
+def _parts(step: Any) -> Iterator[Any]:
+    """A transform, and those inside of it."""
+    yield step
+    inner = getattr(step, "transforms", None) or []
+    for part in inner if isinstance(inner, (list, tuple)) else [inner]:
+        yield from _parts(part)
