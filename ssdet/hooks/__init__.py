@@ -34,6 +34,7 @@ from .pseudo_mixup import PseudoMixupHook
 from .pseudo_mosaic import PseudoMosaicHook
 from .quantile_threshold import QuantileThresholdHook
 from .region_instruction import RegionInstructionHook
+from .second_source import SecondSourceHook
 from .shape_prior import ShapePriorHook
 from .shrink_match import ShrinkMatchHook
 from .stage_agreement import StageAgreementHook
@@ -79,6 +80,7 @@ __all__ = [
     "PseudoMosaicHook",
     "QuantileThresholdHook",
     "RegionInstructionHook",
+    "SecondSourceHook",
     "ShapePriorHook",
     "ShrinkMatchHook",
     "StageAgreementHook",

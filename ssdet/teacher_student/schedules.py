@@ -49,6 +49,12 @@ def momentum_at(
     return start + (momentum - start) * share
 
 
+def annealed(t: float, length: float, start: float, end: float) -> float:
+    """A weight that goes from `start` (t = 0) to `end` (t >= length) in a straight line."""
+    share = min(max(t, 0.0) / length, 1.0)
+    return start + (end - start) * share
+
+
 def check_choice(owner: str, name: str, value: object, choices: object) -> None:
     """Raise a ValueError that names the setting, the value and what is allowed."""
     allowed = get_args(choices) or choices
