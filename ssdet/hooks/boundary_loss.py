@@ -9,8 +9,8 @@ from ..losses.boundaries import boundary_weights, label_boundaries
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_range
-from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import PixelLabels, Step
+from .model_kind import segmentor_only
 from .step_hook import StepHook
 
 
@@ -43,17 +43,11 @@ class BoundaryLossHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Pixels, and a mean in which each has a weight of its own."""
-        name = type(self).__name__
-        if not isinstance(model, TeacherStudentSegmentor):
-            raise TypeError(
-                f"{name}: looks for boundaries between pixels and works with a "
-                f"TeacherStudentSegmentor, not with a {type(model).__name__}. Take it out of "
-                "custom_hooks."
-            )
+        model = segmentor_only(self, model, "looks for boundaries between pixels")
         if model.reduction == "image":
             raise ValueError(
-                f"{name}: with reduction='image' all pixels share one weight. Set the model's "
-                "reduction to 'kept' (CW-BASS) or 'valid'."
+                f"{type(self).__name__}: with reduction='image' all pixels share one weight. "
+                "Set the model's reduction to 'kept' (CW-BASS) or 'valid'."
             )
         super().check(model)
 

@@ -13,8 +13,8 @@ from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.pixel_weights import matches_masks
 from ..teacher_student.schedules import Ramp, check_choice, check_range, ramp
-from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import PixelLabels, Step
+from .model_kind import segmentor_only
 from .step_hook import StepHook
 
 
@@ -46,11 +46,7 @@ class ConsistencyHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Ask for the probabilities of the teacher and the logits of the student."""
-        if not isinstance(model, TeacherStudentSegmentor):
-            raise TypeError(
-                f"{type(self).__name__}: compares pixels and works with a TeacherStudentSegmentor, "
-                f"not with a {type(model).__name__}. Take it out of custom_hooks."
-            )
+        model = segmentor_only(self, model, "compares pixels")
         head = _head(model)
         if matches_masks(head):
             raise TypeError(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.step import PixelLabels, Views
+from ..thresholds import entropy_of
 from .objectness import Heard, heard_objectness
 from .second_view import SecondView, shape_of
 
@@ -79,7 +80,8 @@ class Criteria:
             if name == "confidence":
                 found[name] = pixels.scores
             elif pixels.soft is not None and name == "objectness":
-                found[name] = (1 - _normalised_entropy(pixels.soft)).where(pixels.valid, 0.0)
+                unsure = entropy_of(pixels.soft, floor=1e-8) / math.log(pixels.soft.shape[1])
+                found[name] = (1 - unsure).where(pixels.valid, 0.0)
             elif pixels.soft is not None and self.second is not None:
                 found[name] = self._agreement(model, self.second, views, pixels)
         return found
@@ -112,6 +114,13 @@ def best_overlaps(boxes: Tensor, labels: Tensor, others: Tensor, their: Tensor) 
         return boxes.new_zeros(len(boxes))
     overlaps = bbox_overlaps(boxes, others.to(boxes))
     return (overlaps * (labels[:, None] == their[None].to(labels))).amax(1)
+
+
+def highest_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
+    """For each box (N, 4) the highest IoU with one of the others (M, 4), whatever their classes."""
+    if not len(boxes) or not len(others):
+        return boxes.new_zeros(len(boxes))
+    return bbox_overlaps(boxes, others).amax(1)
 
 
 def box_pools(values: Values, boxes: InstanceData, truth: Any, classes: int) -> Pools:
@@ -155,8 +164,3 @@ def merged(pools: list[Pools], classes: int) -> Pools:
         name: [torch.cat(parts) for parts in zip(*(p.get(name, empty) for p in pools), strict=True)]
         for name in names
     }
-
-
-def _normalised_entropy(soft: Tensor) -> Tensor:
-    entropy = -(soft * soft.clamp(min=1e-8).log()).sum(1)
-    return entropy / math.log(soft.shape[1])

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..mixing.label_noise import clipped_noise
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import Ramp, check_choice, check_range, ramp
-from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import Step, Views
-from ..thresholds.entropy import entropy_limit, predictive_entropy
+from ..thresholds import entropy_of
+from .features import active_dropout, dropouts
+from .model_kind import segmentor_only
 from .step_hook import StepHook
 
 
@@ -58,16 +58,11 @@ class DropoutUncertaintyHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """It needs pixels and a teacher that has dropout."""
-        name = type(self).__name__
-        if not isinstance(model, TeacherStudentSegmentor):
-            raise TypeError(
-                f"{name}: weighs pixels and works with a TeacherStudentSegmentor, not with a "
-                f"{type(model).__name__}. Take it out of custom_hooks."
-            )
-        if not _dropouts(model.teacher):
+        model = segmentor_only(self, model, "weighs pixels")
+        if not dropouts(model.teacher):
             raise ValueError(
-                f"{name}: the segmentor has no dropout, so all passes would say the same; set "
-                "dropout_ratio of its decode_head above 0"
+                f"{type(self).__name__}: the segmentor has no dropout, so all passes would say the "
+                "same; set dropout_ratio of its decode_head above 0"
             )
         model.keep_soft = True
         super().check(model)
@@ -79,8 +74,8 @@ class DropoutUncertaintyHook(StepHook):
         mean = self._sampled(step)
         since = step.iteration - step.model.burn_in
         share = self.start + (1 - self.start) * ramp(since, self.ramp_length, self.ramp_kind)
-        entropy = predictive_entropy(mean)
-        sure = entropy < entropy_limit(mean.shape[1], share)
+        entropy = entropy_of(mean.float())
+        sure = entropy < share * math.log(mean.shape[1])
         pixels.weights = pixels.weights * sure
         if pixels.valid.any():
             step.count("dropout/entropy", entropy[pixels.valid].mean())
@@ -90,26 +85,8 @@ class DropoutUncertaintyHook(StepHook):
         """The mean probabilities (B, C, H, W) of all passes."""
         model, views = step.model, step.weak_views
         total: Any = 0.0
-        with _awake(model.teacher):
+        with active_dropout(model.teacher):
             for _ in range(self.passes):
                 noisy = clipped_noise(views.inputs, self.noise, self.noise_limit)
                 total = total + model.label(Views(noisy, views.samples)).soft
         return total / self.passes
-
-
-def _dropouts(network: nn.Module) -> list[nn.Module]:
-    kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-    return [m for m in network.modules() if isinstance(m, kinds) and m.p > 0]
-
-
-@contextmanager
-def _awake(network: nn.Module) -> Iterator[None]:
-    """Within it dropout is active in a network that is otherwise in eval mode."""
-    layers = _dropouts(network)
-    for layer in layers:
-        layer.train()
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.eval()

@@ -93,8 +93,8 @@ class DualTeacherHook(NetworkHook):
         else:
             images = range(len(step.pseudo_boxes))
             overlap = torch.tensor([self._boxes(step, image, other[image]) for image in images])
-        step.count("dual/agreement", overlap.mean())
-        step.count("dual/images_kept", (overlap >= self.agreement).float().mean())
+        step.count("dual_teacher/agreement", overlap.mean())
+        step.count("dual_teacher/images_kept", (overlap >= self.agreement).float().mean())
         self._watch_collapse(float(overlap.mean()))
 
     def after_loss(self, step: Step) -> None:
@@ -145,7 +145,7 @@ class DualTeacherHook(NetworkHook):
             step.pseudo_boxes[image] = _everywhere(first, step.weak_views.samples[image])
         else:
             step.pseudo_boxes[image] = InstanceData.cat([pairs, *map(self._single, alone)])
-        step.count("dual/pairs", len(rows) / len(step.pseudo_boxes))
+        step.count("dual_teacher/pairs", len(rows) / len(step.pseudo_boxes))
         return overlap
 
     def _fused(self, first: InstanceData, second: InstanceData) -> InstanceData:

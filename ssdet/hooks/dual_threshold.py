@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
-from mmdet.structures.bbox import bbox_overlaps
 from mmengine.dist import all_gather_object
 from torch import Tensor
 
@@ -18,7 +17,16 @@ from ..teacher_student.schedules import check_choice, check_range
 from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
 from ..thresholds.two_means import DualThreshold, Fallback, levels
-from .criteria import Criteria, Criterion, Pools, Values, box_pools, merged, pixel_pools
+from .criteria import (
+    Criteria,
+    Criterion,
+    Pools,
+    Values,
+    box_pools,
+    highest_overlaps,
+    merged,
+    pixel_pools,
+)
 from .labeled_pass import LabeledPass
 from .objectness import Heard
 from .second_view import SecondView
@@ -63,8 +71,6 @@ class DualThresholdHook(ThresholdHook):
         fallback: What such a class takes: "default", "global_pool" or "mean_of_classes".
         min_samples, clip, momentum: See `DualThreshold`.
     """
-
-    log_limits = True
 
     def __init__(
         self,
@@ -165,7 +171,8 @@ class DualThresholdHook(ThresholdHook):
             for name, views in step.strong.items():
                 views.inputs = views.inputs.clone()
                 for image, target in zip(views.inputs, step.targets[name], strict=True):
-                    step.count("dual/erased", float(_erase(image, target)) / len(views.inputs))
+                    share = _erase(image, target) / len(views.inputs)
+                    step.count("dual_threshold/erased", share)
 
     # ------------------------------------------------------------------ thresholds
 
@@ -184,7 +191,8 @@ class DualThresholdHook(ThresholdHook):
             for name, fit in self.fits.items()
         }
         self.fitted_at = step.iteration
-        step.count("dual/true_positives", sum(len(p) for p in pools.get("confidence", [])))
+        right = sum(len(pool) for pool in pools.get("confidence", []))
+        step.count("dual_threshold/true_positives", right)
         for name in (name for name in pools if name != "confidence"):
             for number, pair in enumerate(self.table[name].tolist()):
                 label = self._class_name(number)
@@ -228,11 +236,11 @@ class DualThresholdHook(ThresholdHook):
         low = torch.zeros_like(sure)
         if self.low_mode != "background":
             low = ~trained & (boxes.scores > self.low_score)
-            low &= ~_overlapping(boxes.bboxes, boxes.bboxes[trained], self.max_overlap)
+            low &= highest_overlaps(boxes.bboxes, boxes.bboxes[trained]) <= self.max_overlap
         own = torch.where(sure, HIGH, torch.where(unsure, AMBIGUOUS, LOW))
         boxes.level = torch.minimum(boxes.level, own)
         for name, mask in dict(high=sure, ambiguous=unsure, low=low).items():
-            step.count(f"dual/{name}", mask.sum() / len(step.pseudo_boxes))
+            step.count(f"dual_threshold/{name}", mask.sum() / len(step.pseudo_boxes))
         step.keep(image, trained | low, "level")
 
     def weight_pixels(self, pixels: PixelLabels, limits: Limits) -> None:
@@ -322,12 +330,6 @@ def _pair(owner: str, name: str, values: Sequence[float], *, rising: bool) -> tu
     return float(values[0]), float(values[1])
 
 
-def _overlapping(boxes: Tensor, others: Tensor, limit: float) -> Tensor:
-    if not len(boxes) or not len(others):
-        return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
-    return bbox_overlaps(boxes, others).amax(1) > limit
-
-
 def _erase(image: Tensor, target: Any) -> int:
     """Paint over the ignored regions of a strong view that are small and alone; how many it were.
 
@@ -335,7 +337,7 @@ def _erase(image: Tensor, target: Any) -> int:
     """
     regions, kept = target.ignored_instances.bboxes, target.gt_instances.bboxes
     small = areas(regions) <= ERASED_AREA * image.shape[-2] * image.shape[-1]
-    erased = small & ~_overlapping(regions, kept.to(regions), 0.0)
+    erased = small & (highest_overlaps(regions, kept.to(regions)) <= 0)
     for x1, y1, x2, y2 in regions[erased].round().long().tolist():
         image[:, y1:y2, x1:x2] = 0
     target.ignored_instances = target.ignored_instances[~erased]

@@ -11,9 +11,9 @@ from torch import Tensor
 from ..mixing.erase import erased_share, sample_patches
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
-from ..teacher_student.detector import TeacherStudentDetector
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import Step
+from .model_kind import detector_only
 from .step_hook import StepHook
 
 
@@ -49,8 +49,7 @@ class EraseHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Works on boxes."""
-        refuse_other_models(self, model)
-        super().check(model)
+        super().check(detector_only(self, model, "drops pseudo boxes"))
 
     def before_student(self, step: Step) -> None:
         """Erase in every strong view."""
@@ -74,15 +73,6 @@ class EraseHook(StepHook):
         for x1, y1, x2, y2 in sample_patches(shape, self.count, self.size):
             mask[y1:y2, x1:x2] = True
         return mask
-
-
-def refuse_other_models(hook: StepHook, model: TeacherStudent) -> None:
-    """Hooks that move and drop boxes cannot work on the labels of pixels."""
-    if not isinstance(model, TeacherStudentDetector):
-        raise TypeError(
-            f"{type(hook).__name__}: works on pseudo boxes and with a TeacherStudentDetector, not "
-            f"with a {type(model).__name__}. Take it out of custom_hooks."
-        )
 
 
 def _checked_pair(owner: str, name: str, values: Sequence[Any], limit: float) -> tuple[Any, Any]:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 
 @contextmanager
@@ -27,6 +28,24 @@ def changed_features(network: Any, change: Callable[[Any], Any]) -> Iterator[Non
             del network.extract_feat
         else:
             network.extract_feat = before
+
+
+def dropouts(network: nn.Module) -> list[nn.Module]:
+    """The layers of a network that drop something in training."""
+    return [m for m in network.modules() if isinstance(m, _DropoutNd) and m.p > 0]
+
+
+@contextmanager
+def active_dropout(network: nn.Module) -> Iterator[None]:
+    """Within it, dropout drops in a network that is otherwise in eval mode."""
+    layers = dropouts(network)
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.training = False
 
 
 def map_levels(features: Any, change: Callable[[int, Tensor], Tensor]) -> Any:

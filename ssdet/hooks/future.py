@@ -11,9 +11,10 @@ import torch
 from mmengine.logging import MessageHub
 
 from ..registry import HOOKS
+from ..teacher_student.average import move
 from ..teacher_student.schedules import check_choice, check_range
 from ..teacher_student.step import Step
-from .mean_teacher import TeacherEMAHook, move
+from .mean_teacher import TeacherEMAHook
 from .snapshot import Extent, Snapshot, learning
 from .step_hook import StepHook
 

@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.ops import nms
-from mmdet.structures.bbox import bbox_overlaps
 from mmengine.dist import all_gather_object
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
-from ..teacher_student.detector import TeacherStudentDetector
 from ..teacher_student.geometry import areas, clip_boxes, homography, project_boxes
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import AMBIGUOUS, HIGH, Step
-from .criteria import best_overlaps
+from .criteria import best_overlaps, highest_overlaps
+from .model_kind import detector_only
 from .step_hook import StepHook
 
 
@@ -98,17 +97,12 @@ class PseudoLabelStoreHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Boxes alone are kept: there is no mask to teach with them."""
-        name = type(self).__name__
-        if not isinstance(model, TeacherStudentDetector):
-            raise TypeError(
-                f"{name}: stores boxes and works with a TeacherStudentDetector, not with a "
-                f"{type(model).__name__}. Take it out of custom_hooks."
-            )
+        model = detector_only(self, model, "stores boxes")
         parts = (getattr(model.teacher, "roi_head", None), model.teacher)
         if any(getattr(part, "mask_head", None) is not None for part in parts):
             raise TypeError(
-                f"{name}: stores boxes without masks, and {type(model.teacher).__name__} learns "
-                "masks. Take it out of custom_hooks."
+                f"{type(self).__name__}: stores boxes without masks, and "
+                f"{type(model.teacher).__name__} learns masks. Take it out of custom_hooks."
             )
         super().check(model)
 
@@ -147,7 +141,7 @@ class PseudoLabelStoreHook(StepHook):
         """Boxes to be mined: sure, whole, of an object that is not stored, the surest of each."""
         stored, _ = self._in_view(mined, sample, boxes.bboxes)
         new = (boxes.level == HIGH) & ~_cut(boxes.bboxes, sample)
-        fresh = boxes[new & (_overlaps(boxes.bboxes, stored) <= self.overlap)]
+        fresh = boxes[new & (highest_overlaps(boxes.bboxes, stored) <= self.overlap)]
         return fresh[nms(fresh.bboxes, fresh.scores, self.overlap)[1]] if len(fresh) else fresh
 
     def _merge(self, step: Step, image: int, mined: Mined, sample: Any) -> None:
@@ -158,7 +152,7 @@ class PseudoLabelStoreHook(StepHook):
         if not visible.any():
             return
         stored = mined.at(visible)
-        step.keep(image, _overlaps(boxes.bboxes, seen[visible]) <= self.overlap, "stored")
+        step.keep(image, highest_overlaps(boxes.bboxes, seen[visible]) <= self.overlap, "stored")
         boxes = step.pseudo_boxes[image]
         known = dict(bboxes=seen[visible], labels=stored.labels, scores=stored.scores)
         added = InstanceData()
@@ -222,13 +216,6 @@ def _name(owner: str, sample: Any) -> Hashable:
         f"{owner}: an unlabelled image has neither img_id nor img_path, so its boxes cannot be "
         "found again; let the packing transform of the view keep them (meta_keys)"
     )
-
-
-def _overlaps(boxes: Tensor, others: Tensor) -> Tensor:
-    """The highest IoU of each box with one of the others, of any class."""
-    if not len(boxes) or not len(others):
-        return boxes.new_zeros(len(boxes))
-    return bbox_overlaps(boxes, others).amax(1)
 
 
 def _cut(boxes: Tensor, sample: Any) -> Tensor:

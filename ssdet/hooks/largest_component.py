@@ -10,8 +10,8 @@ from torch import Tensor
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_range
-from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import PixelLabels, Step
+from .model_kind import segmentor_only
 from .step_hook import StepHook
 
 _NEIGHBOURS = np.ones((3, 3), dtype=int)  # diagonal ones too, as in BCP
@@ -37,12 +37,7 @@ class LargestComponentHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Boxes have no components."""
-        if not isinstance(model, TeacherStudentSegmentor):
-            raise TypeError(
-                f"{type(self).__name__}: cleans the labels of pixels and works with a "
-                f"TeacherStudentSegmentor, not with a {type(model).__name__}. Take it out of "
-                "custom_hooks."
-            )
+        model = segmentor_only(self, model, "cleans the labels of pixels")
         if self.background >= model.num_classes:
             raise ValueError(
                 f"{type(self).__name__}: background={self.background}, but the model has "

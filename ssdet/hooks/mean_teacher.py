@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ..registry import HOOKS
+from ..teacher_student.average import move
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import MomentumSchedule, check_choice, check_range, momentum_at
-from .step_hook import StepHook
+from .step_hook import StepHook, optimizers_of
 
 Buffers = Literal["ema", "copy", "skip"]
 # Hooks of the ecosystem that move a teacher (or everything) too; two averages at once are an error.
@@ -102,9 +103,8 @@ class TeacherEMAHook(StepHook):
     def before_train(self, runner: Any) -> None:
         """Count the steps that the optimizers take."""
         super().before_train(runner)
-        wrapper = runner.optim_wrapper
-        for one in wrapper.values() if hasattr(wrapper, "values") else [wrapper]:
-            self.watch(one.optimizer)
+        for optimizer in optimizers_of(runner):
+            self.watch(optimizer)
 
     def watch(self, optimizer: torch.optim.Optimizer) -> None:
         """Count the steps of this optimizer (for a plain PyTorch loop; a runner's is watched)."""
@@ -150,21 +150,6 @@ class TeacherEMAHook(StepHook):
 
     def _count_step(self, *_: Any) -> None:
         self._steps += 1
-
-
-def move(teacher: dict[str, Tensor], student: dict[str, Tensor], kept: float) -> None:
-    """teacher <- kept * teacher + (1 - kept) * student by name, in few kernels; integers copied."""
-    floats = [key for key, value in teacher.items() if value.is_floating_point()]
-    groups: dict[tuple[torch.dtype, torch.device], list[str]] = {}
-    for key in floats:
-        groups.setdefault((teacher[key].dtype, teacher[key].device), []).append(key)
-    for keys in groups.values():
-        # A student in half precision is averaged in the precision of the teacher.
-        values = [student[key].to(teacher[key].dtype) for key in keys]
-        torch._foreach_lerp_([teacher[key] for key in keys], values, 1.0 - kept)
-    for key, value in teacher.items():
-        if not value.is_floating_point():
-            value.copy_(student[key])
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -14,7 +14,8 @@ from ..teacher_student.core import STRONG, TeacherStudent, weighted
 from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import PixelLabels, Step, Views
 from .mean_teacher import TeacherEMAHook
-from .step_hook import StepHook
+from .model_kind import segmentor_only
+from .step_hook import StepHook, optimizers_of
 
 STUDENT = "student"
 
@@ -35,30 +36,25 @@ class NetworkHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Refuse a model of another task, or without the networks."""
-        own = type(self).__name__
-        if self.pixels_only and not isinstance(model, TeacherStudentSegmentor):
-            raise TypeError(
-                f"{own}: compares the labels of pixels and works with a TeacherStudentSegmentor, "
-                f"not with a {type(model).__name__}. Take it out of custom_hooks."
-            )
+        if self.pixels_only:
+            segmentor_only(self, model, "compares the labels of pixels")
         kind = type(model.student)
         for name in self.names:
             found = dict(model.auxiliary.items()).get(name)
             task = "decode_head" if isinstance(model, TeacherStudentSegmentor) else "loss"
             if found is None or not hasattr(found, task):
                 raise ValueError(
-                    f"{own}: there is no network {name!r}; the model's auxiliary has "
-                    f"{sorted(model.auxiliary)}. Give it one: auxiliary=dict({name}=<config of "
-                    f"a {kind.__name__}>)"
+                    f"{type(self).__name__}: there is no network {name!r}; the model's "
+                    f"auxiliary has {sorted(model.auxiliary)}. Give it one: auxiliary=dict({name}="
+                    f"<config of a {kind.__name__}>)"
                 )
         super().check(model)
 
     def before_train(self, runner: Any) -> None:
         """Stand between the optimizers and the networks that rest."""
         super().before_train(runner)
-        wrapper = runner.optim_wrapper
-        for one in wrapper.values() if hasattr(wrapper, "values") else [wrapper]:
-            self.watch(one.optimizer)
+        for optimizer in optimizers_of(runner):
+            self.watch(optimizer)
 
     def watch(self, optimizer: torch.optim.Optimizer) -> None:
         """Do so in a plain PyTorch loop; a runner's optimizer is watched."""

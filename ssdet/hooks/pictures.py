@@ -138,10 +138,6 @@ def _joined(boxes: list[InstanceData]) -> InstanceData:
     return InstanceData.cat([InstanceData(**{k: b[k] for k in shared}) for b in boxes])
 
 
-def _half(image: Tensor) -> Tensor:
-    return image.detach().to(torch.float16, copy=True)
-
-
 def _copy(boxes: InstanceData) -> InstanceData:
     """Fields of their own, without the notes that losses make in the metainfo."""
     return InstanceData(

@@ -13,8 +13,8 @@ from ..losses import IGNORE
 from ..mixing import paste
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_choice, check_range
-from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import PixelLabels, Step, Views
+from .model_kind import segmentor_only
 from .step_hook import StepHook
 
 Source = Literal["unlabeled", "labeled"]
@@ -50,13 +50,8 @@ class PixelMixHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Boxes cannot be cut like pixels: half an object would keep its whole box."""
-        if not isinstance(model, TeacherStudentSegmentor):
-            raise TypeError(
-                f"{type(self).__name__}: mixes the labels of pixels and works with a "
-                f"TeacherStudentSegmentor, not with a {type(model).__name__}. Take it out of "
-                "custom_hooks; for boxes there is CopyPasteHook."
-            )
-        super().check(model)
+        other = "; for boxes there is CopyPasteHook"
+        super().check(segmentor_only(self, model, "mixes the labels of pixels", instead=other))
 
     def before_student(self, step: Step) -> None:
         """Mix every strong view with its partners."""

@@ -15,10 +15,10 @@ from ..models.polishers import BoxPolisher, ClassPolisher, side_by_side
 from ..models.roi_features import RoIFeatures, pyramid_strides
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
-from ..teacher_student.detector import TeacherStudentDetector
 from ..teacher_student.schedules import check_range, momentum_at
 from ..teacher_student.step import Step, Views
 from ..teacher_student.task_sets import check_task_sets, narrow
+from .model_kind import detector_only
 from .step_hook import StepHook
 
 
@@ -81,13 +81,8 @@ class PolishHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """It needs a detector with a feature pyramid, and both networks in `auxiliary`."""
-        super().check(model)
+        super().check(detector_only(self, model, "polishes boxes"))
         name = type(self).__name__
-        if not isinstance(model, TeacherStudentDetector):
-            raise TypeError(
-                f"{name}: polishes boxes and works with a TeacherStudentDetector, not with a "
-                f"{type(model).__name__}. Take it out of custom_hooks."
-            )
         check_task_sets(name, model.student)
         self.boxes: BoxPolisher = _network(name, model, self.box, BoxPolisher)
         self.classes: ClassPolisher = _network(name, model, self.cls, ClassPolisher)
@@ -127,7 +122,7 @@ class PolishHook(StepHook):
     def after_loss(self, step: Step) -> None:
         """Learn both networks on the labelled images."""
         if step.sup is None:
-            box, cls = self.boxes.zero_loss(), self.classes.zero_loss()
+            box, cls = (step.model.zero_loss(net) for net in (self.boxes, self.classes))
         else:
             box, cls = self._learn(step, step.sup)
         step.losses["polish_loss_box"] = self.box_weight * box

@@ -14,7 +14,7 @@ from ..teacher_student.core import TeacherStudent
 from ..teacher_student.geometry import homography
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import Step, Views
-from .erase import refuse_other_models
+from .model_kind import detector_only
 from .pictures import Picture, PictureCache, as_views, batch_views, compose, pictures_of
 from .step_hook import StepHook
 
@@ -50,8 +50,7 @@ class PseudoMixupHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Works on boxes."""
-        refuse_other_models(self, model)
-        super().check(model)
+        super().check(detector_only(self, model, "puts pseudo boxes together"))
 
     def before_student(self, step: Step) -> None:
         """Mix every strong view of the batch with what was kept, then keep what came."""

@@ -15,7 +15,7 @@ from ..teacher_student.core import STRONG, TeacherStudent
 from ..teacher_student.geometry import areas
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import Step
-from .erase import refuse_other_models
+from .model_kind import detector_only
 from .pictures import PictureCache, as_views, batch_views, compose, pictures_of
 from .pseudo_mixup import PseudoMixupHook, pad_divisor
 from .step_hook import StepHook
@@ -69,7 +69,7 @@ class PseudoMosaicHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Works on boxes, of images that are not mixed yet."""
-        refuse_other_models(self, model)
+        detector_only(self, model, "puts pseudo boxes together")
         if any(isinstance(h, PseudoMixupHook) and h.extra is None for h in model.hooks):
             raise ValueError(
                 f"{type(self).__name__}: a PseudoMixupHook stands before it and would give it "

@@ -98,7 +98,7 @@ class ShapePriorHook(ConsistencyHook):
         """Learn the prior while it may learn; then compare student and teacher."""
         until = step.model.burn_in if self.learn_for is None else self.learn_for
         self._learning = step.iteration < until and step.sup is not None
-        loss = self._repair(step) if self._learning else self.prior.zero_loss()
+        loss = self._repair(step) if self._learning else step.model.zero_loss(self.prior)
         step.losses["prior_loss"] = self.prior_weight * loss
         super().after_loss(step)
 

@@ -15,9 +15,9 @@ from ..losses.shrink import Shrunk, shrink_classes, shrink_loss
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_range
-from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import PixelLabels, Step
 from .features import changed_features
+from .model_kind import segmentor_only
 from .step_hook import StepHook
 
 
@@ -77,11 +77,7 @@ class ShrinkMatchHook(StepHook):
     def check(self, model: TeacherStudent) -> None:
         """A segmentor with a second head of its classes; ask it for the probabilities."""
         name = type(self).__name__
-        if not isinstance(model, TeacherStudentSegmentor):
-            raise TypeError(
-                f"{name}: works pixel by pixel, with a TeacherStudentSegmentor, not with a "
-                f"{type(model).__name__}. Take it out of custom_hooks."
-            )
+        model = segmentor_only(self, model, "learns pixel by pixel")
         if self.head not in model.auxiliary:
             raise ValueError(
                 f"{name}: the model has no auxiliary {self.head!r}, only "
@@ -114,7 +110,7 @@ class ShrinkMatchHook(StepHook):
         """Add the loss of the uncertain pixels of all strong views."""
         head: Any = step.model.auxiliary[self.head]
         # Connected to every parameter, in steps without unlabelled images too.
-        loss = torch.stack([p.sum() for p in head.parameters()]).sum() * 0.0
+        loss = step.model.zero_loss(head)
         parts = {name: self._look(targets) for name, targets in step.targets.items()}
         ratio = self._update(step, list(parts.values())) if parts else 0.0
         for name, (shrunk, valid) in parts.items():

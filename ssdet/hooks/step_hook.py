@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
@@ -112,3 +113,10 @@ class StepHook(Hook):
         same = [h for h in self.model.hooks if type(h) is type(self)] if self.model else [self]
         number = next(i for i, hook in enumerate(same) if hook is self)
         return type(self).__name__ + (f".{number}" if number else "")
+
+
+def optimizers_of(runner: Any) -> list[torch.optim.Optimizer]:
+    """The optimizers that a runner trains with: mostly one."""
+    wrapper = runner.optim_wrapper
+    wrappers = wrapper.values() if hasattr(wrapper, "values") else [wrapper]
+    return [one.optimizer for one in wrappers]

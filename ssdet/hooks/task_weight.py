@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
-from ..teacher_student.detector import TeacherStudentDetector
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import Step
+from .model_kind import detector_only
 from .step_hook import StepHook
 
 
@@ -29,13 +29,7 @@ class TaskWeightHook(StepHook):
 
     def check(self, model: TeacherStudent) -> None:
         """Refuse segmentors."""
-        if not isinstance(model, TeacherStudentDetector):
-            raise TypeError(
-                f"{type(self).__name__}: weights pseudo boxes and works with a "
-                f"TeacherStudentDetector, not with a {type(model).__name__}. Take it out of "
-                "custom_hooks."
-            )
-        super().check(model)
+        super().check(detector_only(self, model, "weights pseudo boxes"))
 
     def after_teacher(self, step: Step) -> None:
         """Multiply."""

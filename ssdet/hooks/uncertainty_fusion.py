@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from ..losses import IGNORE
 from ..mixing import ORIENTATIONS, Orientation, orient, orient_back
@@ -19,6 +18,7 @@ from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_choice, check_range
 from ..teacher_student.step import Step, Views
 from ..thresholds import Uncertainty, fuse, uncertainty_of, variance_of
+from .features import active_dropout
 from .networks import STUDENT, NetworkHook, resting_statistics, targets_of
 
 Extent = Literal["pixel", "image"]
@@ -141,26 +141,14 @@ class UncertaintyFusionHook(NetworkHook):
         metas = [{"img_shape": size, "ori_shape": size} for _ in inputs]
         model: Any = self.present
         passes = []
-        with resting_statistics(network), _dropping(network, self.passes > 0):
+        dropping = active_dropout(network) if self.passes else nullcontext()
+        with resting_statistics(network), dropping:
             for _ in range(max(1, self.passes)):
                 logits = network.inference(inputs, metas)  # type: ignore[operator]
                 passes.append(orient_back(model.probabilities(logits), view))
         every = torch.stack(passes)
         mean = every.mean(0)
         return mean, variance_of(every) if self.passes else uncertainty_of(mean, self.uncertainty)
-
-
-@contextmanager
-def _dropping(network: nn.Module, active: bool) -> Iterator[None]:
-    """Within it, dropout drops although the network is in eval mode."""
-    layers = [m for m in network.modules() if isinstance(m, _DropoutNd)] if active else []
-    for layer in layers:
-        layer.training = True
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.training = False
 
 
 def _labelled(views: Views | None, view: Orientation) -> Views | None:

@@ -1,9 +1,9 @@
 """How far another prediction agrees with a label: the weight of a label that may be wrong."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from .dice import weighted_dice
+from .pixels import one_hot
 
 
 def agreement(probabilities: Tensor, labels: Tensor) -> Tensor:
@@ -26,5 +26,5 @@ def noise_weighted_dice(
     """
     classes = student.shape[1]
     known = (labels >= 0) & (labels < classes)
-    target = F.one_hot(labels.where(known, 0), classes).movedim(-1, 1)
+    target = one_hot(labels, classes, known)
     return weighted_dice(student, target, weights * known, squared=squared).mean()

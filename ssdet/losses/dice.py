@@ -1,7 +1,8 @@
 """Dice loss with a weight for each pixel."""
 
-import torch.nn.functional as F
 from torch import Tensor
+
+from .pixels import one_hot
 
 
 def weighted_dice(
@@ -45,7 +46,7 @@ def class_dice(
     classes = probabilities.shape[1]
     known = (labels >= 0) & (labels < classes)
     weights = (weights.float() * known)[:, None]
-    target = F.one_hot(labels.where(known, 0), classes).movedim(-1, 1).float()
+    target = one_hot(labels, classes, known)
     probabilities = probabilities.float()
 
     def total(values: Tensor) -> Tensor:

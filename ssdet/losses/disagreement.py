@@ -8,8 +8,9 @@ over the classes. A mean over no pixel is zero with a graph.
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from .pixels import one_hot
 
 TINY = 1e-7
 
@@ -22,11 +23,6 @@ def sharpen(probabilities: Tensor, temperature: float) -> Tensor:
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of `values` where `mask` is true, 0 where that is nowhere."""
     return values.where(mask, 0.0).sum() / mask.sum().clamp(min=1)
-
-
-def one_hot(labels: Tensor, classes: int, valid: Tensor) -> Tensor:
-    """Labels as (B, C, H, W); what is not valid counts as class 0 and has to be masked."""
-    return F.one_hot(labels.where(valid, 0).long(), classes).movedim(-1, 1).float()
 
 
 def disagreement_focused(

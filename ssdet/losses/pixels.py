@@ -21,6 +21,11 @@ Reduction = Literal["valid", "kept", "image"]
 IGNORE = 255
 
 
+def one_hot(labels: Tensor, classes: int, known: Tensor) -> Tensor:
+    """Labels (B, H, W) as (B, C, H, W); what is not known counts as class 0: mask it."""
+    return F.one_hot(labels.where(known, 0).long(), classes).movedim(-1, 1).float()
+
+
 def effective_weights(weights: Tensor, valid: Tensor, reduction: Reduction = "valid") -> Tensor:
     """The weight with which each pixel is trained on: 0 where not valid, the same q for `image`."""
     weights = weights.float() * valid

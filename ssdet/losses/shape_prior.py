@@ -4,18 +4,16 @@
 teacher's labels onto plausible ones; where the two differ, the teacher is not to be followed.
 """
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from .dice import weighted_dice
-from .pixels import IGNORE
+from .pixels import IGNORE, one_hot
 
 
 def reconstruction_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
     """(MSE + Dice) / 2 of probabilities (B, C, H, W) with labels (B, H, W); 255 does not count."""
     valid = labels != IGNORE
-    classes = probabilities.shape[1]
-    target = F.one_hot(labels.where(valid, 0), classes).movedim(-1, 1).float()
+    target = one_hot(labels, probabilities.shape[1], valid)
     squared = (probabilities.float() - target).square().mean(1).where(valid, 0.0)
     mean = squared.sum() / valid.sum().clamp(min=1)
     return (mean + weighted_dice(probabilities, target, valid).mean()) / 2

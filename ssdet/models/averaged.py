@@ -10,6 +10,8 @@ from mmengine.model import BaseModule
 from torch import nn
 from typing_extensions import Self
 
+from ..teacher_student.average import move
+
 
 class Averaged(BaseModule):
     """A module `learner` with a second copy `average`, which never gets a gradient.
@@ -41,13 +43,4 @@ class Averaged(BaseModule):
     @torch.no_grad()
     def follow(self, kept: float) -> None:
         """average <- kept * average + (1 - kept) * learner; integer buffers are copied."""
-        learnt = self.learner.state_dict()
-        for key, value in self.average.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(learnt[key].to(value.dtype), 1.0 - kept)
-            else:
-                value.copy_(learnt[key])
-
-    def zero_loss(self) -> torch.Tensor:
-        """Zero, connected to every parameter that learns, so that no process waits for it."""
-        return torch.stack([p.sum() for p in self.learner.parameters()]).sum() * 0.0
+        move(self.average.state_dict(), self.learner.state_dict(), kept)

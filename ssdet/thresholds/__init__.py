@@ -2,11 +2,12 @@
 
 from .consensus import Fusion, confident_overlap, fuse_boxes, match_boxes
 from .count import count_threshold
+from .entropy import certainty, entropy_of
 from .fusion import Uncertainty, fuse, uncertainty_of, variance_of
 from .gmm import Mixture, MixturePolicy, fit_mixtures, mixture_thresholds
 from .label_distribution import expected_counts, ranked_thresholds
 from .peaks import class_peaks, mean_peak, moved_threshold
-from .quantile import certainty, quantile_thresholds
+from .quantile import quantile_thresholds
 from .queue import push_scores
 from .two_means import DualThreshold, levels, truncate, two_means
 
@@ -20,6 +21,7 @@ __all__ = [
     "class_peaks",
     "confident_overlap",
     "count_threshold",
+    "entropy_of",
     "expected_counts",
     "fit_mixtures",
     "fuse",

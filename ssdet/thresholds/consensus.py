@@ -6,6 +6,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from .box_quality import iou
+
 Fusion = Literal["wbf", "inter"]
 
 
@@ -16,16 +18,6 @@ def confident_overlap(first: Tensor, second: Tensor, same: Tensor) -> Tensor:
     return torch.where(either > 0, both / either.clamp(min=1), 1.0)
 
 
-def box_iou(first: Tensor, second: Tensor) -> Tensor:
-    """IoU of each box of (N, 4) with each of (M, 4): (N, M)."""
-    corner = torch.maximum(first[:, None, :2], second[None, :, :2])
-    other = torch.minimum(first[:, None, 2:], second[None, :, 2:])
-    overlap = (other - corner).clamp(min=0).prod(-1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1) for boxes in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - overlap
-    return torch.where(union > 0, overlap / union.clamp(min=1e-12), 0.0)
-
-
 def match_boxes(
     first: Tensor, second: Tensor, labels: tuple[Tensor, Tensor], min_iou: float
 ) -> tuple[Tensor, Tensor]:
@@ -34,11 +26,12 @@ def match_boxes(
     Returns their indices in the first and in the second set. (The assignment is SciPy's; a greedy
     one gives a box to its best partner although another one has no partner but this.)
     """
-    iou = box_iou(first, second)
-    iou = torch.where((labels[0][:, None] == labels[1][None]) & (iou >= min_iou), iou, 0.0)
-    rows, columns = linear_sum_assignment(iou.cpu().numpy(), maximize=True)
+    overlap = iou(first, second)
+    same = labels[0][:, None] == labels[1][None]
+    overlap = torch.where(same & (overlap >= min_iou), overlap, 0.0)
+    rows, columns = linear_sum_assignment(overlap.cpu().numpy(), maximize=True)
     rows, columns = (torch.as_tensor(x, device=first.device) for x in (rows, columns))
-    paired = iou[rows, columns] > 0
+    paired = overlap[rows, columns] > 0
     return rows[paired], columns[paired]
 
 

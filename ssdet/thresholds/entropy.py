@@ -1,16 +1,20 @@
-"""The entropy of a mean prediction, as a measure of what a teacher does not know."""
+"""The entropy of probabilities, as a measure of what a teacher does not know."""
+
+from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 
-def predictive_entropy(probabilities: Tensor) -> Tensor:
-    """-sum(p ln p) over the classes of (B, C, H, W), in nats; from 0 to ln C."""
-    probabilities = probabilities.float()
-    return -(probabilities * probabilities.clamp(min=1e-12).log()).sum(1)
+def entropy_of(probabilities: Tensor, floor: float = 1e-12) -> Tensor:
+    """-sum(p ln max(p, floor)) over the classes of (..., C, H, W), in nats; from 0 to ln C."""
+    return -(probabilities * probabilities.clamp(min=floor).log()).sum(-3)
 
 
-def entropy_limit(classes: int, share: float) -> float:
-    """That share of the highest possible entropy, ln C."""
-    return share * math.log(classes)
+def certainty(probabilities: Tensor) -> Tensor:
+    """1 - entropy / log(classes) of probabilities (B, C, ...), in [0, 1]."""
+    classes = probabilities.shape[1]
+    entropy = torch.special.entr(probabilities).sum(1)
+    return (1.0 - entropy / math.log(max(classes, 2))).clamp(0.0, 1.0)

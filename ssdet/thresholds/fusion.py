@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .entropy import entropy_of
+
 Uncertainty = Literal["entropy", "margin"]
 TINY = 1e-7
 
@@ -24,8 +26,7 @@ def uncertainty_of(probabilities: Tensor, kind: Uncertainty = "entropy") -> Tens
         best = probabilities.topk(2, dim=-3).values
         first, second = best.unbind(-3)
         return 1 - (first - second)
-    logs = probabilities.clamp(min=TINY).log()
-    return -(probabilities * logs).sum(-3) / math.log(probabilities.shape[-3])
+    return entropy_of(probabilities, floor=TINY) / math.log(probabilities.shape[-3])
 
 
 def variance_of(passes: Tensor) -> Tensor:

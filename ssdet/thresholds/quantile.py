@@ -1,4 +1,4 @@
-"""Quantiles of recent scores, and a certainty that grows from 0 to 1 as the entropy falls."""
+"""Quantiles of recent scores."""
 
 from __future__ import annotations
 
@@ -25,10 +25,3 @@ def quantile_thresholds(
     low, high = (ranked.gather(1, rank[:, None])[:, 0] for rank in (below, above))
     limits = torch.lerp(low, high, (place - below).to(scores.dtype))
     return limits.where(count >= max(min_scores, 1), default)
-
-
-def certainty(probabilities: Tensor) -> Tensor:
-    """1 - entropy / log(classes) of probabilities (B, C, ...), in [0, 1]."""
-    classes = probabilities.shape[1]
-    entropy = torch.special.entr(probabilities).sum(1)
-    return (1.0 - entropy / math.log(max(classes, 2))).clamp(0.0, 1.0)

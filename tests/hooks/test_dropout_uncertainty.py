@@ -7,7 +7,7 @@ import torch
 
 from ssdet.hooks import ConsistencyHook, DropoutUncertaintyHook
 from ssdet.teacher_student.step import PixelLabels, Step, Views
-from ssdet.thresholds.entropy import entropy_limit, predictive_entropy
+from ssdet.thresholds import entropy_of
 
 from ..helpers import build_pair, losses
 from ..seg_helpers import build_seg, seg_batch, seg_sample, tiny_fcn
@@ -16,8 +16,7 @@ from ..seg_helpers import build_seg, seg_batch, seg_sample, tiny_fcn
 def test_entropy_in_nats():
     maps = torch.tensor([[1.0, 0.5, 0.25], [0.0, 0.5, 0.75]])[None, :, None]
     expected = [0, math.log(2), 0.25 * math.log(4) + 0.75 * math.log(4 / 3)]
-    assert predictive_entropy(maps).flatten().tolist() == pytest.approx(expected, abs=1e-6)
-    assert entropy_limit(4, 0.75) == pytest.approx(0.75 * math.log(4))
+    assert entropy_of(maps).flatten().tolist() == pytest.approx(expected, abs=1e-6)
 
 
 def dropout_pair(**settings):
@@ -31,7 +30,7 @@ def test_pixels_above_the_limit_lose_their_weight(monkeypatch):
     model, hook = dropout_pair(passes=2, noise=0.0, ramp_length=10, ramp_kind="linear")
     # Two passes; their means have the entropies ln 2 (0.5 of ln 4), 0.9 ln 4 and ln 4.
     high = torch.tensor([0.5, 0.3, 0.1, 0.1])
-    share = float(predictive_entropy(high.view(1, 4, 1, 1))) / math.log(4)
+    share = float(entropy_of(high.view(1, 4, 1, 1))) / math.log(4)
     assert 0.75 < share < 0.875
     soft = [
         torch.stack([torch.tensor(one), high, torch.full((4,), 0.25)], dim=-1)[None, :, None]

@@ -37,13 +37,13 @@ def test_pixels_that_both_are_sure_of():
     step = agreed(DualTeacherHook(agreement=0.5), own, B)
     assert own.weights.tolist() == [[[0, 0, 1, 1]]]
     assert torch.allclose(own.scores, torch.tensor([[[0.5, 0.5, 0.8, 0.7]]]))
-    assert step.log["dual/agreement"] == 0.5 and step.log["dual/images_kept"] == 1
+    assert step.log["dual_teacher/agreement"] == 0.5 and step.log["dual_teacher/images_kept"] == 1
 
 
 def test_an_image_with_little_agreement_teaches_nothing():
     own = copy.deepcopy(A)
     step = agreed(DualTeacherHook(agreement=0.6), own, B)
-    assert own.weights.tolist() == [[[0, 0, 0, 0]]] and step.log["dual/images_kept"] == 0
+    assert own.weights.tolist() == [[[0, 0, 0, 0]]] and step.log["dual_teacher/images_kept"] == 0
 
 
 def test_sure_pixels_of_other_labels_do_not_agree():
@@ -68,8 +68,8 @@ def test_boxes_are_fused_and_those_of_one_teacher_are_ambiguous():
     assert found.scores.tolist() == pytest.approx([0.7, 0.7, 0.8])
     assert found.level.tolist() == [HIGH, AMBIGUOUS, AMBIGUOUS]
     assert found.weight_cls.tolist() == pytest.approx([1, 0.35, 0.4])
-    assert step.log["dual/pairs"] == 1
-    assert step.log["dual/agreement"] == pytest.approx(1 / 3)
+    assert step.log["dual_teacher/pairs"] == 1
+    assert step.log["dual_teacher/agreement"] == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(("unmatched", "levels"), [("ignore", [HIGH, LOW, LOW]), ("drop", [HIGH])])
@@ -87,7 +87,7 @@ def test_an_image_of_little_agreement_is_a_region_to_ignore():
 @pytest.mark.parametrize(("score", "ignored"), [(0.04, 0), (0.06, 1)])
 def test_an_image_without_sure_boxes_is_background_only_if_it_surely_is(score, ignored):
     found, step = boxes(DualTeacherHook(), pseudo([[0, 0, 9, 9]], [score]), pseudo([], []))
-    assert len(found) == ignored and step.log["dual/agreement"] == 1
+    assert len(found) == ignored and step.log["dual_teacher/agreement"] == 1
 
 
 def test_masks_are_intersected():

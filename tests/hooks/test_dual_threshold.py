@@ -39,8 +39,8 @@ def test_levels_and_weights():
     # An ambiguous box weighs confidence times objectness.
     for weight in (boxes.weight_cls, boxes.weight_box):
         assert weight[:3].tolist() == pytest.approx([1, 0.855, 0.30])
-    assert step.log["dual/high"] == 1 and step.log["dual/ambiguous"] == 2
-    assert step.log["dual/low"] == 1
+    assert step.log["dual_threshold/high"] == 1 and step.log["dual_threshold/ambiguous"] == 2
+    assert step.log["dual_threshold/low"] == 1
 
 
 def test_the_product_of_other_criteria():
@@ -58,7 +58,7 @@ def test_low_boxes_that_overlap_better_ones_are_duplicates():
 def test_low_boxes_as_background():
     _, step = graded(low_mode="background")
     assert step.pseudo[0].level.tolist() == [HIGH, AMBIGUOUS, AMBIGUOUS]
-    assert len(step.dropped[0]["level"]) == 1 and step.log["dual/low"] == 0
+    assert len(step.dropped[0]["level"]) == 1 and step.log["dual_threshold/low"] == 0
 
 
 def test_a_missing_criterion_is_left_out():
@@ -101,7 +101,7 @@ def test_low_boxes_are_painted_over():
     assert not views.inputs[0, :, 20:30, 20:30].any()
     assert views.inputs.sum() == 3 * (64 * 64 - 100) and before.all()
     assert target.ignored_instances.bboxes.tolist() == [[5, 5, 12, 12], [12, 12, 60, 60]]
-    assert step.log["dual/erased"] == 1
+    assert step.log["dual_threshold/erased"] == 1
 
 
 # ---------------------------------------------------------------------- what is measured
@@ -173,7 +173,7 @@ def test_thresholds_are_fitted_at_the_interval_and_saved():
         found = losses(model, multi_branch())
         total(found).backward()
         fitted.append(hook.fitted_at)
-        assert "dual/high" in found and "threshold/0" in found
+        assert "dual_threshold/high" in found and "threshold/0" in found
     assert fitted == [0, 0, 2, 2]
     assert set(hook.table) == set(NAMES) and all(t.shape == (3, 2) for t in hook.table.values())
     assert all((t[:, 0] >= t[:, 1]).all() for t in hook.table.values())
@@ -202,7 +202,8 @@ def test_online_thresholds_come_from_the_labelled_images_of_the_batch():
     # The last 8 of 12 values: 0.32, 0.3 of the first image, then all of the second; 0.316 is cut.
     assert hook.table["confidence"][0].tolist() == pytest.approx([0.92, 0.31])
     assert hook.table["confidence"][1].tolist() == pytest.approx([0.99, 0.99])
-    assert found["dual/high"] == 1 and found["dual/ambiguous"] == 4  # 0.94; 0.92 to 0.32
+    assert found["dual_threshold/high"] == 1  # 0.94
+    assert found["dual_threshold/ambiguous"] == 4  # 0.92 to 0.32
     assert len(hook.state_dict()["pools"]["confidence"][0]) == 8
 
 
@@ -224,7 +225,7 @@ def test_pixels_are_weighted_by_level():
     assert pixels.soft is None and ((weight >= 0) & (weight <= 1)).all()
     assert (weight[pixels.scores <= low[pixels.labels.clamp(max=3)]] == 0).all()
     assert (pixels.scores[weight == 1] > high[pixels.labels[weight == 1]]).all()
-    assert total(found).isfinite() and found["dual/true_positives"] > 0
+    assert total(found).isfinite() and found["dual_threshold/true_positives"] > 0
 
 
 def test_no_pseudo_boxes_and_no_labelled_images():
@@ -233,7 +234,7 @@ def test_no_pseudo_boxes_and_no_labelled_images():
     view = dict(flip=True, scale=0.5)
     hook = DualThresholdHook(criteria=("confidence", "consistency"), second_view=view)
     model.attach(hook)
-    assert losses(model, multi_branch())["dual/high"] == 0
+    assert losses(model, multi_branch())["dual_threshold/high"] == 0
     assert losses(model, multi_branch(sup=0))["pseudo/kept"] == 0
     assert torch.equal(hook.table["confidence"], torch.full((3, 2), 0.99))
 

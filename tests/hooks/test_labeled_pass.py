@@ -107,4 +107,4 @@ def test_thresholds_of_the_teacher_on_these_images(training_data):
     hook.fit(model, step)
     assert looks == [0.5, 0.9] * 3 and hook.fitted_at == 40
     fitted = {tuple(round(v, 2) for v in pair) for pair in hook.table["confidence"].tolist()}
-    assert (0.9, 0.5) in fitted and step.log["dual/true_positives"] > 6
+    assert (0.9, 0.5) in fitted and step.log["dual_threshold/true_positives"] > 6

@@ -10,7 +10,7 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 
 from ssdet.hooks import TeacherEMAHook
-from ssdet.hooks.mean_teacher import move
+from ssdet.teacher_student.average import move
 from ssdet.teacher_student.schedules import momentum_at, ramp
 
 from ..helpers import build_pair, losses, multi_branch, tiny_retinanet, total
