@@ -43,9 +43,7 @@ def test_slices_turn_with_their_labels(config):
     check_views(loader.dataset)
     turned = 0
     for _, batch in zip(range(6), loader, strict=False):
-        for image, sample in zip(
-            batch["inputs"]["sup"], batch["data_samples"]["sup"], strict=True
-        ):
+        for image, sample in zip(batch["inputs"]["sup"], batch["data_samples"]["sup"], strict=True):
             if image is None:
                 continue
             label = sample.gt_sem_seg.data[0]
