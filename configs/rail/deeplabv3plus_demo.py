@@ -5,4 +5,4 @@ model = dict(
     auxiliary=dict(second=other, third=other, fourth=other), auxiliary_teachers=['third'])
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='RegionInstructionHook', period=50, ramp=_base_.burn_in)]
+    dict(type='RegionInstructionHook', period=50, ramp_length=_base_.burn_in)]

@@ -48,7 +48,7 @@ custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
     dict(type='RegionInstructionHook', groups=(('student', 'second'), ('third', 'fourth')),
          period=period, temperature=0.1, region=0.5, error=0.05, flatten=0.1,
-         consistency=20.0, teacher=10.0, ramp=3000)]
+         consistency=20.0, teacher=10.0, ramp_length=3000)]
 
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 40, 1))

@@ -10,7 +10,7 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 from ..registry import HOOKS
-from ..teacher_student.schedules import check_choice, check_range
+from ..teacher_student.schedules import check_choice, check_pair, check_range
 from ..teacher_student.step import PixelLabels, Step
 from ..thresholds.mean_confidence import mean_confidence_threshold
 from .step_hook import StepHook
@@ -44,11 +44,8 @@ class MeanConfidenceThresholdHook(ThresholdHook):
         name = type(self).__name__
         check_range(name, "base", base)
         check_range(name, "beta", beta, 0, float("inf"))
-        if not (len(bounds) == 2 and 0 <= bounds[0] <= bounds[1] <= 1):
-            raise ValueError(
-                f"{name}: bounds={bounds!r} is not (low, high) with 0 <= low <= high <= 1"
-            )
-        self.base, self.beta, self.bounds = base, beta, (bounds[0], bounds[1])
+        self.base, self.beta = base, beta
+        self.bounds = check_pair(name, "bounds", bounds)
         self._value = bounds[0]
 
     def observe(self, step: Step) -> None:

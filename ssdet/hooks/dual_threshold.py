@@ -13,7 +13,7 @@ from torch import Tensor
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.geometry import areas
-from ..teacher_student.schedules import check_choice, check_range
+from ..teacher_student.schedules import check_choice, check_pair, check_range
 from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
 from ..thresholds.two_means import DualThreshold, Fallback, levels
@@ -105,7 +105,7 @@ class DualThresholdHook(ThresholdHook):
         self.criteria = Criteria(_checked_names(name, criteria, second), second)
         self.soft = [one for one in soft if one in criteria]
         own = _checked_defaults(name, defaults or {})
-        bounds = _pair(name, "clip", clip, rising=True)
+        bounds = check_pair(name, "clip", clip)
         self.fits = {
             key: DualThreshold(
                 default=own[key], min_samples=min_samples, clip=bounds, momentum=momentum
@@ -318,16 +318,14 @@ def _checked_defaults(
     unknown = sorted(set(defaults) - set(DEFAULTS))
     if unknown:
         raise ValueError(f"{owner}: defaults has {unknown}; the criteria are {list(DEFAULTS)}")
-    own = {k: _pair(owner, f"defaults[{k!r}]", v, rising=False) for k, v in defaults.items()}
+    own = {}
+    for key, pair in defaults.items():
+        if not (len(pair) == 2 and 1 >= pair[0] >= pair[1] >= 0):
+            raise ValueError(
+                f"{owner}: defaults[{key!r}]={pair!r} is not (high, low) with 1 >= high >= low >= 0"
+            )
+        own[key] = (float(pair[0]), float(pair[1]))
     return {**DEFAULTS, **own}
-
-
-def _pair(owner: str, name: str, values: Sequence[float], *, rising: bool) -> tuple[float, float]:
-    ordered = len(values) == 2 and all(0 <= v <= 1 for v in values)
-    if not ordered or (values[0] > values[1] if rising else values[0] < values[1]):
-        order = "low <= high" if rising else "high >= low"
-        raise ValueError(f"{owner}: {name}={values!r} is not two numbers in [0, 1], {order}")
-    return float(values[0]), float(values[1])
 
 
 def _erase(image: Tensor, target: Any) -> int:

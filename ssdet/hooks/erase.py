@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from ..mixing.erase import erased_share, sample_patches
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
-from ..teacher_student.schedules import check_range
+from ..teacher_student.schedules import check_pair, check_range
 from ..teacher_student.step import Step
 from .model_kind import detector_only
 from .step_hook import StepHook
@@ -42,8 +41,9 @@ class EraseHook(StepHook):
         hidden: float = 0.7,
     ) -> None:
         name = type(self).__name__
-        self.count = _checked_pair(name, "count", count, float("inf"))
-        self.size = _checked_pair(name, "size", size, 1.0)
+        fewest, most = check_pair(name, "count", count, high=float("inf"))
+        self.count = (int(fewest), int(most))
+        self.size = check_pair(name, "size", size)
         check_range(name, "hidden", hidden)
         self.hidden = hidden
 
@@ -73,11 +73,3 @@ class EraseHook(StepHook):
         for x1, y1, x2, y2 in sample_patches(shape, self.count, self.size):
             mask[y1:y2, x1:x2] = True
         return mask
-
-
-def _checked_pair(owner: str, name: str, values: Sequence[Any], limit: float) -> tuple[Any, Any]:
-    if not (len(values) == 2 and 0 <= values[0] <= values[1] <= limit):
-        raise ValueError(
-            f"{owner}: {name}={values!r} is not (low, high) with 0 <= low <= high <= {limit:g}"
-        )
-    return values[0], values[1]

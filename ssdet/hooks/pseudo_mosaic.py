@@ -13,7 +13,7 @@ from ..mixing.canvas import mosaic_places
 from ..registry import HOOKS
 from ..teacher_student.core import STRONG, TeacherStudent
 from ..teacher_student.geometry import areas
-from ..teacher_student.schedules import check_range
+from ..teacher_student.schedules import check_pair, check_range
 from ..teacher_student.step import Step
 from .model_kind import detector_only
 from .pictures import PictureCache, as_views, batch_views, compose, pictures_of
@@ -57,13 +57,12 @@ class PseudoMosaicHook(StepHook):
         cache: int = 8,
     ) -> None:
         name = type(self).__name__
-        if not (len(size) == 2 and 1 <= size[0] <= size[1]):
-            raise ValueError(f"{name}: size={size!r} is not (low, high) with 1 <= low <= high")
+        smallest, largest = check_pair(name, "size", size, 1, float("inf"))
         check_range(name, "images", images, 1, float("inf"))
         check_range(name, "weight", weight, 0, float("inf"))
         check_range(name, "flip", flip)
         check_range(name, "cache", cache, PIECES, float("inf"))
-        self.size, self.images = (int(size[0]), int(size[1])), images
+        self.size, self.images = (int(smallest), int(largest)), images
         self.weight, self.flip = weight, flip
         self.cache = PictureCache(cache)
 

@@ -53,7 +53,8 @@ class RegionInstructionHook(NetworkHook):
         region, error: Factors of the two parts of `disagreement_focused`.
         flatten: Factor on the term that flattens the confidence, within the consistency.
         consistency, teacher: Factors on the losses that the best student and the teacher give.
-        ramp: Iterations (after the burn-in) over which these two rise, exp(-5 (1 - t/ramp)^2).
+        ramp_length: Iterations after the burn-in over which these two rise:
+            exp(-5 (1 - t/length)^2).
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class RegionInstructionHook(NetworkHook):
         flatten: float = 0.1,
         consistency: float = 20.0,
         teacher: float = 10.0,
-        ramp: int = 3000,
+        ramp_length: int = 3000,
     ) -> None:
         own = type(self).__name__
         names = [name for group in groups for name in group]
@@ -77,13 +78,14 @@ class RegionInstructionHook(NetworkHook):
             raise ValueError(f"{own}: groups={groups!r} have to begin with {STUDENT!r}")
         check_range(own, "period", period, 1, float("inf"))
         check_range(own, "temperature", temperature, 1e-3, float("inf"))
-        check_range(own, "ramp", ramp, 0, float("inf"))
+        check_range(own, "ramp_length", ramp_length, 0, float("inf"))
         factors = dict(region=region, error=error, flatten=flatten)
         for key, value in dict(factors, consistency=consistency, teacher=teacher).items():
             check_range(own, key, value, 0, float("inf"))
         self.groups = tuple(tuple(group) for group in groups)
         self.names = tuple(names[1:])
-        self.period, self.temperature, self.ramp = int(period), temperature, int(ramp)
+        self.period, self.temperature = int(period), temperature
+        self.ramp_length = int(ramp_length)
         self.region, self.error, self.flatten = region, error, flatten
         self.consistency, self.teacher = consistency, teacher
 
@@ -188,7 +190,7 @@ class RegionInstructionHook(NetworkHook):
             return  # nothing in the view is valid
         maps = {name: self._view(step, view, name, targets) for name in self._needed(step, best)}
         since = step.iteration - self.present.burn_in
-        share = ramp(since, self.ramp) * step.shares[view]
+        share = ramp(since, self.ramp_length) * step.shares[view]
         told = sharpen(targets.soft, self.temperature)
         for name in self._active(step):
             own = maps[name]

@@ -1,6 +1,7 @@
 """How a weight or a momentum changes over the iterations."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from mmengine.logging import print_log
@@ -66,6 +67,17 @@ def check_range(owner: str, name: str, value: float, low: float = 0.0, high: flo
     """Raise a ValueError if a number is outside of [low, high]."""
     if not (isinstance(value, (int, float)) and low <= value <= high):
         raise ValueError(f"{owner}: {name}={value!r} is not in [{low:g}, {high:g}]")
+
+
+def check_pair(
+    owner: str, name: str, values: Sequence[float], low: float = 0.0, high: float = 1.0
+) -> tuple[float, float]:
+    """Two numbers that rise within [low, high]; a ValueError if they are anything else."""
+    if not (len(values) == 2 and low <= values[0] <= values[1] <= high):
+        raise ValueError(
+            f"{owner}: {name}={values!r} is not (low, high) with {low:g} <= low <= high <= {high:g}"
+        )
+    return values[0], values[1]
 
 
 def checked_ramp(owner: str, setting: dict[str, Any] | None) -> dict[str, Any]:

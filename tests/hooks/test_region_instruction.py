@@ -66,7 +66,7 @@ def test_the_first_turn_has_no_instruction():
 
 @pytest.mark.parametrize(("iteration", "group"), [(5, 0), (7, 1)])
 def test_losses_by_their_definition(iteration, group):
-    model, spy, hook = build(iteration, ramp=0)
+    model, spy, hook = build(iteration, ramp_length=0)
     found = losses(model, seg_batch())
     step = spy.step
     truth = torch.stack([s.gt_sem_seg.data[0] for s in step.sup.samples])
@@ -100,7 +100,7 @@ def test_losses_by_their_definition(iteration, group):
 
 
 def test_the_ramp_rises_with_the_iterations():
-    early, late = (build(i, ramp=100)[0] for i in (4, 104))
+    early, late = (build(i, ramp_length=100)[0] for i in (4, 104))
     batch = seg_batch()
     first, second = (losses(model, batch)["unsup_student_loss_teacher"] for model in (early, late))
     assert first.item() == pytest.approx(second.item() * 2.718281828 ** (-5 * 0.96**2), rel=1e-4)

@@ -23,7 +23,8 @@ hooks = dict(
                      networks=('second', ), exclude_self=True, passes=2), mix],
     mgd=[copied, dict(type='MultiGranularityHook', learning='wide', pool=3,
                       region_layer='decode_head.convs'), mix],
-    rail=[mean, dict(type='RegionInstructionHook', period=1, ramp=3)],
+    rail=[mean, dict(type='RegionInstructionHook', period=1,
+                     ramp_length=3)],
     fst=[mean, threshold, mix, dict(type='FutureTeacherHook', steps=1, kind='wide')])[method]
 custom_hooks = [
     *hooks, dict(type='EmptyRankHook'), dict(type='FaultHook'), dict(type='DumpRankHook')]
