@@ -52,12 +52,14 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
     path = find_config(name)
     try:
         with variables(options or {}):
-            # MMEngine's formatter takes seconds to lay a config out; it is as readable without.
-            config = Config.fromfile(path, format_python_code=False)
+            config = Config.fromfile(path)
     except RunError:
         raise
     except Exception as error:
         raise UsageError(f"config {path}: {type(error).__name__}: {error}") from error
+    # MMEngine's formatter takes seconds to lay a config out; it is as readable without. (Its own
+    # argument for that is passed on for lazy configs only.)
+    object.__setattr__(config, "_format_python_code", False)
     if options:
         try:
             config.merge_from_dict(options)
