@@ -4,6 +4,8 @@ _base_ = [
     '../models/gfl_r18_tiny.py', '../datasets/digits_det.py', '../schedules/demo_det.py',
     '../default_runtime.py'
 ]
+batch = (4, 4)  # labelled and unlabelled scenes per iteration
+train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
 model = dict(
     type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)
 default_hooks = dict(

@@ -1,8 +1,7 @@
 # The schedule of the demos for detection; the first part trains on labels alone.
 iterations = 1000
 burn_in = 400
-train_cfg = dict(
-    type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations // 2)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
