@@ -23,7 +23,7 @@ train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations // 4)
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-2, weight_decay=0.01),
+    optimizer=dict(type='AdamW', lr=1.5e-2, weight_decay=0.01),
     clip_grad=dict(max_norm=10))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=50),

@@ -9,7 +9,7 @@ from .sources import Source, entries
 
 _MODELS = {"TeacherStudentDetector": "detector", "TeacherStudentSegmentor": "segmentor"}
 _EMA, _RIVALS = "TeacherEMAHook", ("MeanTeacherHook", "EMAHook")
-_HIGHEST_RATE = {"SGD": 0.01, "Adam": 1e-3, "AdamW": 1e-3}  # per image of a batch
+_HIGHEST_RATE = {"SGD": 0.01, "Adam": 2e-3, "AdamW": 2e-3}  # per image of a batch
 _OTHERS = ("loss", "neck", "backbone", "rpn_head")  # their num_classes means something else
 
 
