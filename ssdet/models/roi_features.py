@@ -24,6 +24,7 @@ class RoIFeatures:
         self.levels = len(strides)
         self.extractor: Any = DETECTION_MODELS.build(
             dict(
+                _scope_="mmdet",
                 type="SingleRoIExtractor",
                 roi_layer=dict(type="RoIAlign", output_size=size, sampling_ratio=0),
                 out_channels=channels,
