@@ -185,6 +185,11 @@ class SecondSourceHook(StepHook):
             student: Any = step.model.student
             with self.student_pass(step, name):
                 student(views.inputs, views.samples, mode="tensor")
+        if name not in self._features:
+            raise TypeError(
+                f"{type(self).__name__}: {type(_decode_head(step.model)).__name__} has a "
+                "projection `conv_seg` that it does not use. Take another decode head."
+            )
         known = labels != IGNORE
         step.count("second/known", known.float().mean() * step.shares.get(name, 0.0))
         return masked_cross_entropy(

@@ -247,6 +247,14 @@ def test_models_it_cannot_work_with():
         model.attach(SecondSourceHook())
 
 
+def test_a_head_that_does_not_use_its_projection():
+    model = pair()
+    model.student.decode_head.cls_seg = lambda features: features[:, :4]
+    batch = with_second(seg_batch(), unsup_teacher=[full(2)] * 2)
+    with pytest.raises(TypeError, match="FCNHead has a projection `conv_seg` that it does not use"):
+        step_of(model, batch, SecondSourceHook(length=10))
+
+
 def test_annotations_of_other_classes_are_not_mixed_in():
     hooks = CutMixHook(source="labeled"), SecondSourceHook(length=10)
     with pytest.raises(ValueError, match=r"CutMixHook pastes annotations of 4 classes.*with 3"):

@@ -1,5 +1,5 @@
 # The demo set for change detection: pairs of scenes in which a digit appeared or disappeared.
-labeled = 16  # labelled pairs; fewer are a subset of more
+labeled = 4  # labelled pairs; fewer are a subset of more
 count = 600  # all training pairs; the unlabelled ones are the rest
 val_count = 100
 fold = 0  # which pairs are labelled
@@ -28,9 +28,11 @@ geometry = [
     dict(type='RandomCrop', crop_size=(image_size, image_size)),
     dict(type='RandomFlip', prob=0.5)]
 colors = dict(type='PerImage', transforms=[dict(type='PhotoMetricDistortion')])
-strong = dict(
-    type='PerImage', transforms=[dict(type='StrongPhotometric', hue=0.1)])
 pack = dict(type='PackSegInputs')
+sup_view = [*geometry, colors, pack]
+# The teacher sees the pair as it is; the student another size and part of it in other colours.
+weak_view = [pack]
+strong_view = [*geometry, colors, pack]
 
 labeled_pairs = dict(
     type='DigitScenePairs',
@@ -41,8 +43,8 @@ labeled_pairs = dict(
     pipeline=[
         dict(
             type='WeakStrongViews',
-            shared=[dict(type='LoadDigitPair'), *geometry],
-            views=dict(sup=[colors, pack]))],
+            shared=[dict(type='LoadDigitPair')],
+            views=dict(sup=sup_view))],
     **scenes)
 unlabeled_pairs = dict(
     type='DigitScenePairs',
@@ -53,8 +55,8 @@ unlabeled_pairs = dict(
     pipeline=[
         dict(
             type='WeakStrongViews',
-            shared=[dict(type='LoadDigitPair'), *geometry],
-            views=dict(unsup_teacher=[pack], unsup_student=[strong, pack]))],
+            shared=[dict(type='LoadDigitPair')],
+            views=dict(unsup_teacher=weak_view, unsup_student=strong_view))],
     **scenes)
 
 train_dataloader = dict(
