@@ -1,6 +1,5 @@
-# Demo: bidirectional copy-paste on the demo scenes.
+# Bidirectional copy-paste on the demo scenes.
 _base_ = '../_base_/demo/segmentation.py'
-
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.6),

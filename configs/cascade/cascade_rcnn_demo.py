@@ -1,4 +1,4 @@
-# Demo: a small Cascade R-CNN on scenes of digits, its stages judging the pseudo boxes.
+# A small Cascade R-CNN on the demo scenes, its stages judging the pseudo boxes.
 _base_ = [
     '../_base_/models/cascade_rcnn_r18_tiny.py', '../_base_/datasets/digits_det.py',
     '../_base_/schedules/demo_det.py', '../_base_/default_runtime.py'

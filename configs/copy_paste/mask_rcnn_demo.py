@@ -1,7 +1,6 @@
-# Demo: Mask R-CNN learns digits and their masks from pseudo masks, with labelled digits pasted among
-# unlabelled ones.
+# Copy-paste for Mask R-CNN on the demo scenes: digits and their masks are learnt from pseudo masks,
+# with labelled digits pasted among unlabelled ones.
 _base_ = '../_base_/demo/instance.py'
-
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.7),

@@ -1,5 +1,5 @@
 # CPS with CutMix on the demo scenes: two small networks of one size teach each other.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 model = dict(auxiliary=dict(second=_base_.segmentor), predict_with='student')
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.0),

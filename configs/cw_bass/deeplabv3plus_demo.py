@@ -1,5 +1,5 @@
 # CW-BASS on the demo scenes.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 model = dict(reduction='kept', unsup_ramp=dict(length=50, kind='linear'))
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean', buffers='copy'),

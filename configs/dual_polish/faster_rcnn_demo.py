@@ -1,5 +1,5 @@
 # Dual pseudo-label polishing on the demo scenes.
-_base_ = ['../_base_/demo/two_stage.py']
+_base_ = '../_base_/demo/two_stage.py'
 small = dict(in_channels=32, roi_size=5, hidden=128)
 model = dict(
     auxiliary=dict(

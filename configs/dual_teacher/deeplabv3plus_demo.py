@@ -1,6 +1,6 @@
 # Dual mean teachers on the demo scenes: what two small segmentors agree on. Pixels alone decide; no
 # image is left out as a whole.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 model = dict(auxiliary=dict(second=_base_.segmentor), auxiliary_teachers=['second'])
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),

@@ -1,5 +1,5 @@
 # FixMatch with a teacher and CutMix on the demo scenes.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.6),

@@ -1,6 +1,6 @@
 # FST on the demo scenes, wide: the mean of two students that step ahead on batches of their own.
 # The loader brings three batches as one; the first part is that of the real step.
-_base_ = ['./deeplabv3plus_demo.py']
+_base_ = './deeplabv3plus_demo.py'
 steps = 1
 batch = (8 * (steps + 1), 8 * (steps + 1))
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))

@@ -1,6 +1,5 @@
 # HSSDA's dual thresholds and patch shuffle for pixels, on the demo scenes.
 _base_ = '../_base_/demo/segmentation.py'
-
 custom_hooks = [
     dict(
         type='TeacherEMAHook',

@@ -1,7 +1,6 @@
 # HSSDA in 2D on the demo scenes: dual thresholds, mined boxes, patch shuffle. Digits are not mirrored,
 # so the second view is a smaller one.
 _base_ = '../_base_/demo/two_stage.py'
-
 custom_hooks = [
     dict(
         type='TeacherEMAHook',

@@ -1,5 +1,5 @@
 # A bank of pseudo boxes that is refined and trained on, on the demo scenes.
-_base_ = ['../_base_/demo/detection.py']
+_base_ = '../_base_/demo/detection.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.4),

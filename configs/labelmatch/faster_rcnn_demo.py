@@ -1,6 +1,5 @@
-# Demo: LabelMatch's adaptive thresholds for a small Faster R-CNN on scenes of digits.
+# LabelMatch's adaptive thresholds on the demo scenes, two-stage detector.
 _base_ = '../_base_/demo/two_stage.py'
-
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(

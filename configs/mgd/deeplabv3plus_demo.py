@@ -1,6 +1,6 @@
 # MGD on the demo scenes: a student of half the channels between two networks of the demo's size. All
 # three learn the labels first.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 large = _base_.segmentor
 model = dict(
     segmentor=dict(

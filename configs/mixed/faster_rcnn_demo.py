@@ -1,7 +1,6 @@
-# Parts of four methods in one list, for a small Faster R-CNN on scenes of digits: the thresholds of
-# Consistent-Teacher, the box jitter of Soft Teacher, copy-paste, and the patch shuffle of HSSDA.
+# Parts of four methods in one list on the demo scenes: the thresholds of Consistent-Teacher, the box
+# jitter of Soft Teacher, copy-paste, and the patch shuffle of HSSDA.
 _base_ = '../_base_/demo/two_stage.py'
-
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='GMMThresholdHook', default=0.5, floor=0.3),

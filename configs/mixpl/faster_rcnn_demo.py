@@ -1,6 +1,5 @@
 # MixPL on the demo scenes, two-stage detector.
 _base_ = '../_base_/demo/two_stage.py'
-
 # Nothing is mirrored: a mirrored digit is no digit.
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean', gamma=4),

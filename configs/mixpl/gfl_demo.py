@@ -1,6 +1,5 @@
 # MixPL on the demo scenes, one-stage detector.
 _base_ = '../_base_/demo/detection.py'
-
 # Nothing is mirrored: a mirrored digit is no digit.
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean', gamma=4),

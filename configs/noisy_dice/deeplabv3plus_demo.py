@@ -1,5 +1,5 @@
 # Labels of the bank, judged by the teacher, in a weighted Dice loss; on the demo scenes.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 model = dict(unsup_weight=0.0)
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),

@@ -1,5 +1,5 @@
 # RAIL on the demo scenes: four small networks of one size in two groups that take turns.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 other = _base_.segmentor
 model = dict(
     auxiliary=dict(second=other, third=other, fourth=other), auxiliary_teachers=['third'])

@@ -1,5 +1,5 @@
 # A shape prior on the demo scenes: the auto-encoder learns digits in the burn-in.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 model = dict(
     unsup_weight=0.0,
     auxiliary=dict(

@@ -1,6 +1,6 @@
 # ShrinkMatch per pixel on the demo scenes, with four digits (five classes) and 20 labels: of three
 # classes one can be removed, and what is left is told apart at once.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 digits = (0, 3, 5, 8)
 labeled = 20
 labeled_scenes = _base_.labeled_scenes

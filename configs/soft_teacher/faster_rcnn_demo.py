@@ -1,6 +1,5 @@
-# Demo: Soft Teacher for a small Faster R-CNN on scenes of digits.
+# Soft Teacher on the demo scenes, two-stage detector.
 _base_ = '../_base_/demo/two_stage.py'
-
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.5, cls=0.8, rpn=0.8),

@@ -1,6 +1,5 @@
-# Demo: Soft Teacher for a small Mask R-CNN; masks are learned where the box is well placed.
+# Soft Teacher for Mask R-CNN on the demo scenes; masks are learnt where the box is well placed.
 _base_ = '../_base_/demo/instance.py'
-
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.5, cls=0.8, rpn=0.8),

@@ -1,6 +1,5 @@
-# Demo: thresholds from a mixture over the latest scores of each class, for the pixels of scenes.
+# Thresholds from a mixture over the latest scores of each class on the demo scenes, for pixels.
 _base_ = '../_base_/demo/segmentation.py'
-
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='GMMThresholdHook', num_scores=100, policy='middle', default=0.6),

@@ -1,6 +1,5 @@
-# Demo: a falling share of the pixels, those of the highest entropy, is not learned.
+# A falling share of the pixels, those of the highest entropy, is not learnt; on the demo scenes.
 _base_ = '../_base_/demo/segmentation.py'
-
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(

@@ -1,6 +1,5 @@
-# Demo: Unbiased Teacher for a small Faster R-CNN on scenes of digits.
+# Unbiased Teacher on the demo scenes, two-stage detector.
 _base_ = '../_base_/demo/two_stage.py'
-
 model = dict(detector=dict(roi_head=dict(bbox_head=dict(
     loss_cls=dict(_delete_=True, type='SoftmaxFocalLoss', gamma=1.5)))))
 custom_hooks = [

@@ -1,5 +1,5 @@
 # UniMatch on the demo scenes: two strong views and a stream of perturbed features.
-_base_ = ['../_base_/demo/segmentation.py']
+_base_ = '../_base_/demo/segmentation.py'
 branches = ('sup', 'unsup_teacher', 'unsup_student', 'unsup_student_2')
 labeled_scenes = _base_.labeled_scenes
 labeled_scenes.pipeline[0].branch_field = branches

@@ -1,5 +1,5 @@
 # UniMatch V2's complementary dropout on the demo scenes, with a convolutional network.
-_base_ = ['../unimatch/deeplabv3plus_demo.py']
+_base_ = '../unimatch/deeplabv3plus_demo.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.6),
