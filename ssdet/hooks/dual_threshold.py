@@ -195,7 +195,7 @@ class DualThresholdHook(ThresholdHook):
         step.count("dual_threshold/true_positives", right)
         for name in (name for name in pools if name != "confidence"):
             for number, pair in enumerate(self.table[name].tolist()):
-                label = self._class_name(number)
+                label = self.class_name(number)
                 step.log[f"threshold_{name}/{label}"] = pair[0]
                 step.log[f"threshold_low_{name}/{label}"] = pair[1]
 
@@ -292,9 +292,6 @@ class DualThresholdHook(ThresholdHook):
     def _remembered(self, new: Pools) -> Pools:
         pools = merged([self._pools, new], self.num_classes or 0)
         return {name: [values[-self.memory :] for values in own] for name, own in pools.items()}
-
-    def _class_name(self, number: int) -> str:
-        return self.class_names[number] if number < len(self.class_names) else str(number)
 
 
 def _checked_names(

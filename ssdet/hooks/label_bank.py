@@ -14,13 +14,13 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..engine.label_bank import LabelBank
-from ..losses.polishing import box_iou
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.geometry import areas, clip_boxes, homography, project_boxes, warp
 from ..teacher_student.schedules import check_range
 from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import HIGH, PixelLabels, Step
+from ..thresholds import box_quality
 from ..thresholds.refinement import UNKNOWN, first_labels, refine_boxes, refine_labels
 from .file_labels import FileLabels
 from .step_hook import StepHook
@@ -59,6 +59,8 @@ class PseudoLabelBankHook(StepHook):
         max_entries, max_bytes: Bounds of the bank, over all processes.
     """
 
+    reversible = False  # the bank is on disk
+
     def __init__(
         self,
         folder: str | os.PathLike | None = None,
@@ -91,8 +93,6 @@ class PseudoLabelBankHook(StepHook):
         self.bounds: dict[str, Any] = dict(root=root, max_entries=max_entries, max_bytes=max_bytes)
         self.bank: LabelBank | None = None
         self.class_names: list[str] = []
-
-    reversible = False  # the bank is on disk
 
     # ------------------------------------------------------------------ the run
 
@@ -227,7 +227,7 @@ class PseudoLabelBankHook(StepHook):
         stay, taken = refine_boxes(
             (stored.labels, stored.scores),
             (found.labels, found.scores),
-            box_iou(stored.bboxes, found.bboxes),
+            box_quality.iou(stored.bboxes, found.bboxes),
             limit,
             self.iou,
         )
@@ -257,7 +257,7 @@ class PseudoLabelBankHook(StepHook):
         stored.weight_cls, stored.weight_box = (torch.ones_like(stored.scores) for _ in range(2))
         stored.level = torch.full_like(stored.labels, HIGH)
         same = stored.labels[:, None] == own.labels[None]
-        double = (same & (box_iou(stored.bboxes, own.bboxes) >= self.iou)).any(0)
+        double = (same & (box_quality.iou(stored.bboxes, own.bboxes) >= self.iou)).any(0)
         step.count("bank/used", len(stored) / len(step.pseudo_boxes))
         return InstanceData.cat([stored, own[~double]])
 

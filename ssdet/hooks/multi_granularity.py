@@ -21,7 +21,6 @@ from .networks import (
     prefix_of,
     recorded,
     require_average,
-    resting_statistics,
     targets_of,
 )
 
@@ -77,6 +76,7 @@ class MultiGranularityHook(NetworkHook):
         self.learning = {"none": set(), "wide": {wide}, "all": {wide, deep}}[learning]
         self.region_weight, self.image_weight, self.pool = region_weight, image_weight, int(pool)
         self.region_layer, self.logit_layer = region_layer, logit_layer
+        self.layers = (region_layer, logit_layer)
         self._student: dict[str, Outputs] = {}
 
     def check(self, model: TeacherStudent) -> None:
@@ -116,7 +116,7 @@ class MultiGranularityHook(NetworkHook):
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
         """Keep the student's features and logits."""
-        with recorded(self.present.student, (self.region_layer, self.logit_layer)) as outputs:
+        with recorded(self.present.student, self.layers) as outputs:
             yield
         self._student[branch] = outputs
 
@@ -139,24 +139,17 @@ class MultiGranularityHook(NetworkHook):
         rests = name in self.present.resting
         if rests or step.sup is None:
             step.losses[f"sup_{name}_loss"] = self.present.zero_loss(network)
-            return self._watched(name, step.sup.inputs) if step.sup is not None else {}
-        with recorded(network, (self.region_layer, self.logit_layer)) as outputs:
+            return {} if step.sup is None else self.outputs_of(name, step.sup.inputs, self.layers)
+        with recorded(network, self.layers) as outputs:
             self.supervise(step, name)
         return outputs
 
     def _taught(self, step: Step, name: str, view: str, targets: PixelLabels) -> Outputs:
         """The same on a strong view, where it learns the labels of the student."""
         if name in self.present.resting:
-            return self._watched(name, step.strong[view].inputs)
-        with recorded(self.network(name), (self.region_layer, self.logit_layer)) as outputs:
+            return self.outputs_of(name, step.strong[view].inputs, self.layers)
+        with recorded(self.network(name), self.layers) as outputs:
             self.teach(step, name, view, targets_of(targets, 0))
-        return outputs
-
-    def _watched(self, name: str, inputs: Tensor) -> Outputs:
-        network: Any = self.network(name)
-        layers = (self.region_layer, self.logit_layer)
-        with torch.no_grad(), resting_statistics(network), recorded(network, layers) as outputs:
-            network(inputs, mode="tensor")
         return outputs
 
     # ------------------------------------------------------------------ the student

@@ -87,6 +87,13 @@ class NetworkHook(StepHook):
         weight = 0.0 if model.targets_empty(targets) else step.unsup_weight * step.shares[view]
         step.losses.update(weighted(losses, f"{prefix_of(view)}{name}_", weight))
 
+    def outputs_of(self, name: str, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """What these parts of a network put out, without gradient and with statistics at rest."""
+        network = self.network(name)
+        with torch.no_grad(), resting_statistics(network), recorded(network, layers) as outputs:
+            network(inputs, mode="tensor")
+        return outputs
+
     def _skip_resting(self, *_: Any) -> None:
         # Without a gradient an optimizer leaves a parameter alone; with zeros it would decay it.
         for name in self.present.resting:

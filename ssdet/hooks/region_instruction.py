@@ -22,7 +22,7 @@ from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent, weighted
 from ..teacher_student.schedules import check_range, ramp
 from ..teacher_student.step import PixelLabels, Step
-from .networks import STUDENT, NetworkHook, prefix_of, recorded, resting_statistics
+from .networks import STUDENT, NetworkHook, prefix_of, recorded
 
 Maps = dict[str, Tensor]  # probabilities (B, C, H, W) of each network
 LOGITS = "decode_head.conv_seg"
@@ -156,7 +156,9 @@ class RegionInstructionHook(NetworkHook):
         network = self.network(name)
         if name in self.present.resting:
             step.losses[f"sup_{name}_loss"] = self.present.zero_loss(network)
-            return self._probabilities(self._watched(name, step.sup.inputs), labels)  # type: ignore[union-attr]
+            seen: Any = step.sup
+            logits = self.outputs_of(name, seen.inputs, (LOGITS,))[LOGITS]
+            return self._probabilities(logits, labels)
         with recorded(network, (LOGITS,)) as outputs:
             self.supervise(step, name)
         return self._probabilities(outputs[LOGITS], labels)
@@ -209,7 +211,7 @@ class RegionInstructionHook(NetworkHook):
         if name == STUDENT:
             logits = step.outputs[view]
         elif name in self.present.resting:
-            logits = self._watched(name, step.strong[view].inputs)
+            logits = self.outputs_of(name, step.strong[view].inputs, (LOGITS,))[LOGITS]
         else:
             logits = self.network(name)(step.strong[view].inputs, mode="tensor")
         return self._probabilities(logits, targets.labels)
@@ -225,12 +227,6 @@ class RegionInstructionHook(NetworkHook):
     def _needed(self, step: Step, best: str | None) -> set[str]:
         """Only those whose prediction of a view is used look at it."""
         return {*self._active(step), *([best] if best else [])}
-
-    def _watched(self, name: str, inputs: Tensor) -> Tensor:
-        network: Any = self.network(name)
-        with torch.no_grad(), resting_statistics(network), recorded(network, (LOGITS,)) as outputs:
-            network(inputs, mode="tensor")
-        return outputs[LOGITS]
 
     def _probabilities(self, logits: Tensor, labels: Tensor) -> Tensor:
         model: Any = self.present

@@ -137,6 +137,10 @@ class ThresholdHook(StepHook):
         ]
         return max((int(one.max()) + 1 for one in labels if one.numel()), default=0)
 
+    def class_name(self, number: int) -> str:
+        """What a class is called in the log."""
+        return self.class_names[number] if number < len(self.class_names) else str(number)
+
     def _log(self, step: Step, limits: Limits) -> None:
         if not self.log_limits:
             return
@@ -147,8 +151,7 @@ class ThresholdHook(StepHook):
                 step.log[f"{prefix}/all"] = values[0]
                 continue
             for index, value in enumerate(values.unbind()):
-                name = self.class_names[index] if index < len(self.class_names) else str(index)
-                step.log[f"{prefix}/{name}"] = value
+                step.log[f"{prefix}/{self.class_name(index)}"] = value
 
 
 def _reaches(labels: Tensor, evidence: Tensor, limits: Tensor, inclusive: bool) -> Tensor:

@@ -14,7 +14,6 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 460, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 14, 14, 42
 MAX_POINTS = 400
-LABEL_HEIGHT = 13.0
 
 Points = Sequence[tuple[float, float]]
 
