@@ -7,6 +7,8 @@ import contextlib
 import json
 import multiprocessing
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -78,6 +80,26 @@ def train(config, work_dir, *options, expected=0, **environment):
     log = work_dir.parent / f"{work_dir.name}.out"
     arguments = ["train", CONFIGS / config, "--work-dir", work_dir, *options]
     return Run(*arguments, log=log, **environment).wait(expected)
+
+
+def two_processes(folder, runs, limit):
+    """Several runs, each (environment, arguments), under one torchrun; its exit code."""
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
+        "-m", "tests.reliability.several_runs", json.dumps(runs),
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment["PYTHONPATH"] = str(ROOT)
+    with (folder / "output").open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            return process.wait(limit)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def metrics(work_dir):

@@ -1,17 +1,12 @@
 """Two processes under torchrun follow one with the same total batch, on a CPU."""
 
-import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import torch
 
-from .harness import CONFIGS, ROOT, metrics, train
+from .harness import CONFIGS, metrics, train, two_processes
 
 pytestmark = pytest.mark.reliability
 KINDS = ("detection", "segmentation")
@@ -34,23 +29,7 @@ def two(tmp_path_factory):
         run("detection", "empty", SSDET_EMPTY_RANK="1"),
         run("detection", "raise", SSDET_FAULT="after_train_iter:4:raise", SSDET_FAULT_RANK="1"),
     ]
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
-        "-m", "tests.reliability.several_runs", json.dumps(runs),
-    ]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = str(ROOT)
-    with (folder / "output").open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            code = process.wait(240)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-    return folder, code, time.time()
+    return folder, two_processes(folder, runs, limit=240), time.time()
 
 
 @pytest.fixture(scope="module", params=KINDS)

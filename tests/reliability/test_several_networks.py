@@ -1,15 +1,9 @@
 """Methods with several networks: a killed run goes on bit for bit, and no process waits."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-
 import pytest
 import torch
 
-from .harness import CONFIGS, ROOT, checkpoint, difference, metrics, train
+from .harness import CONFIGS, checkpoint, difference, metrics, train, two_processes
 
 pytestmark = pytest.mark.reliability
 METHODS = ("cps", "dual", "umct", "mgd", "rail", "fst")
@@ -38,22 +32,7 @@ def two(tmp_path_factory):
         arguments = ["train", str(CONFIGS / CONFIG), "--launcher", "pytorch", "--work-dir"]
         options = ["--cfg-options", f"method={method}"]
         runs.append(({"SSDET_EMPTY_RANK": "1"}, [*arguments, str(folder / method), *options]))
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
-        "-m", "tests.reliability.several_runs", json.dumps(runs),
-    ]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = str(ROOT)
-    with (folder / "output").open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            code = process.wait(400)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+    code = two_processes(folder, runs, limit=400)
     assert code == 0, (folder / "output").read_text()[-4000:]
     return folder
 
