@@ -1,103 +1,10 @@
 # Label efficiency on real photographs: blood cells (BCCD, 320x240, 3 classes), RetinaNet from scratch.
 # `tools/benchmark_labels.py` sets the variables and puts the hooks of each method in.
-_base_ = ['../_base_/models/retinanet_r18_small.py', '../_base_/default_runtime.py']
-data_root = 'data/bccd/'
-labels = '10'  # percent of the training images that are labelled; 'full': all of them
-draws = ('', '_seed1', '_seed2', '_seed3', '_seed4')
-draw = draws[0]  # which images are labelled
-iterations = 1200
-burn_in = 500
-batch = (4, 4)  # labelled and unlabelled images per iteration
-lr = 1e-3
-num_workers = 0
-
-classes = ('RBC', 'WBC', 'Platelets')
-labeled_file = 'annotations/train_full.json' if labels == 'full' else f'annotations/train_labeled_{labels}{draw}.json'
-unlabeled_file = 'annotations/train_full.json' if labels == 'full' else f'annotations/train_unlabeled_{labels}{draw}.json'
-load = dict(type='LoadImageFromFile')
-# Cells have no up and no down.
-flips = dict(
-    type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal'])
-affine = dict(
-    type='RandomAffine',
-    max_rotate_degree=0.0,
-    max_shear_degree=0.0,
-    max_translate_ratio=0.15,
-    scaling_ratio_range=(0.75, 1.3),
-    border_val=(127, 127, 127))
-pack = dict(type='PackDetInputs')
-sup_view = [
-    dict(type='LoadAnnotations', with_bbox=True), flips, affine,
-    dict(type='PhotoMetricDistortion'), pack]
-weak_view = [flips, pack]
-strong_view = [
-    flips, affine,
-    dict(type='StrongPhotometric'),
-    dict(type='ErasePatches', count=(1, 4), size=(0.05, 0.2)), pack]
-
-labeled_images = dict(
-    type='CocoDataset',
-    data_root=data_root,
-    ann_file=labeled_file,
-    data_prefix=dict(img='images/'),
-    metainfo=dict(classes=classes),
-    pipeline=[dict(type='WeakStrongViews', shared=[load], views=dict(sup=sup_view))])
-unlabeled_images = dict(
-    type='UnlabeledImages',
-    source=unlabeled_file,
-    data_root=data_root,
-    img_prefix='images',
-    pipeline=[
-        dict(
-            type='WeakStrongViews',
-            shared=[load, dict(type='LoadEmptyAnnotations')],
-            views=dict(unsup_teacher=weak_view, unsup_student=strong_view))])
-train_dataloader = dict(
-    batch_size=sum(batch),
-    num_workers=num_workers,
-    persistent_workers=num_workers > 0,
-    sampler=dict(type='LabeledUnlabeledSampler', batch=batch),
-    dataset=dict(type='LabeledUnlabeledDataset', datasets=[labeled_images, unlabeled_images]))
-val_dataloader = dict(
-    batch_size=4,
-    num_workers=num_workers,
-    persistent_workers=num_workers > 0,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        ann_file='annotations/test.json',
-        data_prefix=dict(img='images/'),
-        metainfo=dict(classes=classes),
-        test_mode=True,
-        pipeline=[
-            load,
-            dict(type='LoadAnnotations', with_bbox=True),
-            dict(type='Resize', scale=(320, 240), keep_ratio=True),
-            dict(
-                type='PackDetInputs',
-                meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))]))
-test_dataloader = val_dataloader
-val_evaluator = dict(
-    type='CocoMetric', ann_file=data_root + 'annotations/test.json', metric='bbox')
-test_evaluator = val_evaluator
-
-model = dict(type='TeacherStudentDetector', detector=_base_.detector, burn_in=burn_in)
+_base_ = [
+    '../_base_/models/retinanet_r18_small.py', '../_base_/datasets/bccd.py',
+    '../_base_/schedules/label_efficiency_det.py'
+]
+model = dict(type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.4)]
-
-train_cfg = dict(
-    type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 2, 1))
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=lr, weight_decay=0.05),
-    clip_grad=dict(max_norm=10))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=50),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=iterations, eta_min=lr * 0.05)]
-default_hooks = dict(
-    logger=dict(interval=20),
-    metrics=dict(interval=20),
-    checkpoint=dict(interval=max(iterations // 2, 1)))

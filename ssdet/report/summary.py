@@ -32,6 +32,14 @@ METRICS = (
         100.0,
     ),
     Metric(
+        "coco/segm_mAP",
+        "Instance segmentation",
+        "mask AP",
+        "how many objects are found, how well their masks fit and how few are false alarms "
+        "(COCO average precision, mean over overlaps from 50 % to 95 %)",
+        100.0,
+    ),
+    Metric(
         "pascal_voc/mAP",
         "Object detection",
         "box AP50",

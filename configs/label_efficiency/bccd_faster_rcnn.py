@@ -1,0 +1,10 @@
+# Label efficiency on real photographs: blood cells (BCCD, 320x240, 3 classes), Faster R-CNN from scratch.
+# `tools/benchmark_labels.py` sets the variables and puts the hooks of each method in.
+_base_ = [
+    '../_base_/models/faster_rcnn_r18_small.py', '../_base_/datasets/bccd.py',
+    '../_base_/schedules/label_efficiency_det.py'
+]
+model = dict(type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
+    dict(type='FixedThresholdHook', score=0.6)]
