@@ -56,7 +56,7 @@ def supervised(config):  # noqa: ANN001, ANN201
 
 def job(config, name: str, seed: int, out: Path) -> Job:  # noqa: ANN001
     """A training of this config, written out so that it stays as it was."""
-    path = out / "configs" / f"{name}.py"
+    path = out / "configs" / f"{name}-seed{seed}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     config.dump(path)
     train = config.train_cfg

@@ -2,7 +2,7 @@
 data_root = 'data/bccd/'
 labels = '10'  # percent of the training images that are labelled; 'full': all of them
 draws = ('', '_seed1', '_seed2', '_seed3', '_seed4')
-draw = draws[0]  # which images are labelled
+draw = ''  # which images are labelled, one of `draws`
 batch = (4, 4)  # labelled and unlabelled images per iteration
 num_workers = 0
 
