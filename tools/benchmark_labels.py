@@ -1,14 +1,15 @@
 """What unlabelled images are worth on a data set: baseline, methods and ceiling side by side.
 
 python tools/benchmark_labels.py DATA --protocol label_efficiency/bccd_detection.py --labels 10 \\
-    --methods mean_teacher/gfl_demo.py soft_teacher/gfl_demo.py --seeds 0 1 2
+    --methods mean_teacher/gfl_demo.py soft_teacher/gfl_demo.py --seeds 0 1 2 --peer
 
 The protocol is a config: model, views and schedule, with the variables `data_root`, `labels` and
 `draw`. For each seed (which also chooses the draw of the labelled images) it is trained on the
 labelled images alone (the baseline), with the hooks and model settings of each method on labelled
 and unlabelled images, and on all images with their labels (the ceiling): same initial weights, same
-labelled batch, same number of iterations. Started again, it goes on where it was stopped. It prints
-a Markdown table and writes table.md, results.json and curve.png (metric against labels) to OUT.
+labelled batch, same number of iterations. `--peer` adds MMDetection's own mean teacher, `--ablate`
+a method as it is and without each of its hooks. Started again, it goes on where it was stopped. It
+prints Markdown tables, and writes table.md, results.json and curve.png (metric against labels).
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -28,8 +32,8 @@ from mmengine.config import Config
 from ssdet.cli.jobs import Job, run_jobs
 from ssdet.engine.configs import load_config
 from ssdet.engine.exits import UsageError
-from ssdet.report import read_run
-from ssdet.report.summary import baseline_curve, curve, main_metric
+from ssdet.report import Run, read_run
+from ssdet.report.summary import METRICS, ROLES, curve, main_metric
 
 OWN = (
     "type",
@@ -38,7 +42,9 @@ OWN = (
     "burn_in",
 )  # of the protocol's model; the rest: the method's
 BASELINE, CEILING = "supervised", "all labels"
+PEER = "MMDetection SemiBaseDetector"
 STRONG = "unsup_student"
+KEPT = ("TeacherEMAHook", "GalleryHook")  # what an ablation does not take away
 
 
 @dataclass
@@ -48,24 +54,33 @@ class Cell:
     kind: str
     labels: str
     runs: dict[int, Job] = field(default_factory=dict)
+    metric: str = ""  # the name of the one that counts, if it is not the first one of the run
+
+    def results(self) -> dict[int, dict[str, float]]:
+        """The last metrics of each finished run, in percent, the one that counts as "score".
+
+        Of teacher and student the better one is taken, for the baseline and the ceiling, too.
+        """
+        runs = {seed: read_run(one.folder) for seed, one in self.runs.items() if one.finished}
+        return {seed: self._last(run) for seed, run in runs.items()}
 
     def scores(self) -> dict[int, float]:
-        """What each finished run reached at its end, in percent; the teacher of a method."""
-        found = {}
-        for seed, one in self.runs.items():
-            if one.finished:
-                run = read_run(one.folder)
-                metric = main_metric(run)
-                plain = self.kind in (BASELINE, CEILING)
-                points = baseline_curve(run, metric) if plain else _better(run, metric)
-                found[seed] = points[-1][1] if points else 0.0  # nothing was found at all
-        return found
+        """What each finished run reached at its end, in percent."""
+        return {seed: found["score"] for seed, found in self.results().items()}
 
-
-def _better(run, metric):  # noqa: ANN001, ANN202
-    """The curve of the teacher; of the student where the method has no other (CPS)."""
-    curves = [curve(run, metric, role) for role in ("teacher", "student")]
-    return max((c for c in curves if c), key=lambda points: points[-1][1], default=[])
+    def _last(self, run: Run) -> dict[str, float]:
+        metric = next((m for m in METRICS if m.key == self.metric), None) or main_metric(run)
+        curves = {role: curve(run, metric, role) for role in (*ROLES, "")}
+        reached = {role: points[-1][1] for role, points in curves.items() if points}
+        if not reached:
+            return {"score": 0.0}  # nothing was found at all
+        role = max(reached, key=lambda each: reached[each])
+        start = f"{role}/" if role else ""
+        logged = [key for key in run.logged("val") if "time" not in key]
+        keys = [key for key in logged if key.startswith(start)]
+        last = {key.removeprefix(start): run.series(key, "val") for key in keys}
+        last = {key: points[-1][1] * metric.scale for key, points in last.items() if points}
+        return {**last, "score": reached[role]}
 
 
 def with_method(protocol: Config, method: Config) -> Config:
@@ -95,21 +110,55 @@ def _views(config: Config) -> dict[str, list]:
     return next(step["views"] for step in pipeline if step["type"] == "WeakStrongViews")
 
 
+def without_each_hook(method: Config) -> dict[str, Config]:
+    """The method without one of its hooks, for each of them; the teacher goes on learning."""
+    found = {}
+    seen: Counter[str] = Counter()
+    kinds = Counter(hook["type"] for hook in method.custom_hooks)
+    for number, hook in enumerate(method.custom_hooks):
+        kind = hook["type"]
+        if kind in KEPT:
+            continue
+        seen[kind] += 1
+        name = f"without {kind}" + (f" {seen[kind]}" if kinds[kind] > 1 else "")
+        found[name] = copy.deepcopy(method)
+        del found[name].custom_hooks[number]
+    return found
+
+
+def kinds_of(args: argparse.Namespace) -> dict[str, Callable[[Config], Config]]:
+    """What is trained with each number of labels: names, and what they make of a protocol."""
+    methods = {_name(name): load_config(name) for name in args.methods}
+    if args.ablate:
+        whole = load_config(args.ablate)
+        methods |= {_name(args.ablate): whole, **without_each_hook(whole)}
+    kinds = {BASELINE: supervised}
+    kinds |= {name: partial(with_method, method=method) for name, method in methods.items()}
+    if args.peer:
+        from benchmark_peer import peer
+
+        kinds[PEER] = peer
+    return kinds
+
+
+def _name(config: str) -> str:
+    return Path(config).with_suffix("").as_posix()
+
+
 def cells_of(args: argparse.Namespace) -> list[Cell]:
     """All trainings that are asked for."""
-    methods = {Path(name).with_suffix("").as_posix(): load_config(name) for name in args.methods}
-    cells = []
-    for labels in args.labels:
-        cells += [Cell(BASELINE, labels), *(Cell(name, labels) for name in methods)]
+    kinds = kinds_of(args)
+    cells = [Cell(kind, labels) for labels in args.labels for kind in kinds]
     cells.append(Cell(CEILING, "full"))
     for cell in cells:
         for seed in args.seeds:
-            config = _protocol(args, cell.labels, seed)
-            if cell.kind in methods:
-                config = with_method(config, methods[cell.kind])
-            else:
-                config = supervised(config)
-            name = f"{cell.kind}-{cell.labels}".replace("/", "-").replace(" ", "-")
+            protocol = _protocol(args, cell.labels, seed)
+            cell.metric = protocol.get("metric", "")
+            config = kinds.get(cell.kind, supervised)(protocol)
+            name = cell.kind
+            if name.startswith("without "):  # of which method
+                name = f"{_name(args.ablate)} {name}"
+            name = f"{name}-{cell.labels}".replace("/", "-").replace(" ", "-")
             cell.runs[seed] = job(config, name, seed, args.out)
     return cells
 
@@ -145,6 +194,27 @@ def table(cells: Sequence[Cell]) -> str:
             share = f"{(own - low) / (high - low):.0%}" if high > low else "no gap"
         score = spread(list(mine.values()))
         lines.append(f"| {cell.labels} | {cell.kind} | {score} | {share} | {len(mine)} |")
+    return "\n".join(lines)
+
+
+def group_table(cells: Sequence[Cell]) -> str:
+    """The mIoU and Dice of each group of images that is reported apart; "" if none is."""
+    results = {id(cell): list(cell.results().values()) for cell in cells}
+    keys = [key for found in results.values() for one in found for key in one]
+    groups = list(dict.fromkeys(key.removesuffix("/mIoU") for key in keys if "/mIoU" in key))
+    if not groups:
+        return ""
+    columns = [f"{group} {name}" for group in groups for name in ("mIoU", "Dice")]
+    lines = [
+        f"| labels | trained with | {' | '.join(columns)} |",
+        "|---|---" + "|---" * len(columns) + "|",
+    ]
+    for cell in cells:
+        texts = []
+        for key in (f"{group}/{name}" for group in groups for name in ("mIoU", "mDice")):
+            values = [one[key] for one in results[id(cell)] if key in one]
+            texts.append(spread(values) if values else "")
+        lines.append(f"| {cell.labels} | {cell.kind} | {' | '.join(texts)} |")
     return "\n".join(lines)
 
 
@@ -184,6 +254,10 @@ def main() -> int:
         "--labels", nargs="+", required=True, help="values of the variable `labels`"
     )
     parser.add_argument("--methods", nargs="*", default=[], help="configs whose hooks are tried")
+    parser.add_argument(
+        "--peer", action="store_true", help="MMDetection's own mean teacher beside them"
+    )
+    parser.add_argument("--ablate", metavar="CONFIG", help="a method, and it without each hook")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="NAME=JSON", help="variables of the protocol"
@@ -194,13 +268,19 @@ def main() -> int:
     args = parser.parse_args()
     if not args.data.is_dir():
         parser.error(f"{args.data} is not a folder")
+    # The trainings are processes of their own, and that of MMDetection imports `benchmark_peer`.
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     cells = cells_of(args)
     waiting = [c.runs[s] for s in args.seeds for c in cells if not c.runs[s].finished]
     failed = [] if args.table else run_jobs(waiting, args.parallel, keep_going=True)
-    text = table(cells)
+    text = "\n\n".join(filter(None, (table(cells), group_table(cells))))
     print(text)
     (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
-    found = [{"kind": c.kind, "labels": c.labels, "scores": c.scores()} for c in cells]
+    found = [
+        {"kind": c.kind, "labels": c.labels, "scores": c.scores(), "last": c.results()}
+        for c in cells
+    ]
     (args.out / "results.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     draw_curve(cells, args.out / "curve.png")
     for one in failed:

@@ -1,12 +1,18 @@
 """The two benchmarks of methods compare like with like."""
 
+import argparse
+import json
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.registry import RUNNERS
 
 from ssdet.engine.configs import load_config
 from ssdet.engine.exits import UsageError
+from ssdet.report import read_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,3 +92,165 @@ def test_share_of_the_gap_is_taken_over_the_seeds_that_all_have(tools, monkeypat
     # (47.5 - 42) / (52 - 42)
     assert "| 10 | method | 64.7 ± 29.8 | 55% | 3 |" in text
     assert "| full | all labels | 52.0 ± 2.8 |  | 2 |" in text
+
+
+def tiny_demo():
+    """A demo of detection with two iterations, the first with labels alone."""
+    options = dict(count=8, labeled=4, val_count=4, iterations=2, burn_in=1, batch=(2, 2))
+    config = load_config("mean_teacher/gfl_demo.py", options)
+    config.optim_wrapper.optimizer.lr, config.param_scheduler = 0.01, []
+    config.train_cfg.val_interval = 2
+    for hook in ("logger", "metrics"):
+        config.default_hooks[hook].interval = 1
+    config.default_hooks.checkpoint.update(interval=2, save_best=None)
+    return config
+
+
+class Students(Hook):
+    """Remembers the student after each iteration."""
+
+    def before_train(self, runner):
+        self.states = []
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        state = runner.model.student.state_dict()
+        self.states.append({key: value.clone() for key, value in state.items()})
+
+
+def test_mmdetections_own_mean_teacher_trains_on_a_protocol(tools, tmp_path):
+    """It is MMDetection's code, with a burn-in: teacher = 0.995 first + 0.005 second student."""
+    from benchmark_peer import peer
+
+    demo = tiny_demo()
+    config = peer(demo)
+    for part in ("train_dataloader", "val_dataloader", "optim_wrapper", "train_cfg"):
+        assert config[part] == demo[part], part
+    assert config.model.detector == demo.model.detector
+    config.model.semi_train_cfg.cls_pseudo_thr = config.model.detector.test_cfg.score_thr = 0.0
+    config.work_dir = str(tmp_path)
+    runner = RUNNERS.build(config)
+    kept = Students()
+    runner.register_hook(kept, priority="VERY_HIGH")
+    runner.train()
+    run = read_run(tmp_path)
+    assert [line["iter"] for line in run.train if "sup_loss_cls" in line] == [1, 2]
+    (taught,) = [line for line in run.train if "unsup_loss_cls" in line]
+    assert taught["iter"] == 2 and taught["unsup_loss_cls"] > 0 and taught["unsup_loss_bbox"] > 0
+    first, second = kept.states
+    for name, value in runner.model.teacher.named_parameters():
+        expected = 0.995 * first[name] + 0.005 * second[name]
+        torch.testing.assert_close(value.data, expected, rtol=1e-5, atol=1e-7)
+    assert any((first[k] - second[k]).abs().max() > 1e-3 for k in first)
+    judged = {key.partition("/")[0] for key in run.logged("val") if "/" in key}
+    assert judged == {"teacher", "student"}
+
+
+def test_mmdetection_has_no_segmentors(tools):
+    from benchmark_peer import peer
+
+    with pytest.raises(UsageError, match="--peer: MMDetection has detectors only"):
+        peer(load_config("label_efficiency/dsb2018_segmentation.py"))
+
+
+def test_an_ablation_takes_away_one_hook_at_a_time(tools):
+    method = load_config("mixed/faster_rcnn_demo.py")
+    kinds = [hook.type for hook in method.custom_hooks]
+    found = tools[0].without_each_hook(method)
+    assert "TeacherEMAHook" in kinds and "without TeacherEMAHook" not in found
+    removed = [kind for kind in kinds if kind not in ("TeacherEMAHook", "GalleryHook")]
+    assert list(found) == [f"without {kind}" for kind in removed] and len(removed) > 2
+    for name, config in found.items():
+        left = [hook.type for hook in config.custom_hooks]
+        assert [*left, name.removeprefix("without ")] != left
+        assert sorted([*left, name.removeprefix("without ")]) == sorted(kinds)
+        assert config.model == method.model
+    assert [hook.type for hook in method.custom_hooks] == kinds
+
+
+def test_two_hooks_of_a_kind_are_told_apart(tools):
+    method = load_config("mean_teacher/gfl_demo.py")
+    method.custom_hooks = [dict(type="EraseHook", count=n) for n in (1, 2)]
+    found = tools[0].without_each_hook(method)
+    left = {name: config.custom_hooks[0]["count"] for name, config in found.items()}
+    assert left == {"without EraseHook 1": 2, "without EraseHook 2": 1}
+
+
+def test_what_is_trained_for_each_number_of_labels(tools, tmp_path):
+    args = argparse.Namespace(
+        data=tmp_path,
+        protocol="label_efficiency/bccd_faster_rcnn.py",
+        labels=["5"],
+        methods=["mean_teacher/faster_rcnn_demo.py"],
+        ablate="soft_teacher/faster_rcnn_demo.py",
+        peer=True,
+        seeds=[0, 1],
+        set=["iterations=6"],
+        out=tmp_path / "out",
+    )
+    cells = tools[0].cells_of(args)
+    kinds = [cell.kind for cell in cells if cell.labels == "5"]
+    assert [(cell.kind, cell.labels) for cell in cells[len(kinds) :]] == [("all labels", "full")]
+    assert kinds[:3] == ["supervised", args.methods[0][:-3], args.ablate[:-3]]
+    assert "without BoxJitterHook" in kinds and kinds[-1] == "MMDetection SemiBaseDetector"
+    jobs = [one for cell in cells for one in cell.runs.values()]
+    assert len({one.folder for one in jobs}) == len(jobs) == 2 * len(cells)
+    theirs = [load_config(str(cells[len(kinds) - 1].runs[seed].config)) for seed in (0, 1)]
+    assert theirs[0].model.type == "SemiDetectorWithBurnIn" and theirs[0].model.burn_in == 500
+    for config, draw in zip(theirs, ("", "_seed1"), strict=True):
+        labelled, unlabelled = config.train_dataloader.dataset.datasets
+        assert labelled.ann_file == f"annotations/train_labeled_5{draw}.json"
+        assert unlabelled.source == f"annotations/train_unlabeled_5{draw}.json"
+
+
+@pytest.mark.parametrize("name", ["bccd_detection", "dsb2018_segmentation"])
+def test_the_draw_of_a_protocol_chooses_the_labelled_images(name):
+    """A variable that is computed would not be replaced."""
+    name = f"label_efficiency/{name}.py"
+    draw = load_config(name).draws[2]
+    for source in load_config(name, dict(draw=draw)).train_dataloader.dataset.datasets:
+        assert draw in source.get("ann_file", source.get("source"))
+
+
+def write_run(folder, lines):
+    folder.mkdir()
+    text = "\n".join(json.dumps({"mode": "val", **line}) for line in lines)
+    (folder / "metrics.jsonl").write_text(text + "\n")
+
+
+def finished(folder, lines):
+    write_run(folder, lines)
+    return argparse.Namespace(folder=folder, finished=True)
+
+
+def test_groups_of_images_have_a_table_of_their_own(tools, tmp_path):
+    """Of the last evaluation, and of the model whose score counts."""
+    early = {"iter": 5, "teacher/mIoU": 99, "student/mIoU": 1, "teacher/rare/mIoU": 99}
+    late = [
+        {"iter": 9, "teacher/mIoU": 80.0, "teacher/rare/mIoU": 40.0 + n, "teacher/rare/mDice": 50.0}
+        | {"student/mIoU": 70.0, "student/rare/mIoU": 90.0, "student/rare/mDice": 90.0}
+        for n in (0, 2)
+    ]
+    labels = tools[0]
+    cell = labels.Cell("method", "1_16")
+    cell.runs = {n: finished(tmp_path / str(n), [early, line]) for n, line in enumerate(late)}
+    assert cell.scores() == {0: 80.0, 1: 80.0}
+    text = labels.group_table([cell, labels.Cell(labels.CEILING, "full")])
+    assert text.splitlines()[0] == "| labels | trained with | rare mIoU | rare Dice |"
+    assert text.splitlines()[2:] == [
+        "| 1_16 | method | 41.0 ± 1.4 | 50.0 ± 0.0 |",
+        "| full | all labels |  |  |",
+    ]
+    assert labels.group_table([labels.Cell("method", "10")]) == ""
+
+
+def test_a_protocol_says_which_metric_counts(tools, tmp_path):
+    line = {"iter": 4, "teacher/coco/bbox_mAP": 0.5, "teacher/coco/segm_mAP": 0.25}
+    cell = tools[0].Cell("method", "10", {0: finished(tmp_path / "run", [line])})
+    assert cell.scores() == {0: 50.0}
+    cell.metric = load_config("label_efficiency/dsb2018_mask_rcnn.py").metric
+    assert cell.scores() == {0: 25.0}
+
+
+def test_a_run_that_found_nothing_scores_zero(tools, tmp_path):
+    cell = tools[0].Cell("method", "10", {0: finished(tmp_path / "run", [{"iter": 4}])})
+    assert cell.scores() == {0: 0.0}
