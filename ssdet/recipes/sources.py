@@ -1,8 +1,7 @@
 """The data of a recipe: read, checked, and said as data sets of a config."""
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,25 +9,13 @@ from typing import Any
 from ..datasets.importers import Annotations, components, read, write_coco, write_masks
 from ..datasets.importers.faults import stop
 from ..datasets.importers.files import load_json, read_lines
-from ..datasets.importers.masks import split_line
 from ..datasets.importers.write import write_text
 from ..datasets.splits import match, priorities
 from ..datasets.unlabeled import UnlabeledImages
 from .literals import Code
+from .places import coco_images, find_root, guess_format, names_in, read_names, refuse_missing
 
-_LOOKED_FOR = 200  # files of a list, to find their folder
 HELD_OUT = 0.2  # share of the labelled images to validate on, where there are no others
-_FILES = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
-_FOLDERS = {
-    "segmentation": {
-        "leftImg8bit": "cityscapes", "images/training": "ade", "SegmentationClass": "voc-masks",
-        "masks": "masks", "labels": "masks", "annotations": "masks",
-    },
-    "detection": {
-        "data.yaml": "yolo", "Annotations": "voc", "leftImg8bit": "cityscapes-instances",
-        "masks": "masks", "SegmentationClass": "voc-masks",
-    },
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,14 +93,14 @@ class Sources:
 
     def _part(self, source: Path, split: str | None, name: str, only: Path | None) -> Part:
         if not source.exists():
-            _missing(f"--{name}", source)
+            refuse_missing(f"--{name}", source)
         form = self.said.format if name == "labeled" or self.said.format else None
-        form = form or _guess(source, self.task)
+        form = form or guess_format(source, self.task)
         images = (self.said.val_images if name == "val" else None) or self.said.images
         options = {**self.said.reading, "split": split, "images": images}
         if form == "coco":
             options["content"] = content = load_json(source)
-            options["images"] = _coco_images(source, content, images)
+            options["images"] = coco_images(source, content, images)
         data = read(source, form, strict=False, **options)
         if only:
             names = [picture.name for picture in data.pictures]
@@ -236,7 +223,7 @@ class Sources:
         file = Path(source)
         if file.is_file():
             known = [self.said.images, self.labeled.data.images]
-            root = find_root(_names(file), file, [path for path in known if path])
+            root = find_root(names_in(file), file, [path for path in known if path])
         options = {"source": source, **({"data_root": str(root)} if root else {})}
         try:
             found = UnlabeledImages(**options, pipeline=[])  # type: ignore[arg-type]
@@ -268,93 +255,6 @@ class Sources:
                 f"{labeled} labelled and {self.count} unlabelled images: expect little beyond the "
                 f"labels alone; more unlabelled images help more"
             )
-
-
-def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path | None:
-    """The folder in which the images that a file names lie; None if it is none of the usual ones.
-
-    Parts of a data set may use the same names: then the folder that is called like the file is the
-    one (`val/` for `instances_val.json`), and where none is, the user is asked.
-    """
-    every = list(names)
-    looked_for = every[:: max(1, len(every) // _LOOKED_FOR)]
-
-    def holds(folder: Path) -> bool:
-        return bool(looked_for) and all((folder / name).is_file() for name in looked_for)
-
-    here, above = file.parent, file.absolute().parent.parent
-    above = above if file.is_absolute() else Path(os.path.relpath(above))
-    usual = (*known, here, here / "images", Path(), above, above / "images")
-    if plain := next(filter(holds, usual), None):
-        return plain
-    words = set(re.split(r"[^a-z0-9]+", file.stem.lower()))
-    found: dict[int, list[Path]] = {}
-    for folder in dict.fromkeys([*_subfolders(here), *_subfolders(above)]):
-        if holds(folder):
-            alike = words & set(re.split(r"[^a-z0-9]+", str(folder).lower()))
-            found.setdefault(len(alike), []).append(folder)
-    best = found[max(found)] if found else []
-    if len({os.path.realpath(folder) for folder in best}) > 1:
-        stop("images in several folders", file, found=", ".join(map(str, best)),
-             allowed="one folder with files of these names", advice="Say which one with --images, "
-             "or with --val-images for those to validate on")  # fmt: skip
-    return best[0] if best else None
-
-
-def read_names(folder: Path) -> tuple[str, ...]:
-    """The classes that `write_masks` wrote."""
-    return tuple(text for _, text in read_lines(folder / "classes.txt"))
-
-
-def _coco_images(source: Path, content: dict[str, Any], given: Path | None) -> Path:
-    names = list(_coco_names(content))
-    root = find_root(names, source, [given] if given else [])
-    if names and root is None:
-        stop("images not found", source, found=f"no file {names[0]!r}",
-             allowed="beside the json file, in its folder images/, or near it",
-             advice="Say where the images lie with --images")  # fmt: skip
-    return root or source.parent
-
-
-def _names(file: Path) -> Iterator[str]:
-    if file.suffix.lower() == ".json":
-        yield from _coco_names(load_json(file))
-    else:
-        yield from (split_line(text, f"{file}, line {line}")[0] for line, text in read_lines(file))
-
-
-def _coco_names(content: dict[str, Any]) -> Iterator[str]:
-    images = content.get("images")
-    entries = images if isinstance(images, list) else []
-    return (str(entry.get("file_name")) for entry in entries if isinstance(entry, dict))
-
-
-def _subfolders(folder: Path) -> Iterator[Path]:
-    """Folders in it and in those, few enough to try them all."""
-    for first in sorted(folder.iterdir())[:100]:
-        if first.is_dir() and not first.name.startswith("."):
-            yield first
-            yield from [p for p in sorted(first.iterdir())[:100] if p.is_dir()]
-
-
-def _guess(source: Path, task: str) -> str:
-    if source.is_file() and source.suffix.lower() in _FILES:
-        return _FILES[source.suffix.lower()]
-    for name, form in _FOLDERS[task].items():
-        if (source / name).exists():
-            return form
-    if source.is_dir() and next(source.glob("*.json"), None):
-        return "labelme"
-    kind = "a folder" if source.is_dir() else "a file"
-    stop("labelled data of an unknown format", source, found=kind,
-         allowed="COCO .json, VOC or YOLO folder, images/ and masks/, ... (docs/datasets.md)",
-         advice="Say what it is with --format; --labeled is the data with labels")  # fmt: skip
-
-
-def _missing(option: str, path: Path) -> None:
-    advice = "Check the path; it starts in the current folder"
-    where = f"{option} {path}"
-    stop("missing file", where, found="nothing", allowed="a file or folder", advice=advice)
 
 
 def _refuse_shared(kind: str, source: object, shared: Iterable[str]) -> None:
