@@ -26,8 +26,11 @@ class _List(argparse.Action):
         ssdet.register()
         from ..recipes import BASES, METHODS
 
-        print("methods:", *(f"  {name:<20}{m.task}" for name, m in METHODS.items()), sep="\n")
-        print("bases:", *(f"  {name:<20}{config}" for name, config in BASES.items()), sep="\n")
+        for task in ("detection", "segmentation"):
+            print(f"methods for {task}:")
+            of_task = {name: m for name, m in METHODS.items() if m.task == task}
+            print(*(f"  {name:<24}{m.does}" for name, m in of_task.items()), sep="\n")
+        print("bases:", *(f"  {name:<24}{config}" for name, config in BASES.items()), sep="\n")
         parser.exit()
 
 
@@ -35,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet init`."""
     parser.add_argument("base", metavar="BASE", help="supervised config or short name (--list)")
     parser.add_argument("--list", action=_List, nargs=0, help="list methods and short names")
-    parser.add_argument("--method", required=True, metavar="M", help="such as mean-teacher")
+    parser.add_argument("--method", required=True, metavar="M", help="a name of --list")
     parser.add_argument("--labeled", required=True, type=Path, metavar="L", help="labelled data")
     parser.add_argument("--unlabeled", required=True, metavar="U", help="images without labels")
     parser.add_argument(

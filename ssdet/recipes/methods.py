@@ -19,20 +19,86 @@ class Method:
     Attributes:
         config: The shipped config that is followed, for one kind of model on own data.
         task: 'detection' or 'segmentation'.
-        passes: How often each unlabelled image is seen in a training.
+        does: What it does, in a line.
+        needs: Of the model; a key of `ssdet.recipes.needs.NEEDS`.
+        instead: Methods for models that it does not suit, the nearest first.
+        views: The data config that is followed, where one strong view that is drawn over and erased
+            would not do; what it assigns takes the place of that of the task's data config.
     """
 
     config: str
     task: str
-    passes: int
+    does: str
+    needs: str = ""
+    instead: tuple[str, ...] = ()
+    views: str = ""
+
+    @property
+    def passes(self) -> int:
+        """How often each unlabelled image is seen in a training."""
+        return PASSES[self.task]
 
 
-# A new method is one line here; its config uses `configs/_base_/datasets/own_{det,seg}.py`.
+PASSES = {"detection": 40, "segmentation": 80}
+_FILES = {"detection": "own_det.py", "segmentation": "own_seg.py"}  # of data and of schedules
+
+# A new method is one entry here; its config uses `configs/_base_/datasets/own_*.py` and
+# `configs/_base_/schedules/own_{det,seg}.py`.
 METHODS = {
-    "mean-teacher": Method("mean_teacher/retinanet_r50_own.py", "detection", 40),
-    "fixmatch": Method("fixmatch_seg/deeplabv3plus_r50_own.py", "segmentation", 80),
-}
-VIEWS = {"detection": "own_det.py", "segmentation": "own_seg.py"}
+    "mean-teacher": Method(
+        "mean_teacher/retinanet_r50_own.py", "detection",
+        "boxes of an averaged teacher above one threshold"),
+    "soft-teacher": Method(
+        "soft_teacher/faster-rcnn_r50_own.py", "detection",
+        "two-stage: boxes where the teacher is steady, background by its score",
+        needs="two-stage", instead=("soft-teacher-one-stage", "mean-teacher")),
+    "soft-teacher-one-stage": Method(
+        "soft_teacher/retinanet_r50_own.py", "detection",
+        "one-stage: boxes where the predictions that NMS merged agree",
+        needs="one-stage", instead=("soft-teacher", "mean-teacher")),
+    "unbiased-teacher": Method(
+        "unbiased_teacher/faster-rcnn_r50_own.py", "detection",
+        "two-stage: focal loss; pseudo boxes teach classes alone",
+        needs="one box head", instead=("soft-teacher", "soft-teacher-one-stage", "mean-teacher")),
+    "gmm-thresholds": Method(
+        "thresholds/gmm_retinanet_r50_own.py", "detection",
+        "Consistent-Teacher's threshold for each class, from its latest scores"),
+    "dual-thresholds": Method(
+        "hssda/retinanet_r50_own.py", "detection",
+        "HSSDA's two thresholds for each class, fitted on the labelled images"),
+    "mixpl": Method(
+        "mixpl/retinanet_r50_own.py", "detection",
+        "MixPL: mosaics and mixtures of pseudo-labelled images", views="own_det_unerased.py"),
+    "copy-paste": Method(
+        "copy_paste/mask-rcnn_r50_own.py", "detection",
+        "models with masks: labelled objects are pasted into the strong views",
+        needs="masks", instead=("mixpl",)),
+    "fixmatch": Method(
+        "fixmatch_seg/deeplabv3plus_r50_own.py", "segmentation",
+        "pixels of an averaged teacher above one threshold; CutMix"),
+    "classmix": Method(
+        "fixmatch_seg/deeplabv3plus_r50_classmix_own.py", "segmentation",
+        "the same with ClassMix: half of the classes of another image are pasted"),
+    "unimatch": Method(
+        "unimatch/deeplabv3plus_r50_own.py", "segmentation",
+        "two strong views and a stream of perturbed features",
+        views="own_seg_two_views.py"),
+    "unimatch-v2": Method(
+        "unimatch_v2/deeplabv3plus_r50_own.py", "segmentation",
+        "two strong views; each channel is dropped in one of them",
+        views="own_seg_two_views.py"),
+    "cw-bass": Method(
+        "cw_bass/deeplabv3plus_r50_own.py", "segmentation",
+        "pixels weigh their confidence; more loss at boundaries",
+        needs="pixels", instead=("fixmatch",)),
+    "corr-threshold": Method(
+        "thresholds/correlation_deeplabv3plus_r50_own.py", "segmentation",
+        "CorrMatch's threshold, which follows the teacher's confidence; CutMix"),
+    "mean-teacher-soft": Method(
+        "mean_teacher_seg/deeplabv3plus_r50_own.py", "segmentation",
+        "probabilities follow the averaged teacher's; no pseudo labels",
+        needs="pixels", instead=("fixmatch",)),
+}  # fmt: skip
 
 
 @dataclass
@@ -64,7 +130,7 @@ def find_method(name: str, task: str) -> Method:
         return method
     known = [key for key, value in METHODS.items() if value.task == task]
     close = difflib.get_close_matches(name, known, n=1)
-    if close:
+    if close and method is None:
         raise UsageError(f"--method {name!r}: no such method; did you mean {close[0]!r}?")
     what = (
         f"a method for {method.task}, and the base is a model for {task}" if method else "unknown"
@@ -75,20 +141,33 @@ def find_method(name: str, task: str) -> Method:
 
 
 def method_statements(method: Method) -> list[Statement]:
-    """What the method's config says beyond its bases and the model that it is shown with."""
-    statements = [
+    """What the method's config and its schedule say, without the model that it is shown with."""
+    own = read_statements(find_config(method.config))
+    schedule = read_statements(find_config(f"_base_/schedules/{_FILES[method.task]}"))
+    return _flat(
         statement
-        for statement in read_statements(find_config(method.config))
+        for statement in (*own, *schedule)
         if not re.fullmatch(r"detector|segmentor|.*\.num_classes|auto_scale_lr", statement.target)
-    ]
+    )
+
+
+def view_statements(method: Method) -> list[Statement]:
+    """How images become views: the shipped data config of the task, or of the method."""
+    names = dict.fromkeys([_FILES[method.task], method.views or _FILES[method.task]])
+    found = [read_statements(find_config(f"_base_/datasets/{name}")) for name in names]
+    return _flat(statement for part in found for statement in part)
+
+
+def _flat(statements: Iterable[Statement]) -> list[Statement]:
+    """Statements of several files as those of one: the last one of each name, in the first's place.
+
+    That is what inheriting does, as long as what is assigned anew is assigned whole.
+    """
+    merged: dict[str, Statement] = {}
     for statement in statements:
         statement.text = statement.text.replace("_base_.", "")
-    return statements
-
-
-def view_statements(task: str) -> list[Statement]:
-    """How images become views: the shipped data config of the task."""
-    return read_statements(find_config(f"_base_/datasets/{VIEWS[task]}"))
+        merged[statement.target] = statement
+    return list(merged.values())
 
 
 def read_statements(path: Path) -> list[Statement]:
@@ -100,7 +179,8 @@ def read_statements(path: Path) -> list[Statement]:
         if isinstance(node, ast.Assign):
             block = lines[start:end] if start else lines[node.lineno - 1 : end]
             target = ast.unparse(node.targets[0])
-            constant = isinstance(node.value, (ast.Constant, ast.Tuple))
+            plain = isinstance(node.targets[0], ast.Name)
+            constant = plain and isinstance(node.value, (ast.Constant, ast.Tuple))
             found.append(Statement(target, "\n".join(block), constant))
     return [statement for statement in found if statement.target != "_base_"]
 

@@ -15,6 +15,7 @@ from ..engine.exits import UsageError
 from .bases import Base, find_base, fit_model, model_text
 from .literals import Code, literal
 from .methods import Statement, constants, find_method, method_statements, view_statements
+from .needs import check_needs
 from .schedule import (
     Plan,
     base_batch,
@@ -111,10 +112,11 @@ def make_recipe(
         )
     supervised = find_base(base)
     recipe_of = find_method(method, supervised.task)
+    check_needs(method, supervised)
     sources = Sources(data, supervised.task, side)
     if supervised.has_masks:
         _need_outlines(supervised, sources)
-    views, steps = view_statements(supervised.task), method_statements(recipe_of)
+    views, steps = view_statements(recipe_of), method_statements(recipe_of)
     known = {**constants(views), **constants(steps)}
     counts = (len(sources.labeled.data.pictures), sources.count)
     sizes = plan_batch(known["batch"], counts[0], gpus=gpus, given=batch)  # type: ignore[arg-type]
