@@ -25,6 +25,8 @@ from ssdet.report import read_run
 from ssdet.report.summary import METRICS, curve, main_metric
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+# What of a demo's model its baseline keeps; the rest concerns unlabelled scenes.
+MODEL = {"type", "detector", "segmentor", "data_preprocessor", "sup_weight", "burn_in"}
 HEADER = "| demo | metric | supervised | student | teacher | gain |\n|---|---|---|---|---|---|"
 
 
@@ -41,8 +43,8 @@ def supervised(config):  # noqa: ANN001, ANN201
     """The same training on the labelled scenes alone."""
     config = copy.deepcopy(config)
     config.model.burn_in = 0
-    for key in ("auxiliary", "joint_features", "unsup_ramp", "unsup_weight", "predict_with"):
-        config.model.pop(key, None)
+    for key in config.model.keys() - MODEL:
+        del config.model[key]
     average = [hook for hook in config.custom_hooks if hook["type"] == "TeacherEMAHook"]
     momentum = 0.995 if "detector" in config.model else 0.99
     plain = dict(type="TeacherEMAHook", momentum=momentum, schedule="mean")
