@@ -1,5 +1,6 @@
 """Pairs of images of one place at two times, with or without a map of what changed."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,8 @@ class ImagePairs(BaseSegDataset):
             missing = [path for path in paths if not path.is_file()]
             if missing:
                 faults.add(
-                    "pair that is not whole", where, found=f"no {missing[0]}",
+                    "pair that is not whole", where,
+                    found=f"no {os.path.relpath(missing[0], self.data_root)}",
                     allowed=f"a file of the same name in each of {used}",
                     advice="Restore it; pairs without label map are unlabelled ones",
                 )  # fmt: skip
