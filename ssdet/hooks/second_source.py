@@ -15,9 +15,9 @@ from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.geometry import homography, warp
 from ..teacher_student.schedules import annealed, check_range
-from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import Step, Views
 from .copy_paste import CopyPasteHook
+from .model_kind import segmentor_only
 from .step_hook import StepHook
 
 Learner = Literal["labeled", "weak", "strong"]
@@ -78,11 +78,7 @@ class SecondSourceHook(StepHook):
     def check(self, model: TeacherStudent) -> None:
         """A segmentor whose decode head ends in a projection, with a second one beside it."""
         name = type(self).__name__
-        if not isinstance(model, TeacherStudentSegmentor):
-            raise TypeError(
-                f"{name}: works pixel by pixel, with a TeacherStudentSegmentor, not with a "
-                f"{type(model).__name__}. Take it out of custom_hooks."
-            )
+        model = segmentor_only(self, model, "learns labels of pixels")
         projection = getattr(_decode_head(model), "conv_seg", None)
         if not isinstance(projection, nn.Conv2d):
             raise TypeError(

@@ -235,7 +235,7 @@ def test_without_labels_or_weight_the_projection_is_still_part_of_the_step():
 
 
 def test_models_it_cannot_work_with():
-    with pytest.raises(TypeError, match="works pixel by pixel"):
+    with pytest.raises(TypeError, match="learns labels of pixels and works with a Teacher"):
         build_pair().attach(SecondSourceHook())
     with pytest.raises(ValueError, match=r"no projection 'other' of 8 channels.*in_channels=8"):
         pair().attach(SecondSourceHook("other"))
