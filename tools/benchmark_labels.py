@@ -35,15 +35,12 @@ from ssdet.engine.exits import UsageError
 from ssdet.report import Run, read_run
 from ssdet.report.summary import METRICS, ROLES, curve, main_metric
 
-OWN = (
-    "type",
-    "detector",
-    "segmentor",
-    "burn_in",
-)  # of the protocol's model; the rest: the method's
+# What stays the protocol's in its model; the rest is the method's.
+OWN = ("type", "detector", "segmentor", "burn_in")
 BASELINE, CEILING = "supervised", "all labels"
 PEER = "MMDetection SemiBaseDetector"
 STRONG = "unsup_student"
+METRIC_OF = {metric.key: metric for metric in METRICS}
 KEPT = ("TeacherEMAHook", "GalleryHook")  # what an ablation does not take away
 
 
@@ -69,7 +66,7 @@ class Cell:
         return {seed: found["score"] for seed, found in self.results().items()}
 
     def _last(self, run: Run) -> dict[str, float]:
-        metric = next((m for m in METRICS if m.key == self.metric), None) or main_metric(run)
+        metric = METRIC_OF[self.metric] if self.metric else main_metric(run)
         curves = {role: curve(run, metric, role) for role in (*ROLES, "")}
         reached = {role: points[-1][1] for role, points in curves.items() if points}
         if not reached:
@@ -167,10 +164,20 @@ def _protocol(args: argparse.Namespace, labels: str, seed: int) -> Config:
     root = str(args.data.resolve()) + "/"
     options = {"data_root": root, "labels": labels}
     config = load_config(args.protocol, options)
+    if not config.get("draws"):
+        raise UsageError(
+            f"{args.protocol}: no variable `draws`; a protocol is a config of label_efficiency/, "
+            "which lists the draws of the labelled images"
+        )
+    if config.get("metric", "") not in ("", *METRIC_OF):
+        raise UsageError(f"{args.protocol}: metric={config.metric!r}; known: {list(METRIC_OF)}")
     options["draw"] = config.draws[seed % len(config.draws)]
     for option in args.set:
         key, _, value = option.partition("=")
-        options[key] = json.loads(value)
+        try:
+            options[key] = json.loads(value)
+        except ValueError:
+            raise UsageError(f"--set {option}: not NAME=JSON, such as iterations=600") from None
     return load_config(args.protocol, options)
 
 
@@ -289,4 +296,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except UsageError as error:
+        sys.exit(f"benchmark_labels: {error}")
