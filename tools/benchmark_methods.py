@@ -3,7 +3,7 @@
 python tools/benchmark_methods.py --seeds 0 1 2 --out work_dirs/methods [configs/*/*_demo.py ...]
 
 The baseline of a demo is derived from it: same model, initial weights, labelled pictures in the
-same order, views, optimizer, schedule and length, and an average of its weights; without the
+same order, views, optimizer, schedule and length, and a plain average of its weights; without the
 unlabelled scenes and the hooks that use them. Demos with the same base share it. Started again, the
 command goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md.
 """
@@ -13,20 +13,26 @@ from __future__ import annotations
 import argparse
 import copy
 import hashlib
+import inspect
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
 
+from mmengine.runner import Runner
+
 from ssdet.cli.jobs import Job, run_jobs
 from ssdet.engine.configs import load_config
 from ssdet.report import read_run
-from ssdet.report.summary import METRICS, curve, main_metric
+from ssdet.report.summary import METRICS, ROLES, Metric, curve, main_metric
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 # What of a demo's model its baseline keeps; the rest concerns unlabelled scenes.
 MODEL = {"type", "detector", "segmentor", "data_preprocessor", "sup_weight", "burn_in"}
+# What of a config makes the training what it is.
+RUNNER = {*inspect.signature(Runner.__init__).parameters, "custom_imports", "runner_type"}
+MASKS = next(metric for metric in METRICS if metric.key == "coco/segm_mAP")
 HEADER = "| demo | metric | supervised | student | teacher | gain |\n|---|---|---|---|---|---|"
 
 
@@ -42,13 +48,14 @@ class Demo:
 def supervised(config):  # noqa: ANN001, ANN201
     """The same training on the labelled scenes alone."""
     config = copy.deepcopy(config)
+    # Variables of a config have done their work; only what the runner reads says what the run is.
+    for key in config.keys() - RUNNER:
+        config.pop(key)
     config.model.burn_in = 0
     for key in config.model.keys() - MODEL:
         del config.model[key]
-    average = [hook for hook in config.custom_hooks if hook["type"] == "TeacherEMAHook"]
     momentum = 0.995 if "detector" in config.model else 0.99
-    plain = dict(type="TeacherEMAHook", momentum=momentum, schedule="mean")
-    config.custom_hooks = average or [plain]
+    config.custom_hooks = [dict(type="TeacherEMAHook", momentum=momentum, schedule="mean")]
     loader = config.train_dataloader
     loader.dataset.datasets = loader.dataset.datasets[:1]
     loader.sampler.batch = loader.sampler.batch[:1]
@@ -85,27 +92,32 @@ def demos_of(paths: list[Path], seeds: list[int], out: Path) -> list[Demo]:
     return found
 
 
-def values(jobs: list[Job], role: str, key: str) -> list[float]:
+def values(jobs: list[Job], role: str, metric: Metric) -> list[float]:
     """The last value of one of the two models in each run that has one."""
-    metric = next(m for m in METRICS if m.key == key)
     curves = [curve(read_run(job.folder), metric, role) for job in jobs]
     return [points[-1][1] for points in curves if points]
 
 
-def row(demo: Demo) -> str:
-    """One line of the table; the better model of the baseline is the one that is compared."""
+def rows(demo: Demo) -> list[str]:
+    """A demo's line of the table, and one of its masks where it has any."""
     ready = [(s, b) for s, b in zip(demo.semi, demo.base, strict=True) if s.finished and b.finished]
     if not ready:
-        return f"| {demo.name} | not finished | | | | |"
+        return [f"| {demo.name} | not finished | | | | |"]
     semi, base = (list(jobs) for jobs in zip(*ready, strict=True))
-    metric = main_metric(read_run(semi[0].folder))
-    found = {role: values(semi, role, metric.key) for role in ("student", "teacher")}
-    both = zip(*(values(base, role, metric.key) for role in ("student", "teacher")), strict=True)
-    labels = [max(pair) for pair in both]
-    best = max(found.values(), key=mean)
-    gains = [ours - theirs for ours, theirs in zip(best, labels, strict=True)]
-    cells = [demo.name, metric.name, *map(spread, (labels, found["student"], found["teacher"]))]
-    return "| " + " | ".join([*cells, f"{mean(gains):+.1f}"]) + " |"
+    metrics = [main_metric(read_run(semi[0].folder)), MASKS]
+    found = [row(demo.name, m, semi, base) for m in metrics if values(semi, "student", m)]
+    return found or [f"| {demo.name} | nothing was found | | | | |"]
+
+
+def row(name: str, metric: Metric, semi: list[Job], base: list[Job]) -> str:
+    """One line of the table; the better model of the baseline is the one that is compared."""
+    found = {role: values(semi, role, metric) for role in ROLES}
+    labels = [
+        max(pair) for pair in zip(*(values(base, role, metric) for role in ROLES), strict=True)
+    ]
+    gains = [mean(ours) - mean(labels) for ours in found.values()]
+    cells = [name, metric.name, *map(spread, (labels, found["student"], found["teacher"]))]
+    return "| " + " | ".join([*cells, f"{max(gains):+.1f}"]) + " |"
 
 
 def spread(numbers: list[float]) -> str:
@@ -132,7 +144,7 @@ def main() -> int:
             by_seed[one.seed].append(one)
     waiting = {job.name: job for seed in args.seeds for job in by_seed[seed] if not job.finished}
     failed = [] if args.table else run_jobs(list(waiting.values()), args.parallel, keep_going=True)
-    table = "\n".join([HEADER, *(row(demo) for demo in found)])
+    table = "\n".join([HEADER, *(line for demo in found for line in rows(demo))])
     (args.out / "table.md").write_text(table + "\n", encoding="utf-8")
     print(table)
     for one in failed:

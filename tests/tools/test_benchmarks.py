@@ -53,6 +53,30 @@ def test_demos_of_one_base_share_their_baseline(tools, tmp_path):
     )
 
 
+def test_the_variables_of_a_demo_do_not_make_its_baseline_another_one(tools, tmp_path):
+    demos = [ROOT / "configs" / name for name in ("cw_bass/deeplabv3plus_demo.py",
+                                                  "fst/deeplabv3plus_demo.py")]  # fmt: skip
+    assert load_config(str(demos[0])).model != load_config(str(demos[1])).model
+    one, other = tools[1].demos_of(demos, [0], tmp_path)
+    assert one.base[0] is other.base[0]
+
+
+def test_masks_have_a_line_of_their_own_and_the_baseline_its_better_model(tools, tmp_path):
+    def run(name, boxes, masks):
+        line = {"mode": "val", "iter": 4}
+        for role, box, mask in zip(("student", "teacher"), boxes, masks, strict=True):
+            line |= {f"{role}/coco/bbox_mAP": box, f"{role}/coco/segm_mAP": mask}
+        return finished(tmp_path / name, [line])
+
+    base = run("base", (0.4, 0.5), (0.25, 0.2))
+    semi = run("semi", (0.6, 0.55), (0.2, 0.3))
+    lines = tools[1].rows(tools[1].Demo("x/y_demo", [semi], [base]))
+    assert lines == [
+        "| x/y_demo | box AP | 50.0 | 60.0 | 55.0 | +10.0 |",
+        "| x/y_demo | mask AP | 25.0 | 20.0 | 30.0 | +5.0 |",
+    ]
+
+
 def test_a_method_brings_its_hooks_and_settings_and_the_protocol_the_rest(tools):
     protocol = load_config("label_efficiency/dsb2018_segmentation.py")
     method = load_config("cps/deeplabv3plus_demo.py")
