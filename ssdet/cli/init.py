@@ -24,10 +24,10 @@ class _List(argparse.Action):
         import ssdet
 
         ssdet.register()
-        from ..recipes import BASES, METHODS
+        from ..recipes import AUTO, BASES, METHODS
 
         for task in ("detection", "segmentation"):
-            print(f"methods for {task}:")
+            print(f"methods for {task} (auto: {' or '.join(AUTO[task])}):")
             of_task = {name: m for name, m in METHODS.items() if m.task == task}
             print(*(f"  {name:<24}{m.does}" for name, m in of_task.items()), sep="\n")
         print("bases:", *(f"  {name:<24}{config}" for name, config in BASES.items()), sep="\n")
@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet init`."""
     parser.add_argument("base", metavar="BASE", help="supervised config or short name (--list)")
     parser.add_argument("--list", action=_List, nargs=0, help="list methods and short names")
-    parser.add_argument("--method", required=True, metavar="M", help="a name of --list")
+    parser.add_argument(
+        "--method", default="auto", metavar="M",
+        help="a name of --list (default: auto, the one recommended for the model of BASE)",
+    )  # fmt: skip
     parser.add_argument("--labeled", required=True, type=Path, metavar="L", help="labelled data")
     parser.add_argument("--unlabeled", required=True, metavar="U", help="images without labels")
     parser.add_argument(
@@ -89,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         title=f"Written by: ssdet {shlex.join(sys.argv[1:])}" if sys.argv[1:2] == ["init"] else "",
     )  # fmt: skip
     write_text(args.out, recipe.text, force=args.force)
-    print(f"{args.out}: {args.method} for {args.base}\n  {recipe.summary}")
+    print(f"{args.out}: {recipe.method} for {args.base}\n  {recipe.summary}")
     for note in recipe.notes:
         print(f"  note: {note}")
     train = f"ssdet train {args.out}"

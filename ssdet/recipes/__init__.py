@@ -2,6 +2,7 @@
 
 from .bases import BASES
 from .methods import METHODS
+from .needs import AUTO
 from .recipe import Recipe, make_recipe, semi_supervise
 
-__all__ = ["BASES", "METHODS", "Recipe", "make_recipe", "semi_supervise"]
+__all__ = ["AUTO", "BASES", "METHODS", "Recipe", "make_recipe", "semi_supervise"]

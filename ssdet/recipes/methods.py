@@ -128,7 +128,7 @@ def find_method(name: str, task: str) -> Method:
     method = METHODS.get(name)
     if method is not None and method.task == task:
         return method
-    known = [key for key, value in METHODS.items() if value.task == task]
+    known = ["auto"] + [key for key, value in METHODS.items() if value.task == task]
     close = difflib.get_close_matches(name, known, n=1)
     if close and method is None:
         raise UsageError(f"--method {name!r}: no such method; did you mean {close[0]!r}?")

@@ -41,6 +41,17 @@ NEEDS: dict[str, tuple[str, Callable[[Base], bool]]] = {
 }
 
 
+# What "auto" is: the first one that suits the model. docs/choosing.md says why.
+AUTO = {"detection": ("copy-paste", "mixpl"), "segmentation": ("classmix",)}
+
+
+def choose_method(name: str, base: Base) -> str:
+    """The name of a method, with "auto" made one that suits the model of the base."""
+    if name != "auto":
+        return name
+    return next(method for method in AUTO[base.task] if suits(method, base))
+
+
 def suits(method: str, base: Base) -> bool:
     """Whether the model of the base has what the method needs."""
     needs = METHODS[method].needs

@@ -15,7 +15,7 @@ from ..engine.exits import UsageError
 from .bases import Base, find_base, fit_model, model_text
 from .literals import Code, literal
 from .methods import Statement, constants, find_method, method_statements, view_statements
-from .needs import check_needs
+from .needs import check_needs, choose_method
 from .schedule import (
     Plan,
     base_batch,
@@ -32,19 +32,20 @@ _SIDE = "{}_data"  # folder of what has to be written, beside the config
 
 @dataclass
 class Recipe:
-    """What was written, or is to be: the text of a config, and what the user has to know."""
+    """What was written, or is to be: a config, its method, and what the user has to know."""
 
     text: str
     summary: str
+    method: str
     notes: list[str] = field(default_factory=list)
 
 
 def semi_supervise(
     base_config: str,
     *,
-    method: str,
     labeled: str | Path,
     unlabeled: str | Path,
+    method: str = "auto",
     val: str | Path | None = None,
     classes: str | Path | Sequence[str] | None = None,
     work: str | Path = "semi_supervised_data",
@@ -55,9 +56,10 @@ def semi_supervise(
     Args:
         base_config: A config of MMDetection or MMSegmentation (path, `mmdet::...`, `mmseg::...`),
             or a short name (`ssdet.recipes.BASES`).
-        method: A key of `ssdet.recipes.METHODS`.
         labeled: Labelled data, in any format of `ssdet.datasets.importers.FORMATS`.
         unlabeled: Folder, glob, list or COCO json.
+        method: A key of `ssdet.recipes.METHODS`, or "auto": the one that is recommended for the
+            model of the base.
         val: Data to validate on. None: a fifth of the labelled images.
         classes: Names, or a file of them, where the data does not say them.
         work: Folder for lists and converted labels, where any are needed.
@@ -111,6 +113,7 @@ def make_recipe(
             f"fractions of them; a trial: ssdet train CONFIG --cfg-options iterations={_FEWEST}"
         )
     supervised = find_base(base)
+    method = choose_method(method, supervised)
     recipe_of = find_method(method, supervised.task)
     check_needs(method, supervised)
     sources = Sources(data, supervised.task, side)
@@ -136,7 +139,7 @@ def make_recipe(
         f"validation images; {len(sources.classes)} classes: {', '.join(sources.classes)}"
     )
     heading = _heading(title or f"{method} for {base}", summary)
-    return Recipe(heading + text, summary, sources.notes)
+    return Recipe(heading + text, summary, method, sources.notes)
 
 
 def _heading(title: str, summary: str) -> str:

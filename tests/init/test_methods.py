@@ -11,7 +11,7 @@ from ssdet.engine.configs import load_config
 from ssdet.engine.exits import UsageError
 from ssdet.recipes import METHODS
 from ssdet.recipes.bases import Base
-from ssdet.recipes.needs import check_needs, suits
+from ssdet.recipes.needs import check_needs, choose_method, suits
 
 TWO_STAGE = {name: "faster-rcnn-r50" for name in ("two-stage", "one box head")}
 BASES = {**TWO_STAGE, "masks": "mask-rcnn-r50"}  # others: the tiny ones
@@ -133,6 +133,30 @@ def test_methods_suit_what_they_are_for_and_name_another_one_for_the_rest():
     for name, method in METHODS.items():
         every = {kind for kind, m in MODELS_OF_ALL_KINDS.items() if m.task == method.task}
         assert suited[name].union(*(suited[other] for other in method.instead)) == every, name
+
+
+@pytest.mark.parametrize(
+    ("kind", "chosen"),
+    [
+        ("mask-rcnn", "copy-paste"),
+        ("rcnn", "mixpl"),
+        ("dino", "mixpl"),
+        ("mask2former", "classmix"),
+    ],
+)
+def test_the_method_is_chosen_for_the_model(kind, chosen):
+    assert choose_method("auto", MODELS_OF_ALL_KINDS[kind]) == chosen
+    assert choose_method("fixmatch", MODELS_OF_ALL_KINDS[kind]) == "fixmatch", "a name is a choice"
+
+
+def test_without_a_method_one_is_chosen_and_named(coco, detector, tmp_path, capsys):
+    files, out = coco / "annotations", tmp_path / "config.py"
+    assert main(["init", detector, "--labeled", str(files / "instances_labeled.json"),
+                 "--unlabeled", str(coco / "train"), "--val", str(files / "instances_val.json"),
+                 "--no-pretrained", "--out", str(out)]) == 0  # fmt: skip
+    assert f"{out}: mixpl for" in capsys.readouterr().out
+    hooks = [hook.type for hook in load_config(str(out)).custom_hooks]
+    assert "PseudoMosaicHook" in hooks
 
 
 def test_refusal_on_the_command_line(coco, detector, tmp_path, capsys):

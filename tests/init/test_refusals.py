@@ -61,11 +61,11 @@ def test_base_without_a_model_or_without_classes(refused, tmp_path):
 
 def test_method(refused, segmentor):
     check(refused(method="mean-techer"), 2, "did you mean 'mean-teacher'")
-    check(refused(method="magic"), 2, "unknown; for detection: mean-teacher")
+    check(refused(method="magic"), 2, "unknown; for detection: auto, mean-teacher")
     check(
         refused(base=segmentor),
         2,
-        "a method for detection.*for segmentation: fixmatch",
+        "a method for detection.*for segmentation: auto, fixmatch",
     )
 
 
