@@ -209,9 +209,11 @@ class PseudoLabelStoreHook(StepHook):
 
 
 def _name(owner: str, sample: Any) -> Hashable:
-    for key in ("img_id", "img_path"):
-        if sample.metainfo.get(key) is not None:
-            return sample.metainfo[key]
+    """Number and path where both are known: sources of images may number them alike."""
+    known = [sample.metainfo.get(key) for key in ("img_id", "img_path")]
+    found = tuple(value for value in known if value is not None)
+    if found:
+        return found if len(found) > 1 else found[0]
     raise ValueError(
         f"{owner}: an unlabelled image has neither img_id nor img_path, so its boxes cannot be "
         "found again; let the packing transform of the view keep them (meta_keys)"

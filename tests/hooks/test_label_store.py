@@ -18,13 +18,15 @@ A, B, C = [8, 8, 24, 24], [32, 8, 48, 24], [8, 32, 24, 48]
 FLIP = np.array([[-1, 0, 64], [0, 1, 0], [0, 0, 1.0]])
 
 
-def turn(hook, iteration, places, levels=None, scores=None, labels=None, view=None, number=0):
+def turn(
+    hook, iteration, places, levels=None, scores=None, labels=None, view=None, number=0, path=None
+):
     """One image of a step, with the teacher's boxes; the pseudo labels after it."""
     boxes = pseudo(places, scores or [0.9] * len(places), labels or [0] * len(places))
     if levels is not None:
         boxes.level = torch.tensor(levels)
     seen = sample() if view is None else view
-    seen.set_metainfo(dict(img_id=number))
+    seen.set_metainfo(dict(img_id=number, **({} if path is None else dict(img_path=path))))
     weak = Views(torch.zeros(1, 3, 64, 64), [seen])
     step = Step(None, iteration, weak=weak, pseudo=[boxes], dropped=[{}])
     hook.after_teacher(step)
@@ -149,6 +151,20 @@ def test_state_goes_through_a_checkpoint():
                 torch.as_tensor(value), torch.as_tensor(vars(other.images[key])[name])
             )
     assert PseudoLabelStoreHook().state_dict() == {}
+
+
+def test_images_of_two_sources_with_the_same_number_are_two():
+    hook = PseudoLabelStoreHook(interval=10)
+    turn(hook, 0, [A], path="one/a.jpg")
+    step = turn(hook, 1, [B], path="two/b.jpg")
+    assert step.pseudo[0].bboxes.tolist() == [B]
+    assert turn(hook, 2, [], path="one/a.jpg").pseudo[0].bboxes.tolist() == [A]
+    file = io.BytesIO()
+    torch.save(hook.state_dict(), file)
+    file.seek(0)
+    other = PseudoLabelStoreHook(interval=10)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    assert turn(other, 3, [], path="two/b.jpg").pseudo[0].bboxes.tolist() == [B]
 
 
 def test_processes_learn_of_each_other(monkeypatch):
