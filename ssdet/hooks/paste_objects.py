@@ -14,7 +14,7 @@ from torch import Tensor
 from ..mixing import region_of, restrict
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import HIGH, Step, Views
-from ..teacher_student.task_sets import TASKS
+from ..teacher_student.task_sets import TASKS, as_weights
 
 # What an object has where nobody says it; members of the sets of all tasks among it.
 USUAL = {"scores": 1.0, "weight_cls": 1.0, "weight_box": 1.0, "level": HIGH}
@@ -46,7 +46,7 @@ class ObjectPaste:
                 mixed = self._paste(step, strong, strong, shift=1)
             # The labelled batch exists once: it gets objects of the first strong view.
             if self.mode in TO_LABELED and sup is not None and number == 0:
-                labeled = self._paste(step, sup, strong, shift=0)
+                labeled = self._paste(step, sup, _weighted(strong), shift=0)
             views.inputs, step.targets[name] = mixed.inputs, mixed.samples
         step.sup = labeled
 
@@ -122,6 +122,19 @@ class ObjectPaste:
 
     def _visible(self, share: Tensor) -> Tensor:
         return (share >= self.min_visible) & (share > 0)
+
+
+def _weighted(views: Views) -> Views:
+    """Views whose objects tell by their weights what tasks learn of them.
+
+    The labelled pass has one set of objects for all tasks.
+    """
+    samples = []
+    for sample in views.samples:
+        sample = sample.new()
+        sample.gt_instances = as_weights(sample.gt_instances)
+        samples.append(sample)
+    return Views(views.inputs, samples)
 
 
 def _joined(below: InstanceData, above: InstanceData) -> InstanceData:

@@ -41,6 +41,20 @@ def narrow(boxes: InstanceData, task: Task, members: Tensor) -> None:
     boxes[name] = before & members
 
 
+def as_weights(boxes: InstanceData) -> InstanceData:
+    """The same boxes without sets, for losses that have one set for all tasks.
+
+    A box that is outside of the set of a task weighs 0 in it. RPN and classification share a
+    weight: a box that either of them does not learn weighs 0 in both.
+    """
+    boxes = boxes.new()
+    for task in TASKS:
+        if f"in_{task}" in boxes:
+            weight = "weight_box" if task == "box" else "weight_cls"
+            boxes[weight] = boxes[weight] * boxes.pop(f"in_{task}")
+    return boxes
+
+
 def separated(samples: list[Any]) -> bool:
     """Whether any task has a set of its own."""
     return any(f"in_{task}" in sample.gt_instances for sample in samples for task in TASKS)

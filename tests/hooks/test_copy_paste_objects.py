@@ -181,6 +181,22 @@ def test_sets_of_the_tasks_and_fields_of_other_hooks():
     assert "spread" not in found, "nobody knows it of the pasted object"
 
 
+def test_what_a_task_does_not_learn_weighs_nothing_in_labelled_images():
+    """The labelled pass knows no sets: a box that jitter moved is no target there either."""
+    step = step_of([[0, 0, 2, 2]], [[4, 2, 8, 6], [0, 4, 3, 6]])
+    found = step.targets[NAME][0].gt_instances
+    found.in_box, found.in_cls = torch.tensor([False, True]), torch.tensor([True, False])
+    found.in_rpn = torch.tensor([True, True])
+    torch.manual_seed(0)
+    while len(step.sup.samples[0].gt_instances) < 3:  # one or two are drawn
+        step.sup = step_of([[0, 0, 2, 2]], []).sup
+        pasted(step, "unlabeled_to_labeled")
+    sup = step.sup.samples[0].gt_instances
+    assert sup.bboxes.tolist() == [[0, 0, 2, 2], [4, 2, 8, 6], [0, 4, 3, 6]]
+    assert sup.weight_cls.tolist() == [1, 0.5, 0] and sup.weight_box.tolist() == [1, 0, 1]
+    assert "in_box" not in sup and found.in_box.tolist() == [False, True]
+
+
 def test_probability_zero_changes_nothing():
     step = step_of([[2, 0, 6, 4]], [[0, 0, 4, 4]])
     CopyPasteHook("bidirectional", prob=0.0).before_student(step)
