@@ -91,7 +91,9 @@ class StageAgreementHook(StepHook):
             return
         table = torch.full((HIGH + 1,), len(box_heads(step.model.student.roi_head)))
         table[list(self.max_stage)] = torch.tensor(list(self.max_stage.values()))
-        for samples in step.targets.values():
-            for sample in samples:
-                boxes = sample.gt_instances
+        # Labelled images have a level where pseudo boxes were pasted into them.
+        learnt = [*step.targets.values(), step.sup.samples if step.sup else []]
+        for sample in (sample for samples in learnt for sample in samples):
+            boxes = sample.gt_instances
+            if "level" in boxes:
                 boxes.max_stage = table.to(boxes.level.device)[boxes.level]
