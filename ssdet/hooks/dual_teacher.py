@@ -35,8 +35,9 @@ class DualTeacherHook(NetworkHook):
     is not kept is ignored; so is an image in which neither is sure of anything, unless both scores
     lie below `background`.
 
-    Teachers that always agree are one teacher: the running mean of the agreement is logged, and a
-    warning is given above `collapse`.
+    Teachers that always agree are one teacher: the agreement (over the images in which one of them
+    is sure of something) is logged, and a warning is given if its running mean lies above
+    `collapse`.
 
     Args:
         network: Key of the second student in `auxiliary` of the model.
@@ -89,13 +90,16 @@ class DualTeacherHook(NetworkHook):
         """Keep what both teachers say."""
         other = self.label(step, self.names[0])
         if isinstance(step.pseudo, PixelLabels):
-            overlap = self._pixels(step.pseudo, other)
+            overlap, found = self._pixels(step.pseudo, other)
         else:
             images = range(len(step.pseudo_boxes))
-            overlap = torch.tensor([self._boxes(step, image, other[image]) for image in images])
-        step.count("dual_teacher/agreement", overlap.mean())
+            judged = [self._boxes(step, image, other[image]) for image in images]
+            overlap, found = (torch.tensor(each) for each in zip(*judged, strict=True))
         step.count("dual_teacher/images_kept", (overlap >= self.agreement).float().mean())
-        self._watch_collapse(float(overlap.mean()))
+        if found.any():  # teachers that are sure of nothing do not agree on anything
+            agreement = overlap[found].mean()
+            step.count("dual_teacher/agreement", agreement)
+            self._watch_collapse(float(agreement))
 
     def after_loss(self, step: Step) -> None:
         """The losses of the second student."""
@@ -116,7 +120,8 @@ class DualTeacherHook(NetworkHook):
 
     # ------------------------------------------------------------------ pixels and boxes
 
-    def _pixels(self, own: PixelLabels, other: PixelLabels) -> Tensor:
+    def _pixels(self, own: PixelLabels, other: PixelLabels) -> tuple[Tensor, Tensor]:
+        """Weigh the pixels; the agreement of each image, and whether a teacher is sure of any."""
         sure = [(one.scores > self.score) & one.valid for one in (own, other)]
         same = own.labels == other.labels
         overlap = confident_overlap(sure[0], sure[1], same)
@@ -125,10 +130,10 @@ class DualTeacherHook(NetworkHook):
         own.scores = torch.minimum(own.scores, other.scores)
         if own.soft is not None and other.soft is not None:
             own.soft = (own.soft + other.soft) / 2
-        return overlap
+        return overlap, (sure[0] | sure[1]).flatten(1).any(1)
 
-    def _boxes(self, step: Step, image: int, other: InstanceData) -> float:
-        """Replace the boxes of an image; returns the agreement."""
+    def _boxes(self, step: Step, image: int, other: InstanceData) -> tuple[float, bool]:
+        """Replace the boxes of an image; the agreement, and whether a teacher is sure of any."""
         own = step.pseudo_boxes[image]
         highest = max([float(one.scores.max()) for one in (own, other) if len(one)], default=0.0)
         step.keep(image, own.scores > self.score, "score")
@@ -146,7 +151,7 @@ class DualTeacherHook(NetworkHook):
         else:
             step.pseudo_boxes[image] = InstanceData.cat([pairs, *map(self._single, alone)])
         step.count("dual_teacher/pairs", len(rows) / len(step.pseudo_boxes))
-        return overlap
+        return overlap, either > 0
 
     def _fused(self, first: InstanceData, second: InstanceData) -> InstanceData:
         fused = first[torch.arange(len(first), device=first.bboxes.device)]

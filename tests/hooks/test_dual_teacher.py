@@ -87,7 +87,21 @@ def test_an_image_of_little_agreement_is_a_region_to_ignore():
 @pytest.mark.parametrize(("score", "ignored"), [(0.04, 0), (0.06, 1)])
 def test_an_image_without_sure_boxes_is_background_only_if_it_surely_is(score, ignored):
     found, step = boxes(DualTeacherHook(), pseudo([[0, 0, 9, 9]], [score]), pseudo([], []))
-    assert len(found) == ignored and step.log["dual_teacher/agreement"] == 1
+    assert len(found) == ignored
+    # That both found nothing is no agreement, and no sign that they are one.
+    assert "dual_teacher/agreement" not in step.log
+
+
+def test_agreement_is_that_of_images_with_something_sure():
+    hook = DualTeacherHook(agreement=0.0)
+    labels, nothing = [0, 1, 1, 1], [0.1, 0.2, 0.3, 0.4]
+    step = agreed(hook, pixels([labels], [nothing]), pixels([labels], [nothing]))
+    assert "dual_teacher/agreement" not in step.log and hook.state_dict()["steps"] == 0
+    own = pixels([labels, labels], [[0.5, 0.9, 0.9, 0.9], nothing])
+    other = pixels([labels, labels], [[0.9, 0.5, 0.8, 0.7], nothing])
+    step = agreed(hook, own, other)
+    assert step.log["dual_teacher/agreement"] == 0.5
+    assert hook.state_dict() == {"mean": 0.5, "steps": 1}
 
 
 def test_masks_are_intersected():
