@@ -18,7 +18,7 @@ from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_choice, check_range
 from ..teacher_student.step import Step, Views
 from ..thresholds import Uncertainty, fuse, uncertainty_of, variance_of
-from .features import active_dropout
+from .features import active_dropout, dropouts
 from .networks import STUDENT, NetworkHook, resting_statistics, targets_of
 
 Extent = Literal["pixel", "image"]
@@ -32,14 +32,15 @@ class UncertaintyFusionHook(NetworkHook):
     there is one orientation for each network, which labels and learns in it, and the student has
     the first one, which must be "identity"; each network then learns a fusion of its own
     (`exclude_self`: of what the others say). A network with a teacher (`auxiliary_teachers` of the
-    model) is labelled for by that, another one by itself in eval mode.
+    model) is labelled for by that, another one by itself in eval mode. Thresholds are for the
+    student; the further networks learn every pixel of their fusions.
 
     Args:
         views: Orientations: identity, hflip, vflip, rot90, rot180, rot270.
         networks: Keys of further networks in `auxiliary` of the model.
         uncertainty: "entropy" (divided by ln C) or "margin"; with `passes`, the variance between
             passes takes its place.
-        passes: Monte Carlo passes with dropout; 0 is one pass without.
+        passes: Monte Carlo passes with dropout, at least 2; 0 is one pass without.
         extent: Uncertainty of each pixel, or its mean over an image.
         exclude_self: A network does not hear itself; without networks, the first view is left out.
         eps: Added to the uncertainty: the most certain prediction weighs (1 + eps) / eps times as
@@ -63,6 +64,11 @@ class UncertaintyFusionHook(NetworkHook):
         check_choice(name, "uncertainty", uncertainty, Uncertainty)
         check_choice(name, "extent", extent, Extent)
         check_range(name, "passes", passes, 0, float("inf"))
+        if passes == 1:
+            raise ValueError(
+                f"{name}: passes=1: one pass has no variance, so all would be fused alike; give 2 "
+                "or more, or 0 for the uncertainty of a pass without dropout"
+            )
         check_range(name, "eps", eps, 1e-6, float("inf"))
         if len(views) < 1 + exclude_self:
             raise ValueError(
@@ -79,8 +85,15 @@ class UncertaintyFusionHook(NetworkHook):
         self.exclude_self, self.eps = exclude_self, eps
 
     def check(self, model: TeacherStudent) -> None:
-        """Ask the model for the probabilities of its teacher."""
+        """Ask the model for the probabilities of its teacher; passes need dropout."""
         super().check(model)
+        for name in (STUDENT, *self.names) if self.passes else ():
+            if not dropouts(self.network(name)):
+                raise ValueError(
+                    f"{type(self).__name__}: passes={self.passes}, but the network {name!r} has no "
+                    "dropout, so its passes would all say the same and it would seem certain of "
+                    "everything; set dropout_ratio of its decode_head above 0, or passes=0"
+                )
         model.keep_soft = True  # type: ignore[attr-defined]
 
     def after_teacher(self, step: Step) -> None:

@@ -119,6 +119,17 @@ def test_passes_with_dropout_vary_and_leave_no_trace():
     assert not any(m.training for m in model.teacher.modules())
 
 
+def test_passes_need_a_network_that_varies():
+    """Without dropout the variance is 0 everywhere, and everything would be fused alike."""
+    with pytest.raises(ValueError, match="'student' has no dropout"):
+        build_seg().attach(UncertaintyFusionHook(passes=2))
+    varying = tiny_fcn(dropout_ratio=0.5)
+    hook = UncertaintyFusionHook(networks=("second",), passes=2)
+    with pytest.raises(ValueError, match="passes=2, but the network 'second' has no dropout"):
+        build_seg(varying, auxiliary=dict(second=tiny_fcn())).attach(hook)
+    build_seg(varying, auxiliary=dict(second=varying)).attach(hook)
+
+
 def test_every_network_gets_a_gradient():
     model, _ = build(UncertaintyFusionHook(networks=("second",)), ("second",))
     found = losses(model, seg_batch())
@@ -135,6 +146,7 @@ def test_every_network_gets_a_gradient():
         (dict(views=("identity",), networks=("second",)), "give one view for the"),
         (dict(views=("hflip", "identity"), networks=("second",)), "give one view for the"),
         (dict(eps=0), "eps=0"),
+        (dict(passes=1), "one pass has no variance"),
     ],
 )
 def test_settings_are_checked(settings, says):
