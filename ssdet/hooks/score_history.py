@@ -32,7 +32,10 @@ class ScoreHistory:
     def push(self, scores: Tensor, labels: Tensor, classes: int) -> None:
         """Remember new scores, the first of them as the newest."""
         if self.sync:
-            scores, labels = gathered(torch.stack([scores.float(), labels.float()], 1)).unbind(1)
+            # In turns: there are more new pixels than a history holds, and those of the first
+            # process alone would fill it.
+            rows = gathered(torch.stack([scores.float(), labels.float()], 1), turns=True)
+            scores, labels = rows.unbind(1)
         self.queue = push_scores(self.of(classes, scores.device), scores, labels.long())
 
     def of(self, classes: int, device: torch.device) -> Tensor:
@@ -73,11 +76,18 @@ def found_scores(step: Step, evidence: Any, pixels: int) -> tuple[Tensor, Tensor
     return evidence(found).flatten()[drawn], labels[drawn]
 
 
-def gathered(rows: Tensor) -> Tensor:
-    """The rows (M, ...) of all processes, in their order; every process must call it."""
+def gathered(rows: Tensor, *, turns: bool = False) -> Tensor:
+    """The rows (M, ...) of all processes; every process must call it.
+
+    In the order of the processes, or with `turns` the first row of each, then the second, ...
+    """
     if get_world_size() == 1:
         return rows
     counts = torch.cat(all_gather(torch.tensor([len(rows)], device=rows.device))).tolist()
     padding = [0] * (2 * rows.ndim - 1) + [max(counts) - len(rows)]
     parts = all_gather(F.pad(rows, padding))
-    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+    together = torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+    if not turns:
+        return together
+    places = torch.cat([torch.arange(count, device=rows.device) for count in counts])
+    return together[places.argsort(stable=True)]

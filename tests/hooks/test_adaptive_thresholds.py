@@ -269,3 +269,16 @@ def test_rows_of_all_processes_in_their_order(monkeypatch):
     monkeypatch.setattr(score_history, "get_world_size", lambda: 2)
     monkeypatch.setattr(score_history, "all_gather", all_gather)
     assert torch.equal(gathered(mine), torch.cat([mine, theirs]))
+
+
+def test_a_history_holds_scores_of_all_processes(monkeypatch):
+    """Each brings more than there is room for."""
+
+    def all_gather(value):
+        return [value, value + 0.5 if value.ndim == 2 else value]
+
+    monkeypatch.setattr(score_history, "get_world_size", lambda: 2)
+    monkeypatch.setattr(score_history, "all_gather", all_gather)
+    history = score_history.ScoreHistory("Test", 4, sync=True)
+    history.push(torch.tensor([0.1, 0.2, 0.3, 0.4, 0.45]), torch.zeros(5), 1)
+    assert history.queue.tolist() == [pytest.approx([0.1, 0.6, 0.2, 0.7])]
