@@ -21,7 +21,7 @@ custom_hooks = [
         use=True,
         score=0.9,
         update=0.99),
-    dict(type='NoisyDiceHook', weight=1.0, ramp_length=8000),
+    dict(type='NoisyDiceHook', weight=1.0, ramp_length=8000, per_class=True),
     dict(type='GalleryHook', interval=max(iterations // 30, 1))]
 
 train_cfg = dict(

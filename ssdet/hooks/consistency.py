@@ -34,6 +34,7 @@ class ConsistencyHook(StepHook):
 
     loss_name = "consistency"
     needs_soft = True  # the probabilities of the teacher
+    needs_labels = True  # there is nothing to learn where all weights are 0
 
     def __init__(
         self, weight: float = 1.0, *, ramp_length: int = 0, ramp_kind: Ramp = "sigmoid"
@@ -54,6 +55,7 @@ class ConsistencyHook(StepHook):
                 "logits of pixels; let the student learn from pseudo labels alone"
             )
         model.keep_outputs = True
+        model.always_pass = model.always_pass or not self.needs_labels
         model.keep_soft = model.keep_soft or self.needs_soft
         super().check(model)
 

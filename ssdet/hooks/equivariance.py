@@ -37,6 +37,7 @@ class EquivarianceHook(ConsistencyHook):
     """
 
     loss_name = "equivariance"
+    needs_labels = False
     needs_soft = False
 
     def __init__(

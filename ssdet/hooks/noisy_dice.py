@@ -25,6 +25,9 @@ class NoisyDiceHook(ConsistencyHook):
         weight, ramp_length, ramp_kind: Factor on the loss; see `ConsistencyHook`.
         power: The weights are raised to it: above 1 they trust less, 0 makes them all 1.
         squared: With p^2 + y^2 in the denominator, as in V-Net.
+        per_class: One ratio for each class over the batch, and their mean: a small organ counts as
+            much as the background. Else one ratio for each image, over all classes; without
+            `squared` that is 1 - sum(w p_label) / sum(w), in which the background outweighs all.
     """
 
     loss_name = "noisy_dice"
@@ -37,10 +40,11 @@ class NoisyDiceHook(ConsistencyHook):
         ramp_kind: Ramp = "sigmoid",
         power: float = 1.0,
         squared: bool = False,
+        per_class: bool = False,
     ) -> None:
         super().__init__(weight, ramp_length=ramp_length, ramp_kind=ramp_kind)
         check_range(type(self).__name__, "power", power, 0, float("inf"))
-        self.power, self.squared = power, squared
+        self.power, self.squared, self.per_class = power, squared, per_class
 
     def compare(self, step: Step, name: str) -> Tensor:
         """Weighted Dice of the student with the labels of a view."""
@@ -50,4 +54,6 @@ class NoisyDiceHook(ConsistencyHook):
         trained = weights[targets.valid & (targets.weights > 0)]
         if trained.numel():
             step.count("noisy_dice/weight", trained.mean() * step.shares[name])
-        return noise_weighted_dice(student, targets.labels, weights, squared=self.squared)
+        return noise_weighted_dice(
+            student, targets.labels, weights, squared=self.squared, per_class=self.per_class
+        )

@@ -41,6 +41,7 @@ class ShapePriorHook(ConsistencyHook):
     """
 
     loss_name = "shape_consistency"
+    needs_labels = False
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from .dice import weighted_dice
+from .dice import class_dice, weighted_dice
 from .pixels import one_hot
 
 
@@ -17,13 +17,22 @@ def agreement(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def noise_weighted_dice(
-    student: Tensor, labels: Tensor, weights: Tensor, *, squared: bool = False
+    student: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    *,
+    squared: bool = False,
+    per_class: bool = False,
 ) -> Tensor:
-    """Mean over the images of a Dice loss in which unlikely labels count little.
+    """A Dice loss in which unlikely labels count little.
 
     Student probabilities are (B, C, H, W), labels and weights (B, H, W); a pixel of weight 0 does
-    not exist for it. See `weighted_dice` for `squared`.
+    not exist for it. The mean over classes of one ratio for each (`class_dice`), or over images of
+    one ratio for all classes (`weighted_dice`): as probabilities sum to 1, that is without
+    `squared` no more than 1 - sum(w p_label) / sum(w).
     """
+    if per_class:
+        return class_dice(student, labels, weights, squared=squared)
     classes = student.shape[1]
     known = (labels >= 0) & (labels < classes)
     target = one_hot(labels, classes, known)

@@ -35,10 +35,16 @@ def weighted_dice(
 
 
 def class_dice(
-    probabilities: Tensor, labels: Tensor, weights: Tensor, *, eps: float = 1e-5
+    probabilities: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    *,
+    squared: bool = True,
+    eps: float = 1e-5,
 ) -> Tensor:
     """The mean over classes of 1 - (2 sum(w p y) + eps) / (sum(w p^2) + sum(w y^2) + eps).
 
+    Without `squared`, sum(w p) + sum(w y) + eps is what it divides by.
     Sums are over all pixels of the batch, so that a small organ counts as much as the background.
     Probabilities are (B, C, H, W), labels and weights (B, H, W). A pixel of weight 0, or whose
     label is none of the classes, does not exist for it: not as background either.
@@ -53,7 +59,8 @@ def class_dice(
         return (weights * values).sum((0, 2, 3))
 
     overlap = 2 * total(probabilities * target) + eps
-    dice = overlap / (total(probabilities**2) + total(target**2) + eps)
+    sizes = probabilities**2 + target if squared else probabilities + target
+    dice = overlap / (total(sizes) + eps)
     return (1 - dice).mean()
 
 

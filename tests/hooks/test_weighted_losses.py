@@ -52,6 +52,14 @@ def test_a_power_of_zero_trusts_all_labels_alike():
     assert step.losses["unsup_loss_noisy_dice"].item() == pytest.approx(expected)
 
 
+def test_dice_of_each_class():
+    step = noisy(per_class=True)
+    # Of the labels 0 and 1, which weigh 0.8 and 0.5, and of two classes that are not there.
+    dice = [2 * 0.25 * 0.8 / (0.25 * 1.3 + 0.8), 2 * 0.25 * 0.5 / (0.25 * 1.3 + 0.5), 0, 0]
+    expected = 1 - sum(dice) / 4
+    assert step.losses["unsup_loss_noisy_dice"].item() == pytest.approx(expected, abs=1e-4)
+
+
 class Pointwise(torch.nn.Module):
     """A student that looks at single pixels is equivariant by itself."""
 
@@ -138,6 +146,10 @@ def test_nothing_was_labelled(kind):
         model.attach(hook)
     found = losses(model, seg_batch())
     assert all(torch.isfinite(v).all() for v in found.values() if isinstance(v, torch.Tensor))
+    assert found["pseudo/empty_batch"] == 1
+    # Equivariance needs no label, and so is learnt in such a step too.
+    loss = found.get(f"unsup_loss_{kind.loss_name}", torch.zeros(()))
+    assert (loss > 0) == (kind is EquivarianceHook)
 
 
 @pytest.mark.parametrize("kind", [NoisyDiceHook, EquivarianceHook])

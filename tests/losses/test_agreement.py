@@ -29,6 +29,29 @@ def test_dice_with_weights():
     assert found.item() == pytest.approx(1 - 1.28 / (squares + 0.002), abs=1e-6)
 
 
+def test_dice_of_each_class():
+    student = maps([0.6, 0.5, 0.9], [0.4, 0.5, 0.1])
+    weights = torch.tensor([[[0.9, 0.2, 1.0]]])
+    # Class 0: 0.9 * 0.6, 0.9 * 0.6 + 0.2 * 0.5 and 0.9; class 1: 0.2 * 0.5, ... and 0.2.
+    first, second = 2 * 0.54 / (0.64 + 0.9), 2 * 0.1 / (0.46 + 0.2)
+    found = noise_weighted_dice(student, LABELS, weights, per_class=True)
+    assert found.item() == pytest.approx(1 - (first + second) / 2, abs=1e-4)
+    first = 2 * 0.54 / (0.9 * 0.36 + 0.2 * 0.25 + 0.9)
+    second = 2 * 0.1 / (0.9 * 0.16 + 0.2 * 0.25 + 0.2)
+    found = noise_weighted_dice(student, LABELS, weights, squared=True, per_class=True)
+    assert found.item() == pytest.approx(1 - (first + second) / 2, abs=1e-4)
+
+
+def test_one_ratio_for_all_classes_is_a_mean_of_probabilities():
+    """So that a class of few pixels counts as little as these do."""
+    student = torch.rand(1, 3, 4, 4).softmax(1)
+    labels, weights = torch.randint(3, (1, 4, 4)), torch.rand(1, 4, 4)
+    likely = student.gather(1, labels[:, None])[:, 0]
+    expected = 1 - (weights * likely).sum() / weights.sum()
+    found = noise_weighted_dice(student, labels, weights)
+    assert found.item() == pytest.approx(expected.item(), abs=1e-3)
+
+
 def test_a_doubted_label_pulls_less():
     student = maps([0.5, 0.5], [0.5, 0.5]).requires_grad_()
     labels = torch.tensor([[[0, 0]]])
