@@ -6,7 +6,7 @@ from typing import Any
 
 from ..registry import HOOKS
 from ..teacher_student.step import Step
-from .networks import NetworkHook, require_average, targets_of
+from .networks import NetworkHook, require_average, require_first, targets_of
 
 
 @HOOKS.register_module()
@@ -29,8 +29,9 @@ class CrossSupervisionHook(NetworkHook):
         self.names = (network,)
 
     def before_train(self, runner: Any) -> None:
-        """Refuse a teacher that does not follow its student."""
+        """Refuse a teacher that does not follow its student, and filters of labels before this."""
         require_average(self)
+        require_first(self)
         super().before_train(runner)
 
     def after_teacher(self, step: Step) -> None:

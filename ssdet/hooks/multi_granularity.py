@@ -18,9 +18,11 @@ from ..teacher_student.step import PixelLabels, Step
 from .networks import (
     STUDENT,
     NetworkHook,
+    head_of,
     prefix_of,
     recorded,
     require_average,
+    require_first,
     targets_of,
 )
 
@@ -80,8 +82,14 @@ class MultiGranularityHook(NetworkHook):
         self._student: dict[str, Outputs] = {}
 
     def check(self, model: TeacherStudent) -> None:
-        """Every network needs the layers that are compared."""
+        """Every network needs the layers that are compared, and a map of logits for each class."""
         super().check(model)
+        if getattr(head_of(model.student), "out_channels", None) == 1:
+            raise ValueError(
+                f"{type(self).__name__}: the decode head gives one map for two classes, and MGD "
+                "compares logits class by class; set out_channels=2 and use_sigmoid=False of its "
+                "loss in all networks"
+            )
         for name in (STUDENT, *self.names):
             layers = dict(self.network(name).named_modules())
             for key in ("region_layer", "logit_layer"):
@@ -93,8 +101,9 @@ class MultiGranularityHook(NetworkHook):
                     )
 
     def before_train(self, runner: Any) -> None:
-        """Refuse a teacher that does not follow its student."""
+        """Refuse a teacher that does not follow its student, and filters of labels before this."""
         require_average(self)
+        require_first(self)
         super().before_train(runner)
 
     def before_teacher(self, step: Step) -> None:
@@ -160,7 +169,7 @@ class MultiGranularityHook(NetworkHook):
         """Pixels (the deep network's labels; the wide one's are the targets), regions, image."""
         wide, deep = (found[name] for name in self.names)
         own, second = self._student[view], targets_of(targets, 1)
-        logits = _resized(own[self.logit_layer], second.labels)
+        logits = self._resized(STUDENT, own[self.logit_layer], second.labels)
         losses = {
             "loss_deep": masked_cross_entropy(
                 logits, second.labels, second.weights, second.valid, self.reduction
@@ -180,7 +189,9 @@ class MultiGranularityHook(NetworkHook):
         truth = torch.stack([sample.gt_sem_seg.data[0] for sample in step.sup.samples])  # type: ignore[union-attr]
         valid = truth != IGNORE
         outputs = {STUDENT: self._student["sup"], **labelled}
-        logits = {name: _resized(one[self.logit_layer], truth) for name, one in outputs.items()}
+        logits = {
+            name: self._resized(name, one[self.logit_layer], truth) for name, one in outputs.items()
+        }
         labels = {name: one.detach().argmax(1) for name, one in logits.items()}
         ones = valid.float()
         for learner, told in ((STUDENT, self.names), *((name, (STUDENT,)) for name in self.names)):
@@ -200,6 +211,9 @@ class MultiGranularityHook(NetworkHook):
         model: Any = self.present
         return model.reduction
 
-
-def _resized(logits: Tensor, labels: Tensor) -> Tensor:
-    return F.interpolate(logits.float(), labels.shape[-2:], mode="bilinear", align_corners=False)
+    def _resized(self, name: str, logits: Tensor, labels: Tensor) -> Tensor:
+        """Logits of a network in the size of the labels, as its own losses enlarge them."""
+        corners = head_of(self.network(name)).align_corners
+        return F.interpolate(
+            logits.float(), labels.shape[-2:], mode="bilinear", align_corners=corners
+        )

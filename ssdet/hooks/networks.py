@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..losses import IGNORE
 from ..teacher_student.core import STRONG, TeacherStudent, weighted
+from ..teacher_student.pixel_weights import matches_masks
 from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import PixelLabels, Step, Views
 from .mean_teacher import TeacherEMAHook
@@ -48,6 +49,7 @@ class NetworkHook(StepHook):
                     f"auxiliary has {sorted(model.auxiliary)}. Give it one: auxiliary=dict({name}="
                     f"<config of a {kind.__name__}>)"
                 )
+            self._check_alike(model, name, found)
         super().check(model)
 
     def before_train(self, runner: Any) -> None:
@@ -94,6 +96,19 @@ class NetworkHook(StepHook):
             network(inputs, mode="tensor")
         return outputs
 
+    def _check_alike(self, model: TeacherStudent, name: str, found: nn.Module) -> None:
+        """What one network says is read, and learnt by another, as if it were its own."""
+        if not isinstance(model, TeacherStudentSegmentor):
+            return
+        (own, ours), (other, theirs) = (_answer_of(one) for one in (model.student, found))
+        if ours != theirs:
+            raise ValueError(
+                f"{type(self).__name__}: the student's {own} gives {_said(*ours)}, that of the "
+                f"network {name!r} ({other}) {_said(*theirs)}; the two learn from each other and "
+                "have to answer alike. Set num_classes (and out_channels) of both to the same, and "
+                "take heads of one kind"
+            )
+
     def _skip_resting(self, *_: Any) -> None:
         # Without a gradient an optimizer leaves a parameter alone; with zeros it would decay it.
         for name in self.present.resting:
@@ -108,6 +123,37 @@ def require_average(hook: NetworkHook) -> None:
             f"{type(hook).__name__}: the teacher labels in the student's place and has to follow "
             "it: list dict(type='TeacherEMAHook', momentum=0.0) before this hook"
         )
+
+
+def require_first(hook: NetworkHook) -> None:
+    """Hooks that replace the teacher's labels must not follow one that has filtered them."""
+    plain = StepHook.after_teacher
+    for other in hook.present.hooks:
+        if other is hook:
+            return
+        if type(other).after_teacher is not plain and not other.watches_only:
+            raise ValueError(
+                f"{type(hook).__name__}: puts the labels of another network in the place of the "
+                f"teacher's, and what {type(other).__name__} has done to those would be lost. List "
+                f"{type(other).__name__} behind it in custom_hooks"
+            )
+
+
+def head_of(network: Any) -> Any:
+    """The decode head of a segmentor that answers, the last one of a cascade."""
+    head = network.decode_head
+    return head[-1] if isinstance(head, nn.ModuleList) else head
+
+
+def _answer_of(segmentor: nn.Module) -> tuple[str, tuple[int, bool]]:
+    """The kind of its head; how many maps this gives, and whether they are masks of queries."""
+    head = head_of(segmentor)
+    number = getattr(head, "out_channels", None) or head.num_classes
+    return type(head).__name__, (int(number), matches_masks(head))
+
+
+def _said(number: int, masks: bool) -> str:
+    return f"{number} maps " + ("of matched masks" if masks else "of logits")
 
 
 def prefix_of(view: str) -> str:

@@ -22,7 +22,7 @@ from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent, weighted
 from ..teacher_student.schedules import check_range, ramp
 from ..teacher_student.step import PixelLabels, Step
-from .networks import STUDENT, NetworkHook, prefix_of, recorded
+from .networks import STUDENT, NetworkHook, head_of, prefix_of, recorded
 
 Maps = dict[str, Tensor]  # probabilities (B, C, H, W) of each network
 LOGITS = "decode_head.conv_seg"
@@ -105,6 +105,7 @@ class RegionInstructionHook(NetworkHook):
                     "logits of pixels, which a head that matches masks does not have"
                 )
         model.keep_soft = model.keep_outputs = True  # type: ignore[attr-defined]
+        model.always_pass = True
 
     def before_teacher(self, step: Step) -> None:
         """Whose turn it is; the other group rests."""
@@ -152,16 +153,16 @@ class RegionInstructionHook(NetworkHook):
     def _supervised(self, step: Step, name: str, labels: Tensor) -> Tensor:
         """Probabilities of a network on the labelled images, which it learns unless it rests."""
         if name == STUDENT:
-            return self._probabilities(step.outputs["sup"], labels)
+            return self._probabilities(name, step.outputs["sup"], labels)
         network = self.network(name)
         if name in self.present.resting:
             step.losses[f"sup_{name}_loss"] = self.present.zero_loss(network)
             seen: Any = step.sup
             logits = self.outputs_of(name, seen.inputs, (LOGITS,))[LOGITS]
-            return self._probabilities(logits, labels)
+            return self._probabilities(name, logits, labels)
         with recorded(network, (LOGITS,)) as outputs:
             self.supervise(step, name)
-        return self._probabilities(outputs[LOGITS], labels)
+        return self._probabilities(name, outputs[LOGITS], labels)
 
     def _best(self, found: Maps, labels: Tensor) -> str:
         """Name of the network with the lowest Dice loss, in all processes together."""
@@ -214,7 +215,7 @@ class RegionInstructionHook(NetworkHook):
             logits = self.outputs_of(name, step.strong[view].inputs, (LOGITS,))[LOGITS]
         else:
             logits = self.network(name)(step.strong[view].inputs, mode="tensor")
-        return self._probabilities(logits, targets.labels)
+        return self._probabilities(name, logits, targets.labels)
 
     # ------------------------------------------------------------------ helpers
 
@@ -228,8 +229,9 @@ class RegionInstructionHook(NetworkHook):
         """Only those whose prediction of a view is used look at it."""
         return {*self._active(step), *([best] if best else [])}
 
-    def _probabilities(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _probabilities(self, name: str, logits: Tensor, labels: Tensor) -> Tensor:
+        """Probabilities of a network in the size of the labels, as its own losses enlarge them."""
         model: Any = self.present
-        size = labels.shape[-2:]
-        logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
+        size, corners = labels.shape[-2:], head_of(self.network(name)).align_corners
+        logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=corners)
         return model.probabilities(logits)

@@ -6,12 +6,20 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ssdet.hooks import CrossSupervisionHook, CutMixHook, StepHook, TeacherEMAHook
+from ssdet.hooks import (
+    CrossSupervisionHook,
+    CutMixHook,
+    FixedThresholdHook,
+    StepHook,
+    TeacherEMAHook,
+)
 from ssdet.hooks.networks import targets_of
 from ssdet.teacher_student.step import PixelLabels
 
 from ..helpers import build_pair, losses
 from ..seg_helpers import build_seg, seg_batch, tiny_fcn
+
+_ANY = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
 
 
 class Spy(StepHook):
@@ -156,6 +164,24 @@ def test_refusals():
     model.attach(hook)
     with pytest.raises(ValueError, match=r"TeacherEMAHook', momentum=0\.0"):
         hook.before_train(SimpleNamespace(iter=0))
+
+
+def test_networks_of_other_classes_are_refused():
+    """The label 3 of the student would be out of the bounds of the other one's loss."""
+    model = build_seg(auxiliary=dict(second=tiny_fcn(num_classes=3)))
+    with pytest.raises(ValueError, match=r"gives 4 maps of logits, that of .*'second' .* 3 maps"):
+        model.attach(CrossSupervisionHook())
+
+
+def test_a_filter_of_the_labels_that_are_replaced_is_refused():
+    model = build_seg(auxiliary=dict(second=tiny_fcn()))
+    threshold, hook = FixedThresholdHook(0.9), CrossSupervisionHook()
+    for one in (TeacherEMAHook(0.0), threshold, hook):
+        model.attach(one)
+    with pytest.raises(ValueError, match="List FixedThresholdHook behind it"):
+        hook.before_train(SimpleNamespace(iter=0))
+    model.hooks = [model.hooks[0], hook, threshold]
+    hook.before_train(SimpleNamespace(iter=0, optim_wrapper=SimpleNamespace(optimizer=_ANY)))
 
 
 def test_a_network_at_rest_does_not_even_decay():

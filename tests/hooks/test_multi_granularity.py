@@ -77,6 +77,21 @@ def test_labelled_images_distil_too():
     assert "sup_mgd_wide_loss_student" not in found
 
 
+def test_logits_are_enlarged_as_the_heads_do():
+    """With align_corners=True of all heads, as the full-size configs have it."""
+    torch.manual_seed(0)
+    aligned = tiny_fcn(align_corners=True)
+    model = build_seg(aligned, auxiliary=dict(wide=aligned, deep=aligned))
+    hook = MultiGranularityHook(**LAYERS)
+    for one in (TeacherEMAHook(0.0), hook):
+        model.attach(one)
+    model.auxiliary["wide"].load_state_dict(model.auxiliary["deep"].state_dict())
+    found = losses(model, seg_batch())
+    # Both say the same, so the student's own loss and that of the hook are one number.
+    own = found["unsup_decode.loss_ce"].item()
+    assert found["unsup_mgd_loss_deep"].item() == pytest.approx(own, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("learning", "learners"), [("none", set()), ("wide", {"wide"}), ("all", {"wide", "deep"})]
 )
@@ -131,6 +146,12 @@ def test_refusals():
         build_seg(auxiliary=networks).attach(MultiGranularityHook())
     with pytest.raises(ValueError, match="give two networks"):
         MultiGranularityHook(wide="deep")
+    loss = dict(type="CrossEntropyLoss", use_sigmoid=True)
+    binary = tiny_fcn(num_classes=2, out_channels=1, loss_decode=loss)
+    with pytest.raises(ValueError, match="one map for two classes"):
+        build_seg(binary, auxiliary=dict(wide=binary, deep=binary)).attach(
+            MultiGranularityHook(**LAYERS)
+        )
     model = build_seg(auxiliary=networks)
     hook = MultiGranularityHook(**LAYERS)
     model.attach(hook)

@@ -99,6 +99,19 @@ def test_losses_by_their_definition(iteration, group):
             assert f"unsup_{name}_loss_best" not in found
 
 
+def test_outputs_are_enlarged_as_the_head_does():
+    model, _, hook = build()
+    logits = (
+        torch.arange(4.0).reshape(1, 1, 2, 2).expand(1, 4, 2, 2) * torch.arange(4)[:, None, None]
+    )
+    labels = torch.zeros(1, 5, 5)
+    for corners in (False, True):
+        model.auxiliary["second"].decode_head.align_corners = corners
+        large = F.interpolate(logits, (5, 5), mode="bilinear", align_corners=corners)
+        found = hook._probabilities("second", logits, labels)
+        assert torch.allclose(found, large.softmax(1))
+
+
 def test_the_ramp_rises_with_the_iterations():
     early, late = (build(i, ramp_length=100)[0] for i in (4, 104))
     batch = seg_batch()
