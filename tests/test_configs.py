@@ -48,3 +48,20 @@ def test_the_comparison_of_the_quickstart_is_not_tilted():
         assert ours.dataset.datasets[0] == theirs.dataset.datasets[0]  # labels, pictures, views
         assert ours.sampler.batch[0] == theirs.sampler.batch[0] == theirs.batch_size
         assert semi.custom_hooks[0] == base.custom_hooks[0]  # the same average of the weights
+
+
+def test_rail_weighs_its_parts_as_published():
+    """Cross entropy + Dice + 0.5 and 0.05 times the disagreement; `sup_weight` multiplies all."""
+    config = load_config("rail/unet_acdc.py")
+    model, hook = config.model, config.custom_hooks[1]
+    factor = model.get("sup_weight", 1.0)
+    assert (factor * hook.region, factor * hook.error) == (0.5, 0.05)
+    for network in (model.segmentor, *model.auxiliary.values()):
+        terms = network.decode_head.loss_decode
+        assert [factor * term.get("loss_weight", 1.0) for term in terms] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("method", ["second_source", "shrinkmatch"])
+def test_a_second_projection_learns_as_fast_as_the_decode_head(method):
+    keys = load_config(f"{method}/deeplabv3plus_r101_voc12.py").optim_wrapper.paramwise_cfg
+    assert keys.custom_keys.auxiliary == keys.custom_keys.head == dict(lr_mult=10.0)

@@ -10,6 +10,9 @@ warm_up = 1000
 period = 200  # iterations of a turn
 
 segmentor = _base_.segmentor
+segmentor.decode_head.loss_decode = [  # their sum, to which RAIL adds its own
+    dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    dict(type='ClassDiceLoss')]
 other = dict(
     type='EncoderDecoder',
     data_preprocessor=segmentor.data_preprocessor,
@@ -42,8 +45,7 @@ model = dict(
     type='TeacherStudentSegmentor',
     segmentor=segmentor,
     auxiliary=dict(second=other, third=segmentor, fourth=other),
-    auxiliary_teachers=['third'],
-    sup_weight=2.0)  # the sum of cross entropy and Dice
+    auxiliary_teachers=['third'])
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
     dict(type='RegionInstructionHook', groups=(('student', 'second'), ('third', 'fourth')),

@@ -9,6 +9,9 @@ model = dict(
     auxiliary=dict(second=dict(type='ProjectionHead', in_channels=256, num_classes=21)))
 custom_hooks = [*_base_.custom_hooks, dict(type='SecondSourceHook', start=0.1, end=0.0)]
 
+# 'head' is the decode head; the second projection learns as fast.
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(auxiliary=dict(lr_mult=_base_.head_lr))))
+
 load_second = dict(
     type='LoadSecondLabels',
     folder=second,
