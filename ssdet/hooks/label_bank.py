@@ -32,14 +32,15 @@ BOX_FIELDS = {"bboxes", "labels", "scores", "weight_cls", "weight_box", "level"}
 class PseudoLabelBankHook(StepHook):
     """Keep the teacher's labels of each image on disk and, if wanted, train on them.
 
-    "Two-shot Video Object Segmentation" (CVPR 2023): a first entry holds what the teacher is
-    fairly sure of; later what is known changes only where the teacher is very sure of something
-    that is not stored. Labels are carried back into the original image, whatever the weak view
-    shows of it, in the values that label files of the labelled data set have. Another training
-    reads them: pixels as an ordinary `seg_map_path` folder (`images.txt` lists the images), boxes
-    from `coco.json`; both lists are written when the training ends. A run that trains on its own
-    bank (`use`) and is resumed goes on with the bank as it is on disk, which may be some
-    iterations ahead of the checkpoint.
+    "Two-shot Video Object Segmentation" (CVPR 2023): a first entry holds what the teacher is fairly
+    sure of; later what is known changes only where the teacher is very sure of something that is
+    not stored. Labels are carried back into the original image, whatever the weak view shows of it,
+    in the values that MMSegmentation reads as these labels with `reduce_zero_label` and `label_map`
+    of the labelled data set (colours and mapped values of `LoadMask` are not undone: there the
+    values are the numbers of the classes). Another training reads them: pixels as an ordinary
+    `seg_map_path` folder (`images.txt` lists the images), boxes from `coco.json`; both lists are
+    written when the training ends. A run that trains on its own bank (`use`) and is resumed goes on
+    with the bank as it is on disk, which may be some iterations ahead of the checkpoint.
 
     Args:
         folder: Of the bank. None: `pseudo` in the work folder.
