@@ -50,8 +50,7 @@ class FixedThresholdHook(ThresholdHook):
         box: float | None = None,
     ) -> None:
         name = type(self).__name__
-        values = score.values() if isinstance(score, Mapping) else score
-        for value in values if not isinstance(values, (int, float)) else [values]:
+        for value in _numbers(score):
             check_range(name, "score", value)
         for key, limit in dict(ignore=ignore, rpn=rpn, cls=cls, box=box).items():
             if limit is not None:
@@ -59,6 +58,7 @@ class FixedThresholdHook(ThresholdHook):
         self.score, self.ignore = score, ignore
         tasks: dict[Task, float | None] = {"rpn": rpn, "cls": cls, "box": box}
         self.tasks = {task: limit for task, limit in tasks.items() if limit is not None}
+        self._refuse_idle()
 
     def check(self, model: TeacherStudent) -> None:
         """Refuse a list that is too short before the teacher finds such a class."""
@@ -66,6 +66,24 @@ class FixedThresholdHook(ThresholdHook):
         if self.tasks:
             check_task_sets(type(self).__name__, model.student, *self.tasks)
         self.limits(self.num_classes or 0, torch.device("cpu"))
+
+    def _refuse_idle(self) -> None:
+        """A setting that the threshold on the score leaves nothing to do is a mistake."""
+        name, scores = type(self).__name__, _numbers(self.score)
+        if isinstance(self.score, Mapping):
+            scores.append(0.0)  # of the other classes
+        if self.ignore is not None and self.ignore >= max(scores, default=1.0):
+            raise ValueError(
+                f"{name}: ignore={self.ignore} is not below score={self.score!r}: no box lies "
+                "between them. Boxes above ignore and not above score become regions to ignore."
+            )
+        for task, limit in self.tasks.items():
+            if limit < min(scores, default=0.0):
+                raise ValueError(
+                    f"{name}: {task}={limit} is below score={self.score!r}, which drops these "
+                    f"boxes for all tasks. Lower score to what the most lenient task needs, or "
+                    f"leave {task} out."
+                )
 
     def limits(self, classes: int, device: torch.device) -> Limits:
         """The thresholds as they were given."""
@@ -91,3 +109,10 @@ class FixedThresholdHook(ThresholdHook):
         for task, limit in self.tasks.items():
             narrow(boxes, task, boxes.scores > limit)
         super().filter_boxes(step, image, limits)
+
+
+def _numbers(score: PerClass) -> list[float]:
+    """All thresholds that were given."""
+    if isinstance(score, Mapping):
+        return list(score.values())
+    return [score] if isinstance(score, (int, float)) else list(score)

@@ -18,13 +18,13 @@ from ssdet.hooks import (
     TaskWeightHook,
 )
 from ssdet.registry import MODELS
-from ssdet.teacher_student.step import AMBIGUOUS, HIGH
+from ssdet.teacher_student.step import AMBIGUOUS, HIGH, Step, Views
 from ssdet.teacher_student.weights import carry_weights
 from ssdet.teacher_student.weights.sparse import scored_negatives
 
 from ..families import detectors
 from ..families.detectors import build, initialised, sample, small_config
-from ..helpers import losses, multi_branch, pseudo, total
+from ..helpers import instances, losses, multi_branch, pseudo, total
 from ..seg_helpers import build_seg
 
 FLIP = [[-1, 0, 64], [0, 1, 0], [0, 0, 1]]
@@ -271,6 +271,17 @@ def test_late_stages_learn_sure_boxes_alone():
         )
 
 
+def test_pseudo_boxes_in_labelled_images_have_their_stages_too():
+    pasted, plain = pseudo(BOXES, [0.9, 0.8]), instances(BOXES)
+    pasted.level = torch.tensor([HIGH, AMBIGUOUS])
+    hook = StageAgreementHook(max_stage_by_level={1: 1})
+    model = pair("cascade_rcnn", hook)
+    samples = [sample(), sample()]
+    samples[0].gt_instances, samples[1].gt_instances = pasted, plain
+    hook.before_student(Step(model, 0, sup=Views(torch.zeros(2, 3, 64, 64), samples)))
+    assert pasted.max_stage.tolist() == [3, 1] and "max_stage" not in plain
+
+
 def test_masks_of_late_stages_follow(monkeypatch):
     name = "cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py"
     monkeypatch.setitem(detectors.CONFIGS, "cascade_mask_rcnn", name)
@@ -373,8 +384,8 @@ def test_no_box_is_learned_from_pseudo_boxes():
         (StageAgreementHook(), "faster_rcnn", "RoI head of a FasterRCNN has 1"),
         (BoxSpreadHook(), "faster_rcnn", "not with a FasterRCNN"),
         (BoxSpreadHook(), "deformable_detr", "not with a DeformableDETR"),
-        (FixedThresholdHook(cls=0.5), "deformable_detr", "FixedThresholdHook: .*DeformableDETR"),
-        (FixedThresholdHook(rpn=0.5), "gfl", "a GFL has no RPN"),
+        (FixedThresholdHook(cls=0.95), "deformable_detr", "FixedThresholdHook: .*DeformableDETR"),
+        (FixedThresholdHook(rpn=0.95), "gfl", "a GFL has no RPN"),
     ],
 )
 def test_models_without_the_needed_heads_are_refused(hook, family, says):

@@ -87,6 +87,10 @@ def test_pixels_with_one_threshold_for_each_class():
         (dict(score=[0.5, -1]), "score=-1"),
         (dict(score={3: 7}), "score=7"),
         (dict(cls=1.3), r"FixedThresholdHook: cls=1.3 is not in \[0, 1\]"),
+        (dict(score=0.7, cls=0.5), "cls=0.5 is below score=0.7, which drops these boxes"),
+        (dict(score=[0.6, 0.7], rpn=0.5), r"rpn=0.5 is below score=\[0.6, 0.7\]"),
+        (dict(score=0.7, ignore=0.8), "ignore=0.8 is not below score=0.7"),
+        (dict(score={1: 0.3}, ignore=0.3), "ignore=0.3 is not below"),
     ],
 )
 def test_settings_are_checked(settings, says):
