@@ -88,6 +88,8 @@ class LabelDistributionThresholdHook(ThresholdHook):
         self._dataset = getattr(runner.train_dataloader, "dataset", None)
         if self.num_classes and not isinstance(self.model, TeacherStudentSegmentor):
             self.counts.count(self._dataset, self.num_classes)
+        if self.source == "pass":
+            self._unlabeled()  # is there none, it is said now and not after the burn-in
 
     def observe(self, step: Step) -> None:
         """Remember the new labels, and compute the thresholds when it is time."""
@@ -131,21 +133,22 @@ class LabelDistributionThresholdHook(ThresholdHook):
         """Scores and classes (K, per_image) of the images that the thresholds come from."""
         if self.source == "queue":
             return self.ring.scores, self.ring.labels
-        views = UnlabeledPass(self._dataset, self.images)
-        if not views.numbers:
+        views = self._unlabeled().views(model, model.iteration)
+        found = [image_rows(model.label(one), self.per_image) for one in views]
+        device = next(model.parameters()).device
+        empty = torch.zeros(0, self.per_image, 2, device=device)
+        rows = gathered(torch.cat([empty, *found]))
+        return rows[..., 0], rows[..., 1].long()
+
+    def _unlabeled(self) -> UnlabeledPass:
+        found = UnlabeledPass(self._dataset, self.images)
+        if not found.numbers:
             raise RuntimeError(
                 f"{type(self).__name__}: source='pass' labels images of the training data, but "
                 "there are none without labels (or none are known, in a plain PyTorch loop); take "
                 "source='queue'"
             )
-        found = [
-            image_rows(model.label(one), self.per_image)
-            for one in views.views(model, model.iteration)
-        ]
-        device = next(model.parameters()).device
-        empty = torch.zeros(0, self.per_image, 2, device=device)
-        rows = gathered(torch.cat([empty, *found]))
-        return rows[..., 0], rows[..., 1].long()
+        return found
 
     def _computed(self, scores: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
         pixels = isinstance(self.model, TeacherStudentSegmentor)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import ConcatDataset, pseudo_collate
 from mmengine.dist import get_dist_info
 from mmengine.registry import DATASETS as ALL_DATASETS
 
@@ -75,16 +75,34 @@ class UnlabeledPass(LabeledPass):
 
 
 def numbers_of(dataset: Any, *, labeled: bool) -> list[int]:
-    """The labelled or the unlabelled samples of a dataset; a plain one is labelled."""
-    if not isinstance(dataset, LabeledUnlabeledDataset):
+    """The labelled or the unlabelled samples of a dataset; a plain one is labelled.
+
+    The sources of MMDetection's `ConcatDataset` are told apart by the branches that they make.
+    """
+    if not isinstance(dataset, ConcatDataset):
         return list(range(len(dataset))) if labeled and dataset is not None else []
     numbers: list[int] = []
     start = 0
     for source, part in enumerate(dataset.datasets):
-        if dataset.is_labeled(source) == labeled:
+        own = isinstance(dataset, LabeledUnlabeledDataset)
+        if (dataset.is_labeled(source) if own else _makes_sup(part)) == labeled:
             numbers += range(start, start + len(part))
         start += len(part)
     return numbers
+
+
+def _makes_sup(source: Any) -> bool:
+    """Whether a source has labels: a branch for them, or no branches at all."""
+    transforms = getattr(getattr(source, "pipeline", None), "transforms", None) or ()
+    branches = [
+        branch
+        for transform in transforms
+        for branch in {
+            **getattr(transform, "branch_pipelines", {}),
+            **getattr(transform, "views", {}),
+        }
+    ]
+    return not branches or LabeledPass.branch in branches
 
 
 def _prepared(model: TeacherStudent, batch: dict[str, Any], branch: str) -> Views:

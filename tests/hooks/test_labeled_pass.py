@@ -5,11 +5,12 @@ import random
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import ConcatDataset
 from mmengine.registry import DefaultScope
 
 from ssdet.datasets import DigitScenes, LabeledUnlabeledDataset
-from ssdet.hooks import DualThresholdHook, labeled_pass
-from ssdet.hooks.labeled_pass import LabeledPass
+from ssdet.hooks import DualThresholdHook, LabelDistributionThresholdHook, labeled_pass
+from ssdet.hooks.labeled_pass import LabeledPass, numbers_of
 from ssdet.teacher_student.step import Step
 
 from ..helpers import build_pair, pseudo
@@ -34,6 +35,27 @@ def scope():
 @pytest.fixture(scope="module")
 def training_data(scope):
     return LabeledUnlabeledDataset([scenes(), scenes("unlabeled", "unsup_teacher")])
+
+
+def multi_branch(split, branch):
+    """A source as in MMDetection's semi-supervised configs."""
+    steps = [dict(type="LoadAnnotations", with_bbox=True), dict(type="PackDetInputs")]
+    fields = ["sup", "unsup_teacher", "unsup_student"]
+    views = dict(type="MultiBranch", branch_field=fields, **{branch: steps})
+    pipeline = [dict(type="LoadDigitScene"), views]
+    return DigitScenes(
+        split=split, pipeline=pipeline, count=20, labeled=6, image_size=64, digits=(0, 1, 2)
+    )
+
+
+def test_the_sources_of_mmdetections_own_concatenation(scope):
+    """With annotations in both, as its split files have them, the branches say which is which."""
+    sources = [multi_branch("unlabeled", "unsup_teacher"), multi_branch("labeled", "sup")]
+    data = ConcatDataset(sources)
+    assert numbers_of(data, labeled=True) == list(range(14, 20))
+    assert numbers_of(data, labeled=False) == list(range(14))
+    found = shown(LabeledPass(data, 100))
+    assert len(found) == 6 and all(len(views.samples[0].gt_instances) > 0 for views in found)
 
 
 def random_state():
@@ -86,6 +108,19 @@ def test_a_run_without_labels_needs_a_data_set():
     pipeline = [dict(type="LoadDigitScene"), dict(type="PackDetInputs")]
     source = LabeledPass.of("X", dict(config, pipeline=pipeline), Runner, 10)
     assert len(shown(source)) == 6
+
+
+def test_a_run_without_unlabelled_images_ends_before_it_begins(training_data):
+    class Runner:
+        iter = 0
+
+        class train_dataloader:
+            dataset = training_data.datasets[0]
+
+    hook = LabelDistributionThresholdHook(source="pass")
+    with pytest.raises(RuntimeError, match="there are none without labels"):
+        hook.before_train(Runner)
+    LabelDistributionThresholdHook(source="queue").before_train(Runner)
 
 
 def test_thresholds_of_the_teacher_on_these_images(training_data):
