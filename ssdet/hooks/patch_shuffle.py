@@ -15,6 +15,7 @@ from ..registry import HOOKS
 from ..teacher_student.core import STRONG, TeacherStudent
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import Step
+from .pictures import comes_with_batch
 from .step_hook import StepHook
 
 _PROBE = 64  # pixels of a cell of the image with which a backbone is tried out
@@ -82,6 +83,16 @@ class PatchShuffleHook(StepHook):
         # A backbone sees the images of a pair one by one.
         channels = 3 if mean is None else len(mean) // getattr(inner, "images", 1)
         self._stride = _largest_stride(name, teacher.backbone, channels, self.grid)
+
+    def before_teacher(self, step: Step) -> None:
+        """Refuse a batch without one of the views to shuffle; hooks may yet add other ones."""
+        missing = [v for v in self.views or () if v not in step.strong and comes_with_batch(v)]
+        if step.strong and missing:
+            raise ValueError(
+                f"{type(self).__name__}: views={list(self.views or ())} names {missing[0]!r}, but "
+                f"the batch has the strong views {sorted(step.strong)}. Name one of these, or add "
+                "the view to the pipeline of the unlabelled images."
+            )
 
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:

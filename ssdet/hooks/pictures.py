@@ -78,7 +78,12 @@ class PictureCache:
 
 def batch_views(step: Step) -> list[str]:
     """The strong views that came with the batch, not those that hooks have added."""
-    return [n for n in step.strong if n == STRONG or n.removeprefix(STRONG + "_").isdigit()]
+    return [name for name in step.strong if comes_with_batch(name)]
+
+
+def comes_with_batch(name: str) -> bool:
+    """Whether a strong view of this name is made by the pipeline, not by a hook."""
+    return name == STRONG or name.removeprefix(STRONG + "_").isdigit()
 
 
 def pictures_of(views: Views, targets: Sequence[DetDataSample]) -> list[Picture]:

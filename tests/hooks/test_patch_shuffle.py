@@ -128,6 +128,14 @@ def vision_transformer():
     return cfg
 
 
+def test_a_view_that_the_batch_does_not_have_is_named():
+    model = build_pair(burn_in=5)
+    model.attach(PatchShuffleHook(views=["unsup_student_2", "unsup_student_mosaic"]))
+    with pytest.raises(ValueError, match=r"'unsup_student_2'.* strong views \['unsup_student'\]"):
+        losses(model, multi_branch())
+    assert torch.isfinite(total(losses(model, multi_branch(views=2))))
+
+
 def test_refusals():
     with pytest.raises(TypeError, match="VisionTransformer adds an embedding of absolute posit"):
         attached(build_seg(vision_transformer()))
