@@ -25,7 +25,7 @@ custom_hooks = [
         schedule='mean',
         stop_after=iterations * 2 // 3),
     dict(type='FixedThresholdHook', score=0.5),
-    dict(type='PolishHook', momentum=0.99, sure=0.9, iou=0.7),
+    dict(type='PolishHook', momentum=0.99, gamma=101, sure=0.9, iou=0.7),
     dict(type='BackgroundScoreHook'),
     dict(type='GalleryHook', interval=iterations // 20)]
 

@@ -36,7 +36,8 @@ class PolishHook(StepHook):
 
     Args:
         box, cls: Names of the two networks in the model's `auxiliary`.
-        momentum: Share that the averages keep in an iteration; a running mean at first.
+        momentum, gamma: Share that the averages keep in an iteration, a running mean at first:
+            min(momentum, 1 - gamma / (t + gamma)), as in `TeacherEMAHook`.
         sure: A class probability, or a score of the teacher, from which a box is classified.
         iou: A wrong box shows the class of a true one from this overlap on, else background.
         box_jitter, cls_jitter: Pairs (copies of each true box, standard deviation as a share of
@@ -54,6 +55,7 @@ class PolishHook(StepHook):
         cls: str = "cls_polisher",
         *,
         momentum: float = 0.99,
+        gamma: float = 1.0,
         sure: float = 0.9,
         iou: float = 0.7,
         box_jitter: Sequence[Sequence[float]] = ((150, 0.2),),
@@ -70,7 +72,10 @@ class PolishHook(StepHook):
         for key, value in dict(box_weight=box_weight, cls_weight=cls_weight).items():
             check_range(name, key, value, 0, float("inf"))
         check_range(name, "budget", budget, 1, float("inf"))
-        self.box, self.cls, self.momentum, self.sure, self.iou = box, cls, momentum, sure, iou
+        if not gamma > 0:
+            raise ValueError(f"{name}: gamma={gamma!r} is not above 0")
+        self.box, self.cls, self.sure, self.iou = box, cls, sure, iou
+        self.momentum, self.gamma = momentum, gamma
         self.box_jitter = _checked_jitter(name, "box_jitter", box_jitter)
         self.cls_jitter = _checked_jitter(name, "cls_jitter", cls_jitter)
         self.budget, self.context, self.strides = int(budget), context, strides
@@ -136,7 +141,7 @@ class PolishHook(StepHook):
 
     def update(self) -> None:
         """Move both averages once."""
-        kept = momentum_at(self.updates, self.momentum, schedule="mean")
+        kept = momentum_at(self.updates, self.momentum, schedule="mean", gamma=self.gamma)
         self.boxes.follow(kept)
         self.classes.follow(kept)
         self.updates += 1

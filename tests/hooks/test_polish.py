@@ -155,6 +155,16 @@ def test_averages_follow_slowly_after_a_running_mean():
     assert hook.state_dict() == {"updates": 3}
 
 
+def test_a_larger_gamma_follows_what_is_learnt_now_for_longer():
+    """The published code warms up over 100 iterations: of t, 101 / (t + 101) is new."""
+    _, hook = polished_pair(gamma=101)
+    value, average = hook.boxes.learner[0].bias, hook.boxes.average[0].bias
+    for number, expected in ((1.0, 1.0), (2.0, 1 + 101 / 102), (0.0, (1 + 101 / 102) * 2 / 103)):
+        nn.init.constant_(value, number)
+        hook.update()
+        assert average[0].item() == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_averages_stay_in_eval_mode(training):
     model, hook = polished_pair()
