@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 from mmdet.structures.bbox import bbox_overlaps, get_box_tensor
+from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -43,6 +44,7 @@ class Criteria:
 
     def __init__(self, names: tuple[str, ...], second: SecondView | None) -> None:
         self.names, self.second = names, second
+        self._told = False
 
     @contextmanager
     def listening(self, model: TeacherStudent) -> Iterator[Heard]:
@@ -71,7 +73,18 @@ class Criteria:
             "consistency": self._overlaps(model, views, boxes),
         }
         found = {name: each for name in self.names if (each := measured[name]) is not None}
+        self._tell_missing(model, found)
         return [{name: each[i] for name, each in found.items()} for i in range(len(boxes))]
+
+    def _tell_missing(self, model: TeacherStudent, found: dict[str, Any]) -> None:
+        missing = [name for name in self.names if name not in found]
+        if missing and not self._told:
+            self._told = True
+            print_log(
+                f"A {type(model.teacher).__name__} has no {', '.join(missing)}: its boxes are "
+                f"judged by {', '.join(found)} alone",
+                logger="current",
+            )
 
     def of_pixels(self, model: TeacherStudent, views: Views, pixels: PixelLabels) -> Values:
         """The values (B, H, W) of the pixels."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 from mmengine.dist import all_gather_object
+from mmengine.logging import print_log
 from torch import Tensor
 
 from ..registry import HOOKS
@@ -257,7 +258,11 @@ class DualThresholdHook(ThresholdHook):
         return {"table": self.table, "fitted_at": self.fitted_at, "pools": self._pools}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the thresholds until the next fit."""
+        """Go on with the thresholds until the next fit; with other criteria that is at once."""
+        if set(state["table"]) != set(self.criteria.names):
+            found = f"the checkpoint has thresholds for {sorted(state['table'])}"
+            print_log(f"{type(self).__name__}: {found}; all are fitted anew", "current", 30)
+            return
         self.table, self.fitted_at = dict(state["table"]), state["fitted_at"]
         self._pools = dict(state["pools"])
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from ssdet.hooks import DualThresholdHook, StepHook
+from ssdet.hooks import DualThresholdHook, StepHook, criteria
 from ssdet.hooks.criteria import box_pools, pixel_pools
 from ssdet.teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
 
@@ -180,6 +180,30 @@ def test_thresholds_are_fitted_at_the_interval_and_saved():
     other = DualThresholdHook(**settings)
     other.load_state_dict(copy.deepcopy(hook.state_dict()))
     assert other.fitted_at == 2 and torch.equal(other.table["objectness"], hook.table["objectness"])
+
+
+def test_other_criteria_than_those_of_the_checkpoint_are_fitted_anew():
+    hook = DualThresholdHook(criteria=("confidence",), interval=1000, min_samples=2)
+    model = build_pair(small_config("faster_rcnn"))
+    model.attach(hook)
+    losses(model, multi_branch())
+    other = DualThresholdHook(interval=1000, min_samples=2)
+    other.load_state_dict(hook.state_dict())
+    model = build_pair(small_config("faster_rcnn"))
+    model.attach(other)
+    model.iteration = 3
+    losses(model, multi_branch())
+    assert set(other.table) == {"confidence", "objectness"} and other.fitted_at == 3
+
+
+def test_a_criterion_that_the_detector_does_not_have_is_named_once(monkeypatch):
+    said = []
+    monkeypatch.setattr(criteria, "print_log", lambda text, **_: said.append(text))
+    model = build_pair()
+    model.attach(DualThresholdHook())
+    for _ in range(2):
+        losses(model, multi_branch())
+    assert len(said) == 1 and said[0].startswith("A RetinaNet has no objectness: its boxes are")
 
 
 class Truthful:
