@@ -41,7 +41,7 @@ BASELINE, CEILING = "supervised", "all labels"
 PEER = "MMDetection SemiBaseDetector"
 STRONG = "unsup_student"
 METRIC_OF = {metric.key: metric for metric in METRICS}
-KEPT = ("TeacherEMAHook", "GalleryHook")  # what an ablation does not take away
+AVERAGE, PICTURES = "TeacherEMAHook", "GalleryHook"
 
 
 @dataclass
@@ -86,7 +86,7 @@ def with_method(protocol: Config, method: Config) -> Config:
     kind = "detector" if "detector" in config.model else "segmentor"
     if kind not in method.model:
         raise UsageError(f"the method {method.filename} is not one for a {kind}")
-    config.custom_hooks = [h for h in method.custom_hooks if h["type"] != "GalleryHook"]
+    config.custom_hooks = [h for h in method.custom_hooks if h["type"] != PICTURES]
     config.model.update({k: v for k, v in method.model.items() if k not in OWN})
     for name, network in config.model.get("auxiliary", {}).items():
         if network == method.model[kind]:  # a second student is one of the protocol's
@@ -108,18 +108,22 @@ def _views(config: Config) -> dict[str, list]:
 
 
 def without_each_hook(method: Config) -> dict[str, Config]:
-    """The method without one of its hooks, for each of them; the teacher goes on learning."""
+    """The method without one of its hooks, for each of them.
+
+    Without the moving average the teacher is a copy of the student.
+    """
     found = {}
     seen: Counter[str] = Counter()
     kinds = Counter(hook["type"] for hook in method.custom_hooks)
     for number, hook in enumerate(method.custom_hooks):
         kind = hook["type"]
-        if kind in KEPT:
+        if kind == PICTURES:
             continue
         seen[kind] += 1
         name = f"without {kind}" + (f" {seen[kind]}" if kinds[kind] > 1 else "")
         found[name] = copy.deepcopy(method)
-        del found[name].custom_hooks[number]
+        instead = [dict(type=AVERAGE, momentum=0.0)] if kind == AVERAGE else []
+        found[name].custom_hooks[number : number + 1] = instead
     return found
 
 
