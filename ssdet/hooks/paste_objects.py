@@ -16,8 +16,10 @@ from ..teacher_student.schedules import check_range
 from ..teacher_student.step import HIGH, Step, Views
 from ..teacher_student.task_sets import TASKS, as_weights
 
+ALL_STAGES = 2**31  # more than a cascade has
 # What an object has where nobody says it; members of the sets of all tasks among it.
 USUAL = {"scores": 1.0, "weight_cls": 1.0, "weight_box": 1.0, "level": HIGH}
+USUAL |= {"max_stage": ALL_STAGES}
 USUAL |= {f"in_{task}": True for task in TASKS}
 TO_UNLABELED = ("labeled_to_unlabeled", "bidirectional")
 TO_LABELED = ("unlabeled_to_labeled", "bidirectional")
@@ -66,6 +68,9 @@ class ObjectPaste:
             pixels = _fitted(above.inputs[partner], inputs.shape[-2:])
             inputs[image] = torch.where(region, pixels, inputs[image])
             samples[image], hidden = self._covered(sample, brought, region)
+            unsure = self._ignored(sample, ~region), self._ignored(above.samples[partner], region)
+            if "ignored_instances" in sample or len(unsure[1]):
+                samples[image].ignored_instances = InstanceData(bboxes=torch.cat(unsure))
             step.count("copy_paste/objects", len(brought) / len(samples))
             step.count("copy_paste/hidden", hidden / len(samples))
         return Views(inputs, samples)
@@ -98,12 +103,15 @@ class ObjectPaste:
         left = self._within(objects, boxes, masks, ~region)
         sample = sample.new()
         sample.gt_instances = _joined(left, brought)
-        ignored = sample.get("ignored_instances")
-        if ignored is not None and len(ignored):
-            regions = get_box_tensor(ignored.bboxes)
-            share, regions, _ = restrict(regions, None, ~region)
-            sample.ignored_instances = InstanceData(bboxes=regions[self._visible(share)])
         return sample, len(objects) - len(left)
+
+    def _ignored(self, sample: Any, region: Tensor) -> Tensor:
+        """What a sample says that is to be ignored (K, 4), as far as it lies in a region."""
+        ignored = sample.get("ignored_instances")
+        if ignored is None:
+            return torch.zeros(0, 4, device=region.device)
+        share, boxes, _ = restrict(get_box_tensor(ignored.bboxes).float(), None, region)
+        return boxes[self._visible(share)]
 
     def _within(
         self, objects: InstanceData, boxes: Tensor, masks: Tensor | None, region: Tensor

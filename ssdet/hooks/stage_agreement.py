@@ -32,8 +32,7 @@ class StageAgreementHook(StepHook):
         weigh: Multiply the weights of the box losses by the quality.
         max_stage_by_level: How many stages learn boxes of a level (2 HIGH, 1 AMBIGUOUS); levels
             that are not named: all. `{1: 1}`: the late stages, which ask for an IoU of 0.6 and
-            0.7, learn the sure boxes alone. A box is ignored in later stages, not background. List
-            the hook behind those that paste objects, too.
+            0.7, learn the sure boxes alone. A box is ignored in later stages, not background.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class StageAgreementHook(StepHook):
             step.count("stage_agreement/kept", sum(e.in_box.sum() for e in found) / len(found))
 
     def before_student(self, step: Step) -> None:
-        """Say, when the levels are final, how many stages learn each box."""
+        """Say how many stages learn each box."""
         if not self.max_stage:
             return
         table = torch.full((HIGH + 1,), len(box_heads(step.model.student.roi_head)))

@@ -117,6 +117,15 @@ def test_regions_to_ignore_are_cut_and_hidden_too():
     assert step.targets[NAME][0].ignored_instances.bboxes.tolist() == [[0, 0, 2, 4]]
 
 
+def test_a_pasted_region_brings_along_what_is_unsure_in_it():
+    step = step_of([[2, 0, 6, 4]], [], masks=False)
+    regions = torch.tensor([[3.0, 0, 5, 2], [5, 0, 8, 6], [6, 4, 8, 6]])
+    step.sup.samples[0].ignored_instances = InstanceData(bboxes=regions)
+    pasted(step)
+    # Of the second, 4 of 18 pixels are pasted: less than min_visible.
+    assert step.targets[NAME][0].ignored_instances.bboxes.tolist() == [[3, 0, 5, 2]]
+
+
 def test_what_lies_in_the_padding_of_either_image_is_not_pasted():
     step = step_of([[4, 0, 8, 4]], [[0, 0, 2, 2]], masks=False, shape=(6, 6))
     inputs, found = pasted(step)
@@ -176,8 +185,10 @@ def test_sets_of_the_tasks_and_fields_of_other_hooks():
     step = step_of([[2, 0, 6, 4]], [[0, 0, 2, 4], [6, 4, 8, 6]])
     below = step.targets[NAME][0].gt_instances
     below.in_cls, below.spread = torch.tensor([True, False]), torch.zeros(2)
+    below.max_stage = torch.tensor([3, 1])
     _, found = pasted(step)
     assert found.in_cls.tolist() == [True, False, True]
+    assert found.max_stage[:2].tolist() == [3, 1] and found.max_stage[2] > 100
     assert "spread" not in found, "nobody knows it of the pasted object"
 
 
