@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from ..registry import HOOKS
-from ..teacher_student.core import STRONG, TeacherStudent
+from ..teacher_student.core import TeacherStudent
 from ..teacher_student.geometry import between, clip_boxes, project_boxes
 from ..teacher_student.roi_heads import box_forward, box_heads, check_roi_heads
 from ..teacher_student.step import Step
 from ..teacher_student.weights.losses import Carrying
 from ..teacher_student.weights.sparse import BBoxTargets, scored_negatives
+from .pictures import comes_with_batch, put_together
 from .step_hook import StepHook
 
 
@@ -29,8 +30,8 @@ class BackgroundScoreHook(StepHook):
     mapped into the weak view and shown to the teacher's RoI head; its probability of background
     is the weight. The loss is divided by the sum of the weights (a positive counts as 1), at least
     by 1: sum w l / max(sum w, 1). In a cascade, each stage of the teacher judges the proposals of
-    its stage. Views that another hook has added (`unsup_student_<word>`, such as mosaics) are no
-    view of one image each, and are left as they are.
+    its stage. Views that are not of one image each, which other hooks have added
+    (`unsup_student_<word>`, such as mosaics) or mixed, are left as they are: negatives weigh 1.
     """
 
     def check(self, model: TeacherStudent) -> None:
@@ -50,8 +51,8 @@ class BackgroundScoreHook(StepHook):
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
         """Within it, the teacher judges the negatives of this strong view."""
-        number = branch.removeprefix(STRONG).removeprefix("_")
-        seen = branch in step.targets and (number == "" or number.isdigit())
+        seen = branch in step.targets and comes_with_batch(branch)
+        seen = seen and not put_together(step.strong[branch])
         roi_head: Any = step.model.student.roi_head
         score = partial(self._score, step, branch) if seen else None
         with scored_negatives(roi_head, score):

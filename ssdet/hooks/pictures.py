@@ -86,6 +86,11 @@ def comes_with_batch(name: str) -> bool:
     return name == STRONG or name.removeprefix(STRONG + "_").isdigit()
 
 
+def put_together(views: Views) -> bool:
+    """Whether these are mixtures: no views of one image each."""
+    return any(sample.metainfo.get("pieces", 1) > 1 for sample in views.samples)
+
+
 def pictures_of(views: Views, targets: Sequence[DetDataSample]) -> list[Picture]:
     """The images of a strong view with what the student is to learn from them."""
     found = []
@@ -109,7 +114,8 @@ def compose(
         put(canvas, picture.image.to(canvas), place, share=share)
         boxes.append(_placed(picture, place, shape, canvas.device))
         regions.append(put_boxes(picture.ignored.to(canvas.device), picture.shape, place))
-    sample = DetDataSample(metainfo=dict(img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0)))
+    meta = dict(img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0), pieces=len(parts))
+    sample = DetDataSample(metainfo=meta)
     sample.gt_instances = _joined(boxes)
     sample.ignored_instances = InstanceData(bboxes=torch.cat(regions))
     return canvas, sample

@@ -13,6 +13,7 @@ from ssdet.hooks import (
     BoxJitterHook,
     BoxSpreadHook,
     FixedThresholdHook,
+    PseudoMixupHook,
     StageAgreementHook,
     StepHook,
     TaskWeightHook,
@@ -211,6 +212,16 @@ def test_background_scores_leave_labelled_images_and_boxes_alone():
                 torch.as_tensor(scored[name]), torch.as_tensor(plain[name]), msg=name
             )
     assert abs(scored["unsup_loss_cls"] - plain["unsup_loss_cls"]) > 1e-4
+
+
+def test_mixtures_are_no_views_whose_background_the_teacher_knows():
+    for extra in (None, 1.0):
+        hooks = [PseudoMixupHook(extra=extra), BackgroundScoreHook()]
+        model = pair("faster_rcnn", Says(pseudo(BOXES, [0.9, 0.8])), *hooks)
+        first, second = (losses(model, multi_branch(sup=1, unsup=1)) for _ in range(2))
+        assert "background_score/mean_0" in first
+        assert ("background_score/mean_0" in second) == (extra is not None)
+        assert torch.isfinite(total(second))
 
 
 # ------------------------------------------------------------------------------- stage agreement
