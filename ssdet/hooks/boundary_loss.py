@@ -10,7 +10,7 @@ from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_range
 from ..teacher_student.step import PixelLabels, Step
-from .model_kind import segmentor_only
+from .model_kind import carries_weights, segmentor_only
 from .step_hook import StepHook
 
 
@@ -44,6 +44,7 @@ class BoundaryLossHook(StepHook):
     def check(self, model: TeacherStudent) -> None:
         """Pixels, and a mean in which each has a weight of its own."""
         model = segmentor_only(self, model, "looks for boundaries between pixels")
+        carries_weights(self, model)
         if model.reduction == "image":
             raise ValueError(
                 f"{type(self).__name__}: with reduction='image' all pixels share one weight. "

@@ -10,9 +10,12 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 from ..registry import HOOKS
+from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_choice, check_pair, check_range
+from ..teacher_student.segmentor import TeacherStudentSegmentor
 from ..teacher_student.step import PixelLabels, Step
 from ..thresholds.mean_confidence import mean_confidence_threshold
+from .model_kind import carries_weights
 from .step_hook import StepHook
 from .threshold_hook import Limits, ThresholdHook
 
@@ -103,6 +106,12 @@ class ConfidenceWeightHook(StepHook):
             )
         self.gamma, self.decay = gamma, decay
         self.epoch_length = epoch_length if decay_schedule == "per_epoch" else None
+
+    def check(self, model: TeacherStudent) -> None:
+        """A segmentor has to have a loss that carries weights of pixels."""
+        if isinstance(model, TeacherStudentSegmentor):
+            carries_weights(self, model)
+        super().check(model)
 
     def after_teacher(self, step: Step) -> None:
         """Weight pixels or boxes."""

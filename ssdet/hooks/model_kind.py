@@ -19,6 +19,18 @@ def segmentor_only(
     return _only(TeacherStudentSegmentor, hook, model, does, instead)
 
 
+def carries_weights(hook: StepHook, model: TeacherStudentSegmentor) -> None:
+    """Refuse a segmentor to whose losses a pixel either counts or does not."""
+    weights = model.pixel_weights[model.student]
+    if not weights.carries:
+        raise TypeError(
+            f"{type(hook).__name__}: weighs single pixels, and no loss of this "
+            f"{type(model.student).__name__} can: {', '.join(weights.weightless)}. Take the hook "
+            "out of custom_hooks, or a head with a loss of pixels (CrossEntropyLoss, DiceLoss, "
+            "FocalLoss)."
+        )
+
+
 def detector_only(hook: StepHook, model: TeacherStudent, does: str) -> TeacherStudentDetector:
     """The model, if it finds boxes."""
     return _only(TeacherStudentDetector, hook, model, does, "")

@@ -29,12 +29,14 @@ class PixelWeights:
         weightless: Parts that cannot carry weights and work with weight 1. To heads that match
             whole masks (Mask2Former) an ignored pixel is outside of every mask, in
             MMSegmentation's labelled training too.
+        carries: Whether any part can: else weights other than 0 and 1 mean nothing here.
     """
 
     def __init__(self, segmentor: nn.Module, reduction: Reduction) -> None:
         self._current = _Current(reduction)
         self._heads: list[tuple[Any, dict[str, Any], dict[str, Any]]] = []
         self.weightless: list[str] = []
+        self.carries = False
         for name, head in segmentor.named_modules():
             if hasattr(head, "loss_decode") and not matches_masks(head):
                 self._add(name, head)
@@ -50,7 +52,9 @@ class PixelWeights:
         losses = list(head.loss_decode) if several else [head.loss_decode]
         weighted = [_WeightedLoss(loss, self._current) for loss in losses]
         for loss in losses:
-            if not (_per_pixel(loss) or isinstance(loss, DiceLoss) or hasattr(loss, "weighted")):
+            if _per_pixel(loss) or isinstance(loss, DiceLoss) or hasattr(loss, "weighted"):
+                self.carries = True
+            else:
                 self.weightless.append(f"{name}.loss_decode ({type(loss).__name__})")
         swapped = {"loss_decode": nn.ModuleList(weighted) if several else weighted[0]}
         self._heads.append((head, plain, {**swapped, "sampler": None}))

@@ -16,7 +16,7 @@ from ssdet.losses.boundaries import label_boundaries
 from ssdet.teacher_student.step import PixelLabels, Step
 
 from ..helpers import build_pair, losses, pseudo
-from ..seg_helpers import build_seg, seg_batch
+from ..seg_helpers import CROSS_ENTROPY, build_seg, seg_batch, tiny_fcn
 
 
 def pixels(scores, valid=None):
@@ -148,6 +148,16 @@ def test_models_that_cannot():
         build_pair().attach(BoundaryLossHook())
     with pytest.raises(ValueError, match="reduction='image'"):
         build_seg(reduction="image").attach(BoundaryLossHook())
+
+
+@pytest.mark.parametrize("hook", [BoundaryLossHook(), ConfidenceWeightHook()])
+def test_a_segmentor_without_weights_of_pixels_is_refused(hook):
+    """Every weight would be taken for 1, and the hook would do nothing."""
+    sets = dict(type="LovaszLoss", loss_type="multi_class", reduction="none")
+    says = rf"{type(hook).__name__}: .*decode_head.loss_decode \(LovaszLoss\)"
+    with pytest.raises(TypeError, match=says):
+        build_seg(tiny_fcn(loss_decode=sets)).attach(hook)
+    build_seg(tiny_fcn(loss_decode=[sets, CROSS_ENTROPY])).attach(hook)
 
 
 @pytest.mark.parametrize(
