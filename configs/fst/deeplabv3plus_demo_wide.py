@@ -1,5 +1,5 @@
-# FST on the demo scenes, wide: the mean of two students that step ahead on batches of their own.
-# The loader brings three batches as one; the first part is that of the real step.
+# FST on the demo scenes, wide: the mean of the students (here one) that step ahead, each on a batch of
+# its own. The loader brings steps + 1 batches as one; the first part is that of the real step.
 _base_ = './deeplabv3plus_demo.py'
 steps = 1
 batch = (8 * (steps + 1), 8 * (steps + 1))
