@@ -11,4 +11,4 @@ model = dict(
             embedding=128)))
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='ShapePriorHook', weight=5.0, block=4)]
+    dict(type='ShapePriorHook', weight=10.0, ramp_length=200, block=4)]

@@ -31,5 +31,5 @@ model = dict(
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.6),
-    dict(type='CutMixHook', prob=0.5),
+    dict(type='ClassMixHook', source='labeled'),
     dict(type='ShrinkMatchHook', threshold=0.6)]

@@ -2,4 +2,4 @@
 _base_ = '../_base_/demo/detection.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
-    dict(type='GMMThresholdHook', num_scores=100, policy='high', default=0.4)]
+    dict(type='GMMThresholdHook', num_scores=100, policy='high', default=0.4, count_ratio=1.0)]
