@@ -1,4 +1,4 @@
-# FixMatch with ClassMix for DeepLabV3+ on your own data: half of the classes of another image are
+# FixMatch with ClassMix for DeepLabV3+ on your own data: half of the classes of a labelled image are
 # pasted into each strong view; see configs/_base_/datasets/own_seg.py for what to set. Numbers are
 # our defaults, not tuned.
 _base_ = [
@@ -20,5 +20,5 @@ model = dict(
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=momentum, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.95),
-    dict(type='ClassMixHook'),
+    dict(type='ClassMixHook', source='labeled'),
     dict(type='GalleryHook', interval=max(_base_.iterations // 8, 1))]
