@@ -78,7 +78,7 @@ METHODS = {
         "pixels of an averaged teacher above one threshold; CutMix"),
     "classmix": Method(
         "fixmatch_seg/deeplabv3plus_r50_classmix_own.py", "segmentation",
-        "the same with ClassMix: half of the classes of a labelled image are pasted"),
+        "the same with ClassMix: half of a labelled image's classes are pasted"),
     "unimatch": Method(
         "unimatch/deeplabv3plus_r50_own.py", "segmentation",
         "two strong views and a stream of perturbed features",
