@@ -13,7 +13,7 @@ OPS     = .venv-ops
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-quickstart: $(READY)  ## Demo data, four small trainings, one report.html (2 cores: 8 minutes)
+quickstart: $(READY)  ## Demo data, four small trainings, one report.html (2 cores: 5 minutes)
 	$(BIN)/ssdet quickstart
 
 test: $(READY)  ## The whole test suite (2 cores: 10 minutes)
