@@ -39,8 +39,8 @@ class ShrinkMatchHook(StepHook):
     Args:
         threshold: Above which the first class is certain, in (0, 1].
         head: Name of the second head in the model's `auxiliary`: a decode head (`FCNHead`, ...)
-            with the same classes, that takes the same features. It is not part of the exported
-            model.
+            with the same classes, that takes the same features. Teacher and student do
+            not contain it.
         weight: Factor on the loss, beside the unsupervised weight.
         by_score, by_certain_ratio: The first and the second re-weighting.
         momentum: Of the share of certain pixels, in [0, 1].
