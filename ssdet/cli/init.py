@@ -3,7 +3,7 @@
 BASE is any config of MMDetection or MMSegmentation (path, mmdet::..., mmseg::...) or a short name.
 Labels may be COCO json, VOC, YOLO, LabelMe, CVAT, or label maps; unlabelled images a folder, a glob
 in quotes, a list, or a COCO json. Nothing is written into the data: what has to be converted or
-listed goes into OUT_data/ beside the config.
+listed goes into a folder beside the config, config_data/ for config.py.
 """
 
 from __future__ import annotations
@@ -55,8 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="use only these labelled images of L: a list that `ssdet split` wrote",
     )  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, help="what L and V are, if it is not seen")
-    parser.add_argument("--out", type=Path, default=Path("config.py"), help="default: config.py")
-    parser.add_argument("--gpus", type=_positive, default=1, metavar="N", help="processes to train")
+    parser.add_argument(
+        "--out", type=Path, default=Path("config.py"), help="the config to write (%(default)s)"
+    )
+    parser.add_argument(
+        "--gpus", type=_positive, default=1, metavar="N",
+        help="GPUs (processes) to train with; batch, length and rate follow (default: 1)",
+    )  # fmt: skip
     parser.add_argument(
         "--batch", type=_positive, nargs=2, metavar=("L", "U"),
         help="labelled and unlabelled images per process and iteration",
@@ -97,7 +102,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"  note: {note}")
     train = f"ssdet train {args.out}"
     if args.gpus > 1:
-        train = f"tools/dist_train.sh {args.out} {args.gpus}"
+        train = f"torchrun --nproc_per_node {args.gpus} -m ssdet.cli train {args.out}"
+        train += " --launcher pytorch"
     print(f"next:\n  ssdet doctor {args.out}\n  {train}")
     return 0
 

@@ -15,7 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", choices=("teacher", "student"), default="teacher",
         help="which of the two answers (default: %(default)s); a plain model has only itself",
     )  # fmt: skip
-    parser.add_argument("--work-dir", help="where test.log and test.json go")
+    parser.add_argument(
+        "--work-dir",
+        help="where test.log and test.json go (default: work_dirs/NAME_OF_CONFIG)",
+    )
     add_common_arguments(parser)
 
 

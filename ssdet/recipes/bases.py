@@ -104,7 +104,8 @@ def fit_model(base: Base, *, pretrained: bool) -> dict[str, Any]:
     if not found:
         raise UsageError(
             f"base {base.name!r}: no head of its model has num_classes, so nobody knows where the "
-            f"classes go; write the config by hand (docs/concepts.md)"
+            f"classes go; write the config by hand: model = dict(type='TeacherStudentDetector', "
+            f"detector=<config>), or TeacherStudentSegmentor and segmentor, and custom_hooks"
         )
     for head, number in found:
         head["num_classes"] = Code("len(classes)")
