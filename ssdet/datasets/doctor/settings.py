@@ -242,7 +242,8 @@ def _hooks(settings: Settings, findings: Findings) -> None:
             advice=f"Without {_EMA} it stays what it was at the start: add it, unless the teacher "
             f"is meant to be fixed",
         )  # fmt: skip
-    if not any("Threshold" in name for name in counts):
+    learns = settings.model.get("unsup_weight", 1.0)  # 0: a hook learns from probabilities instead
+    if learns and not any("Threshold" in name for name in counts):
         findings.add(
             "warning", "config", "no threshold on pseudo labels", "custom_hooks",
             found=", ".join(settings.hooks) or "no hook", allowed="a hook such as "
