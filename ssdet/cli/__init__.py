@@ -19,6 +19,7 @@ COMMANDS = {
     "init": ("init", "write a config that trains on your data"),
     "train": ("train", "train a model from a config; resume a run that was interrupted"),
     "test": ("test", "evaluate the teacher or the student of a checkpoint"),
+    "export": ("export", "take the teacher out, as a plain model of MMDetection or MMSegmentation"),
     "doctor": ("doctor", "check data and config before hours are spent"),
     "env": ("env", "print versions, devices and what computes each operator"),
     "quickstart": ("quickstart", "train on generated data and write a report, in minutes"),

@@ -1,0 +1,69 @@
+"""The teacher or the student of a run as a plain model of MMDetection or MMSegmentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope, Registry
+
+from ..registry import MODELS, TRANSFORMS
+from ..version import __version__
+from .exits import CheckpointError, UsageError
+
+NETWORKS = {"detector": "CocoDataset", "segmentor": "BaseSegDataset"}  # and a plain data set of it
+LABELS = ("LoadAnnotations", "LoadPanopticAnnotations", "LoadMask", "LoadSecondLabels")
+GENERATED = "LoadDigitScene"  # a demo draws its images; others come from files
+
+
+def plain_config(config: Any) -> Config:
+    """What inference with the model of a teacher-student config needs, and nothing else."""
+    kind = next((kind for kind in NETWORKS if kind in config.get("model", {})), None)
+    if kind is None:
+        raise UsageError("its model has no detector or segmentor inside: it is no pair of ssdet")
+    model, dataset = config.model[kind], config.test_dataloader.dataset
+    while "pipeline" not in dataset:  # of a wrapper around a data set
+        dataset = dataset.dataset
+    pipeline = [
+        dict(type="LoadImageFromFile") if step["type"] == GENERATED else step
+        for step in dataset.pipeline
+        if step["type"] not in LABELS
+    ]
+    plain = Config(
+        dict(
+            default_scope=config.default_scope,
+            model=model,
+            test_pipeline=pipeline,
+            # Where MMDetection looks for the pipeline; nothing is loaded.
+            test_dataloader=dict(dataset=dict(type=NETWORKS[kind], pipeline=pipeline)),
+        )
+    )
+    if _has_ours(model, MODELS) or _has_ours(pipeline, TRANSFORMS):
+        plain.custom_imports = dict(imports=["ssdet"])
+    return plain
+
+
+def plain_checkpoint(checkpoint: dict[str, Any], config: Config, role: str) -> dict[str, Any]:
+    """The weights of "teacher" or "student", checked against the model that they are for."""
+    prefix = f"{role}."
+    state = checkpoint.get("state_dict", {})
+    weights = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    if not weights:
+        raise CheckpointError(f"it has no {role}; a checkpoint of `ssdet train` has both models")
+    with DefaultScope.overwrite_default_scope(config.default_scope):
+        model = MODELS.build(config.model)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"its {role} is not the model of the config: {error}") from None
+    meta = dict(dataset_meta=checkpoint["meta"].get("dataset_meta"), ssdet_version=__version__)
+    return dict(meta=meta, state_dict=weights)
+
+
+def _has_ours(part: Any, registry: Registry) -> bool:
+    """Whether a type within a part of a config is one of ours."""
+    if isinstance(part, dict):
+        found = registry.get(part["type"]) if isinstance(part.get("type"), str) else None
+        ours = found is not None and found.__module__.startswith("ssdet.")
+        return ours or any(_has_ours(value, registry) for value in part.values())
+    return isinstance(part, (list, tuple)) and any(_has_ours(one, registry) for one in part)

@@ -1,0 +1,117 @@
+"""`ssdet export`: either network of a checkpoint as a plain model, which answers as it did."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.apis import inference_detector, init_detector
+from mmengine.registry import MODELS, DefaultScope
+from mmseg.apis import inference_model, init_model
+
+from ssdet.cli import main
+from ssdet.engine.checkpoint_file import write_checkpoint
+from ssdet.engine.configs import load_config
+
+CONFIGS = {
+    "detector": "mean_teacher/gfl_demo.py",
+    "segmentor": "fixmatch_seg/deeplabv3plus_demo.py",
+    "of ours": "consistent_teacher/retinanet_demo.py",
+}
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    """The folder of a run with a checkpoint of two different networks, and the pair."""
+
+    def make(kind):
+        config = load_config(CONFIGS[kind])
+        with DefaultScope.overwrite_default_scope(config.default_scope):
+            pair = MODELS.build(config.model).eval()
+        with torch.no_grad():
+            for parameter in pair.teacher.parameters():
+                parameter.add_(0.05 * torch.randn_like(parameter))
+        classes = tuple("abc")
+        checkpoint = dict(
+            state_dict=pair.state_dict(), meta=dict(dataset_meta=dict(classes=classes))
+        )
+        write_checkpoint(checkpoint, tmp_path / "run" / "checkpoints" / "iter_1.pth")
+        config.dump(tmp_path / "run" / "config.py")
+        return tmp_path / "run", pair
+
+    return make
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "image.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8))
+    return path
+
+
+def export(run, *options):
+    return main(
+        ["export", str(run / "checkpoints" / "iter_1.pth"), "--out", str(run / "out"), *options]
+    )
+
+
+@pytest.mark.parametrize("role", ["teacher", "student"])
+def test_a_detector_answers_as_it_did(role, run_folder, image, capsys):
+    run, pair = run_folder("detector")
+    assert export(run, "--model", role) == 0
+    assert "needs no ssdet" in capsys.readouterr().out
+    assert "ssdet" not in (run / "out" / "config.py").read_text()
+    files = [str(run / "out" / name) for name in ("config.py", "model.pth")]
+    model = init_detector(*files, palette="random", device="cpu")
+    assert model.dataset_meta["classes"] == ("a", "b", "c")
+    ours = inference_detector(model, str(image)).pred_instances
+    model.load_state_dict(getattr(pair, role).state_dict())
+    theirs = inference_detector(model, str(image)).pred_instances
+    assert len(ours) > 0
+    torch.testing.assert_close(ours.bboxes, theirs.bboxes, rtol=0, atol=0)
+    torch.testing.assert_close(ours.scores, theirs.scores, rtol=0, atol=0)
+    other = getattr(pair, "student" if role == "teacher" else "teacher")
+    model.load_state_dict(other.state_dict())
+    assert not torch.equal(ours.scores, inference_detector(model, str(image)).pred_instances.scores)
+
+
+def test_a_segmentor_answers_as_it_did(run_folder, image):
+    run, pair = run_folder("segmentor")
+    assert export(run) == 0
+    model = init_model(*(str(run / "out" / name) for name in ("config.py", "model.pth")), "cpu")
+    logits = inference_model(model, str(image)).seg_logits.data
+    model.load_state_dict(pair.teacher.state_dict())
+    assert torch.equal(logits, inference_model(model, str(image)).seg_logits.data)
+
+
+def test_a_model_with_a_part_of_ours_says_so(run_folder, capsys):
+    run, _ = run_folder("of ours")
+    assert export(run) == 0
+    assert "needs ssdet" in capsys.readouterr().out
+    assert load_config(str(run / "out" / "config.py")).custom_imports.imports == ["ssdet"]
+
+
+def test_what_is_there_is_not_overwritten(run_folder, capsys):
+    run, _ = run_folder("segmentor")
+    (run / "out").mkdir()
+    (run / "out" / "config.py").write_text("mine")
+    assert export(run) != 0
+    assert "--force" in capsys.readouterr().err
+    assert (run / "out" / "config.py").read_text() == "mine"
+    assert not (run / "out" / "model.pth").exists()
+    assert export(run, "--force") == 0
+
+
+def test_refusals_name_what_is_wrong(run_folder, tmp_path, capsys):
+    run, pair = run_folder("segmentor")
+    assert export(run, "--config", "_base_/default_runtime.py") == 2
+    assert "no pair of ssdet" in capsys.readouterr().err
+    assert export(run, "--config", CONFIGS["detector"]) != 0
+    assert "its teacher is not the model of the config" in capsys.readouterr().err
+    lone = tmp_path / "alone" / "x" / "plain.pth"
+    write_checkpoint(dict(state_dict=pair.teacher.state_dict(), meta={}), lone)
+    assert main(["export", str(lone), "--out", str(tmp_path / "out")]) == 2
+    assert "no config.py in its run folder" in capsys.readouterr().err
+    assert main(["export", str(lone), "--config", str(run / "config.py"),
+                 "--out", str(tmp_path / "out")]) != 0  # fmt: skip
+    assert "it has no teacher" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
