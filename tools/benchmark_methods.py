@@ -4,8 +4,10 @@ python tools/benchmark_methods.py --seeds 0 1 2 --out work_dirs/methods [configs
 
 The baseline of a demo is derived from it: same model, initial weights, labelled pictures in the
 same order, views, optimizer, schedule and length, and a plain average of its weights; without the
-unlabelled scenes and the hooks that use them. Demos with the same base share it. Started again, the
-command goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md.
+unlabelled scenes and the hooks that use them. Demos with the same base share it. `--control` tells
+what a method's mixing and its second look at each label are worth by themselves: the demos are
+trained with their labelled scenes in the place of the unlabelled ones. Started again, the command
+goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md.
 """
 
 from __future__ import annotations
@@ -63,6 +65,14 @@ def supervised(config):  # noqa: ANN001, ANN201
     return config
 
 
+def control(config):  # noqa: ANN001, ANN201
+    """The same method, with the labelled scenes as its unlabelled ones, too."""
+    config = copy.deepcopy(config)
+    labeled, unlabeled = config.train_dataloader.dataset.datasets
+    unlabeled.split = labeled.split
+    return config
+
+
 def job(config, name: str, seed: int, out: Path) -> Job:  # noqa: ANN001
     """A training of this config, written out so that it stays as it was."""
     path = out / "configs" / f"{name}-seed{seed}.py"
@@ -75,14 +85,19 @@ def job(config, name: str, seed: int, out: Path) -> Job:  # noqa: ANN001
     )  # fmt: skip
 
 
-def demos_of(paths: list[Path], seeds: list[int], out: Path) -> list[Demo]:
-    """The trainings of all demos; equal baselines are one."""
+def demos_of(
+    paths: list[Path], seeds: list[int], out: Path, *, controlled: bool = False
+) -> list[Demo]:
+    """The trainings of all demos, or of their controls; equal baselines are one."""
     baselines: dict[tuple[str, int], Job] = {}
     found = [Demo(str(path.resolve().relative_to(CONFIGS).with_suffix(""))) for path in paths]
     for seed in seeds:
         for demo, path in zip(found, paths, strict=True):
             config = load_config(str(path))
-            demo.semi.append(job(config, demo.name.replace("/", "-"), seed, out))
+            name, method = demo.name.replace("/", "-"), config
+            if controlled:
+                name, method = f"control-{name}", control(config)
+            demo.semi.append(job(method, name, seed, out))
             base = supervised(config)
             digest = hashlib.sha256(base.pretty_text.encode()).hexdigest()[:8]
             if (digest, seed) not in baselines:
@@ -134,10 +149,14 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("work_dirs/methods"))
     parser.add_argument("--parallel", type=int, default=2, help="trainings at a time (%(default)s)")
+    parser.add_argument(
+        "--control", action="store_true",
+        help="train the demos on their labelled scenes alone, without and with the labels",
+    )  # fmt: skip
     parser.add_argument("--table", action="store_true", help="train nothing; show what is there")
     args = parser.parse_args()
     paths = args.demos or sorted(CONFIGS.glob("*/*_demo.py"))
-    found = demos_of(paths, args.seeds, args.out)
+    found = demos_of(paths, args.seeds, args.out, controlled=args.control)
     by_seed = defaultdict(list)
     for demo in found:
         for one in (*demo.base, *demo.semi):

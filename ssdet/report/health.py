@@ -178,19 +178,19 @@ def unreadable(run: Run) -> Verdict | None:
 
 
 def beats_baseline(task: Task) -> Verdict | None:
-    """Whether the unlabelled images were of any use."""
+    """Whether the semi-supervised training was of any use."""
     points = gain(task)
     if points is None:
         return None
     if points >= 0.05:
         text = f"{points:+.1f} points of {task.metric.name} over the baseline on the same labels."
-        return Verdict("good", "The unlabelled images helped", text)
+        return Verdict("good", "Semi-supervised training helped", text)
     text = (
         f"{points:+.1f} points of {task.metric.name} against the baseline on the same labels. See "
         "the other verdicts for a reason; if there is none, more unlabelled images of the same "
         "kind, or a longer run, are what usually helps."
     )
-    return Verdict("bad", "The unlabelled images did not help", text)
+    return Verdict("bad", "Semi-supervised training did not help", text)
 
 
 RULES: tuple[Callable[[Run], Verdict | None], ...] = (

@@ -59,7 +59,7 @@ def render(runs: Sequence[Run], *, title: str | None = None, commands: Sequence[
     )
     tasks = tasks_of(runs)
     compared = any(gain(task) is not None for task in tasks)
-    given = "What the unlabelled images were worth" if compared else "Report of a training run"
+    given = "What semi-supervised training was worth" if compared else "Report of a training run"
     return environment.get_template("report.html.j2").render(
         title=title or given,
         story=story(tasks),

@@ -46,11 +46,11 @@ def story(tasks: Sequence[Task]) -> str:
         )
     parts = [f"{points:+.1f} points in {task.metric.task.lower()}" for task, points in compared]
     helped = all(points > 0 for _, points in compared)
-    start = "Same labels, same number of iterations; the only difference is a pile of pictures "
-    start += "that nobody has labelled. "
+    start = "Same labels, same number of iterations; one of the two also has a pile of pictures "
+    start += "that nobody has labelled, and a method that learns from them. "
     return (
         start
-        + ("They were worth " if helped else "They changed the result by ")
+        + ("Together they were worth " if helped else "Together they changed the result by ")
         + _and(parts)
         + "."
     )

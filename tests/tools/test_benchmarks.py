@@ -61,6 +61,22 @@ def test_the_variables_of_a_demo_do_not_make_its_baseline_another_one(tools, tmp
     assert one.base[0] is other.base[0]
 
 
+def test_a_control_has_the_labelled_scenes_as_its_unlabelled_ones(tools, tmp_path):
+    demo = ROOT / "configs" / "fixmatch_seg" / "deeplabv3plus_classmix_demo.py"
+    ((plain,), (controlled,)) = (
+        tools[1].demos_of([demo], [0], tmp_path, controlled=flag) for flag in (False, True)
+    )
+    assert plain.semi[0].folder != controlled.semi[0].folder
+    assert plain.base[0].folder == controlled.base[0].folder
+    ours, theirs = (load_config(str(one.semi[0].config)) for one in (controlled, plain))
+    labeled, unlabeled = ours.train_dataloader.dataset.datasets
+    assert unlabeled.split == labeled.split == "labeled"
+    assert theirs.train_dataloader.dataset.datasets[1].split == "unlabeled"
+    unlabeled.split = "unlabeled"
+    assert ours.train_dataloader == theirs.train_dataloader
+    assert ours.custom_hooks == theirs.custom_hooks
+
+
 def test_masks_have_a_line_of_their_own_and_the_baseline_its_better_model(tools, tmp_path):
     def run(name, boxes, masks):
         line = {"mode": "val", "iter": 4}
