@@ -7,7 +7,8 @@ same order, views, optimizer, schedule and length, and a plain average of its we
 unlabelled scenes and the hooks that use them. Demos with the same base share it. `--control` tells
 what a method's mixing and its second look at each label are worth by themselves: the demos are
 trained with their labelled scenes in the place of the unlabelled ones. Started again, the command
-goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md.
+goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md (of
+controls: OUT/control.md).
 """
 
 from __future__ import annotations
@@ -90,11 +91,12 @@ def demos_of(
 ) -> list[Demo]:
     """The trainings of all demos, or of their controls; equal baselines are one."""
     baselines: dict[tuple[str, int], Job] = {}
-    found = [Demo(str(path.resolve().relative_to(CONFIGS).with_suffix(""))) for path in paths]
+    names = [str(path.resolve().relative_to(CONFIGS).with_suffix("")) for path in paths]
+    found = [Demo(f"{name} (control)" if controlled else name) for name in names]
     for seed in seeds:
-        for demo, path in zip(found, paths, strict=True):
+        for demo, path, full in zip(found, paths, names, strict=True):
             config = load_config(str(path))
-            name, method = demo.name.replace("/", "-"), config
+            name, method = full.replace("/", "-"), config
             if controlled:
                 name, method = f"control-{name}", control(config)
             demo.semi.append(job(method, name, seed, out))
@@ -151,7 +153,7 @@ def main() -> int:
     parser.add_argument("--parallel", type=int, default=2, help="trainings at a time (%(default)s)")
     parser.add_argument(
         "--control", action="store_true",
-        help="train the demos on their labelled scenes alone, without and with the labels",
+        help="the demos with their labelled scenes in the place of the unlabelled ones",
     )  # fmt: skip
     parser.add_argument("--table", action="store_true", help="train nothing; show what is there")
     args = parser.parse_args()
@@ -164,7 +166,8 @@ def main() -> int:
     waiting = {job.name: job for seed in args.seeds for job in by_seed[seed] if not job.finished}
     failed = [] if args.table else run_jobs(list(waiting.values()), args.parallel, keep_going=True)
     table = "\n".join([HEADER, *(line for demo in found for line in rows(demo))])
-    (args.out / "table.md").write_text(table + "\n", encoding="utf-8")
+    name = "control.md" if args.control else "table.md"
+    (args.out / name).write_text(table + "\n", encoding="utf-8")
     print(table)
     for one in failed:
         print(f"\n{one.name} failed ({one.folder / 'console.log'}):\n{one.tail()}", file=sys.stderr)

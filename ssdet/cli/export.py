@@ -63,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
     write_text(config.pretty_text, files["config"])
     kind = "detector" if "detector" in whole.model else "segmentor"
     ours = "custom_imports" in config
-    needs = "ssdet, since a part of the model is ssdet's" if ours else "no ssdet"
+    needs = (
+        "ssdet, since a part of the model is ssdet's" if ours else "no ssdet where mmcv is compiled"
+    )
     print(f"{args.out}: the {args.model} of {args.checkpoint}; needs {needs}")
     print(f"  {_USE[kind].format(**files)}")
     return 0

@@ -68,6 +68,7 @@ def test_a_control_has_the_labelled_scenes_as_its_unlabelled_ones(tools, tmp_pat
     )
     assert plain.semi[0].folder != controlled.semi[0].folder
     assert plain.base[0].folder == controlled.base[0].folder
+    assert controlled.name == f"{plain.name} (control)"
     ours, theirs = (load_config(str(one.semi[0].config)) for one in (controlled, plain))
     labeled, unlabeled = ours.train_dataloader.dataset.datasets
     assert unlabeled.split == labeled.split == "labeled"
