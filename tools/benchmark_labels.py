@@ -3,13 +3,16 @@
 python tools/benchmark_labels.py DATA --protocol label_efficiency/bccd_detection.py --labels 10 \\
     --methods mean_teacher/gfl_demo.py soft_teacher/gfl_demo.py --seeds 0 1 2 --peer
 
-The protocol is a config: model, views and schedule, with the variables `data_root`, `labels` and
-`draw`. For each seed (which also chooses the draw of the labelled images) it is trained on the
-labelled images alone (the baseline), with the hooks and model settings of each method on labelled
-and unlabelled images, and on all images with their labels (the ceiling): same initial weights, same
-labelled batch, same number of iterations. `--peer` adds MMDetection's own mean teacher, `--ablate`
-a method as it is and without each of its hooks. Started again, it goes on where it was stopped. It
-prints Markdown tables, and writes table.md, results.json and curve.png (metric against labels).
+The protocol is a config: model, views and schedule, with the variables `data_root`, `labels`,
+`draw`, `iterations` and `burn_in`. For each seed (which also chooses the draw of the labelled
+images) it is trained on the labelled images for `burn_in` iterations, and from these weights for
+`iterations` on the labelled images alone (the baseline) and with the hooks and model settings of
+each method on labelled and unlabelled images; and just as long, burn-in included, on all images
+with their labels (the ceiling). A method with more networks than the pair does both in one run,
+since there are no weights for them. The labelled batch is the same everywhere. `--peer` adds
+MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks. Started
+again, it goes on where it was stopped. It prints Markdown tables, and writes table.md, results.json
+and curve.png (metric against labels).
 """
 
 from __future__ import annotations
@@ -52,6 +55,7 @@ class Cell:
     labels: str
     runs: dict[int, Job] = field(default_factory=dict)
     metric: str = ""  # the name of the one that counts, if it is not the first one of the run
+    burn_ins: dict[int, Job] = field(default_factory=dict)  # what its runs begin from, if any
 
     def results(self) -> dict[int, dict[str, float]]:
         """The last metrics of each finished run, in percent, the one that counts as "score".
@@ -155,7 +159,17 @@ def cells_of(args: argparse.Namespace) -> list[Cell]:
         for seed in args.seeds:
             protocol = _protocol(args, cell.labels, seed)
             cell.metric = protocol.get("metric", "")
-            config = kinds.get(cell.kind, supervised)(protocol)
+            make = kinds.get(cell.kind, supervised)
+            config = make(protocol)
+            if config.model.get("auxiliary"):  # there are no weights for its other networks
+                both = protocol.burn_in + protocol.iterations
+                config = make(_protocol(args, cell.labels, seed, iterations=both))
+            else:
+                cell.burn_ins[seed] = begin = _burn_in(args, cell.labels, seed, protocol.burn_in)
+                weights = begin.folder / "checkpoints" / f"iter_{begin.iterations}.pth"
+                config.load_from = str(weights)
+                if cell.kind != PEER:
+                    config.model.burn_in = 0
             name = cell.kind
             if name.startswith("without "):  # of which method
                 name = f"{_name(args.ablate)} {name}"
@@ -164,7 +178,13 @@ def cells_of(args: argparse.Namespace) -> list[Cell]:
     return cells
 
 
-def _protocol(args: argparse.Namespace, labels: str, seed: int) -> Config:
+def _burn_in(args: argparse.Namespace, labels: str, seed: int, length: int) -> Job:
+    """The protocol with labels alone, with its whole schedule in the length of the burn-in."""
+    config = supervised(_protocol(args, labels, seed, iterations=length))
+    return job(config, f"burn-in-{labels}", seed, args.out)
+
+
+def _protocol(args: argparse.Namespace, labels: str, seed: int, **more: int) -> Config:
     root = str(args.data.resolve()) + "/"
     options = {"data_root": root, "labels": labels}
     config = load_config(args.protocol, options)
@@ -182,7 +202,7 @@ def _protocol(args: argparse.Namespace, labels: str, seed: int) -> Config:
             options[key] = json.loads(value)
         except ValueError:
             raise UsageError(f"--set {option}: not NAME=JSON, such as iterations=600") from None
-    return load_config(args.protocol, options)
+    return load_config(args.protocol, options | more)
 
 
 def table(cells: Sequence[Cell]) -> str:
@@ -254,6 +274,17 @@ def draw_curve(cells: Sequence[Cell], path: Path) -> None:
     plt.close(figure)
 
 
+def train(cells: Sequence[Cell], seeds: Sequence[int], parallel: int) -> list[Job]:
+    """Train what is not trained yet, the burn-ins first; what failed is returned."""
+    waiting = [(seed, c) for seed in seeds for c in cells if not c.runs[seed].finished]
+    begun = [(c.runs[seed], c.burn_ins.get(seed)) for seed, c in waiting]
+    burn_ins = {first.folder: first for _, first in begun if first}
+    failed = run_jobs([b for b in burn_ins.values() if not b.finished], parallel, keep_going=True)
+    lost = {one.folder for one in failed}
+    ready = [run for run, first in begun if not first or first.folder not in lost]
+    return failed + run_jobs(ready, parallel, keep_going=True)
+
+
 def main() -> int:
     """Train what is not trained yet; print and write what was found."""
     parser = argparse.ArgumentParser(
@@ -283,8 +314,7 @@ def main() -> int:
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     cells = cells_of(args)
-    waiting = [c.runs[s] for s in args.seeds for c in cells if not c.runs[s].finished]
-    failed = [] if args.table else run_jobs(waiting, args.parallel, keep_going=True)
+    failed = [] if args.table else train(cells, args.seeds, args.parallel)
     text = "\n\n".join(filter(None, (table(cells), group_table(cells))))
     print(text)
     (args.out / "table.md").write_text(text + "\n", encoding="utf-8")

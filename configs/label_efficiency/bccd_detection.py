@@ -1,7 +1,7 @@
 # Label efficiency on real photographs: blood cells (BCCD, 320x240, 3 classes), RetinaNet from scratch.
 # `tools/benchmark_labels.py` sets the variables and puts the hooks of each method in.
 _base_ = [
-    '../_base_/models/retinanet_r18_small.py', '../_base_/datasets/bccd.py',
+    '../_base_/models/retinanet_r18_small_objects.py', '../_base_/datasets/bccd.py',
     '../_base_/schedules/label_efficiency_det.py'
 ]
 model = dict(type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)

@@ -4,6 +4,7 @@ _base_ = [
     '../_base_/models/faster_rcnn_r18_small.py', '../_base_/datasets/bccd.py',
     '../_base_/schedules/label_efficiency_det.py'
 ]
+optim_wrapper = dict(type='OptimWrapper')  # bfloat16 would round the boxes before RoIAlign
 model = dict(type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),

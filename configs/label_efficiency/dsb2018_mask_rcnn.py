@@ -76,6 +76,7 @@ val_evaluator = dict(
     type='CocoMetric', ann_file=data_root + 'annotations/test.json', metric=['bbox', 'segm'])
 test_evaluator = val_evaluator
 
+optim_wrapper = dict(type='OptimWrapper')  # bfloat16 would round the boxes before RoIAlign
 model = dict(type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),

@@ -6,14 +6,15 @@ data_root = 'data/dsb2018/'
 labels = '1_16'  # the labelled share of the training images; 'full': all of them
 draws = ('', 'seed1/', 'seed2/', 'seed3/', 'seed4/')
 draw = ''  # which images are labelled, one of `draws`
-iterations = 800
-burn_in = 300
-batch = (6, 6)  # labelled and unlabelled images per iteration
+iterations = 1500
+burn_in = 1000  # before them, the same for all
+batch = (4, 4)  # labelled and unlabelled images per iteration
 lr = 1e-3
+precision = 'AmpOptimWrapper'  # bfloat16 (on a CPU, too); 'OptimWrapper': float32
 num_workers = 0
 
 classes = ('background', 'nucleus')
-crop_size = (160, 160)
+crop_size = (128, 128)  # the input_size of the model
 labeled_list = 'splits/train.txt' if labels == 'full' else f'splits/{draw}labeled_{labels}.txt'
 unlabeled_list = 'splits/train.txt' if labels == 'full' else f'splits/{draw}unlabeled_{labels}.txt'
 load = dict(type='LoadImageFromFile')
@@ -87,7 +88,7 @@ custom_hooks = [
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 2, 1))
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type=precision,
     optimizer=dict(type='AdamW', lr=lr, weight_decay=0.01),
     clip_grad=dict(max_norm=10))
 param_scheduler = [

@@ -5,11 +5,13 @@ draws = ('', '_seed1', '_seed2', '_seed3', '_seed4')
 draw = ''  # which images are labelled, one of `draws`
 batch = (4, 4)  # labelled and unlabelled images per iteration
 num_workers = 0
+size = (320, 240)  # of the pictures in training and evaluation
 
 classes = ('RBC', 'WBC', 'Platelets')
 labeled_file = 'annotations/train_full.json' if labels == 'full' else f'annotations/train_labeled_{labels}{draw}.json'
 unlabeled_file = 'annotations/train_full.json' if labels == 'full' else f'annotations/train_unlabeled_{labels}{draw}.json'
 load = dict(type='LoadImageFromFile')
+resize = dict(type='Resize', scale=size, keep_ratio=True)
 # Cells have no up and no down.
 flips = dict(
     type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal'])
@@ -17,18 +19,23 @@ affine = dict(
     type='RandomAffine',
     max_rotate_degree=0.0,
     max_shear_degree=0.0,
-    max_translate_ratio=0.15,
-    scaling_ratio_range=(0.75, 1.3),
+    max_translate_ratio=0.1,
+    scaling_ratio_range=(0.9, 1.1),
     border_val=(127, 127, 127))
 pack = dict(type='PackDetInputs')
-sup_view = [
-    dict(type='LoadAnnotations', with_bbox=True), flips, affine,
-    dict(type='PhotoMetricDistortion'), pack]
+sup_view = [flips, affine, dict(type='PhotoMetricDistortion'), pack]
 weak_view = [flips, pack]
 strong_view = [
     flips, affine,
-    dict(type='StrongPhotometric'),
-    dict(type='ErasePatches', count=(1, 4), size=(0.05, 0.2)), pack]
+    dict(
+        type='StrongPhotometric',
+        brightness=0.3,
+        contrast=0.3,
+        saturation=0.3,
+        hue=0.05,
+        gray_prob=0.1,
+        sigma=(0.1, 1.0)),
+    dict(type='ErasePatches', count=(1, 3), size=(0.05, 0.15)), pack]
 
 labeled_images = dict(
     type='CocoDataset',
@@ -36,7 +43,11 @@ labeled_images = dict(
     ann_file=labeled_file,
     data_prefix=dict(img='images/'),
     metainfo=dict(classes=classes),
-    pipeline=[dict(type='WeakStrongViews', shared=[load], views=dict(sup=sup_view))])
+    pipeline=[
+        dict(
+            type='WeakStrongViews',
+            shared=[load, dict(type='LoadAnnotations', with_bbox=True), resize],
+            views=dict(sup=sup_view))])
 unlabeled_images = dict(
     type='UnlabeledImages',
     source=unlabeled_file,
@@ -45,7 +56,7 @@ unlabeled_images = dict(
     pipeline=[
         dict(
             type='WeakStrongViews',
-            shared=[load, dict(type='LoadEmptyAnnotations')],
+            shared=[load, dict(type='LoadEmptyAnnotations'), resize],
             views=dict(unsup_teacher=weak_view, unsup_student=strong_view))])
 train_dataloader = dict(
     batch_size=sum(batch),
@@ -69,7 +80,7 @@ val_dataloader = dict(
         pipeline=[
             load,
             dict(type='LoadAnnotations', with_bbox=True),
-            dict(type='Resize', scale=(320, 240), keep_ratio=True),
+            resize,
             dict(
                 type='PackDetInputs',
                 meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))]))

@@ -1,7 +1,7 @@
 # DeepLabV3+ with a ResNet-18 of half width and output stride 8, from scratch, on a CPU.
 _base_ = './deeplabv3plus_r18_tiny.py'
 num_classes = 2
-input_size = (160, 160)
+input_size = (128, 128)
 segmentor = dict(
     data_preprocessor=dict(size=input_size),
     backbone=dict(base_channels=32, stem_channels=32),

@@ -1,13 +1,14 @@
 # The schedule of the protocols of label efficiency for detectors from scratch on small photographs.
 _base_ = '../default_runtime.py'
 iterations = 1200
-burn_in = 500
+burn_in = 800  # before them, the same for all
 lr = 1e-3
+precision = 'AmpOptimWrapper'  # bfloat16 (on a CPU, too); 'OptimWrapper': float32
 
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 2, 1))
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type=precision,
     optimizer=dict(type='AdamW', lr=lr, weight_decay=0.05),
     clip_grad=dict(max_norm=10))
 param_scheduler = [
