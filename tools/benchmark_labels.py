@@ -164,7 +164,7 @@ def cells_of(args: argparse.Namespace) -> list[Cell]:
             if config.model.get("auxiliary"):  # there are no weights for its other networks
                 both = protocol.burn_in + protocol.iterations
                 config = make(_protocol(args, cell.labels, seed, iterations=both))
-            else:
+            elif protocol.burn_in:
                 cell.burn_ins[seed] = begin = _burn_in(args, cell.labels, seed, protocol.burn_in)
                 weights = begin.folder / "checkpoints" / f"iter_{begin.iterations}.pth"
                 config.load_from = str(weights)
@@ -188,11 +188,13 @@ def _protocol(args: argparse.Namespace, labels: str, seed: int, **more: int) -> 
     root = str(args.data.resolve()) + "/"
     options = {"data_root": root, "labels": labels}
     config = load_config(args.protocol, options)
-    if not config.get("draws"):
-        raise UsageError(
-            f"{args.protocol}: no variable `draws`; a protocol is a config of label_efficiency/, "
-            "which lists the draws of the labelled images"
-        )
+    for name in ("draws", "iterations", "burn_in"):
+        if name not in config:
+            raise UsageError(
+                f"{args.protocol}: no variable `{name}`; a protocol is a config of "
+                "label_efficiency/, which has the draws of the labelled images and the lengths of "
+                "burn-in and training"
+            )
     if config.get("metric", "") not in ("", *METRIC_OF):
         raise UsageError(f"{args.protocol}: metric={config.metric!r}; known: {list(METRIC_OF)}")
     options["draw"] = config.draws[seed % len(config.draws)]

@@ -294,6 +294,25 @@ def test_a_method_with_more_networks_does_burn_in_and_the_rest_in_one(tools, tmp
     assert baseline.burn_ins and baseline.runs[0].iterations == 6
 
 
+def test_a_config_that_is_no_protocol_is_refused(tools, tmp_path):
+    args = argparse.Namespace(
+        data=tmp_path, protocol="mean_teacher/gfl_demo.py", labels=["5"], methods=[], ablate=None,
+        peer=False, seeds=[0], set=[], out=tmp_path,
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="no variable `draws`; a protocol is a"):
+        tools[0].cells_of(args)
+
+
+def test_a_run_without_a_burn_in_begins_from_scratch(tools, tmp_path):
+    args = argparse.Namespace(
+        data=tmp_path, protocol="label_efficiency/bccd_detection.py", labels=["5"], methods=[],
+        ablate=None, peer=False, seeds=[0], set=["burn_in=0"], out=tmp_path,
+    )  # fmt: skip
+    for cell in tools[0].cells_of(args):
+        assert not cell.burn_ins
+        assert load_config(str(cell.runs[0].config)).get("load_from") is None
+
+
 def test_what_a_failed_burn_in_should_begin_is_not_trained(tools, tmp_path, monkeypatch):
     labels = tools[0]
     names = ("begin 1", "begin 2", "run 1", "run 2")
