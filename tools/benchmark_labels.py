@@ -10,9 +10,10 @@ images) it is trained on the labelled images for `burn_in` iterations, and from 
 each method on labelled and unlabelled images; and just as long, burn-in included, on all images
 with their labels (the ceiling). A method with more networks than the pair does both in one run,
 since there are no weights for them. The labelled batch is the same everywhere. `--peer` adds
-MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks. Started
-again, it goes on where it was stopped. It prints Markdown tables, and writes table.md, results.json
-and curve.png (metric against labels).
+MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks,
+`--control` each method with the labelled images in the place of the unlabelled ones: what its
+mixing is worth by itself. Started again, it goes on where it was stopped. It prints Markdown
+tables, and writes table.md, results.json and curve.png (metric against labels).
 """
 
 from __future__ import annotations
@@ -105,6 +106,14 @@ def with_method(protocol: Config, method: Config) -> Config:
     return config
 
 
+def control(protocol: Config, method: Config) -> Config:
+    """The method with the labelled images in the place of the unlabelled ones."""
+    config = with_method(protocol, method)
+    labeled, unlabeled = config.train_dataloader.dataset.datasets
+    unlabeled.source = labeled.ann_file
+    return config
+
+
 def _views(config: Config) -> dict[str, list]:
     """The views of the unlabelled images."""
     pipeline = config.train_dataloader.dataset.datasets[1].pipeline
@@ -138,7 +147,10 @@ def kinds_of(args: argparse.Namespace) -> dict[str, Callable[[Config], Config]]:
         whole = load_config(args.ablate)
         methods |= {_name(args.ablate): whole, **without_each_hook(whole)}
     kinds = {BASELINE: supervised}
-    kinds |= {name: partial(with_method, method=method) for name, method in methods.items()}
+    for name, method in methods.items():
+        kinds[name] = partial(with_method, method=method)
+        if args.control:
+            kinds[f"{name} without unlabelled images"] = partial(control, method=method)
     if args.peer:
         from benchmark_peer import peer
 
@@ -300,6 +312,11 @@ def main() -> int:
     parser.add_argument("--methods", nargs="*", default=[], help="configs whose hooks are tried")
     parser.add_argument(
         "--peer", action="store_true", help="MMDetection's own mean teacher beside them"
+    )
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="each method once more, with the labelled images in the place of the unlabelled ones",
     )
     parser.add_argument("--ablate", metavar="CONFIG", help="a method, and it without each hook")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

@@ -226,6 +226,7 @@ def test_what_is_trained_for_each_number_of_labels(tools, tmp_path):
         labels=["5"],
         methods=["mean_teacher/faster_rcnn_demo.py"],
         ablate="soft_teacher/faster_rcnn_demo.py",
+        control=False,
         peer=True,
         seeds=[0, 1],
         set=["iterations=6"],
@@ -253,6 +254,7 @@ def test_all_runs_with_the_same_labels_begin_from_one_burn_in(tools, tmp_path):
         labels=["5", "10"],
         methods=["mean_teacher/gfl_demo.py"],
         ablate=None,
+        control=False,
         peer=True,
         seeds=[0],
         set=["iterations=6", "burn_in=4"],
@@ -282,6 +284,7 @@ def test_a_method_with_more_networks_does_burn_in_and_the_rest_in_one(tools, tmp
         labels=["1_16"],
         methods=["cps/deeplabv3plus_demo.py"],
         ablate=None,
+        control=False,
         peer=False,
         seeds=[0],
         set=["iterations=6", "burn_in=4"],
@@ -294,10 +297,27 @@ def test_a_method_with_more_networks_does_burn_in_and_the_rest_in_one(tools, tmp
     assert baseline.burn_ins and baseline.runs[0].iterations == 6
 
 
+def test_a_control_takes_its_unlabelled_images_from_the_labelled_ones(tools, tmp_path):
+    args = argparse.Namespace(
+        data=tmp_path, protocol="label_efficiency/dsb2018_segmentation.py", labels=["1_8"],
+        methods=["fixmatch_seg/deeplabv3plus_demo.py"], ablate=None, control=True, peer=False,
+        seeds=[1], set=[], out=tmp_path,
+    )  # fmt: skip
+    _, plain, controlled, _ = tools[0].cells_of(args)
+    assert controlled.kind == f"{plain.kind} without unlabelled images"
+    ours, theirs = (load_config(str(cell.runs[1].config)) for cell in (controlled, plain))
+    labeled, unlabeled = ours.train_dataloader.dataset.datasets
+    assert labeled.ann_file == unlabeled.source == "splits/seed1/labeled_1_8.txt"
+    unlabeled.source = "splits/seed1/unlabeled_1_8.txt"
+    assert ours.train_dataloader == theirs.train_dataloader
+    assert ours.custom_hooks == theirs.custom_hooks
+    assert controlled.burn_ins[1].folder == plain.burn_ins[1].folder
+
+
 def test_a_config_that_is_no_protocol_is_refused(tools, tmp_path):
     args = argparse.Namespace(
         data=tmp_path, protocol="mean_teacher/gfl_demo.py", labels=["5"], methods=[], ablate=None,
-        peer=False, seeds=[0], set=[], out=tmp_path,
+        control=False, peer=False, seeds=[0], set=[], out=tmp_path,
     )  # fmt: skip
     with pytest.raises(UsageError, match="no variable `draws`; a protocol is a"):
         tools[0].cells_of(args)
@@ -306,7 +326,7 @@ def test_a_config_that_is_no_protocol_is_refused(tools, tmp_path):
 def test_a_run_without_a_burn_in_begins_from_scratch(tools, tmp_path):
     args = argparse.Namespace(
         data=tmp_path, protocol="label_efficiency/bccd_detection.py", labels=["5"], methods=[],
-        ablate=None, peer=False, seeds=[0], set=["burn_in=0"], out=tmp_path,
+        ablate=None, control=False, peer=False, seeds=[0], set=["burn_in=0"], out=tmp_path,
     )  # fmt: skip
     for cell in tools[0].cells_of(args):
         assert not cell.burn_ins
