@@ -18,6 +18,7 @@ from .checkpoint_file import write_checkpoint, write_text
 from .checkpoint_index import FOLDER, CheckpointIndex, Entry, remove_leftovers
 from .exits import CheckpointError, DataChangedError, UsageError
 
+ROLES = ("teacher/", "student/")
 # `save_best="auto"` takes the first of these that the teacher has, then that anybody has.
 HEADLINES = ("bbox_mAP", "segm_mAP", "mIoU", "mDice", "mAP")
 
@@ -153,17 +154,20 @@ class AtomicCheckpointHook(CheckpointHook):
             self.index.save()
 
     def _metrics_to_watch(self, metrics: dict[str, Any]) -> list[str]:
-        if not self.save_best:
+        if not self.save_best or not metrics:
             return []
-        if self.key_indicators == ["auto"]:
-            self._init_rule(self.rules, [headline(list(metrics))])
-        missing = [name for name in self.key_indicators if name not in metrics]
+        if self.save_best == ["auto"]:
+            name = headline(list(metrics))
+            if self.key_indicators == ["auto"] or name.startswith(ROLES[0]):
+                self._init_rule(self.rules, [name])
+        found = [name for name in self.key_indicators if name in metrics]
+        missing = [name for name in self.key_indicators if not _known(name, metrics)]
         if missing:
             raise UsageError(
                 f"save_best={missing[0]!r} is not among the metrics of the validation: "
                 f"{', '.join(metrics)}"
             )
-        return self.key_indicators
+        return found
 
     # -- resuming -------------------------------------------------------------------------------
 
@@ -236,6 +240,15 @@ def headline(metrics: list[str]) -> str:
                 if name.startswith(prefix) and name.endswith(ending):
                     return name
     return metrics[0]
+
+
+def _known(name: str, metrics: dict[str, Any]) -> bool:
+    """Whether a metric is there, or missing only since its model found nothing this time."""
+    role = next((role for role in ROLES if name.startswith(role)), None)
+    if name in metrics or role is None:
+        return name in metrics
+    roles = {each for each in ROLES for key in metrics if key.startswith(each)}
+    return bool(roles) and role not in roles
 
 
 def checkpoint_hook(runner: Any) -> AtomicCheckpointHook | None:

@@ -214,3 +214,25 @@ def test_the_teachers_headline_metric_decides():
     assert headline(metrics) == "teacher/coco/bbox_mAP"
     assert headline(["aAcc", "mIoU"]) == "mIoU"
     assert headline(["something"]) == "something"
+
+
+@pytest.mark.parametrize(
+    ("save_best", "chosen"),
+    [
+        ("auto", [["student/coco/bbox_mAP"], ["teacher/coco/bbox_mAP"], [], []]),
+        ("student/coco/bbox_mAP", [["student/coco/bbox_mAP"], [], ["student/coco/bbox_mAP"], []]),
+    ],
+)
+def test_a_model_that_finds_nothing_does_not_end_the_training(save_best, chosen):
+    """MMDetection's metric of an empty result is no metric at all."""
+    hook = HOOKS.build(dict(type="AtomicCheckpointHook", save_best=save_best))
+    student, teacher = {"student/coco/bbox_mAP": 0.1}, {"teacher/coco/bbox_mAP": 0.2}
+    for metrics, names in zip((student, teacher, student, {}), chosen, strict=True):
+        assert hook._metrics_to_watch(metrics) == names
+
+
+def test_a_metric_of_a_model_that_is_not_there_is_named():
+    hook = HOOKS.build(dict(type="AtomicCheckpointHook", save_best="teacher/mIoU"))
+    for metrics in ({"mIoU": 1.0}, {"teacher/mDice": 1.0}):
+        with pytest.raises(UsageError, match=r"save_best='teacher/mIoU' is not among"):
+            hook._metrics_to_watch(metrics)
