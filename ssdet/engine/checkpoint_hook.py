@@ -112,7 +112,13 @@ class AtomicCheckpointHook(CheckpointHook):
         """Called by the parent after each validation; keeps the best, then marks it as done."""
         if not is_main_process() or not hasattr(self, "index"):
             return
-        for metric in self._metrics_to_watch(metrics):
+        watched = self._metrics_to_watch(metrics)
+        if self.save_best and not watched:
+            runner.logger.warning(
+                f"No {', '.join(self.key_indicators)} in this validation (a detector that finds "
+                "nothing has none): the best checkpoint stays as it was"
+            )
+        for metric in watched:
             best = self.index.best(metric)
             score = float(metrics[metric])
             known = best[1].score if best and best[1].score is not None else None

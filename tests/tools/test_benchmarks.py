@@ -219,18 +219,24 @@ def test_two_hooks_of_a_kind_are_told_apart(tools):
     assert left == {"without EraseHook 1": 2, "without EraseHook 2": 1}
 
 
+def asked(tmp_path, protocol, labels, **more):
+    """The arguments of the benchmark of labels."""
+    plain = dict(methods=[], ablate=None, control=False, peer=False, seeds=[0], set=[])
+    return argparse.Namespace(
+        data=tmp_path, protocol=protocol, labels=labels, out=tmp_path / "out", **(plain | more)
+    )
+
+
 def test_what_is_trained_for_each_number_of_labels(tools, tmp_path):
-    args = argparse.Namespace(
-        data=tmp_path,
-        protocol="label_efficiency/bccd_faster_rcnn.py",
-        labels=["5"],
+    args = asked(
+        tmp_path,
+        "label_efficiency/bccd_faster_rcnn.py",
+        ["5"],
         methods=["mean_teacher/faster_rcnn_demo.py"],
         ablate="soft_teacher/faster_rcnn_demo.py",
-        control=False,
         peer=True,
         seeds=[0, 1],
         set=["iterations=6"],
-        out=tmp_path / "out",
     )
     cells = tools[0].cells_of(args)
     kinds = [cell.kind for cell in cells if cell.labels == "5"]
@@ -248,17 +254,13 @@ def test_what_is_trained_for_each_number_of_labels(tools, tmp_path):
 
 
 def test_all_runs_with_the_same_labels_begin_from_one_burn_in(tools, tmp_path):
-    args = argparse.Namespace(
-        data=tmp_path,
-        protocol="label_efficiency/bccd_detection.py",
-        labels=["5", "10"],
+    args = asked(
+        tmp_path,
+        "label_efficiency/bccd_detection.py",
+        ["5", "10"],
         methods=["mean_teacher/gfl_demo.py"],
-        ablate=None,
-        control=False,
         peer=True,
-        seeds=[0],
         set=["iterations=6", "burn_in=4"],
-        out=tmp_path,
     )
     cells = tools[0].cells_of(args)
     for labels in ("5", "10", "full"):
@@ -278,17 +280,12 @@ def test_all_runs_with_the_same_labels_begin_from_one_burn_in(tools, tmp_path):
 
 
 def test_a_method_with_more_networks_does_burn_in_and_the_rest_in_one(tools, tmp_path):
-    args = argparse.Namespace(
-        data=tmp_path,
-        protocol="label_efficiency/dsb2018_segmentation.py",
-        labels=["1_16"],
+    args = asked(
+        tmp_path,
+        "label_efficiency/dsb2018_segmentation.py",
+        ["1_16"],
         methods=["cps/deeplabv3plus_demo.py"],
-        ablate=None,
-        control=False,
-        peer=False,
-        seeds=[0],
         set=["iterations=6", "burn_in=4"],
-        out=tmp_path,
     )
     baseline, cps, _ = tools[0].cells_of(args)
     config = load_config(str(cps.runs[0].config))
@@ -298,11 +295,14 @@ def test_a_method_with_more_networks_does_burn_in_and_the_rest_in_one(tools, tmp
 
 
 def test_a_control_takes_its_unlabelled_images_from_the_labelled_ones(tools, tmp_path):
-    args = argparse.Namespace(
-        data=tmp_path, protocol="label_efficiency/dsb2018_segmentation.py", labels=["1_8"],
-        methods=["fixmatch_seg/deeplabv3plus_demo.py"], ablate=None, control=True, peer=False,
-        seeds=[1], set=[], out=tmp_path,
-    )  # fmt: skip
+    args = asked(
+        tmp_path,
+        "label_efficiency/dsb2018_segmentation.py",
+        ["1_8"],
+        methods=["fixmatch_seg/deeplabv3plus_demo.py"],
+        control=True,
+        seeds=[1],
+    )
     _, plain, controlled, _ = tools[0].cells_of(args)
     assert controlled.kind == f"{plain.kind} without unlabelled images"
     ours, theirs = (load_config(str(cell.runs[1].config)) for cell in (controlled, plain))
@@ -315,19 +315,13 @@ def test_a_control_takes_its_unlabelled_images_from_the_labelled_ones(tools, tmp
 
 
 def test_a_config_that_is_no_protocol_is_refused(tools, tmp_path):
-    args = argparse.Namespace(
-        data=tmp_path, protocol="mean_teacher/gfl_demo.py", labels=["5"], methods=[], ablate=None,
-        control=False, peer=False, seeds=[0], set=[], out=tmp_path,
-    )  # fmt: skip
+    args = asked(tmp_path, "mean_teacher/gfl_demo.py", ["5"])
     with pytest.raises(UsageError, match="no variable `draws`; a protocol is a"):
         tools[0].cells_of(args)
 
 
 def test_a_run_without_a_burn_in_begins_from_scratch(tools, tmp_path):
-    args = argparse.Namespace(
-        data=tmp_path, protocol="label_efficiency/bccd_detection.py", labels=["5"], methods=[],
-        ablate=None, control=False, peer=False, seeds=[0], set=["burn_in=0"], out=tmp_path,
-    )  # fmt: skip
+    args = asked(tmp_path, "label_efficiency/bccd_detection.py", ["5"], set=["burn_in=0"])
     for cell in tools[0].cells_of(args):
         assert not cell.burn_ins
         assert load_config(str(cell.runs[0].config)).get("load_from") is None

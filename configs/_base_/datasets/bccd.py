@@ -5,13 +5,11 @@ draws = ('', '_seed1', '_seed2', '_seed3', '_seed4')
 draw = ''  # which images are labelled, one of `draws`
 batch = (4, 4)  # labelled and unlabelled images per iteration
 num_workers = 0
-size = (320, 240)  # of the pictures in training and evaluation
 
 classes = ('RBC', 'WBC', 'Platelets')
 labeled_file = 'annotations/train_full.json' if labels == 'full' else f'annotations/train_labeled_{labels}{draw}.json'
 unlabeled_file = 'annotations/train_full.json' if labels == 'full' else f'annotations/train_unlabeled_{labels}{draw}.json'
 load = dict(type='LoadImageFromFile')
-resize = dict(type='Resize', scale=size, keep_ratio=True)
 # Cells have no up and no down.
 flips = dict(
     type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal'])
@@ -23,7 +21,9 @@ affine = dict(
     scaling_ratio_range=(0.9, 1.1),
     border_val=(127, 127, 127))
 pack = dict(type='PackDetInputs')
-sup_view = [flips, affine, dict(type='PhotoMetricDistortion'), pack]
+sup_view = [
+    dict(type='LoadAnnotations', with_bbox=True), flips, affine,
+    dict(type='PhotoMetricDistortion'), pack]
 weak_view = [flips, pack]
 strong_view = [
     flips, affine,
@@ -43,11 +43,7 @@ labeled_images = dict(
     ann_file=labeled_file,
     data_prefix=dict(img='images/'),
     metainfo=dict(classes=classes),
-    pipeline=[
-        dict(
-            type='WeakStrongViews',
-            shared=[load, dict(type='LoadAnnotations', with_bbox=True), resize],
-            views=dict(sup=sup_view))])
+    pipeline=[dict(type='WeakStrongViews', shared=[load], views=dict(sup=sup_view))])
 unlabeled_images = dict(
     type='UnlabeledImages',
     source=unlabeled_file,
@@ -56,7 +52,7 @@ unlabeled_images = dict(
     pipeline=[
         dict(
             type='WeakStrongViews',
-            shared=[load, dict(type='LoadEmptyAnnotations'), resize],
+            shared=[load, dict(type='LoadEmptyAnnotations')],
             views=dict(unsup_teacher=weak_view, unsup_student=strong_view))])
 train_dataloader = dict(
     batch_size=sum(batch),
@@ -80,7 +76,7 @@ val_dataloader = dict(
         pipeline=[
             load,
             dict(type='LoadAnnotations', with_bbox=True),
-            resize,
+            dict(type='Resize', scale=(320, 240), keep_ratio=True),
             dict(
                 type='PackDetInputs',
                 meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))]))
