@@ -2,6 +2,7 @@
 
 from .background_score import BackgroundScoreHook
 from .boundary_loss import BoundaryLossHook
+from .box_fusion import BoxFusionHook
 from .box_jitter import BoxJitterHook
 from .box_spread import BoxSpreadHook
 from .classmix import ClassMixHook
@@ -47,6 +48,7 @@ from .uncertainty_fusion import UncertaintyFusionHook
 __all__ = [
     "BackgroundScoreHook",
     "BoundaryLossHook",
+    "BoxFusionHook",
     "BoxJitterHook",
     "BoxSpreadHook",
     "ClassMixHook",

@@ -3,7 +3,7 @@
 from .classmix import class_mask
 from .copy_paste import Kind, box_pixels, patch_mask, region_of, restrict
 from .cutmix import box_mask, paste, sample_box
-from .orientation import ORIENTATIONS, Orientation, orient, orient_back
+from .orientation import ORIENTATIONS, Orientation, orient, orient_back, orientation_matrix
 from .patch_shuffle import sample_permutations, shuffle_patches, unshuffle_patches
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "class_mask",
     "orient",
     "orient_back",
+    "orientation_matrix",
     "paste",
     "patch_mask",
     "region_of",

@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,3 +25,16 @@ def orient_back(maps: Tensor, orientation: Orientation) -> Tensor:
     if orientation in _TURNS:
         return torch.rot90(maps, -_TURNS[orientation], (-2, -1))
     return orient(maps, orientation)
+
+
+def orientation_matrix(orientation: Orientation, height: int, width: int) -> np.ndarray:
+    """The homography (3, 3) of `orient`: (x, y, 1) of an image of this size -> the result."""
+    rows = {
+        "identity": ((1, 0, 0), (0, 1, 0)),
+        "hflip": ((-1, 0, width), (0, 1, 0)),
+        "vflip": ((1, 0, 0), (0, -1, height)),
+        "rot90": ((0, 1, 0), (-1, 0, width)),
+        "rot180": ((-1, 0, width), (0, -1, height)),
+        "rot270": ((0, -1, height), (1, 0, 0)),
+    }
+    return np.array([*rows[orientation], (0, 0, 1)], dtype=np.float64)

@@ -10,6 +10,7 @@ from .peaks import class_peaks, mean_peak, moved_threshold
 from .quantile import quantile_thresholds
 from .queue import push_scores
 from .two_means import DualThreshold, levels, truncate, two_means
+from .voting import clusters, vote
 
 __all__ = [
     "DualThreshold",
@@ -19,6 +20,7 @@ __all__ = [
     "Uncertainty",
     "certainty",
     "class_peaks",
+    "clusters",
     "confident_overlap",
     "count_threshold",
     "entropy_of",
@@ -38,4 +40,5 @@ __all__ = [
     "two_means",
     "uncertainty_of",
     "variance_of",
+    "vote",
 ]

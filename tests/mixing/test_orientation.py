@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ssdet.mixing import ORIENTATIONS, orient, orient_back
+from ssdet.mixing import ORIENTATIONS, orient, orient_back, orientation_matrix
 
 MAP = torch.tensor([[0, 1, 2], [3, 4, 5]])
 
@@ -27,3 +27,12 @@ def test_by_hand(orientation, expected):
 def test_and_back(orientation):
     maps = torch.rand(2, 3, 4, 5)
     assert torch.equal(orient_back(orient(maps, orientation), orientation), maps)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_the_matrix_moves_pixel_centres_as_the_map_moves(orientation):
+    marked = torch.zeros(2, 3)
+    marked[0, 2] = 1  # its centre is (2.5, 0.5)
+    y, x = orient(marked, orientation).nonzero()[0].tolist()
+    moved = orientation_matrix(orientation, 2, 3) @ [2.5, 0.5, 1]
+    assert moved.tolist() == [x + 0.5, y + 0.5, 1]

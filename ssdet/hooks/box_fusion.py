@@ -1,0 +1,82 @@
+"""One set of pseudo boxes from several orientations of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.structures import InstanceData
+
+from ..mixing import ORIENTATIONS, Orientation, orient_back
+from ..registry import HOOKS
+from ..teacher_student.core import TeacherStudent
+from ..teacher_student.schedules import check_choice, check_range
+from ..teacher_student.step import Step, Views
+from ..thresholds import vote
+from .model_kind import detector_only
+from .second_view import SecondView, shape_of
+from .step_hook import StepHook
+
+
+@HOOKS.register_module()
+class BoxFusionHook(StepHook):
+    """The teacher sees each weak view in several orientations, and its answers are fused.
+
+    Data Distillation (Radosavovic et al., CVPR 2018) with the voting of Weighted Boxes Fusion
+    (Solovyev et al. 2021): boxes of one class that overlap become their mean, weighted by the
+    scores, with the mean score of all views; a view that saw nothing says 0, so scores are lower
+    than those of one view. A fused object has the mask of its surest view. List this hook before
+    the threshold. Each orientation costs the teacher one more pass.
+
+    Args:
+        views: identity, hflip, vflip, rot90, rot180, rot270, as far as pictures of the task look
+            alike in them; "identity", the weak view as it is, comes first.
+        min_iou: Overlap above which two boxes of a class are one object.
+    """
+
+    def __init__(
+        self, views: Sequence[Orientation] = ("identity", "hflip"), *, min_iou: float = 0.6
+    ) -> None:
+        name = type(self).__name__
+        for view in views:
+            check_choice(name, "views", view, ORIENTATIONS)
+        if len(views) < 2 or views[0] != "identity" or len(set(views)) < len(views):
+            raise ValueError(
+                f"{name}: views={list(views)}; give 'identity' and then at least one other "
+                f"orientation, each once, of {list(ORIENTATIONS)}"
+            )
+        check_range(name, "min_iou", min_iou)
+        self.turned = [SecondView(view) for view in views[1:]]
+        self.min_iou = min_iou
+
+    def check(self, model: TeacherStudent) -> None:
+        """Refuse segmentors, whose pixels `UncertaintyFusionHook` fuses."""
+        super().check(detector_only(self, model, "fuses boxes"))
+
+    def after_teacher(self, step: Step) -> None:
+        """Ask for the other orientations, and fuse what was said of each image."""
+        answers = [step.pseudo_boxes, *(self._seen(step.weak_views, t) for t in self.turned)]
+        before = sum(len(boxes) for boxes in step.pseudo_boxes)
+        step.pseudo = [self._fused(list(said)) for said in zip(*answers, strict=True)]
+        step.count("fusion/found", before / len(step.pseudo))
+        step.count("fusion/fused", sum(map(len, step.pseudo)) / len(step.pseudo))
+
+    def _seen(self, views: Views, turned: SecondView) -> list[InstanceData]:
+        """What the teacher says of the views in an orientation, in the frame of the views."""
+        found: list[InstanceData] = self.present.label(turned.views(views))
+        for boxes, sample in zip(found, views.samples, strict=True):
+            boxes.bboxes = turned.boxes_back(boxes.bboxes, shape_of(sample, views))
+            if "masks" in boxes:
+                boxes.masks = orient_back(boxes.masks, turned.orientation)
+        return found
+
+    def _fused(self, said: list[InstanceData]) -> InstanceData:
+        every: Any = InstanceData.cat(said)
+        numbers = [boxes.labels.new_full((len(boxes),), i) for i, boxes in enumerate(said)]
+        leaders, boxes, scores = vote(
+            every.bboxes, every.scores, every.labels, torch.cat(numbers), len(said), self.min_iou
+        )
+        fused = every[leaders]
+        fused.bboxes, fused.scores = boxes, scores
+        return fused[scores.argsort(descending=True)]

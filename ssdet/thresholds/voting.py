@@ -1,0 +1,44 @@
+"""What several views say of one image, as one set of boxes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .box_quality import iou
+
+
+def clusters(boxes: Tensor, scores: Tensor, labels: Tensor, min_iou: float) -> Tensor:
+    """For each box (N, 4) the index of the box that speaks for it: (N,).
+
+    The surest box takes all others of its class that overlap it by more than `min_iou`, then the
+    surest of the rest, and so on, as NMS does.
+    """
+    near = (iou(boxes, boxes) > min_iou) & (labels[:, None] == labels[None])
+    near |= torch.eye(len(boxes), dtype=torch.bool, device=boxes.device)  # a box without an area
+    near_rows = near.cpu()
+    speaker = torch.full((len(boxes),), -1)
+    for index in scores.argsort(descending=True, stable=True).tolist():
+        if speaker[index] < 0:
+            speaker[near_rows[index] & (speaker < 0)] = index
+    return speaker.to(boxes.device)
+
+
+def vote(
+    boxes: Tensor, scores: Tensor, labels: Tensor, views: Tensor, count: int, min_iou: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The clusters of boxes (N, 4) that `count` views found, each box with the number of its view.
+
+    Returns the indices (M,) of the boxes that speak for the clusters, the clusters' boxes (M, 4),
+    which are the means weighted by the scores, and their scores (M,): the mean over all views of
+    the highest score that a view gave, 0 where it saw nothing.
+    """
+    speaker = clusters(boxes, scores, labels, min_iou)
+    leaders, cluster = speaker.unique(return_inverse=True)
+    shape = (len(leaders), count)
+    highest = scores.new_zeros(shape).flatten()
+    highest.scatter_reduce_(0, cluster * count + views, scores, "amax")
+    weights = scores.clamp(min=torch.finfo(scores.dtype).tiny)[:, None]
+    total = boxes.new_zeros(len(leaders), 1).index_add_(0, cluster, weights)
+    mean = boxes.new_zeros(len(leaders), 4).index_add_(0, cluster, boxes * weights) / total
+    return leaders, mean, highest.view(shape).mean(1)
