@@ -1,4 +1,4 @@
-"""One set of pseudo boxes from several orientations of an image."""
+"""One set of pseudo boxes from several views of an image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.structures import InstanceData
 
-from ..mixing import ORIENTATIONS, Orientation, orient_back
+from ..mixing import ORIENTATIONS, Orientation
 from ..registry import HOOKS
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.schedules import check_choice, check_range
@@ -21,33 +21,40 @@ from .step_hook import StepHook
 
 @HOOKS.register_module()
 class BoxFusionHook(StepHook):
-    """The teacher sees each weak view in several orientations, and its answers are fused.
+    """The teacher sees each weak view in several orientations and sizes; its answers are fused.
 
     Data Distillation (Radosavovic et al., CVPR 2018) with the voting of Weighted Boxes Fusion
     (Solovyev et al. 2021): boxes of one class that overlap become their mean, weighted by the
     scores, with the mean score of all views; a view that saw nothing says 0, so scores are lower
     than those of one view. A fused object has the mask of its surest view. List this hook before
-    the threshold. Each orientation costs the teacher one more pass.
+    the threshold. Each orientation and each size costs the teacher one more pass.
 
     Args:
-        views: identity, hflip, vflip, rot90, rot180, rot270, as far as pictures of the task look
-            alike in them; "identity", the weak view as it is, comes first.
+        views: identity, hflip, vflip, rot90, rot180, rot270, as far as objects look alike in them;
+            "identity", the weak view as it is, comes first.
+        scales: Factors on height and width of further views, which are not turned.
         min_iou: Overlap above which two boxes of a class are one object.
     """
 
     def __init__(
-        self, views: Sequence[Orientation] = ("identity", "hflip"), *, min_iou: float = 0.6
+        self,
+        views: Sequence[Orientation] = ("identity", "hflip"),
+        *,
+        scales: Sequence[float] = (),
+        min_iou: float = 0.6,
     ) -> None:
         name = type(self).__name__
         for view in views:
             check_choice(name, "views", view, ORIENTATIONS)
-        if len(views) < 2 or views[0] != "identity" or len(set(views)) < len(views):
+        once = len(set(views)) == len(views)
+        if not views or views[0] != "identity" or not once or len(views) + len(scales) < 2:
             raise ValueError(
-                f"{name}: views={list(views)}; give 'identity' and then at least one other "
-                f"orientation, each once, of {list(ORIENTATIONS)}"
+                f"{name}: views={list(views)} and scales={list(scales)}; give views='identity' and "
+                f"then at least one more, each once, of {list(ORIENTATIONS)}, or scales"
             )
         check_range(name, "min_iou", min_iou)
-        self.turned = [SecondView(view) for view in views[1:]]
+        self.others = [SecondView(view) for view in views[1:]]
+        self.others += [SecondView("identity", scale=scale) for scale in scales]
         self.min_iou = min_iou
 
     def check(self, model: TeacherStudent) -> None:
@@ -55,20 +62,21 @@ class BoxFusionHook(StepHook):
         super().check(detector_only(self, model, "fuses boxes"))
 
     def after_teacher(self, step: Step) -> None:
-        """Ask for the other orientations, and fuse what was said of each image."""
-        answers = [step.pseudo_boxes, *(self._seen(step.weak_views, t) for t in self.turned)]
+        """Ask about the other views, and fuse what was said of each image."""
+        answers = [step.pseudo_boxes, *(self._seen(step.weak_views, o) for o in self.others)]
         before = sum(len(boxes) for boxes in step.pseudo_boxes)
         step.pseudo = [self._fused(list(said)) for said in zip(*answers, strict=True)]
         step.count("fusion/found", before / len(step.pseudo))
         step.count("fusion/fused", sum(map(len, step.pseudo)) / len(step.pseudo))
 
-    def _seen(self, views: Views, turned: SecondView) -> list[InstanceData]:
-        """What the teacher says of the views in an orientation, in the frame of the views."""
-        found: list[InstanceData] = self.present.label(turned.views(views))
+    def _seen(self, views: Views, other: SecondView) -> list[InstanceData]:
+        """What the teacher says of the views in another form, in the frame of the views."""
+        found: list[InstanceData] = self.present.label(other.views(views))
         for boxes, sample in zip(found, views.samples, strict=True):
-            boxes.bboxes = turned.boxes_back(boxes.bboxes, shape_of(sample, views))
+            shape = shape_of(sample, views)
+            boxes.bboxes = other.boxes_back(boxes.bboxes, shape)
             if "masks" in boxes:
-                boxes.masks = orient_back(boxes.masks, turned.orientation)
+                boxes.masks = other.masks_back(boxes.masks, shape)
         return found
 
     def _fused(self, said: list[InstanceData]) -> InstanceData:

@@ -71,6 +71,15 @@ class SecondView:
         factors = boxes.new_tensor(shape[::-1] * 2) / boxes.new_tensor(size[::-1] * 2)
         return project_boxes(boxes, back) * factors
 
+    def masks_back(self, masks: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Masks (N, H', W') of a second view in the frame of the first one, of this shape."""
+        turned = orient_back(masks, self.orientation)
+        if turned.shape[-2:] == shape:
+            return turned
+        if not len(turned):
+            return turned.new_zeros(0, *shape)
+        return F.interpolate(turned[None].float(), shape, mode="nearest-exact")[0].to(masks.dtype)
+
     def maps_back(self, maps: Tensor, views: Views) -> Tensor:
         """Maps (B, C, H', W') of second views in the frame of the first ones; 0 in the padding."""
         result = maps.new_zeros(*maps.shape[:2], *views.inputs.shape[-2:])

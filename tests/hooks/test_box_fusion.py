@@ -19,7 +19,7 @@ def finds_bright(score):
     def label(views, network=None):
         found = []
         for image, seen in zip(views.inputs, views.samples, strict=True):
-            rows, columns = (image[0] > 0).nonzero().unbind(1)
+            rows, columns = (image[0] > 0.5).nonzero().unbind(1)
             box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
             found.append(pseudo([[float(side) for side in box]], [score(seen.img_shape)]))
         return found
@@ -68,6 +68,26 @@ def test_what_one_view_saw_counts_half():
     assert fused.bboxes.flatten().tolist() == pytest.approx([0, 0, 10, 10.5, 30, 0, 40, 10])
 
 
+def test_sizes_are_views_too():
+    model = build_pair()
+    hook = BoxFusionHook(("identity",), scales=(0.5, 2.0))
+    model.attach(hook)
+
+    def label(views, network=None):
+        found = finds_bright(lambda shape: {10: 0.3, 20: 0.6, 40: 0.9}[shape[0]])(views)
+        for boxes, image, seen in zip(found, views.inputs, views.samples, strict=True):
+            boxes.masks = image[:1, : seen.img_shape[0], : seen.img_shape[1]] > 0.5
+        return found
+
+    model.label = label
+    step = step_of(model, bright_views())
+    hook.after_teacher(step)
+    (fused,) = step.pseudo
+    assert fused.scores.tolist() == pytest.approx([0.6])
+    assert fused.bboxes[0].tolist() == pytest.approx([30, 4, 36, 8])
+    assert torch.equal(fused.masks[0], bright_views().inputs[0, 0, :20, :40] > 0)
+
+
 def test_masks_are_those_of_the_surest_view():
     model = build_pair()
     hook = BoxFusionHook(("identity", "rot180"))
@@ -112,8 +132,8 @@ def test_a_teacher_without_anything_to_say():
 @pytest.mark.parametrize(
     ("views", "says"),
     [
-        (("identity",), "at least one other"),
-        (("hflip", "vflip"), "give 'identity' and then"),
+        (("identity",), "at least one more"),
+        (("hflip", "vflip"), "give views='identity' and"),
         (("identity", "hflip", "hflip"), "each once"),
         (("identity", "turn"), "views='turn'"),
     ],
