@@ -63,6 +63,9 @@ METHODS = {
     "gmm-thresholds": Method(
         "thresholds/gmm_retinanet_r50_own.py", "detection",
         "Consistent-Teacher's threshold for each class, from its latest scores"),
+    "data-distillation": Method(
+        "data_distillation/retinanet_r50_own.py", "detection",
+        "what the teacher finds in an image and in its mirror image, fused"),
     "dual-thresholds": Method(
         "hssda/retinanet_r50_own.py", "detection",
         "HSSDA's two thresholds for each class, fitted on the labelled images"),
