@@ -17,6 +17,7 @@ from ..thresholds import vote
 from .model_kind import detector_only
 from .second_view import SecondView, shape_of
 from .step_hook import StepHook
+from .threshold_hook import ThresholdHook
 
 
 @HOOKS.register_module()
@@ -58,7 +59,14 @@ class BoxFusionHook(StepHook):
         self.min_iou = min_iou
 
     def check(self, model: TeacherStudent) -> None:
-        """Refuse segmentors, whose pixels `UncertaintyFusionHook` fuses."""
+        """Refuse segmentors (they have `UncertaintyFusionHook`) and earlier thresholds."""
+        name = type(self).__name__
+        earlier = next((h for h in model.hooks if isinstance(h, ThresholdHook)), None)
+        if earlier is not None:
+            raise ValueError(
+                f"{name}: {type(earlier).__name__} stands before it in custom_hooks, and what that "
+                f"drops, other views would bring back; list {name} first"
+            )
         super().check(detector_only(self, model, "fuses boxes"))
 
     def after_teacher(self, step: Step) -> None:

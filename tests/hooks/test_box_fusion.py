@@ -143,6 +143,13 @@ def test_views_are_checked(views, says):
         BoxFusionHook(views)
 
 
+def test_a_threshold_before_it_is_refused():
+    model = build_pair()
+    model.attach(FixedThresholdHook(0.5))
+    with pytest.raises(ValueError, match="FixedThresholdHook stands before it in custom_hooks"):
+        model.attach(BoxFusionHook())
+
+
 def test_segmentors_are_refused():
     with pytest.raises(TypeError, match="BoxFusionHook: fuses boxes"):
         build_seg().attach(BoxFusionHook())
