@@ -77,6 +77,9 @@ def check(venv: Path) -> None:
         version = subprocess.check_output([python(venv), "-c", found], text=True).strip()
         pip(venv, "--force-reinstall", "--no-deps", f"opencv-python-headless=={version}")
     run(python(venv), "-c", "import ssdet, mmdet.models, mmseg.models")
+    # yapf, which formats configs, writes a cache on its first call, and another process that reads
+    # it half written stops with "Ran out of input".
+    run(python(venv), "-c", "from yapf.yapflib.yapf_api import FormatCode; FormatCode('a = 1')")
 
 
 def python(venv: Path) -> Path:
