@@ -53,6 +53,13 @@ class BoxFusionHook(StepHook):
                 f"{name}: views={list(views)} and scales={list(scales)}; give views='identity' and "
                 f"then at least one more, each once, of {list(ORIENTATIONS)}, or scales"
             )
+        for scale in scales:
+            check_range(name, "scales", scale, 0.1, 10)
+        if 1.0 in scales or len(set(scales)) < len(scales):
+            raise ValueError(
+                f"{name}: scales={list(scales)} show the teacher a size twice (1 is that of the "
+                "weak view); give each once, such as (0.8, 1.25)"
+            )
         check_range(name, "min_iou", min_iou)
         self.others = [SecondView(view) for view in views[1:]]
         self.others += [SecondView("identity", scale=scale) for scale in scales]

@@ -143,6 +143,12 @@ def test_views_are_checked(views, says):
         BoxFusionHook(views)
 
 
+@pytest.mark.parametrize("scales", [(1.0,), (0.8, 0.8)])
+def test_a_size_that_was_seen_is_refused(scales):
+    with pytest.raises(ValueError, match=r"BoxFusionHook: .* show the teacher a size twice"):
+        BoxFusionHook(scales=scales)
+
+
 def test_a_threshold_before_it_is_refused():
     model = build_pair()
     model.attach(FixedThresholdHook(0.5))
@@ -155,3 +161,5 @@ def test_segmentors_are_refused():
         build_seg().attach(BoxFusionHook())
     with pytest.raises(ValueError, match="min_iou=2"):
         BoxFusionHook(min_iou=2)
+    with pytest.raises(ValueError, match="BoxFusionHook: scales=20"):
+        BoxFusionHook(scales=(20,))

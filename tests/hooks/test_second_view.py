@@ -46,21 +46,21 @@ def test_both_at_once_and_an_odd_width():
     assert torch.allclose(back, torch.tensor([[20.5, 0, 41, 10]]))
 
 
-@pytest.mark.parametrize("scale", [1.0, 0.5])
-@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize(
+    ("orientation", "scale"),
+    [*((o, 0.5) for o in ORIENTATIONS), *((o, 1.0) for o in ORIENTATIONS[1:])],
+)
 def test_a_mark_is_found_again_where_it_was(orientation, scale):
-    if orientation == "identity" and scale == 1.0:
-        return
     own = Views(torch.zeros(1, 1, 32, 64), [sample((20, 40))])
     own.inputs[0, 0, 4:8, 30:40] = 1
     second = SecondView(orientation, scale=scale)
     seen = second.views(own)
     turned = orient(torch.zeros(20, 40), orientation).shape
     assert seen.samples[0].img_shape == tuple(round(side * scale) for side in turned)
-    rows, columns = (seen.inputs[0, 0] > 0.6).nonzero().unbind(1)
+    rows, columns = (seen.inputs[0, 0] > 0.5).nonzero().unbind(1)
     found = torch.stack([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
     back = second.boxes_back(found[None].float(), (20, 40))
-    assert torch.allclose(back, torch.tensor([[30.0, 4, 40, 8]]), atol=2 * (scale != 1))
+    assert torch.allclose(back, torch.tensor([[30.0, 4, 40, 8]]), atol=1e-4)
     maps = second.maps_back(seen.inputs, own)
     assert maps[0, 0, 5:7, 32:38].min() > 0.6 and maps[0, 0, :, :26].max() < 0.1
 
