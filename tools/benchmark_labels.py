@@ -31,7 +31,7 @@ from pathlib import Path
 from statistics import mean
 
 from benchmark_methods import job, spread, supervised
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from ssdet.cli.jobs import Job, run_jobs
 from ssdet.engine.configs import load_config
@@ -97,12 +97,14 @@ def with_method(protocol: Config, method: Config) -> Config:
         if network == method.model[kind]:  # a second student is one of the protocol's
             config.model.auxiliary[name] = copy.deepcopy(config.model[kind])
     ours, theirs = (_views(c) for c in (config, method))
-    for name in theirs.keys() - ours.keys():
+    for name in sorted(theirs.keys() - ours.keys()):
         if not name.startswith(STRONG):
             raise UsageError(
                 f"{method.filename} has a view {name!r} that the protocol does not know"
             )
         ours[name] = copy.deepcopy(ours[STRONG])
+        for source in config.train_dataloader.dataset.datasets:
+            _split(source)["branch_field"] = ["sup", *ours]
     return config
 
 
@@ -116,8 +118,12 @@ def control(protocol: Config, method: Config) -> Config:
 
 def _views(config: Config) -> dict[str, list]:
     """The views of the unlabelled images."""
-    pipeline = config.train_dataloader.dataset.datasets[1].pipeline
-    return next(step["views"] for step in pipeline if step["type"] == "WeakStrongViews")
+    return _split(config.train_dataloader.dataset.datasets[1])["views"]
+
+
+def _split(source: ConfigDict) -> dict:
+    """The transform of a source that makes its views."""
+    return next(step for step in source.pipeline if step["type"] == "WeakStrongViews")
 
 
 def without_each_hook(method: Config) -> dict[str, Config]:

@@ -109,8 +109,12 @@ def test_a_method_brings_its_hooks_and_settings_and_the_protocol_the_rest(tools)
 def test_a_second_strong_view_is_one_like_the_first(tools):
     protocol = load_config("label_efficiency/dsb2018_segmentation.py")
     mixed = tools[0].with_method(protocol, load_config("unimatch/deeplabv3plus_demo.py"))
-    views = mixed.train_dataloader.dataset.datasets[1].pipeline[0].views
-    assert views.unsup_student_2 == views.unsup_student
+    labeled, unlabeled = (s.pipeline[0] for s in mixed.train_dataloader.dataset.datasets)
+    assert unlabeled.views.unsup_student_2 == unlabeled.views.unsup_student
+    assert labeled.branch_field == unlabeled.branch_field, (
+        "a batch has the same ones of all sources"
+    )
+    assert set(unlabeled.branch_field) == {"sup", *unlabeled.views}
     assert "unsup_student_2" not in protocol.train_dataloader.dataset.datasets[1].pipeline[0].views
 
 
