@@ -6,6 +6,8 @@ import pytest
 import torch
 from mmengine.registry import HOOKS, MODELS, DefaultScope
 
+from ssdet.datasets.doctor.findings import Findings
+from ssdet.datasets.doctor.settings import check_settings
 from ssdet.engine.configs import load_config
 from ssdet.hooks import StepHook
 from ssdet.teacher_student import TeacherStudent
@@ -29,6 +31,13 @@ def test_model_and_hooks_are_built(name):
             built.check(model)
         for hook in config.default_hooks.values():
             HOOKS.build(hook)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_doctor_finds_nothing_wrong_with_the_list_of_hooks(name):
+    findings = Findings()
+    check_settings(load_config(name), [], findings)
+    assert [f for f in findings.found if f.where == "custom_hooks"] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

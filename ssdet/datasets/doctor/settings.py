@@ -9,6 +9,14 @@ from .sources import Source, entries
 
 _MODELS = {"TeacherStudentDetector": "detector", "TeacherStudentSegmentor": "segmentor"}
 _EMA, _RIVALS = "TeacherEMAHook", ("MeanTeacherHook", "EMAHook")
+# What chooses labels in another way than by a threshold, or learns all of them on purpose.
+_CHOOSERS = {
+    "TeacherStudentDetector": ("DualTeacherHook",),
+    "TeacherStudentSegmentor": (
+        "CopyPasteHook", "CrossSupervisionHook", "DualTeacherHook", "MultiGranularityHook",
+        "RegionInstructionHook", "UncertaintyFusionHook",
+    ),
+}  # fmt: skip
 _HIGHEST_RATE = {"SGD": 0.01, "Adam": 2e-3, "AdamW": 2e-3}  # per image of a batch
 _OTHERS = ("loss", "neck", "backbone", "rpn_head")  # their num_classes means something else
 
@@ -243,7 +251,8 @@ def _hooks(settings: Settings, findings: Findings) -> None:
             f"is meant to be fixed",
         )  # fmt: skip
     learns = settings.model.get("unsup_weight", 1.0)  # 0: a hook learns from probabilities instead
-    if learns and not any("Threshold" in name for name in counts):
+    choosers = _CHOOSERS[settings.model["type"]]
+    if learns and not any("Threshold" in name or name in choosers for name in counts):
         findings.add(
             "warning", "config", "no threshold on pseudo labels", "custom_hooks",
             found=", ".join(settings.hooks) or "no hook", allowed="a hook such as "
