@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib.util
+import pickle
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +61,7 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
         raise UsageError(f"config {path}: {type(error).__name__}: {error}") from error
     # MMEngine's formatter takes seconds to lay a config out; it is as readable without. (Its own
     # argument for that is passed on for lazy configs only.)
+    _import_formatter()
     object.__setattr__(config, "_format_python_code", False)
     if options:
         try:
@@ -67,6 +70,19 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
             given = ", ".join(f"{key}={value}" for key, value in options.items())
             raise UsageError(f"--cfg-options {given}: {error}") from error
     return config
+
+
+def _import_formatter(waits: Iterable[float] = (0.1, 0.5, 2.0)) -> None:
+    """Import yapf, which MMEngine wants for the text of a config even where it does not format.
+
+    Its first import ever writes a cache; another process of the training may read it half written.
+    """
+    for wait in waits:
+        try:
+            importlib.import_module("yapf")
+            return
+        except (EOFError, pickle.UnpicklingError):
+            time.sleep(wait)
 
 
 @contextmanager

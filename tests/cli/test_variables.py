@@ -1,7 +1,10 @@
 """Plain variables of a config, set on the command line, reach everything that uses them."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from ssdet.engine import configs
 from ssdet.engine.configs import load_config
 
 
@@ -33,3 +36,16 @@ def test_ordinary_options_are_merged_as_ever(config):
 def test_what_is_computed_can_not_be_set_by_the_back_door(config):
     found = load_config(config, {"both": 5})
     assert found.both == 5 and found.data["share"] == 40
+
+
+def test_a_cache_that_another_process_is_still_writing_is_read_again(config, monkeypatch):
+    tried = []
+
+    def first_import_fails(name):
+        tried.append(name)
+        if len(tried) == 1:
+            raise EOFError("Ran out of input")
+
+    monkeypatch.setattr(configs, "importlib", SimpleNamespace(import_module=first_import_fails))
+    assert load_config(config).half == 20
+    assert tried == ["yapf", "yapf"]
