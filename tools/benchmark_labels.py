@@ -92,10 +92,12 @@ def with_method(protocol: Config, method: Config) -> Config:
     if kind not in method.model:
         raise UsageError(f"the method {method.filename} is not one for a {kind}")
     config.custom_hooks = [h for h in method.custom_hooks if h["type"] != PICTURES]
-    config.model.update({k: v for k, v in method.model.items() if k not in OWN})
+    config.model.update(copy.deepcopy({k: v for k, v in method.model.items() if k not in OWN}))
     for name, network in config.model.get("auxiliary", {}).items():
         if network == method.model[kind]:  # a second student is one of the protocol's
             config.model.auxiliary[name] = copy.deepcopy(config.model[kind])
+        elif "num_classes" in network:
+            network.num_classes = config.model[kind].decode_head.num_classes
     ours, theirs = (_views(c) for c in (config, method))
     for name in sorted(theirs.keys() - ours.keys()):
         if not name.startswith(STRONG):

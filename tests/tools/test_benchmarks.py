@@ -106,6 +106,14 @@ def test_a_method_brings_its_hooks_and_settings_and_the_protocol_the_rest(tools)
     assert mixed.train_dataloader == protocol.train_dataloader
 
 
+def test_further_networks_know_the_classes_of_the_protocol(tools):
+    protocol = load_config("label_efficiency/dsb2018_segmentation.py")
+    method = load_config("shape_prior/deeplabv3plus_demo.py")
+    prior = tools[0].with_method(protocol, method).model.auxiliary.shape_prior
+    assert prior.num_classes == len(protocol.classes) == 2
+    assert method.model.auxiliary.shape_prior.num_classes == 3, "the method is as it was"
+
+
 def test_a_second_strong_view_is_one_like_the_first(tools):
     protocol = load_config("label_efficiency/dsb2018_segmentation.py")
     mixed = tools[0].with_method(protocol, load_config("unimatch/deeplabv3plus_demo.py"))
