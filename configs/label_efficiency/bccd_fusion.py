@@ -1,14 +1,14 @@
-# A mean teacher on the blood cells that sees each image in four orientations, fuses what it finds, and
+# A mean teacher on the blood cells that sees each image in six orientations, fuses what it finds, and
 # keeps as many boxes of each class as the labels promise. What lies between sure and unsure is left out.
 _base_ = './bccd_detection.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.998),
     dict(
         type='BoxFusionHook',
-        views=('identity', 'hflip', 'vflip', 'rot180')),
+        views=('identity', 'hflip', 'vflip', 'rot90', 'rot180', 'rot270')),
     dict(
         type='LabelDistributionThresholdHook',
-        reliable=0.7,
+        reliable=1.0,
         uncertain=1.5,
         images=160,
         interval=10,
