@@ -59,9 +59,9 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
         raise
     except Exception as error:
         raise UsageError(f"config {path}: {type(error).__name__}: {error}") from error
+    _import_formatter()
     # MMEngine's formatter takes seconds to lay a config out; it is as readable without. (Its own
     # argument for that is passed on for lazy configs only.)
-    _import_formatter()
     object.__setattr__(config, "_format_python_code", False)
     if options:
         try:
