@@ -70,6 +70,15 @@ class Cell:
         """What each finished run reached at its end, in percent."""
         return {seed: found["score"] for seed, found in self.results().items()}
 
+    def minutes(self) -> list[float]:
+        """What the iterations of each finished run took, without its burn-in and evaluations."""
+        found = []
+        for one in self.runs.values():
+            steps = [seconds for _, seconds in read_run(one.folder).series("time")]
+            if one.finished and steps:
+                found.append(mean(steps) * one.iterations / 60)
+        return found
+
     def _last(self, run: Run) -> dict[str, float]:
         metric = METRIC_OF[self.metric] if self.metric else main_metric(run)
         curves = {role: curve(run, metric, role) for role in (*ROLES, "")}
@@ -228,25 +237,27 @@ def _protocol(args: argparse.Namespace, labels: str, seed: int, **more: int) -> 
 
 
 def table(cells: Sequence[Cell]) -> str:
-    """One row for each kind and number of labels, with the closed share of the gap."""
+    """One row for each kind and number of labels, with the closed share of the gap, and minutes."""
     lines = [
-        "| labels | trained with | metric | share of the gap | runs |",
-        "|---|---|---|---|---|",
+        "| labels | trained with | metric | share of the gap | minutes a run | runs |",
+        "|---|---|---|---|---|---|",
     ]
     scores = {(cell.kind, cell.labels): cell.scores() for cell in cells}
     ceiling = scores[CEILING, "full"]
     for cell in cells:
         mine, base = scores[cell.kind, cell.labels], scores.get((BASELINE, cell.labels), {})
         if not mine:
-            lines.append(f"| {cell.labels} | {cell.kind} | not finished | | 0 |")
+            lines.append(f"| {cell.labels} | {cell.kind} | not finished | | | 0 |")
             continue
         shared = sorted(mine.keys() & base.keys() & ceiling.keys())
         share = ""
         if shared and cell.kind not in (BASELINE, CEILING):
             low, high, own = (mean(d[s] for s in shared) for d in (base, ceiling, mine))
             share = f"{(own - low) / (high - low):.0%}" if high > low else "no gap"
-        score = spread(list(mine.values()))
-        lines.append(f"| {cell.labels} | {cell.kind} | {score} | {share} | {len(mine)} |")
+        score, times = spread(list(mine.values())), cell.minutes()
+        minutes = spread(times) if times else ""
+        row = (cell.labels, cell.kind, score, share, minutes, str(len(mine)))
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
 
 

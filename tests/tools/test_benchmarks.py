@@ -140,11 +140,21 @@ def test_share_of_the_gap_is_taken_over_the_seeds_that_all_have(tools, monkeypat
         labels.CEILING: {0: 50.0, 1: 54.0},
     }
     monkeypatch.setattr(labels.Cell, "scores", lambda cell: scores[cell.kind])
+    monkeypatch.setattr(labels.Cell, "minutes", lambda cell: [10.0] * len(scores[cell.kind]))
     cells = [labels.Cell(kind, "10") for kind in (labels.BASELINE, "method")]
     text = labels.table([*cells, labels.Cell(labels.CEILING, "full")])
     # (47.5 - 42) / (52 - 42)
-    assert "| 10 | method | 64.7 ± 29.8 | 55% | 3 |" in text
-    assert "| full | all labels | 52.0 ± 2.8 |  | 2 |" in text
+    assert "| 10 | method | 64.7 ± 29.8 | 55% | 10.0 ± 0.0 | 3 |" in text
+    assert "| full | all labels | 52.0 ± 2.8 |  | 10.0 ± 0.0 | 2 |" in text
+
+
+def test_the_time_of_a_run_is_that_of_its_iterations(tools, tmp_path):
+    lines = [{"mode": "train", "iter": n, "time": n / 10} for n in (10, 20, 20, 30)]
+    run = finished(tmp_path / "run", [*lines, {"iter": 30, "time": 99.0, "mIoU": 50.0}])
+    run.iterations = 30
+    going = argparse.Namespace(folder=tmp_path / "run", finished=False, iterations=30)
+    cell = tools[0].Cell("method", "10", runs={0: run, 1: going})
+    assert cell.minutes() == [pytest.approx(2.0 * 30 / 60)]
 
 
 def tiny_demo():
