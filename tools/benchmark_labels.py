@@ -119,11 +119,30 @@ def with_method(protocol: Config, method: Config) -> Config:
     return config
 
 
-def control(protocol: Config, method: Config) -> Config:
-    """The method with the labelled images in the place of the unlabelled ones."""
-    config = with_method(protocol, method)
-    labeled, unlabeled = config.train_dataloader.dataset.datasets
-    unlabeled.source = labeled.ann_file
+def method_for(protocol: Config, name: str) -> Config:
+    """A method whose schedules have the lengths of the protocol.
+
+    Its burn-in is over when it begins, unless further networks have to be trained in it, too.
+    """
+    method = load_config(name)
+    burn_in = protocol.burn_in if method.model.get("auxiliary") else 0
+    lengths = {"iterations": protocol.iterations, "burn_in": burn_in}
+    return load_config(name, {key: value for key, value in lengths.items() if key in method})
+
+
+def trained_with(
+    protocol: Config, name: str, *, without: str = "", unlabeled: bool = True
+) -> Config:
+    """The protocol with a method, as it is or "without" one of its hooks.
+
+    If not `unlabeled`, the labelled images take the place of the unlabelled ones.
+    """
+    method = method_for(protocol, name)
+    config = with_method(protocol, without_each_hook(method)[without] if without else method)
+    if unlabeled:
+        return config
+    labeled, others = config.train_dataloader.dataset.datasets
+    others.source = labeled.ann_file
     return config
 
 
@@ -159,15 +178,17 @@ def without_each_hook(method: Config) -> dict[str, Config]:
 
 def kinds_of(args: argparse.Namespace) -> dict[str, Callable[[Config], Config]]:
     """What is trained with each number of labels: names, and what they make of a protocol."""
-    methods = {_name(name): load_config(name) for name in args.methods}
+    methods = {_name(name): partial(trained_with, name=name) for name in args.methods}
     if args.ablate:
-        whole = load_config(args.ablate)
-        methods |= {_name(args.ablate): whole, **without_each_hook(whole)}
+        whole = partial(trained_with, name=args.ablate)
+        methods[_name(args.ablate)] = whole
+        for name in without_each_hook(load_config(args.ablate)):
+            methods[name] = partial(whole, without=name)
     kinds = {BASELINE: supervised}
     for name, method in methods.items():
-        kinds[name] = partial(with_method, method=method)
+        kinds[name] = method
         if args.control:
-            kinds[f"{name} without unlabelled images"] = partial(control, method=method)
+            kinds[f"{name} without unlabelled images"] = partial(method, unlabeled=False)
     if args.peer:
         from benchmark_peer import peer
 

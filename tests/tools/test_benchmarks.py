@@ -126,6 +126,24 @@ def test_a_second_strong_view_is_one_like_the_first(tools):
     assert "unsup_student_2" not in protocol.train_dataloader.dataset.datasets[1].pipeline[0].views
 
 
+@pytest.mark.parametrize(
+    ("method", "hook", "key", "value"),
+    [
+        ("hssda/deeplabv3plus_demo.py", "TeacherEMAHook", "begin", 0),
+        ("thresholds/quantile_deeplabv3plus_demo.py", "QuantileThresholdHook", "length", 1500),
+        ("rail/deeplabv3plus_demo.py", "RegionInstructionHook", "ramp_length", 1000),
+    ],
+)
+def test_the_schedules_of_a_method_have_the_lengths_of_the_protocol(
+    tools, method, hook, key, value
+):
+    """And its burn-in lies behind it, unless further networks have one, too."""
+    protocol = load_config("label_efficiency/dsb2018_segmentation.py")
+    assert (protocol.burn_in, protocol.iterations) == (1000, 1500)
+    config = tools[0].trained_with(protocol, method)
+    assert next(h[key] for h in config.custom_hooks if h["type"] == hook) == value
+
+
 def test_a_method_of_another_task_is_refused(tools):
     protocol = load_config("label_efficiency/bccd_detection.py")
     with pytest.raises(UsageError, match="is not one for a detector"):
