@@ -72,6 +72,10 @@ METHODS = {
     "mixpl": Method(
         "mixpl/retinanet_r50_own.py", "detection",
         "MixPL: mosaics and mixtures of pseudo-labelled images", views="own_det_unerased.py"),
+    "mixed": Method(
+        "mixed/faster-rcnn_r50_own.py", "detection",
+        "two-stage: thresholds by class, steady boxes, copy-paste, patch shuffle",
+        needs="two-stage", instead=("mixpl",)),
     "copy-paste": Method(
         "copy_paste/mask-rcnn_r50_own.py", "detection",
         "models with masks: labelled objects are pasted into the strong views",
