@@ -1,6 +1,7 @@
 # Parts of four methods for Faster R-CNN on your own data: a threshold for each class from a mixture of
 # its scores, boxes that return to their place, copy-paste, patch shuffle; see
-# configs/_base_/datasets/own_det.py for what to set. Numbers are those of the demo scenes.
+# configs/_base_/datasets/own_det.py for what to set. The hooks' numbers are those of the demo,
+# the others our defaults, not tuned.
 _base_ = [
     'mmdet::_base_/models/faster-rcnn_r50_fpn.py', '../_base_/datasets/own_det.py',
     '../_base_/schedules/own_det.py'

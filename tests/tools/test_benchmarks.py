@@ -167,7 +167,9 @@ def test_share_of_the_gap_is_taken_over_the_seeds_that_all_have(tools, monkeypat
 
 
 def test_the_time_of_a_run_is_that_of_its_iterations(tools, tmp_path):
-    lines = [{"mode": "train", "iter": n, "time": n / 10} for n in (10, 20, 20, 30)]
+    """Iterations that were done again count once, and evaluations not at all."""
+    times = [(10, 1.0), (20, 9.0), (20, 2.0), (30, 3.0)]
+    lines = [{"mode": "train", "iter": n, "time": seconds} for n, seconds in times]
     run = finished(tmp_path / "run", [*lines, {"iter": 30, "time": 99.0, "mIoU": 50.0}])
     run.iterations = 30
     going = argparse.Namespace(folder=tmp_path / "run", finished=False, iterations=30)
