@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import is_distributed, is_main_process
+from mmengine.dist import barrier, is_distributed, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
@@ -60,6 +60,7 @@ class SafeRunner(Runner):
         self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any
     ) -> MMLogger:
         """Log to `work_dir/train.log` (or `test.log`) instead of a folder for each start."""
+        barrier()  # no rank may still be making the folder that the first one removes
         with contextlib.suppress(OSError):
             Path(self._log_dir).rmdir()
         self._log_dir = self.work_dir
