@@ -103,7 +103,7 @@ def with_method(protocol: Config, method: Config) -> Config:
     config.custom_hooks = [h for h in method.custom_hooks if h["type"] != PICTURES]
     config.model.update(copy.deepcopy({k: v for k, v in method.model.items() if k not in OWN}))
     for name, network in config.model.get("auxiliary", {}).items():
-        if network == method.model[kind]:  # a second student is one of the protocol's
+        if network["type"] == method.model[kind]["type"]:  # a whole one is the protocol's
             config.model.auxiliary[name] = copy.deepcopy(config.model[kind])
         elif "num_classes" in network:
             network.num_classes = config.model[kind].decode_head.num_classes

@@ -94,15 +94,16 @@ def test_masks_have_a_line_of_their_own_and_the_baseline_its_better_model(tools,
     ]
 
 
-def test_a_method_brings_its_hooks_and_settings_and_the_protocol_the_rest(tools):
+@pytest.mark.parametrize("name", ["cps", "mgd"])
+def test_a_method_brings_its_hooks_and_settings_and_the_protocol_the_rest(tools, name):
     protocol = load_config("label_efficiency/dsb2018_segmentation.py")
-    method = load_config("cps/deeplabv3plus_demo.py")
+    method = load_config(f"{name}/deeplabv3plus_demo.py")
     mixed = tools[0].with_method(protocol, method)
     assert mixed.custom_hooks == [h for h in method.custom_hooks if h.type != "GalleryHook"]
     assert mixed.model.segmentor == protocol.model.segmentor != method.model.segmentor
     assert mixed.model.burn_in == protocol.model.burn_in
     for network in mixed.model.auxiliary.values():
-        assert network == protocol.model.segmentor, "the second network is one of the protocol's"
+        assert network == protocol.model.segmentor, "further networks are the protocol's"
     assert mixed.train_dataloader == protocol.train_dataloader
 
 
