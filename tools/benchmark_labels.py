@@ -3,14 +3,14 @@
 python tools/benchmark_labels.py DATA --protocol label_efficiency/bccd_detection.py --labels 10 \\
     --methods mean_teacher/gfl_demo.py soft_teacher/gfl_demo.py --seeds 0 1 2 --peer
 
-The protocol is a config: model, views and schedule, with the variables `data_root`, `labels`,
-`draw`, `iterations` and `burn_in`. For each seed (which also chooses the draw of the labelled
-images) it is trained on the labelled images for `burn_in` iterations, and from these weights for
-`iterations` on the labelled images alone (the baseline) and with the hooks and model settings of
-each method on labelled and unlabelled images; and just as long, burn-in included, on all images
-with their labels (the ceiling). A method with more networks than the pair does both in one run,
-since there are no weights for them. The labelled batch is the same everywhere. `--peer` adds
-MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks,
+The protocol is a config: model, views and schedule, with the variables `data_root`, `classes`,
+`labels`, `draw`, `iterations` and `burn_in`. For each seed (which also chooses the draw of the
+labelled images) it is trained on the labelled images for `burn_in` iterations, and from these
+weights for `iterations` on the labelled images alone (the baseline) and with the hooks and model
+settings of each method on labelled and unlabelled images; and just as long, burn-in included, on
+all images with their labels (the ceiling). A method with more networks than the pair does both in
+one run, since there are no weights for them. The labelled batch is the same everywhere. `--peer`
+adds MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks,
 `--control` each method with the labelled images in the place of the unlabelled ones: what its
 mixing is worth by itself. Started again, it goes on where it was stopped. It prints Markdown
 tables, and writes table.md, results.json and curve.png (metric against labels).
@@ -102,11 +102,12 @@ def with_method(protocol: Config, method: Config) -> Config:
         raise UsageError(f"the method {method.filename} is not one for a {kind}")
     config.custom_hooks = [h for h in method.custom_hooks if h["type"] != PICTURES]
     config.model.update(copy.deepcopy({k: v for k, v in method.model.items() if k not in OWN}))
+    sizes = {"num_classes": len(config.classes), "in_channels": _features(config.model[kind])}
     for name, network in config.model.get("auxiliary", {}).items():
         if network["type"] == method.model[kind]["type"]:  # a whole one is the protocol's
             config.model.auxiliary[name] = copy.deepcopy(config.model[kind])
-        elif "num_classes" in network:
-            network.num_classes = config.model[kind].decode_head.num_classes
+        else:
+            network.update({k: v for k, v in sizes.items() if k in network})
     ours, theirs = (_views(c) for c in (config, method))
     for name in sorted(theirs.keys() - ours.keys()):
         if not name.startswith(STRONG):
@@ -117,6 +118,11 @@ def with_method(protocol: Config, method: Config) -> Config:
         for source in config.train_dataloader.dataset.datasets:
             _split(source)["branch_field"] = ["sup", *ours]
     return config
+
+
+def _features(model: ConfigDict) -> int:
+    """Channels of the features that a further, small network takes."""
+    return int(model.neck.out_channels if "neck" in model else model.decode_head.in_channels)
 
 
 def method_for(protocol: Config, name: str) -> Config:
@@ -238,12 +244,12 @@ def _protocol(args: argparse.Namespace, labels: str, seed: int, **more: int) -> 
     root = str(args.data.resolve()) + "/"
     options = {"data_root": root, "labels": labels}
     config = load_config(args.protocol, options)
-    for name in ("draws", "iterations", "burn_in"):
+    for name in ("draws", "iterations", "burn_in", "classes"):
         if name not in config:
             raise UsageError(
                 f"{args.protocol}: no variable `{name}`; a protocol is a config of "
-                "label_efficiency/, which has the draws of the labelled images and the lengths of "
-                "burn-in and training"
+                "label_efficiency/, which has the draws of the labelled images, the lengths of "
+                "burn-in and training, and the classes"
             )
     if config.get("metric", "") not in ("", *METRIC_OF):
         raise UsageError(f"{args.protocol}: metric={config.metric!r}; known: {list(METRIC_OF)}")

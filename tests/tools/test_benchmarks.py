@@ -107,12 +107,23 @@ def test_a_method_brings_its_hooks_and_settings_and_the_protocol_the_rest(tools,
     assert mixed.train_dataloader == protocol.train_dataloader
 
 
-def test_further_networks_know_the_classes_of_the_protocol(tools):
-    protocol = load_config("label_efficiency/dsb2018_segmentation.py")
-    method = load_config("shape_prior/deeplabv3plus_demo.py")
-    prior = tools[0].with_method(protocol, method).model.auxiliary.shape_prior
-    assert prior.num_classes == len(protocol.classes) == 2
-    assert method.model.auxiliary.shape_prior.num_classes == 3, "the method is as it was"
+@pytest.mark.parametrize(
+    ("protocol", "method", "network", "sizes"),
+    [
+        ("dsb2018_segmentation", "shape_prior/deeplabv3plus_demo.py", "shape_prior", (2, None)),
+        ("dsb2018_segmentation", "shrinkmatch/deeplabv3plus_demo.py", "shrink", (2, 128)),
+        ("bccd_faster_rcnn", "dual_polish/faster_rcnn_demo.py", "cls_polisher", (3, 64)),
+        ("bccd_faster_rcnn", "dual_polish/faster_rcnn_demo.py", "box_polisher", (None, 64)),
+    ],
+)
+def test_further_networks_fit_the_protocol(tools, protocol, method, network, sizes):
+    protocol = load_config(f"label_efficiency/{protocol}.py")
+    method = load_config(method)
+    before = method.model.auxiliary[network].to_dict()
+    fitted = tools[0].with_method(protocol, method).model.auxiliary[network]
+    assert (fitted.get("num_classes"), fitted.get("in_channels")) == sizes
+    assert fitted.keys() == before.keys()
+    assert method.model.auxiliary[network] == before, "the method is as it was"
 
 
 def test_a_second_strong_view_is_one_like_the_first(tools):
