@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmengine.registry import HOOKS, MODELS, DefaultScope
 
-from ssdet.datasets.doctor.findings import Findings
-from ssdet.datasets.doctor.settings import check_settings
+from ssdet.doctor.findings import Findings
+from ssdet.doctor.settings import check_settings
 from ssdet.engine.configs import load_config
 from ssdet.hooks import StepHook
 from ssdet.teacher_student import TeacherStudent

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ssdet.datasets.doctor import examine_data
+from ssdet.doctor import examine_data
 
 VARIETY = 50  # different pictures; each file gets an end of its own, so that contents differ
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .split import FORMATS, add_reading_arguments, reading_options
 
 if TYPE_CHECKING:
-    from ..datasets.importers import Annotations
+    from ..formats import Annotations
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert and say what was written."""
-    from ..datasets.importers import components, read, write_coco
+    from ..formats import components, read, write_coco
 
     data = read(args.source, args.format, strict=args.strict, **reading_options(args))
     if args.to == "masks":
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _masks(args: argparse.Namespace, data: Annotations) -> int:
-    from ..datasets.importers.write import write_masks, write_text
+    from ..formats.write import write_masks, write_text
 
     # The name that MMSegmentation's Cityscapes data set looks for.
     suffix = "_gtFine_labelTrainIds.png" if args.format == "cityscapes" else ".png"

@@ -20,7 +20,7 @@ from .split import FORMATS, add_reading_arguments, reading_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..datasets.doctor import Finding, Findings
+    from ..doctor import Finding, Findings
 
 _SHOWN = 3
 _COLORS = {"error": "bold red", "warning": "bold yellow", "info": "bold cyan"}
@@ -69,7 +69,7 @@ def check_before_training(config: Any, *, strict: bool = False) -> Callable[[], 
     Errors are raised, warnings printed once by the first process. `strict` changes the config so
     that its data sets skip nothing.
     """
-    from ..datasets.doctor import make_strict
+    from ..doctor import make_strict
 
     if strict:
         make_strict(config)
@@ -80,7 +80,7 @@ def _check(config: Any, strict: bool) -> None:
     from mmengine.dist import is_main_process
     from rich.console import Console
 
-    from ..datasets.doctor import quick_check
+    from ..doctor import quick_check
 
     findings = quick_check(config, strict=strict)
     findings.found = findings.of("warning")
@@ -116,7 +116,7 @@ def _line(finding: Finding) -> str:
 
 
 def _examine(args: argparse.Namespace, pool: dict[str, Any]) -> Findings:
-    from ..datasets import doctor
+    from .. import doctor
     from ..engine.configs import load_config
     from ..engine.exits import UsageError
     from .launch import parse_options

@@ -38,11 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the two files and say how they are used."""
-    from ..datasets.importers.write import may_write
     from ..engine.checkpoint_file import read_checkpoint, write_checkpoint, write_text
     from ..engine.configs import load_config
     from ..engine.exits import RunError, UsageError
     from ..engine.export import plain_checkpoint, plain_config
+    from ..formats.write import may_write
 
     check_file("checkpoint", str(args.checkpoint))
     path = args.config or _config_of(args.checkpoint)

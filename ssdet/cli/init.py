@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the config and say what is in it and what comes next."""
-    from ..datasets.importers.write import may_write, write_text
+    from ..formats.write import may_write, write_text
     from ..recipes.recipe import make_recipe, side_folder
     from ..recipes.sources import Data
 

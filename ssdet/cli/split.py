@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..datasets.importers import Annotations
     from ..datasets.splits import Split
+    from ..formats import Annotations
 
 FORMATS = (
     "coco", "voc", "yolo", "labelme", "cvat",
@@ -79,8 +79,8 @@ def add_reading_arguments(
 
 
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:
-    """What the arguments say, for `ssdet.datasets.importers.read`."""
-    from ..datasets.importers import IGNORE, MaskEncoding, read_classes
+    """What the arguments say, for `ssdet.formats.read`."""
+    from ..formats import IGNORE, MaskEncoding, read_classes
 
     classes, colors = read_classes(args.classes) if args.classes else ((), {})
     options: dict[str, Any] = {
@@ -99,8 +99,8 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> int:
     """Write the files and say what is in them."""
     from ..datasets import splits
-    from ..datasets.importers import read
-    from ..datasets.importers.files import load_json, read_lines
+    from ..formats import read
+    from ..formats.files import load_json, read_lines
 
     content = load_json(args.source) if args.format == "coco" else None
     options = {**reading_options(args), "content": content}

@@ -1,7 +1,9 @@
 """Data of a semi-supervised run: the demo set, unlabelled images, sampler, views, checks."""
 
-from .digit_pairs import DigitScenePairs, LoadDigitPair
-from .digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
+from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
+from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
+from .demo.scene_files import write_cityscapes, write_coco, write_voc
+from .external_labels import DigitSecondLabels, LoadSecondLabels, PackSecondLabels
 from .geometry_record import RecordGeometry
 from .image_pairs import ImagePairs, LoadImagePair
 from .labeled import LabeledImages, LabeledMasks, LoadMask
@@ -9,8 +11,6 @@ from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset
 from .per_image import PerImage
 from .photometric import ErasePatches, StrongPhotometric
 from .sampler import LabeledUnlabeledSampler
-from .scene_files import write_cityscapes, write_coco, write_voc
-from .second_labels import DigitSecondLabels, LoadSecondLabels, PackSecondLabels
 from .seeding import SeededIndex, derive_seed, seeded
 from .unlabeled import UnlabeledImages
 from .view_check import ViewCheckHook, ViewGeometryError, check_views

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 
-from ssdet.registry import TRANSFORMS
+from ..registry import TRANSFORMS
 
 KEY = "homography_matrix"
 

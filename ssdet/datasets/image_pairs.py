@@ -10,14 +10,13 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.datasets import BaseSegDataset
 
-from ssdet.registry import DATASETS, TRANSFORMS
-
-from .image_header import cut_off
-from .importers.encoding import MaskEncoding
-from .importers.faults import Faults, stop
-from .importers.files import read_lines
-from .importers.masks import split_line
-from .importers.paths import Root, find_images, need_folder
+from ..formats.encoding import MaskEncoding
+from ..formats.files import read_lines
+from ..formats.image_header import cut_off
+from ..formats.issues import Faults, stop
+from ..formats.masks import split_line
+from ..formats.paths import Root, find_images, need_folder
+from ..registry import DATASETS, TRANSFORMS
 from .splits import source_checksum
 
 

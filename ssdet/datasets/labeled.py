@@ -10,12 +10,11 @@ from mmdet.datasets import BaseDetDataset
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from ssdet.registry import DATASETS, TRANSFORMS
-
-from .importers import Annotations, Instance, read, read_classes
-from .importers.faults import stop
-from .importers.files import read_lines
-from .importers.masks import PRESETS, preset_classes
+from ..formats import Annotations, Instance, read, read_classes
+from ..formats.files import read_lines
+from ..formats.issues import stop
+from ..formats.masks import PRESETS, preset_classes
+from ..registry import DATASETS, TRANSFORMS
 from .splits import match, source_checksum
 
 
@@ -27,7 +26,7 @@ class LabeledImages(BaseDetDataset):
     difficult objects are ignored: neither positive nor negative examples.
 
     Args:
-        source: File or folder; see `ssdet.datasets.importers.FORMATS`.
+        source: File or folder; see `ssdet.formats.FORMATS`.
         format: A key of `FORMATS`.
         only: List of the images to use, as `ssdet split` writes it. None: all.
         images: Folder of the images, where the source does not say it.

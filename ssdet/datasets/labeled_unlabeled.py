@@ -14,9 +14,8 @@ from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS as ALL_DATASETS
 
-from ssdet.registry import DATASETS
-
-from .image_header import cut_off
+from ..formats.image_header import cut_off
+from ..registry import DATASETS
 from .sample_check import mismatch, outside
 from .seeding import SeededIndex, derive_seed, seeded
 from .splits import checksum, source_checksum

@@ -4,7 +4,7 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from .image_header import cut_off
+from ..formats.image_header import cut_off
 from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset, unreadable
 from .sample_check import outside
 

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 
-from ssdet.registry import TRANSFORMS
-
+from ..registry import TRANSFORMS
 from .geometry_record import KEY, rule_of
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from ssdet.registry import DATA_SAMPLERS
-
+from ..registry import DATA_SAMPLERS
 from .seeding import Place, SeededIndex, derive_seed
 
 _SEED, _ORDER, _ALL = 0, 1, 2  # what a derived seed is for; _ALL: the stream of no single group

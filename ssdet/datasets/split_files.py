@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .importers import Annotations
-from .importers.write import may_write, write_text
+from ..formats import Annotations
+from ..formats.write import may_write, write_text
 from .splits import Split, checksum, record_path
 
 

@@ -15,10 +15,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from .importers.faults import stop
-from .importers.files import load_json, read_lines
-from .importers.masks import split_line
-from .importers.paths import is_image
+from ..formats.files import load_json, read_lines
+from ..formats.issues import stop
+from ..formats.masks import split_line
+from ..formats.paths import is_image
 
 KINDS = ("percent", "fraction", "count")
 

@@ -11,9 +11,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from PIL import Image
 
-from ssdet.registry import DATASETS
-
-from .importers.files import load_json
+from ..formats.files import load_json
+from ..registry import DATASETS
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")

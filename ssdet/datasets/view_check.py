@@ -15,8 +15,7 @@ import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from ssdet.registry import HOOKS
-
+from ..registry import HOOKS
 from .geometry_record import KEY, Watched
 from .labeled_unlabeled import unreadable
 from .sampler import LabeledUnlabeledSampler

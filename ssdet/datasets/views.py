@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from ssdet.registry import TRANSFORMS
-
+from ..registry import TRANSFORMS
 from .geometry_record import KEY, RecordGeometry
 from .seeding import derive_seed, seeded
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..losses.assignment import dynamic_match, matching_cost
 from ..registry import TASK_UTILS
-from ..teacher_student.schedules import check_range
 from ..teacher_student.weights.boxes import inside
+from ..validation import check_range
 
 
 @TASK_UTILS.register_module()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..losses.focal import softmax_focal
 from ..registry import MODELS
-from ..teacher_student.schedules import check_range
+from ..validation import check_range
 
 
 # A cross entropy in all but its sum, so that box heads, accuracies and weights of boxes work.

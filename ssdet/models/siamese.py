@@ -11,7 +11,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
 
 from ..registry import MODELS
-from ..teacher_student.schedules import check_choice
+from ..validation import check_choice
 
 Fusion = Literal["difference", "concat"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..datasets.importers.faults import stop
-from ..datasets.importers.files import load_json, read_lines
-from ..datasets.importers.masks import split_line
+from ..formats.files import load_json, read_lines
+from ..formats.issues import stop
+from ..formats.masks import split_line
 
 _LOOKED_FOR = 200  # files of a list, to find their folder
 _FILES = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}

@@ -9,21 +9,14 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..datasets.importers import read_classes
-from ..datasets.importers.faults import stop
 from ..engine.exits import UsageError
+from ..formats import read_classes
+from ..formats.issues import stop
 from .bases import Base, find_base, fit_model, model_text
 from .literals import Code, literal
 from .methods import Statement, constants, find_method, method_statements, view_statements
 from .needs import check_needs, choose_method
-from .schedule import (
-    Plan,
-    base_batch,
-    image_scale,
-    plan_batch,
-    plan_iterations,
-    plan_momentum,
-)
+from .schedule import Plan, base_batch, image_scale, plan_batch, plan_iterations, plan_momentum
 from .sources import Data, Sources
 
 _FEWEST = 20  # iterations
@@ -56,7 +49,7 @@ def semi_supervise(
     Args:
         base_config: A config of MMDetection or MMSegmentation (path, `mmdet::...`, `mmseg::...`),
             or a short name (`ssdet.recipes.BASES`).
-        labeled: Labelled data, in any format of `ssdet.datasets.importers.FORMATS`.
+        labeled: Labelled data, in any format of `ssdet.formats.FORMATS`.
         unlabeled: Folder, glob, list or COCO json.
         method: A key of `ssdet.recipes.METHODS`, or "auto": the one that is recommended for the
             model of the base.

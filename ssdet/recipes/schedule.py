@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from ..datasets.importers import Annotations
-from ..datasets.importers.coco import size_of
+from ..formats import Annotations
+from ..formats.coco import size_of
 
 SHORTEST, LONGEST = 2000, 180_000  # iterations
 _LARGEST = {"detection": (1333, 800), "segmentation": (2048, 1024)}

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets.importers import Annotations, components, read, write_coco, write_masks
-from ..datasets.importers.faults import stop
-from ..datasets.importers.files import load_json, read_lines
-from ..datasets.importers.write import write_text
 from ..datasets.splits import match, priorities
 from ..datasets.unlabeled import UnlabeledImages
+from ..formats import Annotations, components, read, write_coco, write_masks
+from ..formats.files import load_json, read_lines
+from ..formats.issues import stop
+from ..formats.write import write_text
 from .literals import Code
 from .places import coco_images, find_root, guess_format, names_in, read_names, refuse_missing
 
@@ -24,13 +24,13 @@ class Data:
 
     Attributes:
         labeled, unlabeled, val: Files or folders; `val` is None where images are to be held out.
-        format: A key of `ssdet.datasets.importers.FORMATS`, or None: seen from the files.
+        format: A key of `ssdet.formats.FORMATS`, or None: seen from the files.
         only: List of the labelled images to use, as `ssdet split` writes it.
         split, val_split: Parts of the data, where a source has several.
         images: Folder of the images, where the sources do not say it.
         val_images: Folder of the images to validate on, where it is another one.
         class_file: Names (and colours) of the classes.
-        reading: Further fields of `ssdet.datasets.importers.Reading`.
+        reading: Further fields of `ssdet.formats.Reading`.
     """
 
     labeled: Path

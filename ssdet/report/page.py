@@ -12,10 +12,11 @@ from typing import Any
 
 import jinja2
 
+from ..run_files import GALLERY
 from ..version import __version__
 from .figures import LEGEND, class_rows, run_charts, table_rows, task_chart
 from .health import verdicts
-from .run_folder import GALLERY, Line, Run, find_runs, read_run
+from .run_folder import Line, Run, find_runs, read_run
 from .summary import Task, gain, gains, tasks_of
 from .words import caption, facts, headline, panel_title, pictures, run_facts, story
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ..run_files import CONFIG, GALLERY, INFO, METRICS, STATS
+
 Role = Literal["baseline", "semi"]
 Line = dict[str, Any]
-
-METRICS, INFO, CONFIG = "metrics.jsonl", "run.json", "config.py"
-GALLERY, STATS = Path("pseudo") / "gallery.jsonl", Path("pseudo") / "stats.jsonl"
 
 
 @dataclass

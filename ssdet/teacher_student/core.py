@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from ..registry import MODELS
+from ..validation import check_choice, check_range
 from .checkpoints import spread_to_both
 from .joint import joint_features, recorded_features, served_features
 from .preprocessor import Branches
-from .schedules import check_choice, check_range, checked_ramp, ramp
+from .schedules import checked_ramp, ramp
 from .step import Step, Views
 
 WEAK, STRONG = "unsup_teacher", "unsup_student"

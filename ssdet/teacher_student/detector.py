@@ -13,9 +13,9 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 from ..registry import MODELS
+from ..validation import check_range
 from .core import TeacherStudent
 from .geometry import areas, between, clip_boxes, project_boxes, warp
-from .schedules import check_range
 from .step import AMBIGUOUS, HIGH, Step, Views
 from .task_sets import TASKS, members, separated, task_losses
 from .weights import carry_weights

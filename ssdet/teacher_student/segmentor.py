@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from ..losses import IGNORE, Reduction, effective_weights
 from ..registry import MODELS
+from ..validation import check_choice
 from .core import TeacherStudent
 from .geometry import between, warp
 from .pixel_weights import PixelWeights, matches_masks
-from .schedules import check_choice
 from .step import PixelLabels, Step, Views
 
 

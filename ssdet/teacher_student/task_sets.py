@@ -23,7 +23,7 @@ from mmdet.models.utils import unpack_gt_instances
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from .schedules import check_choice
+from ..validation import check_choice
 from .weights.boxes import WeighedDetector, dressed
 from .weights.sparse import scored_negatives
 

@@ -21,11 +21,11 @@ from ssdet.datasets import (
     WeakStrongViews,
     check_views,
 )
-from ssdet.datasets.doctor.findings import Findings
-from ssdet.datasets.doctor.sources import of_config
-from ssdet.datasets.importers import DataError
 from ssdet.datasets.seeding import Place, seeded
+from ssdet.doctor.findings import Findings
+from ssdet.doctor.sources import of_config
 from ssdet.engine.configs import load_config
+from ssdet.formats import DataError
 from ssdet.registry import TRANSFORMS
 
 SIZE = (24, 32)
@@ -57,7 +57,7 @@ def pairs(tmp_path):
 def logged(monkeypatch):
     """What is logged while data are read."""
     heard = []
-    for module in ("importers.faults", "labeled_unlabeled"):
+    for module in ("formats.issues", "labeled_unlabeled"):
         name = f"ssdet.datasets.{module}.print_log"
         monkeypatch.setattr(name, lambda message, **_: heard.append(message))
     return heard

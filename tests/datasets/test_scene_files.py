@@ -10,7 +10,7 @@ from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from PIL import Image
 
 from ssdet.datasets import DigitScenes, UnlabeledImages, write_cityscapes, write_coco, write_voc
-from ssdet.datasets.scenes import draw
+from ssdet.datasets.demo.scenes import draw
 
 COUNTS = {"train": 8, "val": 3, "labeled": 3}
 SCENES = {"image_size": (64, 80), "digits": (4, 7, 9), "seed": 2}

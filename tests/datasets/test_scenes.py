@@ -8,8 +8,8 @@ import pytest
 from pycocotools import mask as rle
 
 from ssdet.datasets import DigitScenes, DigitScenesSeg
-from ssdet.datasets.digits import glyphs, pictures_of
-from ssdet.datasets.scenes import MAX_HIDDEN, Scene, SceneOptions, draw
+from ssdet.datasets.demo.digits import glyphs, pictures_of
+from ssdet.datasets.demo.scenes import MAX_HIDDEN, Scene, SceneOptions, draw
 
 
 def checksum(array):
@@ -88,7 +88,7 @@ def test_a_box_is_what_pixels_say():
 
 def test_digits_stand_out_and_are_never_hidden_too_far():
     """The hidden share is measured by drawing the same digits without what comes later."""
-    from ssdet.datasets import scenes as module
+    from ssdet.datasets.demo import scenes as module
 
     hidden = []
 

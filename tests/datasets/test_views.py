@@ -10,13 +10,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import TRANSFORMS, DefaultScope
 
-from ssdet.datasets import (
-    ErasePatches,
-    RecordGeometry,
-    StrongPhotometric,
-    WeakStrongViews,
-    seeded,
-)
+from ssdet.datasets import ErasePatches, RecordGeometry, StrongPhotometric, WeakStrongViews, seeded
 from ssdet.datasets.view_check import in_place
 
 SEG = [

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 
-from ssdet.datasets import doctor
+from ssdet import doctor
 from ssdet.datasets.named_errors import name_bad_images
 
 SIZE = (64, 48)  # width, height

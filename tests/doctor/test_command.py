@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from ssdet.cli import main
-from tests.data_tools import miniature
+from tests.formats import miniature
 from tests.helpers import tiny_retinanet
 
 from . import place

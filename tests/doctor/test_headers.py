@@ -13,11 +13,12 @@ from mmengine.registry import DATASETS, DefaultScope
 from mmengine.structures import InstanceData
 from PIL import Image
 
-from ssdet.datasets import BadImageError, doctor
-from ssdet.datasets.doctor.parallel import each
-from ssdet.datasets.image_header import ImageFlaw, cut_off, read_header
+from ssdet import doctor
+from ssdet.datasets import BadImageError
 from ssdet.datasets.named_errors import name_bad_images
 from ssdet.datasets.sample_check import mismatch
+from ssdet.doctor.parallel import each
+from ssdet.formats.image_header import ImageFlaw, cut_off, read_header
 
 from . import place
 
@@ -159,7 +160,7 @@ def test_readers_are_made_strict_too(root):
 def test_large_annotation_files_are_left_to_the_doctor(root, monkeypatch):
     place.change(root, "labeled", lambda c: c["annotations"][0].update(id=2))
     config = place.detection(root)
-    monkeypatch.setattr("ssdet.datasets.doctor.examine.LARGEST", 10)
+    monkeypatch.setattr("ssdet.doctor.examine.LARGEST", 10)
     doctor.quick_check(config)
     assert doctor.examine_config(config).failed()
 

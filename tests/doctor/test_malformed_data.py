@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from ssdet.datasets import BadImageError, doctor
-from ssdet.datasets.importers import DataError
+from ssdet import doctor
+from ssdet.datasets import BadImageError
+from ssdet.formats import DataError
 
 from . import damage, place
 

@@ -5,13 +5,7 @@ import math
 import pytest
 import torch
 
-from ssdet.losses import (
-    dice_loss,
-    disagreement_focused,
-    flatten_confidence,
-    sharpen,
-    squared_error,
-)
+from ssdet.losses import dice_loss, disagreement_focused, flatten_confidence, sharpen, squared_error
 
 # One image of four pixels, two classes: P(foreground) = .9, .6, .2, .4
 PROBABILITIES = torch.tensor([[[[0.1, 0.4, 0.8, 0.6]], [[0.9, 0.6, 0.2, 0.4]]]])

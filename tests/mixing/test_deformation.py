@@ -3,13 +3,7 @@
 import pytest
 import torch
 
-from ssdet.mixing.deformation import (
-    affine_grid,
-    deform,
-    elastic_offsets,
-    flip_grid,
-    identity_grid,
-)
+from ssdet.mixing.deformation import affine_grid, deform, elastic_offsets, flip_grid, identity_grid
 
 PICTURE = torch.arange(12.0).view(1, 1, 3, 4)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ssdet.cli import main
+from ssdet.hooks._parts.drawing import save_jpeg
 from ssdet.report import collect, read_run, render, write_report
-from ssdet.report.pictures import save_jpeg
 
 from .fake import run_folder, stats_line, write_lines
 

@@ -1,0 +1,152 @@
+"""Labels of a second source beside the images: of a vision-language model, of an older map."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import PixelData
+from mmseg.datasets.transforms import PackSegInputs
+
+from ..formats.encoding import IGNORE, MaskEncoding
+from ..formats.issues import stop
+from ..registry import TRANSFORMS
+from .demo.scenes import Scene
+
+KEY = "second_seg_map"  # of the results; a data sample calls it `second_sem_seg`
+
+
+@TRANSFORMS.register_module()
+class LoadSecondLabels(BaseTransform):
+    """Loads the label map that a second source has made for an image, in the image's own frame.
+
+    It stands among the `shared` transforms behind the one that loads the image, and each view that
+    is to carry the labels ends with `PackSecondLabels`. Transforms leave this map alone: whoever
+    learns from it moves it by the geometry that the view has recorded. So it is no annotation, and
+    255 in it means that the source does not know, not that there is no pixel.
+
+    Args:
+        folder: Of the label maps (PNG), which lie in it as the images lie in `root`.
+        root: Folder of the images.
+        num_classes: Of the second source.
+        values: The number in a map that stands for each class. None: a value is its label, and 255
+            is unknown.
+        required: A map that is not there is an error; else nothing is known of its image.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        root: str,
+        num_classes: int,
+        *,
+        values: Sequence[int] | None = None,
+        required: bool = True,
+    ) -> None:
+        if num_classes < 2 or len(values or range(num_classes)) != num_classes:
+            raise ValueError(
+                f"LoadSecondLabels: num_classes={num_classes}, values={values}: at least two "
+                "classes, and a value for each of them"
+            )
+        mapped = {value: label for label, value in enumerate(values or ())}
+        if mapped:
+            mapped.setdefault(IGNORE, IGNORE)
+        self.folder, self.root, self.required = Path(folder), root, required
+        self.encoding = MaskEncoding(num_classes, mapped)
+
+    def transform(self, results: dict) -> dict:
+        """Add `second_seg_map`."""
+        size, path = tuple(results["ori_shape"][:2]), self._path(results["img_path"])
+        if not path.is_file() and not self.required:
+            results[KEY] = np.full(size, IGNORE, np.uint8)
+            return results
+        labels = self.encoding.decode(path)
+        if labels.shape != size:
+            stop(
+                "second label map of another size than its image", path,
+                found=f"{labels.shape[1]}x{labels.shape[0]}",
+                allowed=f"{size[1]}x{size[0]}, as {results['img_path']}",
+                advice="Make it again from the image as it is",
+            )  # fmt: skip
+        results[KEY] = labels
+        return results
+
+    def _path(self, image: str) -> Path:
+        relative = os.path.relpath(image, self.root)
+        if relative.startswith(".."):
+            stop(
+                "image outside of the root of the second labels", image, found=relative,
+                allowed=f"a file below root={self.root!r}", advice="Set root to their folder",
+            )  # fmt: skip
+        return self.folder / PurePath(relative).with_suffix(".png")
+
+    def __repr__(self) -> str:
+        return f"LoadSecondLabels(folder={str(self.folder)!r})"
+
+
+@TRANSFORMS.register_module()
+class PackSecondLabels(PackSegInputs):
+    """MMSegmentation's `PackSegInputs`, and the labels of the second source with it."""
+
+    def transform(self, results: dict) -> dict:
+        """Put them into the data sample as `second_sem_seg`, in the frame of the image file."""
+        if KEY not in results:
+            raise ValueError(
+                "PackSecondLabels: the sample has no second labels; put LoadSecondLabels behind "
+                "the transform that loads its image"
+            )
+        packed = super().transform(results)
+        labels = torch.from_numpy(np.ascontiguousarray(results[KEY]))
+        packed["data_samples"].second_sem_seg = PixelData(data=labels[None])
+        return packed
+
+
+@TRANSFORMS.register_module()
+class DigitSecondLabels(BaseTransform):
+    """Demo: what a careless second source would say about a scene of digits.
+
+    It misses digits, takes some for another one, and draws thick outlines with an unknown rim. It
+    says the same of a scene each time. Stands before `LoadDigitScene`.
+
+    Args:
+        missed: Share of the digits that become background.
+        confused: Share of the others that get another class.
+        rim: Pixels by which outlines are too thick, and width of the unknown rim around them.
+    """
+
+    def __init__(self, missed: float = 0.1, confused: float = 0.1, rim: int = 1) -> None:
+        if not (0 <= missed <= 1 and 0 <= confused <= 1 and rim >= 0):
+            raise ValueError(
+                f"DigitSecondLabels: missed={missed}, confused={confused} must be shares in "
+                f"[0, 1], rim={rim} a number of pixels"
+            )
+        self.missed, self.confused, self.rim = missed, confused, rim
+
+    def transform(self, results: dict) -> dict:
+        """Add `second_seg_map`."""
+        file = results["scene"]
+        key = (file.options.seed, int(file.options.validation), file.index, 7)
+        dice = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+        results[KEY] = self.labels_of(file.open(), len(file.options.digits), dice)
+        return results
+
+    def labels_of(self, scene: Scene, classes: int, dice: Any) -> np.ndarray:
+        """Labels (H, W) of a scene: 0, the number of a digit plus 1, or 255."""
+        kernel = np.ones((2 * self.rim + 1,) * 2, np.uint8)
+        labels = np.zeros(scene.image.shape[:2], np.uint8)
+        for mask, label in zip(scene.masks, scene.labels, strict=True):
+            missed, confused = dice.random(2) < (self.missed, self.confused)
+            other = (label + 1 + dice.integers(max(classes - 1, 1))) % classes
+            if missed:
+                continue
+            mask = mask.astype(np.uint8)
+            labels[cv2.dilate(mask, kernel, iterations=2) > 0] = IGNORE
+            labels[cv2.dilate(mask, kernel) > 0] = 1 + (other if confused else label)
+        return labels
+
+    def __repr__(self) -> str:
+        return f"DigitSecondLabels(missed={self.missed}, confused={self.confused}, rim={self.rim})"

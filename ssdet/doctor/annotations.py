@@ -1,0 +1,222 @@
+"""What annotations say: beyond what the readers find, is there something to learn from each?"""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..formats import Annotations, DataError, Fault, MaskEncoding
+from ..formats.annotations import number
+from ..formats.image_header import ImageFlaw, read_header
+from .findings import Findings
+from .parallel import Progress, each, silent
+from .sources import Source
+
+_SMALL = 4  # pixels; smaller objects are below the finest stride of most detectors
+
+
+def check_annotations(
+    source: Source,
+    findings: Findings,
+    *,
+    decode: bool = True,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> None:
+    """Judge one source; label maps are decoded unless `decode` is off."""
+    if source.data is None:
+        return
+    _class_names(source, findings)
+    if source.content is not None:
+        _as_mmdetection_reads(source, findings)
+    encoding = source.data.encoding
+    if encoding is None:
+        counts = _count_boxes(source, source.data, findings)
+    elif decode:
+        counts = _count_labels(source.data, encoding, findings, workers, progress)
+        findings.looked_at[source.name] = f"{len(source.data.pictures)} label maps"
+    else:
+        return
+    _empty_classes(source, source.data, counts, findings)
+
+
+def _class_names(source: Source, findings: Findings) -> None:
+    """The configured classes against those of the file, as names and in their order."""
+    data = source.data
+    if data is None or source.classes is None or data.encoding is not None:
+        return
+    wanted, present = source.classes, data.classes
+    missing = [name for name in wanted if name not in present]
+    common = [name for name in present if name in wanted]
+    shifted = source.content is not None  # `CocoDataset` numbers classes as the file does
+    if not common:
+        findings.add(
+            "error", "annotations", "no configured class in the annotations", data.source,
+            found=f"classes {', '.join(present)}", allowed=", ".join(wanted),
+            advice=f"Names are case-sensitive; correct metainfo.classes of {source.name}",
+        )  # fmt: skip
+        return
+    if missing:
+        after = " and every later class gets the number of the one before it" if shifted else ""
+        findings.add(
+            "error" if shifted else "warning", "annotations",
+            "configured classes that the annotations do not have", data.source,
+            found=", ".join(missing), allowed=f"the file's: {', '.join(present)}",
+            advice=f"They cannot be learnt{after}: correct metainfo.classes of {source.name}",
+        )  # fmt: skip
+    if shifted and common != [name for name in wanted if name in common]:
+        findings.add(
+            "error", "annotations", "classes in another order than in the annotations",
+            data.source, found=f"config {', '.join(wanted)}",
+            allowed=f"{', '.join(common)}, as 'categories' has them",
+            advice="MMDetection's CocoDataset numbers classes in the order of the file, so names "
+            "would be swapped: use that order, or LabeledImages, which goes by the names",
+        )  # fmt: skip
+    unused = [name for name in present if name not in wanted]
+    if unused:
+        findings.add(
+            "info", "annotations", "classes that are not used", data.source,
+            found=", ".join(unused), advice="Their objects count as background",
+        )  # fmt: skip
+
+
+def _as_mmdetection_reads(source: Source, findings: Findings) -> None:
+    """What MMDetection's `CocoDataset` does with records that other readers accept."""
+    for position, record in enumerate((source.content or {}).get("annotations", [])):
+        if not isinstance(record, dict):
+            continue
+        where = f"{source.data and source.data.source}, annotations[{position}]"
+        where += f" (id {record.get('id')!r})"
+        area, bbox = record.get("area"), record.get("bbox")
+        if number(area) is None:
+            findings.add(
+                "error", "annotations", "annotation without an area", where, found=f"area {area!r}",
+                allowed="a number above 0",
+                advice="CocoDataset needs it: `ssdet convert coco` writes it, LabeledImages does "
+                "without",
+            )  # fmt: skip
+        elif (number(area) or 0) <= 0:
+            findings.add(
+                "warning", "annotations", "annotation with area 0", where, found=f"area {area!r}",
+                allowed="a number above 0", advice="CocoDataset leaves the object out in silence",
+            )  # fmt: skip
+        sides = [number(side) for side in bbox[2:4]] if isinstance(bbox, list) else []
+        if any(side is not None and 0 < side < 1 for side in sides):
+            findings.add(
+                "warning", "annotations", "box under one pixel", where, found=f"bbox {bbox!r}",
+                allowed="sides of 1 pixel and more",
+                advice="CocoDataset leaves the object out in silence: correct or remove it",
+            )  # fmt: skip
+
+
+def _count_boxes(source: Source, data: Annotations, findings: Findings) -> Counter[int]:
+    counts: Counter[int] = Counter()
+    empty, small, first_small = 0, 0, ""
+    for picture in data.pictures:
+        objects = [instance for instance in picture.instances if not instance.ignored]
+        empty += not objects
+        counts.update(instance.label for instance in objects)
+        for x1, y1, x2, y2 in (instance.box for instance in objects):
+            if min(x2 - x1, y2 - y1) < _SMALL:
+                small += 1
+                first_small = first_small or f"{x2 - x1:g}x{y2 - y1:g} in {picture.where}"
+    total = sum(counts.values())
+    if small:
+        findings.add(
+            "info", "annotations", "tiny objects", data.source,
+            found=f"{small} of {total} with a side under {_SMALL} pixels; first {first_small}",
+            advice="Few detectors find them: enlarge the images, or leave them out",
+        )  # fmt: skip
+    if empty and source.role == "labelled":
+        findings.add(
+            "info", "annotations", "images without objects", data.source,
+            found=f"{empty} of {len(data.pictures)}",
+            advice="They teach what background is; filter_cfg=dict(filter_empty_gt=True) leaves "
+            "them out",
+        )  # fmt: skip
+    findings.looked_at[source.name] = f"{len(data.pictures)} images, {total} objects"
+    return counts
+
+
+def _empty_classes(
+    source: Source, data: Annotations, counts: Counter[int], findings: Findings
+) -> None:
+    """Classes that no object has; or nothing at all."""
+    wanted = source.classes if source.classes and data.encoding is None else data.classes
+    common = [name for name in data.classes if name in wanted]
+    never = [name for name in common if not counts[data.classes.index(name)]]
+    if common and len(never) == len(common):
+        findings.add(
+            "error", "annotations", "no object of the configured classes", data.source,
+            found=f"0 of {len(data.pictures)} images have one", allowed=", ".join(wanted),
+            advice="Check that this is the right file",
+        )  # fmt: skip
+    elif never:
+        training = source.role == "labelled"
+        findings.add(
+            "warning", "annotations",
+            "class never labelled" if training else "class never validated", data.source,
+            found=", ".join(never), allowed="an object of every class",
+            advice="What is never labelled cannot be learnt, from unlabelled images neither: label "
+            "images that show it, or leave it out" if training
+            else "Its score is undefined: add images that show it",
+        )  # fmt: skip
+
+
+def _count_labels(
+    data: Annotations,
+    encoding: MaskEncoding,
+    findings: Findings,
+    workers: int | None,
+    progress: Progress,
+) -> Counter[int]:
+    counts: Counter[int] = Counter()
+    pairs = [
+        (str(data.path(picture)), str(picture.mask))
+        for picture in data.pictures
+        if picture.mask is not None
+    ]
+    look = partial(_look_at_pair, encoding)
+    looks = each(look, pairs, what="label maps", workers=workers, progress=progress, alone=200)
+    for labels, faults in looks:
+        counts.update(labels)
+        findings.extend(faults)
+    return counts
+
+
+def _look_at_pair(encoding: MaskEncoding, pair: tuple[str, str]) -> tuple[set[int], list[Fault]]:
+    """Labels in a map, and what is wrong with it."""
+    image, mask = pair
+    try:
+        decoded = encoding.decode(Path(mask))
+    except DataError as error:
+        return set(), list(error.faults)
+    present = np.bincount(decoded.ravel(), minlength=encoding.count)[: encoding.count]
+    labels = {int(label) for label in np.flatnonzero(present)}
+    try:
+        size = read_header(image).shown
+    except ImageFlaw:  # the check of the files says it
+        return labels, []
+    if size == decoded.shape[::-1]:
+        return labels, []
+    fault = Fault(
+        "label map of another size than its image", mask,
+        f"{decoded.shape[1]}x{decoded.shape[0]}", f"{size[0]}x{size[1]}, as {image}",
+        "Export it again; was the image rotated or resized?",
+    )  # fmt: skip
+    return labels, [fault]
+
+
+def compare_classes(sources: Sequence[Source], findings: Findings) -> None:
+    """Training and validation must mean the same by a number."""
+    known = [s for s in sources if s.role != "unlabelled" and s.classes]
+    for source in known[1:]:
+        if source.classes != known[0].classes:
+            findings.add(
+                "error", "annotations", "classes that differ between data sets", source.name,
+                found=", ".join(source.classes or ()),
+                allowed=f"{', '.join(known[0].classes or ())}, as {known[0].name}",
+                advice="Give all of them the same metainfo.classes",
+            )  # fmt: skip

@@ -1,0 +1,155 @@
+"""The checks in a row: for a config, for data alone, and the quick ones that training runs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmengine.registry import DATASETS, DefaultScope
+
+from ..datasets.view_check import ViewGeometryError, check_views
+from ..formats import DataError, Fault
+from .annotations import check_annotations, compare_classes
+from .files import check_files
+from .findings import Finding, Findings
+from .overlap import check_overlap
+from .parallel import Progress, silent
+from .settings import check_settings
+from .sources import CLOSED, READERS, Role, Source, of_config, of_data
+
+LARGEST = 4 * 2**20  # bytes of an annotation file that training reads twice to check it
+
+
+def examine_config(
+    config: Any, *, full: bool = False, workers: int | None = None, progress: Progress = silent
+) -> Findings:
+    """Everything that can be known of a training before it starts.
+
+    Args:
+        config: An MMEngine config.
+        full: Decode every image, instead of reading header and end.
+        workers: Processes; None: one for each core.
+        progress: Called with (what, done, total).
+    """
+    findings = Findings()
+    pool: dict[str, Any] = {"workers": workers, "progress": progress}
+    with _scope(config):
+        sources = of_config(config, findings)
+        check_settings(config, sources, findings)
+        for source in sources:
+            check_annotations(source, findings, **pool)
+        compare_classes(sources, findings)
+        check_files(sources, findings, full=full, **pool)
+        check_overlap(sources, findings, **pool)
+        _views(config, findings)
+    return findings
+
+
+def examine_data(
+    parts: Mapping[Role, tuple[Path, str]],
+    *,
+    full: bool = False,
+    workers: int | None = None,
+    progress: Progress = silent,
+    **reading: Any,
+) -> Findings:
+    """The same for data without a config: role -> (path, format)."""
+    findings = Findings()
+    pool: dict[str, Any] = {"workers": workers, "progress": progress}
+    sources: list[Source] = []
+    for role, (path, format) in parts.items():
+        try:
+            sources.append(of_data(path, format, role, findings, **reading))
+        except DataError as error:
+            findings.extend(error.faults)
+        except (OSError, ValueError) as error:
+            findings.add(
+                "error", "files", "data that cannot be opened", path, found=str(error),
+                advice="Check the path; docs/datasets.md shows the layout of each format",
+            )  # fmt: skip
+    for source in sources:
+        check_annotations(source, findings, **pool)
+    check_files(sources, findings, full=full, **pool)
+    check_overlap(sources, findings, **pool)
+    return findings
+
+
+def quick_check(config: Any, *, strict: bool = False) -> Findings:
+    """What training checks of itself: settings, annotation files, overlap by name.
+
+    Raises `DataError` with all errors. Faulty records that training leaves out are warnings, unless
+    `strict`. Annotation files of more than `LARGEST` bytes and label maps are not read here.
+    """
+    findings = Findings()
+    with _scope(config):
+        sources = of_config(config, findings, largest=LARGEST)
+        check_settings(config, sources, findings)
+        for source in sources:
+            check_annotations(source, findings, decode=False)
+        compare_classes(sources, findings)
+        check_overlap(sources, findings, content=False)
+    # What cannot be built is said by building it.
+    findings.found = [finding for finding in findings.found if finding.what != CLOSED]
+    if not strict:
+        findings.found = [_go_on(finding) for finding in findings.found]
+    errors = findings.of("error", "warning") if strict else findings.of("error")
+    if errors:
+        raise DataError(*map(_as_fault, errors))
+    return findings
+
+
+def _go_on(finding: Finding) -> Finding:
+    what = f"{finding.what} (left out)"
+    return replace(finding, severity="warning", what=what) if finding.left_out else finding
+
+
+def _as_fault(finding: Finding) -> Fault:
+    return Fault(
+        finding.what, finding.where, finding.found, finding.allowed, finding.advice, "fatal"
+    )
+
+
+def _scope(config: Any) -> Any:
+    return DefaultScope.overwrite_default_scope(config.get("default_scope", "mmengine"))
+
+
+def _views(config: Any, findings: Findings) -> None:
+    """Whether pseudo labels can follow every transform of the unlabelled views."""
+    dataset = (config.get("train_dataloader") or {}).get("dataset")
+    if dataset is None or findings.of("error"):
+        return  # the data set may not open, and what is wrong was said
+    where = "train_dataloader.dataset"
+    try:
+        check_views(DATASETS.build(dataset))
+    except ViewGeometryError as error:
+        _, *problems, advice = str(error).splitlines()
+        for problem in problems:
+            findings.add(
+                "error", "views", "view that pseudo labels cannot follow", where,
+                found=problem, allowed="transforms that record what they move", advice=advice,
+            )  # fmt: skip
+    except Exception as error:
+        findings.add(
+            "error", "views", "training set that gives no sample", where,
+            found=f"{type(error).__name__}: {error}", allowed="a first sample",
+                advice="Correct the pipeline or the data",
+        )  # fmt: skip
+    else:
+        findings.looked_at["views"] = "every transform tried on a test picture"
+
+
+def make_strict(config: Any) -> None:
+    """Make an error of everything that data sets would skip and count."""
+    for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        _make_strict((config.get(loader) or {}).get("dataset"))
+
+
+def _make_strict(options: Any) -> None:
+    if not isinstance(options, Mapping):
+        return
+    if options.get("type") == "LabeledUnlabeledDataset":
+        options["bad_image_limit"] = 0  # type: ignore[index]
+    elif options.get("type") in READERS:
+        options["strict"] = True  # type: ignore[index]
+    for part in (*(options.get("datasets") or ()), options.get("dataset")):
+        _make_strict(part)

@@ -1,0 +1,336 @@
+"""The data sets of a config as the doctor sees them: role, images, annotations, classes."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mmengine.registry import DATASETS
+
+from ..datasets.splits import match
+from ..datasets.unlabeled import UnlabeledImages
+from ..formats import IGNORE, Annotations, DataError, MaskEncoding, Picture, examine
+from ..formats.annotations import Reading
+from ..formats.coco import parse_coco
+from ..formats.files import load_json, read_lines
+from ..formats.masks import PRESETS, preset_classes
+from .findings import Findings
+
+Role = Literal["labelled", "unlabelled", "validation"]
+# Records that MMDetection's `CocoDataset` leaves out without a word.
+_DROPPED = (
+    "annotation of an unknown image", "unknown category", "box without area",
+    "box outside its image",
+)  # fmt: skip
+# Packing the list takes a quarter of a second, which pays for workers only.
+_LIST_ONLY: dict[str, Any] = {"pipeline": [], "serialize_data": False}
+CLOSED = "data set that cannot be opened"
+_BY_SUFFIX = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
+READERS = ("LabeledImages", "LabeledMasks")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An image file, and the size that the annotations say."""
+
+    path: str
+    where: str
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass
+class Source:
+    """One data set.
+
+    Attributes:
+        role: What it is used for.
+        name: Key of the config, or the path that was given.
+        images: The files.
+        data: Annotations; None where there are none, or where they could not be read.
+        classes: Those of the config; None: the file's.
+        content: The COCO object of MMDetection's `CocoDataset`, which does not correct anything.
+        rotates: Whether the loader applies the EXIF orientation.
+    """
+
+    role: Role
+    name: str
+    images: list[Listed] = field(default_factory=list)
+    data: Annotations | None = None
+    classes: tuple[str, ...] | None = None
+    content: dict[str, Any] | None = None
+    rotates: bool = True
+
+
+def of_config(config: Any, findings: Findings, *, largest: int | None = None) -> list[Source]:
+    """All sources of a config.
+
+    A reader's findings are noted; annotation files of more than `largest` bytes are passed over.
+    """
+    sources = []
+    for name, role, options in entries(config):
+        source = Source(role, name, rotates=_rotates(options.get("pipeline")))
+        try:
+            _fill(source, options, findings, largest)
+        except DataError as error:
+            findings.extend(error.faults)
+        except Exception as error:
+            findings.add(
+                "error", "files", CLOSED, name, found=f"{type(error).__name__}: {error}",
+                allowed="files and folders that exist",
+                advice="Correct the paths in the config; they start in the current folder",
+            )  # fmt: skip
+        sources.append(source)
+    return sources
+
+
+def of_data(path: Path, format: str, role: Role, findings: Findings, **reading: Any) -> Source:
+    """A data set that is given by itself; see `ssdet.formats.FORMATS`."""
+    source = Source(role, str(path))
+    if format == "images":
+        source.images = _unlabelled(path, reading.get("images"))
+        return source
+    data, faults = examine(path, format, **reading)
+    findings.extend(faults)
+    if data is not None:
+        if data.images is None and data.pictures:
+            data.images = _image_folder(path, data.pictures[0].name)
+        _use(source, data)
+    return source
+
+
+def _unlabelled(path: Path, folder: Path | None) -> list[Listed]:
+    if path.suffix == ".json" and folder is None:
+        records = load_json(path).get("images") or [{}]
+        first = records[0] if isinstance(records[0], dict) else {}
+        folder = _image_folder(path, str(first.get("file_name")))
+    root = {} if folder is None else {"data_root": str(folder)}
+    return _listing({"source": str(path), **root})
+
+
+def _image_folder(file: Path, name: str) -> Path:
+    """Where the images of an annotation file probably lie."""
+    near = (file.parent, file.parent / "images", file.parent.parent / "images", file.parent.parent)
+    return next((folder for folder in near if (folder / name).is_file()), file.parent)
+
+
+def guess_format(path: Path) -> str | None:
+    """What a file or folder seems to be; 'images': pictures without annotations."""
+    if path.is_file():
+        return _BY_SUFFIX.get(path.suffix.lower())
+    signs = {
+        "Annotations": "voc", "leftImg8bit": "cityscapes", "images/training": "ade",
+        "SegmentationClass": "voc-masks", "data.yaml": "yolo", "masks": "masks",
+    }  # fmt: skip
+    for name, format in signs.items():
+        if (path / name).exists():
+            return format
+    if next(path.glob("*.json"), None) is not None:
+        return "labelme"
+    return "images" if path.is_dir() else None
+
+
+def entries(config: Any) -> Iterator[tuple[str, Role, Mapping[str, Any]]]:
+    """(key, role, config) of every data set, without the wrappers around them."""
+    train = (config.get("train_dataloader") or {}).get("dataset")
+    if train is not None:
+        yield from _unwrapped("train_dataloader.dataset", train, None)
+    seen = []
+    for loader in ("val_dataloader", "test_dataloader"):
+        dataset = (config.get(loader) or {}).get("dataset")
+        if dataset is not None and dataset not in seen:
+            seen.append(dataset)
+            for name, _, options in _unwrapped(f"{loader}.dataset", dataset, "validation"):
+                yield name, "validation", options
+
+
+def _unwrapped(
+    name: str, options: Mapping[str, Any], role: Role | None
+) -> Iterator[tuple[str, Role, Mapping[str, Any]]]:
+    if "datasets" in options:
+        ours = options.get("type") == "LabeledUnlabeledDataset"
+        labeled = options.get("labeled", 1) if ours else len(options["datasets"])
+        for number, part in enumerate(options["datasets"]):
+            part_role: Role | None = role or ("unlabelled" if number >= labeled else None)
+            yield from _unwrapped(f"{name}.datasets[{number}]", part, part_role)
+    elif "dataset" in options:
+        yield from _unwrapped(f"{name}.dataset", options["dataset"], role)
+    else:
+        yield name, role or _role(options), options
+
+
+def _role(options: Mapping[str, Any]) -> Role:
+    """Labelled, unless the class or the views of the pipeline say otherwise."""
+    views = json.dumps(options.get("pipeline"), default=str)
+    only_unlabelled = "unsup_" in views and '"sup"' not in views
+    bare = options.get("type") == "UnlabeledImages"
+    return "unlabelled" if bare or only_unlabelled else "labelled"
+
+
+def _fill(
+    source: Source, options: Mapping[str, Any], findings: Findings, largest: int | None
+) -> None:
+    kind = str(options.get("type")).rpartition(".")[2]
+    with DATASETS.switch_scope_and_registry(None) as registry:
+        cls = registry.get(options["type"]) if isinstance(options["type"], str) else options["type"]
+    if cls is None:
+        raise ValueError(f"no data set is called {options['type']!r}")
+    source.classes = _classes(options, cls)
+    bases = {base.__name__ for base in cls.__mro__}
+    if issubclass(cls, UnlabeledImages):
+        source.images = _listing(options)
+    elif kind in READERS:
+        _read(source, options, findings)
+    elif "CocoDataset" in bases and _too_large(_annotation_file(options), largest):
+        return
+    elif "CocoDataset" in bases:
+        _read_coco(source, options, findings)
+    elif "BaseSegDataset" in bases:
+        _list_pairs(source, options)
+    elif "BaseDetDataset" in bases and options.get("ann_file"):
+        _list_built(source, options)
+
+
+def _classes(options: Mapping[str, Any], cls: Any) -> tuple[str, ...] | None:
+    stated = (options.get("metainfo") or {}).get("classes") or options.get("classes")
+    if isinstance(stated, str):
+        return tuple(preset_classes(stated)["classes"]) if stated in PRESETS else None
+    stated = stated or getattr(cls, "METAINFO", {}).get("classes")
+    return tuple(stated) if stated else None
+
+
+def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> None:
+    path = Path(options["source"])
+    format = options.get("format", "coco" if options["type"] == "LabeledImages" else "list")
+    reading: dict[str, Any] = {key: options.get(key) for key in ("images", "split")}
+    if options["type"] == "LabeledMasks":
+        reading["classes"] = source.classes or ()
+    data, faults = examine(path, format, **reading)
+    lenient = data is not None and not options.get("strict", False)
+    findings.extend(faults, lambda fault: lenient and fault.severity == "error")
+    if data is None:
+        return
+    if options.get("only"):
+        only = Path(options["only"])
+        data = data.subset(match(read_lines(only), [p.name for p in data.pictures], only))
+    _use(source, data)
+
+
+def _read_coco(source: Source, options: Mapping[str, Any], findings: Findings) -> None:
+    path = Path(_annotation_file(options))
+    images = Path(_joined(options, (options.get("data_prefix") or {}).get("img", "")))
+    source.content = load_json(path)
+    if source.role == "unlabelled":
+        _hidden_annotations(source, path, findings)
+        names = [r["file_name"] for r in source.content.get("images", [])]
+        source.images = [Listed(str(images / name), str(path)) for name in names]
+        return
+    # Sizes are not read from the files: `CocoDataset` wants them in the annotations.
+    data = parse_coco(source.content, path, reading := Reading())
+    findings.extend(reading.faults.found, lambda fault: fault.what in _DROPPED)
+    data.images = images
+    _use(source, data)
+
+
+def _hidden_annotations(source: Source, path: Path, findings: Findings) -> None:
+    count = len((source.content or {}).get("annotations") or [])
+    if count:
+        findings.add(
+            "warning", "annotations", "unlabelled source with annotations", path,
+            found=f"{count} annotations in {source.name}", allowed="none",
+            advice="They are hidden only if the pipeline never loads them: use UnlabeledImages, "
+            "which does not read them",
+        )  # fmt: skip
+
+
+def _use(source: Source, data: Annotations) -> None:
+    source.data = data
+    if data.images is not None:
+        source.images = [
+            Listed(str(data.path(p)), p.where or str(data.source), p.width, p.height)
+            for p in data.pictures
+        ]
+
+
+class _Listing(UnlabeledImages):
+    """All images of a source; files that are missing are left to the check of the files."""
+
+    may_miss = True
+
+
+def _listing(options: Mapping[str, Any]) -> list[Listed]:
+    known = ("source", "data_root", "img_prefix", "img_suffix")
+    dataset = _Listing(**{key: options[key] for key in known if key in options}, **_LIST_ONLY)
+    infos = (dataset.get_data_info(n) for n in range(len(dataset)))
+    name = str(options["source"])
+    return [Listed(i["img_path"], name, i.get("width"), i.get("height")) for i in infos]
+
+
+def _list_pairs(source: Source, options: Mapping[str, Any]) -> None:
+    """Images and label maps of a data set of MMSegmentation."""
+    dataset = DATASETS.build({**options, **_LIST_ONLY})
+    infos = [dataset.get_data_info(n) for n in range(len(dataset))]
+    classes = tuple(dataset.metainfo.get("classes") or ())
+    source.classes = classes or source.classes
+    pictures = [
+        Picture(info["img_path"], mask=Path(mask) if (mask := info.get("seg_map_path")) else None,
+                where=info["img_path"])
+        for info in infos
+    ]  # fmt: skip
+    own = getattr(dataset, "encoding", None)  # of ImagePairs
+    encoding = own or MaskEncoding(len(classes), _values(dataset, len(classes)))
+    place = Path(dataset.ann_file or dataset.data_prefix.get("img_path") or "")
+    _use(source, Annotations(place, Path(), classes, pictures, encoding))
+    if source.role == "unlabelled" or not classes:
+        source.data = None
+
+
+def _values(dataset: Any, count: int) -> dict[int, int]:
+    """What MMSegmentation makes of the values of a label map."""
+    if dataset.label_map:
+        return {IGNORE: IGNORE, **{old: new for old, new in dataset.label_map.items()}}
+    first = 1 if dataset.reduce_zero_label else 0
+    return {0: IGNORE, IGNORE: IGNORE, **{label + first: label for label in range(count)}}
+
+
+def _list_built(source: Source, options: Mapping[str, Any]) -> None:
+    """The files of any other data set that has files."""
+    dataset = DATASETS.build({**options, **_LIST_ONLY})
+    for number in range(len(dataset)):
+        info = dataset.get_data_info(number)
+        if isinstance(info.get("img_path"), str):
+            sides = info.get("width"), info.get("height")
+            source.images.append(Listed(info["img_path"], str(dataset.ann_file), *sides))
+
+
+def _annotation_file(options: Mapping[str, Any]) -> str:
+    return _joined(options, options.get("ann_file") or "")
+
+
+def _joined(options: Mapping[str, Any], path: str) -> str:
+    root = options.get("data_root") or ""
+    return path if os.path.isabs(path) else os.path.join(root, path)
+
+
+def _too_large(path: str, largest: int | None) -> bool:
+    return largest is not None and os.path.isfile(path) and os.path.getsize(path) > largest
+
+
+def _rotates(pipeline: Any) -> bool:
+    """Whether the first loader of images in a pipeline applies the EXIF orientation."""
+    for step in _steps(pipeline):
+        if step.get("type") == "LoadImageFromFile":
+            return step.get("color_type", "color") in ("color", "grayscale")
+    return True
+
+
+def _steps(node: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(node, Mapping):
+        yield node
+        for part in node.values():
+            yield from _steps(part)
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for part in node:
+            yield from _steps(part)

@@ -1,0 +1,110 @@
+"""Reading what other tools write: one reader for each format, one form in memory for all.
+
+`read(source, format)` is the door. What cannot be used is a `Fault`; see `faults.py`.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .annotations import Annotations, Instance, Picture, Reading
+from .coco import coco_content, read_coco
+from .cvat import read_cvat
+from .encoding import IGNORE, MaskEncoding, read_classes
+from .issues import DataError, Fault, Faults, summary
+from .labelme import read_labelme
+from .masks import (
+    components,
+    read_ade,
+    read_cityscapes,
+    read_cityscapes_instances,
+    read_list,
+    read_masks,
+    read_voc_masks,
+)
+from .voc import read_voc
+from .write import write_coco, write_masks
+from .yolo import read_yolo
+
+__all__ = [
+    "FORMATS",
+    "IGNORE",
+    "Annotations",
+    "DataError",
+    "Fault",
+    "Faults",
+    "Instance",
+    "MaskEncoding",
+    "Picture",
+    "Reading",
+    "coco_content",
+    "components",
+    "examine",
+    "read",
+    "read_classes",
+    "summary",
+    "write_coco",
+    "write_masks",
+]
+
+# What a user calls a format: its reader, and what `source` is.
+FORMATS: dict[str, tuple[Callable[[Path, Reading], Annotations], str]] = {
+    "coco": (read_coco, "a COCO .json file"),
+    "voc": (read_voc, "a folder with Annotations/ and JPEGImages/"),
+    "yolo": (read_yolo, "a data.yaml or its folder"),
+    "labelme": (read_labelme, "a folder of LabelMe .json files"),
+    "cvat": (read_cvat, "an annotations.xml of 'CVAT for images 1.1'"),
+    "masks": (read_masks, "a folder with images/ and masks/"),
+    "voc-masks": (read_voc_masks, "a folder with JPEGImages/ and SegmentationClass/"),
+    "cityscapes": (read_cityscapes, "a folder with leftImg8bit/ and gtFine/"),
+    "cityscapes-instances": (read_cityscapes_instances, "a folder with leftImg8bit/ and gtFine/"),
+    "ade": (read_ade, "a folder with images/training/ and annotations/training/"),
+    "list": (read_list, "a .txt file with lines `image mask` or `image`"),
+}
+
+
+def read(source: str | Path, format: str, *, strict: bool = True, **reading: Any) -> Annotations:
+    """Read a data set.
+
+    Args:
+        source: See `FORMATS`.
+        format: A key of `FORMATS`.
+        strict: A record that cannot be used is an error. Otherwise it is left out, counted and
+            logged. What makes the whole file doubtful is an error in any case.
+        reading: Fields of `Reading`, such as `images` and `split`.
+    """
+    options = _reading(source, format, reading)
+    data = FORMATS[format][0](Path(source), options)
+    usable = any(picture.instances or picture.mask for picture in data.pictures)
+    # Where nothing is left, the file was misunderstood: skipping would hide it.
+    options.faults.settle(strict=strict or not usable)
+    return data
+
+
+def examine(
+    source: str | Path, format: str, **reading: Any
+) -> tuple[Annotations | None, list[Fault]]:
+    """What can be read, and every fault that was found; nothing is raised for a fault."""
+    options = _reading(source, format, reading)
+    try:
+        return FORMATS[format][0](Path(source), options), options.faults.found
+    except DataError as error:
+        earlier = [fault for fault in options.faults.found if fault not in error.faults]
+        return None, [*earlier, *error.faults]
+
+
+def _reading(source: str | Path, format: str, options: dict[str, Any]) -> Reading:
+    if format not in FORMATS:
+        fault = Fault(
+            "unknown format", str(source), format, ", ".join(FORMATS), "Choose one of them"
+        )
+        raise DataError(fault)
+    for key in ("images", "masks"):
+        if options.get(key) is not None:
+            options[key] = Path(options[key])
+    options["classes"] = _as_names(options.get("classes") or ())
+    return Reading(**options)
+
+
+def _as_names(classes: str | Sequence[str]) -> tuple[str, ...]:
+    return (classes,) if isinstance(classes, str) else tuple(classes)

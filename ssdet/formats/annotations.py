@@ -1,0 +1,225 @@
+"""A data set in memory, the same for every format: classes, pictures, instances, label maps."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .encoding import Color, MaskEncoding
+from .issues import Fault, Faults
+from .paths import Root
+
+Box = tuple[float, float, float, float]
+Segmentation = list[list[float]] | dict[str, Any]  # polygons [x1, y1, x2, ...], or run lengths
+_MOST_PIXELS = 2**30  # more is a slip or an attack: a mask of it would fill the memory
+_TOLERANCE = 1.0  # pixels by which tools round a box out of its image
+
+
+@dataclass(slots=True)
+class Instance:
+    """An object: `box` is (x1, y1, x2, y2) in pixels; the right and lower edges lie outside it.
+
+    `crowd` (a group) and `difficult` objects are neither found nor missed in an evaluation.
+    """
+
+    label: int
+    box: Box
+    segmentation: Segmentation | None = None
+    crowd: bool = False
+    difficult: bool = False
+    record: int | None = field(default=None, compare=False)  # its place in the source's list
+
+    @property
+    def ignored(self) -> bool:
+        """Whether it must not count as a positive or negative example."""
+        return self.crowd or self.difficult
+
+
+@dataclass(slots=True)
+class Picture:
+    """An image: `name` is its path below the image folder, with forward slashes."""
+
+    name: str
+    width: int | None = None
+    height: int | None = None
+    id: int | str | None = field(default=None, compare=False)
+    instances: list[Instance] = field(default_factory=list)
+    mask: Path | None = field(default=None, compare=False)
+    where: str = field(default="", compare=False)
+
+
+@dataclass
+class Annotations:
+    """What a reader returns.
+
+    Attributes:
+        source: The file or folder that was read.
+        images: Folder in which the pictures' names start; None where it is not known.
+        classes: Labels are positions in it.
+        pictures: In the order of the source; files of a folder are sorted.
+        encoding: How label maps say their classes; None without label maps.
+        prefix: Beginning of the names that is merely the folder of the images.
+        category_ids: What the source calls the classes, where it has numbers for them.
+        faults: What was wrong and left out or corrected.
+    """
+
+    source: Path
+    images: Path | None
+    classes: tuple[str, ...]
+    pictures: list[Picture]
+    encoding: MaskEncoding | None = None
+    prefix: str = ""
+    category_ids: tuple[int, ...] = ()
+    faults: list[Fault] = field(default_factory=list)
+
+    def path(self, picture: Picture) -> Path:
+        """Where the file of a picture lies."""
+        return (self.images or Path()) / picture.name
+
+    def labels_in(self, picture: Picture) -> set[int]:
+        """Classes in a picture: of its instances that count, and of its label map."""
+        labels = {instance.label for instance in picture.instances if not instance.ignored}
+        if picture.mask is not None and self.encoding is not None:
+            labels |= self.encoding.labels_in(picture.mask)
+        return labels
+
+    def subset(self, names: Iterable[str]) -> "Annotations":
+        """The pictures of these names, in the order of the source."""
+        wanted = set(names)
+        kept = [picture for picture in self.pictures if picture.name in wanted]
+        return replace(self, pictures=kept)
+
+
+@dataclass
+class Reading:
+    """What a reader needs besides its source.
+
+    Attributes:
+        images: Folder of the images, where the source does not say it.
+        split: Part of the data, such as 'train', for sources with several.
+        classes: Names in the order of the labels, where the source has none.
+        masks: Folder of the label maps.
+        encoding: How label maps say their classes.
+        colors: Colours of the classes in label maps, where there is no `encoding`.
+        content: What the source holds, if it is a JSON file that was loaded already.
+        follow_links: See `Root`.
+        faults: Where findings go.
+    """
+
+    images: Path | None = None
+    split: str | None = None
+    classes: tuple[str, ...] = ()
+    masks: Path | None = None
+    encoding: MaskEncoding | None = None
+    colors: Mapping[Color, int] = field(default_factory=dict)
+    content: dict[str, Any] | None = None
+    follow_links: bool = False
+    faults: Faults = field(default_factory=Faults)
+
+    def root(self, folder: Path) -> Root:
+        """A root with the user's choice about links."""
+        return Root(folder, follow_links=self.follow_links)
+
+
+class Names:
+    """Labels of class names: given ones, or those that are found, sorted at the end."""
+
+    def __init__(self, given: Sequence[str], faults: Faults) -> None:
+        self.given = tuple(given)
+        self.faults = faults
+        self.seen: dict[str, None] = {}
+
+    def index(self, name: str | None, where: str) -> int | None:
+        """A provisional label; None (and a fault) for a name that is empty or unknown."""
+        if not name:
+            self.faults.add(
+                "object without a class", where, found=name or "nothing", allowed="a class name",
+                advice="Give it a class, or remove it",
+            )  # fmt: skip
+            return None
+        if self.given and name not in self.given:
+            self.faults.add(
+                "unknown class", where, found=name, allowed=", ".join(self.given),
+                advice="Names are case-sensitive; add it to the classes or rename it",
+            )  # fmt: skip
+            return None
+        self.seen.setdefault(name)
+        return self.given.index(name) if self.given else list(self.seen).index(name)
+
+    def settle(self, pictures: list[Picture]) -> tuple[str, ...]:
+        """The classes; labels of discovered classes are renumbered in alphabetical order."""
+        if self.given:
+            return self.given
+        classes = tuple(sorted(self.seen))
+        order = [classes.index(name) for name in self.seen]
+        for picture in pictures:
+            for instance in picture.instances:
+                instance.label = order[instance.label]
+        return classes
+
+
+def number(value: object) -> float | None:
+    """A finite number, or None for anything else; text and booleans are no numbers."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def parse(text: str | None) -> float | None:
+    """The finite number that a text says, or None."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def sides(width: object, height: object) -> tuple[int, int] | None:
+    """A usable image size: whole numbers (or text that says them), no more than 2^30 pixels."""
+    found = [parse(side) if isinstance(side, str) else number(side) for side in (width, height)]
+    if any(side is None or side < 1 or side != int(side) for side in found):
+        return None
+    whole = int(found[0] or 0), int(found[1] or 0)
+    return whole if whole[0] * whole[1] <= _MOST_PIXELS else None
+
+
+def check_box(
+    box: Sequence[float | None], picture: Picture, where: str, faults: Faults, found: object = None
+) -> Box | None:
+    """The box inside its image, or None after noting why; `found` is how the file says it."""
+    if any(edge is None for edge in box):
+        faults.add(
+            "box that is not four finite numbers", where, found=found or tuple(box),
+            allowed="four finite numbers", advice="Correct or remove the object",
+        )  # fmt: skip
+        return None
+    x1, y1, x2, y2 = (float(edge) for edge in box if edge is not None)
+    if x2 <= x1 or y2 <= y1:
+        faults.add(
+            "box without area", where, found=f"width {x2 - x1:g}, height {y2 - y1:g}",
+            allowed="both above 0", advice="Correct or remove the object",
+        )  # fmt: skip
+        return None
+    if picture.width is None or picture.height is None:
+        return (x1, y1, x2, y2)
+    width, height = picture.width, picture.height
+    size = f"image of {width}x{height}"
+    if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
+        faults.add(
+            "box outside its image", where, found=f"({x1:g}, {y1:g}, {x2:g}, {y2:g}) in an {size}",
+            allowed="boxes that overlap the image",
+            advice="Check the image size and whether the image was rotated",
+        )  # fmt: skip
+        return None
+    if min(x1, y1) < -_TOLERANCE or x2 > width + _TOLERANCE or y2 > height + _TOLERANCE:
+        faults.add(
+            "box reaches out of its image (clipped)", where,
+            found=f"({x1:g}, {y1:g}, {x2:g}, {y2:g}) in an {size}",
+            allowed=f"edges within 0 ... {width} and 0 ... {height}",
+            advice="Check the image size and whether the image was rotated", severity="warning",
+        )  # fmt: skip
+    return (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))

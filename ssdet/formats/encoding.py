@@ -1,0 +1,144 @@
+"""How a label map says its classes: palette numbers, grey values or colours."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .files import load_json, read_lines, read_text
+from .issues import DataError, Fault, stop
+
+IGNORE = 255
+_UNKNOWN = -1
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class MaskEncoding:
+    """Labels of the pixels of a PNG: class numbers, or `IGNORE`.
+
+    Args:
+        count: Number of classes.
+        values: Palette number or grey value -> label. Empty: the value is the label.
+        colors: Colour -> label, for maps in RGB.
+    """
+
+    count: int
+    values: Mapping[int, int] = field(default_factory=dict)
+    colors: Mapping[Color, int] = field(default_factory=dict)
+
+    def decode(self, path: Path) -> np.ndarray:
+        """The labels (height, width), uint8; `DataError` names values that are no class."""
+        raw = self._raw(path)
+        labels = self._table()[raw]
+        if labels.min(initial=0) < 0:
+            self._refuse(raw, labels == _UNKNOWN, path)
+        return labels.astype(np.uint8)
+
+    def labels_in(self, path: Path) -> set[int]:
+        """Classes that occur in a label map."""
+        counts = np.bincount(self.decode(path).ravel(), minlength=IGNORE + 1)
+        return {int(label) for label in np.flatnonzero(counts) if label != IGNORE}
+
+    def _raw(self, path: Path) -> np.ndarray:
+        """Values, or packed colours, of a picture."""
+        image = _open(path)
+        if self.colors:
+            red, green, blue = (np.asarray(b, np.int64) for b in image.convert("RGB").split())
+            return red << 16 | green << 8 | blue
+        values = np.asarray(image)
+        if values.ndim == 3 and (values[..., :1] == values[..., :3]).all():
+            values = values[..., 0]  # grey, saved as RGB
+        if values.ndim == 3:
+            stop(
+                "label map in colours", path, found=f"an image of mode {image.mode}",
+                allowed="palette or grey PNG; colours where the classes have them",
+                advice="Give the colours: a class file with lines `name red green blue`",
+            )  # fmt: skip
+        return np.clip(values.astype(np.int64), 0, 65535)
+
+    def _table(self) -> np.ndarray:
+        if self.colors:
+            packed = tuple((r << 16 | g << 8 | b, n) for (r, g, b), n in self.colors.items())
+            return _lookup(1 << 24, packed)
+        plain = {label: label for label in (*range(self.count), IGNORE)}
+        return _lookup(1 << 16, tuple((self.values or plain).items()))
+
+    def _refuse(self, raw: np.ndarray, unknown: np.ndarray, path: Path) -> None:
+        values, counts = np.unique(raw[unknown], return_counts=True)
+        first = int(values[0])
+        what = f"colour {(first >> 16, first >> 8 & 255, first & 255)}" if self.colors else first
+        known = self.colors or self.values or f"0 ... {self.count - 1} and {IGNORE} (ignored)"
+        raise DataError(
+            Fault(
+                "label map with an unknown value",
+                str(path),
+                f"{what} in {counts[0]} pixels, {len(values)} unknown values in all",
+                known if isinstance(known, str) else ", ".join(map(str, list(known)[:30])),
+                "Give all classes in the order of their values, or map values with --values",
+            )
+        )
+
+
+@lru_cache(maxsize=4)
+def _lookup(size: int, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
+    table = np.full(size, _UNKNOWN, dtype=np.int16)
+    for value, label in pairs:
+        table[value] = label
+    return table
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        image = Image.open(path)
+        image.load()
+    except FileNotFoundError:
+        cause = "no such file"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        cause = f"{path.stat().st_size} bytes that do not decode ({type(error).__name__}: {error})"
+    else:
+        return image
+    advice = "Replace it by a whole copy, or take its image out of the list"
+    raise DataError(Fault("unreadable label map", str(path), cause, "a PNG", advice))
+
+
+def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:
+    """Names and colours of classes, in order.
+
+    A JSON list (or object `{"classes": [...]}`), or lines `name` or `name red green blue`.
+    """
+    if path.suffix == ".json":
+        text = read_text(path).lstrip()
+        content = load_json(path).get("classes") if text.startswith("{") else _json_list(text)
+        rows: list[tuple[str, Color | None]] = [(str(name), None) for name in content or []]
+    else:
+        rows = [_row(line) for _, line in read_lines(path)]
+    names = [name for name, _ in rows]
+    if not names or len(set(names)) < len(names):
+        stop(
+            "class file without usable names", path, found=names or "no name",
+            allowed="different names, one a line", advice="Write them in the order of the labels",
+        )  # fmt: skip
+    return tuple(names), {color: n for n, (_, color) in enumerate(rows) if color}
+
+
+def _json_list(text: str) -> Sequence[object]:
+    import json
+
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return []
+    return content if isinstance(content, list) else []
+
+
+def _row(line: str) -> tuple[str, Color | None]:
+    match = re.fullmatch(r"(.*?)[\s,:]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})", line)
+    if match is None:
+        return line, None
+    red, green, blue = (min(int(text), 255) for text in match.groups()[1:])
+    return match.group(1), (red, green, blue)

@@ -1,0 +1,146 @@
+"""Text, JSON, XML and YAML files, read so that every fault has a place."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+import yaml
+
+from .issues import short, stop
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark."""
+    if not path.exists():
+        advice = "Check the path; it is relative to the current folder"
+        stop("missing file", path, found="nothing of that name", allowed="a file", advice=advice)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        stop(
+            "unreadable file", path, found=error.strerror or str(error), allowed="a readable file",
+            advice="Check its kind and its permissions",
+        )  # fmt: skip
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        stop(
+            "text is not UTF-8", f"{path}, line {line}",
+            found=f"byte 0x{data[error.start]:02x} at position {error.start}",
+            allowed="UTF-8", advice="Save the file as UTF-8",
+        )  # fmt: skip
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """(line number from 1, text) of the lines that are neither empty nor a `#` comment."""
+    lines = enumerate((line.strip() for line in read_text(path).splitlines()), start=1)
+    return [(number, line) for number, line in lines if line and not line.startswith("#")]
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds."""
+    text = read_text(path)
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        found = "an empty file" if not text.strip() else f"{error.msg} ({len(text)} characters)"
+        stop(
+            "not a JSON file", f"{path}, line {error.lineno}, column {error.colno}", found=found,
+            allowed="JSON", advice="The file may be cut off: export or download it again",
+        )  # fmt: skip
+    except (RecursionError, ValueError) as error:
+        stop(
+            "not a usable JSON file", path, found=f"{type(error).__name__}: {error}",
+            allowed="values nested less than about 1,000 deep", advice="Export the file again",
+        )  # fmt: skip
+    if not isinstance(content, dict):
+        stop(
+            "not a JSON object", path, found=f"a {type(content).__name__}",
+            allowed="an object {...}", advice="Check that this is the annotation file",
+        )  # fmt: skip
+    return content
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds; tags that build objects are refused."""
+    text = read_text(path)
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark else str(path)
+        found = getattr(error, "problem", None) or type(error).__name__
+        stop("not a YAML file", where, found=found, allowed="YAML", advice="Correct the line")
+    if not isinstance(content, dict):
+        stop(
+            "not a YAML mapping", path, found=f"a {type(content).__name__}",
+            allowed="lines `key: value`", advice="Check that this is the data.yaml of the set",
+        )  # fmt: skip
+    return content
+
+
+@dataclass
+class Node:
+    """An XML element that knows its line."""
+
+    tag: str
+    line: int
+    attributes: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+    children: list["Node"] = field(default_factory=list)
+
+    def all(self, tag: str) -> list["Node"]:
+        """The children of a tag."""
+        return [child for child in self.children if child.tag == tag]
+
+    def child(self, path: str) -> "Node | None":
+        """The first element at a path such as `size/width`."""
+        node: Node | None = self
+        for tag in path.split("/"):
+            node = next(iter(node.all(tag)), None) if node else None
+        return node
+
+    def value(self, path: str) -> str | None:
+        """The text of the first element at a path."""
+        node = self.child(path)
+        return None if node is None else node.text.strip()
+
+
+def load_xml(path: Path) -> Node:
+    """The root element. Entity declarations are refused: they can fill the memory."""
+    text = read_text(path)
+    parser = expat.ParserCreate()
+    top = Node("", 0)
+    stack = [top]
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        node = Node(tag, parser.CurrentLineNumber, attributes)
+        stack[-1].children.append(node)
+        stack.append(node)
+
+    def characters(data: str) -> None:
+        stack[-1].text += data
+
+    def entity(name: str, *_: Any) -> None:
+        stop(
+            "XML with entity declarations", f"{path}, line {parser.CurrentLineNumber}",
+            found=f"<!ENTITY {name} ...>", allowed="plain elements", advice="Remove the DOCTYPE",
+        )  # fmt: skip
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda tag: stack.pop()
+    parser.CharacterDataHandler = characters
+    parser.EntityDeclHandler = entity
+    parser.buffer_text = True
+    try:
+        parser.Parse(text, True)
+    except expat.ExpatError as error:
+        found = short(expat.ErrorString(error.code)) if text.strip() else "an empty file"
+        stop(
+            "not an XML file", f"{path}, line {error.lineno}, column {error.offset + 1}",
+            found=found, allowed="XML", advice="The file may be cut off: export it again",
+        )  # fmt: skip
+    return top.children[0]

@@ -1,0 +1,273 @@
+"""Folders of label maps: Cityscapes, VOC, ADE20K, plain pairs, and lists of pairs."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from .annotations import Annotations, Instance, Picture, Reading
+from .encoding import IGNORE, MaskEncoding, read_classes
+from .files import read_lines
+from .issues import DataError, stop
+from .paths import Root, find_images, is_image, need_folder
+from .segments import bounds, encode
+
+CITYSCAPES_LABELS = {  # labelIds of the 19 classes of the benchmark, in the order of its trainIds
+    raw: label for label, raw in enumerate(
+        (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33))
+}  # fmt: skip
+_CITYSCAPES_RAW = {raw: CITYSCAPES_LABELS.get(raw, IGNORE) for raw in (*range(34), 255, 65535)}
+_CITYSCAPES_THINGS = (24, 25, 26, 27, 28, 31, 32, 33)
+PRESETS = {"voc": "PascalVOCDataset", "cityscapes": "CityscapesDataset", "ade": "ADE20KDataset"}
+_PLAIN_MASKS = ("masks", "labels", "annotations")
+
+
+class Pair(NamedTuple):
+    """An image, its label map if there is one, and the place that says so."""
+
+    image: Path
+    mask: Path | None
+    where: str
+
+
+def read_masks(source: Path, reading: Reading) -> Annotations:
+    """`images/` and `masks/` (or `labels/`, `annotations/`) with files of the same stem.
+
+    Folders of other names are given by `reading.images` and `reading.masks`; `reading.split` is a
+    subfolder of both.
+    """
+    images = reading.images or need_folder(source, "data") / "images"
+    named = (source / name for name in _PLAIN_MASKS)
+    masks = reading.masks or next((f for f in named if f.is_dir()), source / "masks")
+    if reading.split:
+        images, masks = images / reading.split, masks / reading.split
+    need_folder(images, "folder of images")
+    need_folder(masks, "folder of label maps")
+    root = Path(os.path.commonpath([source, images, masks]))
+    by_stem = {path.relative_to(masks).with_suffix(""): path for path in find_images(masks)}
+    found = [(image, image.relative_to(images).with_suffix("")) for image in find_images(images)]
+    pairs = [Pair(image, by_stem.get(stem), str(image)) for image, stem in found]
+    data = _annotations(source, root, pairs, reading)
+    folder = images.parent if reading.split else images
+    return replace(data, prefix=folder.relative_to(root).as_posix())
+
+
+def read_list(source: Path, reading: Reading) -> Annotations:
+    """A list with lines `image mask` or `image`; paths start in `reading.images` or at the list."""
+    root = reading.root(reading.images or source.parent)
+    pairs = []
+    for line, text in read_lines(source):
+        where = f"{source}, line {line}"
+        image, mask = split_line(text, where)
+        mask_path = root.path(mask, where) if mask else None
+        pairs.append(Pair(root.path(image, where), mask_path, where))
+    return _annotations(source, root.folder, pairs, reading)
+
+
+def split_line(text: str, where: str) -> tuple[str, str | None]:
+    """The two paths of a line; names with blanks are found by their endings."""
+    words = text.split()
+    if len(words) == 1 or (is_image(text) and not any(map(is_image, words[:-1]))):
+        return text, None
+    for cut in range(1, len(words)):
+        image, mask = " ".join(words[:cut]), " ".join(words[cut:])
+        if is_image(image) and is_image(mask):
+            return image, mask
+    stop(
+        "malformed line", where, found=text, allowed="'image.jpg mask.png' or 'image.jpg'",
+        advice="Write paths that end as images do",
+    )  # fmt: skip
+
+
+def read_voc_masks(source: Path, reading: Reading) -> Annotations:
+    """VOC 2012: `ImageSets/Segmentation/{split}.txt`, `SegmentationClass`, `SegmentationClassAug`.
+
+    Masks of VOC itself come before those of SBD, as in the published lists. Without a split: all
+    images that have a mask.
+    """
+    folders = [reading.masks] if reading.masks else [source / "SegmentationClass"]
+    folders += [] if reading.masks else [source / "SegmentationClassAug"]
+    images = reading.images or need_folder(source, "VOC data") / "JPEGImages"
+    if reading.split:
+        file = source / "ImageSets" / "Segmentation" / f"{reading.split}.txt"
+        stems = [(text.split()[0], f"{file}, line {line}") for line, text in read_lines(file)]
+    else:
+        found = {path.stem for folder in folders for path in find_images(folder)}
+        stems = [(stem, str(source)) for stem in sorted(found)]
+    root = reading.root(source)
+    pairs = []
+    for stem, where in stems:
+        image = root.path(root.relative(images / f"{stem}.jpg"), where)
+        masks = [root.path(root.relative(f / f"{stem}.png"), where) for f in folders]
+        pairs.append(Pair(image, next((m for m in masks if m.is_file()), None), where))
+    data = _annotations(source, source, pairs, _preset(reading, "voc"))
+    return replace(data, prefix=images.relative_to(source).as_posix())
+
+
+def read_ade(source: Path, reading: Reading) -> Annotations:
+    """ADE20K: `images/{split}`, `annotations/{split}`; 0 is ignored, 1 is the first class."""
+    reading = _preset(reading, "ade")
+    values = {0: IGNORE, **{label + 1: label for label in range(len(reading.classes))}}
+    encoding = reading.encoding or MaskEncoding(len(reading.classes), values)
+    split = reading.split or "training"
+    return read_masks(source, replace(reading, encoding=encoding, split=split))
+
+
+def read_cityscapes(source: Path, reading: Reading) -> Annotations:
+    """Cityscapes: `gtFine_labelTrainIds.png` where they were made, else `gtFine_labelIds.png`."""
+    reading = _preset(reading, "cityscapes")
+    kind, values = "labelTrainIds", {}
+    pairs = _cityscapes_pairs(source, reading, kind)
+    if not any(pair.mask for pair in pairs):
+        kind, values = "labelIds", _CITYSCAPES_RAW
+        pairs = _cityscapes_pairs(source, reading, kind)
+    encoding = reading.encoding or MaskEncoding(len(reading.classes), values)
+    data = _annotations(source, source, pairs, replace(reading, encoding=encoding))
+    return replace(data, prefix="leftImg8bit")
+
+
+def read_cityscapes_instances(source: Path, reading: Reading) -> Annotations:
+    """The eight classes of Cityscapes that have instances, from `gtFine_instanceIds.png`.
+
+    A value is 1000 x labelId + number; a plain labelId is a group, that is a crowd.
+    """
+    names = _preset(reading, "cityscapes").classes
+    classes = tuple(names[CITYSCAPES_LABELS[raw]] for raw in _CITYSCAPES_THINGS)
+    pairs = _cityscapes_pairs(source, reading, "instanceIds")
+    data = _annotations(source, source, pairs, replace(reading, classes=classes))
+    for picture in data.pictures:
+        values: np.ndarray = np.asarray(Image.open(str(picture.mask)))
+        picture.height, picture.width = values.shape
+        picture.mask = None
+        picture.instances = list(_cityscapes_instances(values))
+    return replace(data, encoding=None)
+
+
+def components(data: Annotations) -> Annotations:
+    """Label maps as instances: each connected region of a class, the background left out."""
+    from scipy import ndimage
+
+    pictures = []
+    first = 1 if data.classes[0] in ("background", "_background_") else 0
+    for picture in data.pictures:
+        labels = data.encoding.decode(picture.mask) if data.encoding and picture.mask else None
+        if labels is None:
+            continue
+        instances: list[Instance] = []
+        for label in sorted({*np.unique(labels).tolist()} - {IGNORE, *range(first)}):
+            regions: Any = ndimage.label(labels == label)[0]
+            masks = (regions == number for number in range(1, int(regions.max()) + 1))
+            instances += [_of_mask(label - first, mask) for mask in masks]
+        height, width = labels.shape
+        pictures.append(Picture(picture.name, width, height, None, instances))
+    return replace(data, classes=data.classes[first:], pictures=pictures, encoding=None)
+
+
+def _cityscapes_instances(values: Any) -> Iterator[Instance]:
+    for value in np.unique(values).tolist():
+        raw = value // 1000 if value >= 1000 else value
+        if raw in _CITYSCAPES_THINGS:
+            label = _CITYSCAPES_THINGS.index(raw)
+            yield replace(_of_mask(label, np.equal(values, value)), crowd=value < 1000)
+
+
+def _of_mask(label: int, mask: np.ndarray) -> Instance:
+    code = encode(mask)
+    return Instance(label, bounds(code, *mask.shape) or (0.0, 0.0, 0.0, 0.0), code)
+
+
+def _cityscapes_pairs(source: Path, reading: Reading, kind: str) -> list[Pair]:
+    split = reading.split or "train"
+    images = need_folder(source / "leftImg8bit" / split, "folder of Cityscapes images")
+    masks = need_folder(source / "gtFine" / split, "folder of Cityscapes annotations")
+    pairs = []
+    for image in find_images(images):
+        stem = image.stem.removesuffix("_leftImg8bit")
+        mask = masks / image.parent.relative_to(images) / f"{stem}_gtFine_{kind}.png"
+        pairs.append(Pair(image, mask if mask.is_file() else None, str(image)))
+    return pairs
+
+
+def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Reading) -> Annotations:
+    guard, pictures = reading.root(root), []
+    for image, mask, where in pairs:
+        if mask is None or not image.is_file() or not mask.is_file():
+            missing = "label map" if image.is_file() else "file"
+            reading.faults.add(
+                f"image without its {missing}", where, found=f"no {mask or missing}",
+                allowed="both files", advice="Restore it; images without labels go into a "
+                "folder of their own, as unlabelled images",
+            )  # fmt: skip
+            continue
+        name = _inside(guard, image, where)
+        _inside(guard, mask, where)
+        pictures.append(Picture(name, mask=mask, where=where))
+    if not pictures:
+        reading.faults.stop_empty(
+            "no pair of image and label map", source,
+            found="none", allowed="at least one",
+            advice="docs/datasets.md shows the layout of each format",
+        )  # fmt: skip
+    classes = reading.classes or _declared(source) or _counted(pictures, reading)
+    encoding = reading.encoding or MaskEncoding(len(classes), colors=reading.colors)
+    faults = reading.faults.found
+    if not (encoding.values or encoding.colors):
+        _look_for_white(pictures[0], encoding, reading)
+    return Annotations(source, root, classes, pictures, encoding, faults=faults)
+
+
+def _look_for_white(picture: Picture, encoding: MaskEncoding, reading: Reading) -> None:
+    """Black and white maps: without `--values`, all of their white would be ignored."""
+    path = picture.mask or Path()
+    try:
+        found = set(np.unique(encoding.decode(path)).tolist())
+    except DataError:
+        return  # met again, and reported, when the map is used
+    if found == {0, IGNORE}:
+        reading.faults.add(
+            "label map of nothing but 0 and 255", path, found="no value between",
+            allowed="0, 1, 2, ... for the classes; 255 is ignored",
+            advice="If 255 is a class here, say so: --values 0,255", severity="warning",
+        )  # fmt: skip
+
+
+def _inside(root: Root, path: Path, where: str) -> str:
+    name = root.relative(path)
+    root.path(name, where)
+    return name
+
+
+def _declared(source: Path) -> tuple[str, ...]:
+    """The names in `classes.txt` or `classes.json` beside the data."""
+    files = [source / f"classes{suffix}" for suffix in (".txt", ".json")]
+    return next((read_classes(file)[0] for file in files if file.is_file()), ())
+
+
+def _counted(pictures: Sequence[Picture], reading: Reading) -> tuple[str, ...]:
+    """Names '0', '1', ... as far as the values go, where nobody has said the classes."""
+    highest, everything = 0, MaskEncoding(IGNORE)
+    for picture in pictures:
+        try:
+            labels = everything.labels_in(picture.mask) if picture.mask else set()
+        except DataError as error:
+            reading.faults.found.extend(error.faults)
+            continue
+        highest = max(highest, *labels, 0)
+    return tuple(str(label) for label in range(highest + 1))
+
+
+def preset_classes(name: str) -> dict[str, Any]:
+    """Classes and palette of a benchmark, as MMSegmentation has them."""
+    from mmseg import datasets
+
+    meta = getattr(datasets, PRESETS[name]).METAINFO
+    return {"classes": tuple(meta["classes"]), "palette": meta["palette"]}
+
+
+def _preset(reading: Reading, name: str) -> Reading:
+    """The class names of a benchmark, unless the user gave others."""
+    return reading if reading.classes else replace(reading, classes=preset_classes(name)["classes"])

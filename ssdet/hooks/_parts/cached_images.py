@@ -1,0 +1,171 @@
+"""Pseudo-labelled images as pieces that can be kept for later steps and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ...mixing.canvas import Place, Shape, put, put_boxes
+from ...teacher_student.core import STRONG
+from ...teacher_student.step import Step, Views
+
+
+@dataclass
+class Picture:
+    """An image (C, h, w) without padding, its boxes, and regions (K, 4) to ignore."""
+
+    image: Tensor
+    boxes: InstanceData
+    ignored: Tensor
+
+    @property
+    def shape(self) -> Shape:
+        """Height and width."""
+        return self.image.shape[-2], self.image.shape[-1]
+
+
+class PictureCache:
+    """The last `size` pictures of earlier steps; they travel with the checkpoint.
+
+    Kept in half precision, which is finer than the 8 bits that images come with. With several
+    processes each has its own, and the checkpoint holds that of the first.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.pictures: list[Picture] = []
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def add(self, pictures: Iterable[Picture]) -> None:
+        """Keep copies; the oldest ones make room."""
+        copies = [
+            Picture(
+                p.image.detach().to(torch.float16, copy=True), _copy(p.boxes), p.ignored.clone()
+            )
+            for p in pictures
+        ]
+        self.pictures = [*self.pictures, *copies][-self.size :]
+
+    def draw(self, count: int) -> list[Picture]:
+        """Random pictures; none comes twice before all have come once."""
+        order: list[int] = []
+        while len(order) < count:
+            order += torch.randperm(len(self.pictures)).tolist()
+        return [self.pictures[number] for number in order[:count]]
+
+    def state(self) -> list[dict[str, Any]]:
+        """The pictures as tensors and dicts of them."""
+        return [
+            dict(image=p.image, boxes=_as_tensors(p.boxes), ignored=p.ignored)
+            for p in self.pictures
+        ]
+
+    def load(self, state: Sequence[dict[str, Any]]) -> None:
+        """Go on with the pictures that `state` returned."""
+        kept = [Picture(p["image"], _as_boxes(p["boxes"]), p["ignored"]) for p in state]
+        self.pictures = kept[-self.size :]
+
+
+def batch_views(step: Step) -> list[str]:
+    """The strong views that came with the batch, not those that hooks have added."""
+    return [name for name in step.strong if comes_with_batch(name)]
+
+
+def comes_with_batch(name: str) -> bool:
+    """Whether a strong view of this name is made by the pipeline, not by a hook."""
+    return name == STRONG or name.removeprefix(STRONG + "_").isdigit()
+
+
+def put_together(views: Views) -> bool:
+    """Whether these are mixtures: no views of one image each."""
+    return any(sample.metainfo.get("pieces", 1) > 1 for sample in views.samples)
+
+
+def pictures_of(views: Views, targets: Sequence[DetDataSample]) -> list[Picture]:
+    """The images of a strong view with what the student is to learn from them."""
+    found = []
+    for image, sample in zip(views.inputs, targets, strict=True):
+        height, width = sample.img_shape[:2]
+        ignored = sample.ignored_instances.bboxes
+        found.append(Picture(image[:, :height, :width], sample.gt_instances, ignored))
+    return found
+
+
+def compose(
+    parts: Sequence[tuple[Picture, Place, float]], shape: Shape, like: Tensor
+) -> tuple[Tensor, DetDataSample]:
+    """Pictures on one canvas, each at its place and with its share, and their boxes together.
+
+    The canvas has the device, the type and the channels of `like`.
+    """
+    canvas = like.new_zeros(like.shape[-3], *shape)
+    boxes, regions = [], []
+    for picture, place, share in parts:
+        put(canvas, picture.image.to(canvas), place, share=share)
+        boxes.append(_placed(picture, place, shape, canvas.device))
+        regions.append(put_boxes(picture.ignored.to(canvas.device), picture.shape, place))
+    meta = dict(img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0), pieces=len(parts))
+    sample = DetDataSample(metainfo=meta)
+    sample.gt_instances = _joined(boxes)
+    sample.ignored_instances = InstanceData(bboxes=torch.cat(regions))
+    return canvas, sample
+
+
+def as_views(images: Sequence[Tensor], samples: Sequence[DetDataSample], divisor: int) -> Views:
+    """A batch of images of any size, padded as the data preprocessor pads; its samples say so."""
+    padded = [tuple(-(-side // divisor) * divisor for side in i.shape[-2:]) for i in images]
+    height, width = (max(sides) for sides in zip(*padded, strict=True))
+    for sample, own in zip(samples, padded, strict=True):
+        sample.set_metainfo(dict(pad_shape=own, batch_input_shape=(height, width)))
+    inputs = [F.pad(i, (0, width - i.shape[-1], 0, height - i.shape[-2])) for i in images]
+    return Views(torch.stack(inputs), [DetDataSample(metainfo=s.metainfo) for s in samples])
+
+
+def _placed(picture: Picture, place: Place, shape: Shape, device: torch.device) -> InstanceData:
+    boxes = _copy(picture.boxes).to(device)
+    boxes.bboxes = put_boxes(boxes.bboxes, picture.shape, place)
+    if "masks" in boxes:
+        drawn = torch.as_tensor(boxes.masks.masks, dtype=torch.float32)
+        canvas = torch.zeros(len(drawn), *shape)
+        if len(drawn):
+            put(canvas, drawn, place, mode="nearest")
+        boxes.masks = BitmapMasks(canvas.numpy().astype("uint8"), *shape)
+    return boxes
+
+
+def _joined(boxes: list[InstanceData]) -> InstanceData:
+    """All boxes with the fields that all of them have: a hook may have been added on resuming."""
+    shared = set.intersection(*(set(b.keys()) for b in boxes))
+    return InstanceData.cat([InstanceData(**{k: b[k] for k in shared}) for b in boxes])
+
+
+def _copy(boxes: InstanceData) -> InstanceData:
+    """Fields of their own, without the notes that losses make in the metainfo."""
+    return InstanceData(
+        **{k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in boxes.items()}
+    )
+
+
+def _as_tensors(boxes: InstanceData) -> dict[str, Tensor]:
+    fields = {k: v for k, v in boxes.items() if isinstance(v, Tensor)}
+    if "masks" in boxes:
+        fields["masks"] = torch.as_tensor(boxes.masks.masks)
+    return fields
+
+
+def _as_boxes(fields: dict[str, Tensor]) -> InstanceData:
+    boxes = InstanceData(**{k: v for k, v in fields.items() if k != "masks"})
+    if "masks" in fields:
+        masks = fields["masks"].cpu().numpy()
+        boxes.masks = BitmapMasks(masks, *masks.shape[1:])
+    return boxes

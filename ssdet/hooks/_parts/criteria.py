@@ -1,0 +1,179 @@
+"""By what the teacher's labels are judged: confidence, objectness, and agreement of two views."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
+
+import torch
+from mmdet.structures.bbox import bbox_overlaps, get_box_tensor
+from mmengine.logging import print_log
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.step import PixelLabels, Views
+from ...thresholds import entropy_of
+from .objectness import Heard, heard_objectness
+from .second_view import SecondView, shape_of
+
+Criterion = Literal["confidence", "objectness", "consistency"]
+# Values of one criterion with one entry (n,) for each class.
+Pools = dict[str, list[Tensor]]
+Values = dict[str, Tensor]
+
+TRUE_IOU = 0.5
+NOTHING = 255  # the label of a pixel without one
+
+
+class Criteria:
+    """Measures the teacher's labels, each value in [0, 1] and higher where they can be trusted.
+
+    | criterion | boxes | pixels |
+    |---|---|---|
+    | confidence | score | probability of the label |
+    | objectness | see `heard_objectness` | 1 - entropy / log(classes) |
+    | consistency | IoU with the best box of its class in the second view | its probability there |
+
+    Args:
+        names: Which of them, in this order.
+        second: How the second view is made, for the consistency.
+    """
+
+    def __init__(self, names: tuple[str, ...], second: SecondView | None) -> None:
+        self.names, self.second = names, second
+        self._told = False
+
+    @contextmanager
+    def listening(self, model: TeacherStudent) -> Iterator[Heard]:
+        """Within it, a pass of the teacher leaves what `of_boxes` and `of_pixels` need."""
+        segmentor: Any = model
+        detects = not hasattr(model, "keep_soft")
+        wanted = detects and "objectness" in self.names
+        heard: Any = heard_objectness(model.teacher) if wanted else nullcontext(Heard())
+        soft = getattr(model, "keep_soft", False)
+        if not detects:
+            segmentor.keep_soft = soft or self.names != ("confidence",)
+        try:
+            with heard as found:
+                yield found
+        finally:
+            if not detects:
+                segmentor.keep_soft = soft
+
+    def of_boxes(
+        self, model: TeacherStudent, views: Views, boxes: list[InstanceData], heard: Heard
+    ) -> list[Values]:
+        """The values of the boxes of each image; what this detector does not have is missing."""
+        measured: dict[str, list[Tensor] | None] = {
+            "confidence": [one.scores for one in boxes],
+            "objectness": heard.of(boxes) if "objectness" in self.names else None,
+            "consistency": self._overlaps(model, views, boxes),
+        }
+        found = {name: each for name in self.names if (each := measured[name]) is not None}
+        self._tell_missing(model, found)
+        return [{name: each[i] for name, each in found.items()} for i in range(len(boxes))]
+
+    def _tell_missing(self, model: TeacherStudent, found: dict[str, Any]) -> None:
+        missing = [name for name in self.names if name not in found]
+        if missing and not self._told:
+            self._told = True
+            print_log(
+                f"A {type(model.teacher).__name__} has no {', '.join(missing)}: its boxes are "
+                f"judged by {', '.join(found)} alone",
+                logger="current",
+            )
+
+    def of_pixels(self, model: TeacherStudent, views: Views, pixels: PixelLabels) -> Values:
+        """The values (B, H, W) of the pixels."""
+        found = {}
+        for name in self.names:
+            if name == "confidence":
+                found[name] = pixels.scores
+            elif pixels.soft is not None and name == "objectness":
+                unsure = entropy_of(pixels.soft, floor=1e-8) / math.log(pixels.soft.shape[1])
+                found[name] = (1 - unsure).where(pixels.valid, 0.0)
+            elif pixels.soft is not None and self.second is not None:
+                found[name] = self._agreement(model, self.second, views, pixels)
+        return found
+
+    def _overlaps(
+        self, model: TeacherStudent, views: Views, boxes: list[InstanceData]
+    ) -> list[Tensor] | None:
+        if self.second is None or "consistency" not in self.names:
+            return None
+        result = []
+        again = model.label(self.second.views(views))
+        for own, other, sample in zip(boxes, again, views.samples, strict=True):
+            back = self.second.boxes_back(other.bboxes, shape_of(sample, views))
+            result.append(best_overlaps(own.bboxes, own.labels, back, other.labels))
+        return result
+
+    def _agreement(
+        self, model: TeacherStudent, second: SecondView, views: Views, pixels: PixelLabels
+    ) -> Tensor:
+        with self.listening(model):
+            again = model.label(second.views(views)).soft
+        back = second.maps_back(again, views)
+        own = pixels.labels.clamp(max=back.shape[1] - 1)
+        return back.gather(1, own[:, None])[:, 0].where(pixels.valid, 0.0)
+
+
+def best_overlaps(boxes: Tensor, labels: Tensor, others: Tensor, their: Tensor) -> Tensor:
+    """For each box (N, 4) the highest IoU with one of the others (M, 4) of its class; 0 if none."""
+    if not len(others):
+        return boxes.new_zeros(len(boxes))
+    overlaps = bbox_overlaps(boxes, others.to(boxes))
+    return (overlaps * (labels[:, None] == their[None].to(labels))).amax(1)
+
+
+def highest_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
+    """For each box (N, 4) the highest IoU with one of the others (M, 4), whatever their classes."""
+    if not len(boxes) or not len(others):
+        return boxes.new_zeros(len(boxes))
+    return bbox_overlaps(boxes, others).amax(1)
+
+
+def box_pools(values: Values, boxes: InstanceData, truth: Any, classes: int) -> Pools:
+    """Values of the boxes that are right: IoU >= 0.5 with a labelled object of their class.
+
+    An overlap of 0 with the second view says that there is no box, not how good it is.
+    """
+    objects = get_box_tensor(truth.bboxes)
+    right = best_overlaps(boxes.bboxes, boxes.labels, objects, truth.labels) >= TRUE_IOU
+    pools = {}
+    for name, value in values.items():
+        used = right & (value > 0) if name == "consistency" else right
+        pools[name] = [value[used & (boxes.labels == c)].float().cpu() for c in range(classes)]
+    return pools
+
+
+def pixel_pools(
+    values: Values, pixels: PixelLabels, truth: Tensor, classes: int, most: int
+) -> Pools:
+    """Values of the pixels that are right, at most so many of each class, evenly spread."""
+    height, width = pixels.labels.shape[-2:]
+    padded = torch.full((height, width), NOTHING, device=pixels.labels.device)
+    truth = truth[:height, :width]
+    padded[: truth.shape[0], : truth.shape[1]] = truth.to(padded)
+    right = pixels.valid[0] & (pixels.labels[0] == padded)
+    pools: Pools = {name: [] for name in values}
+    for number in range(classes):
+        places = (right & (padded == number)).flatten().nonzero()[:, 0]
+        if len(places) > most:
+            places = places[torch.linspace(0, len(places) - 1, most).long().to(places.device)]
+        for name, value in values.items():
+            pools[name].append(value[0].flatten()[places].float().cpu())
+    return pools
+
+
+def merged(pools: list[Pools], classes: int) -> Pools:
+    """The pools of several images or processes as one."""
+    names = {name: None for each in pools for name in each}
+    empty = [torch.zeros(0)] * classes
+    return {
+        name: [torch.cat(parts) for parts in zip(*(p.get(name, empty) for p in pools), strict=True)]
+        for name in names
+    }

@@ -1,0 +1,114 @@
+"""A pass of the teacher over a part of the training images, between two steps of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from mmengine.dataset import ConcatDataset, pseudo_collate
+from mmengine.dist import get_dist_info
+from mmengine.registry import DATASETS as ALL_DATASETS
+
+from ...datasets import LabeledUnlabeledDataset, derive_seed, seeded
+from ...teacher_student.core import WEAK, TeacherStudent
+from ...teacher_student.step import Views
+
+
+class LabeledPass:
+    """Labelled images as views of the model, each process its part, one at a time.
+
+    The images come through the pipeline of their dataset, with random numbers of their own: the
+    random state of the training is left as it is, and the same moment of a resumed run shows the
+    same images.
+
+    Args:
+        dataset: A dataset with labels, or the training set with labelled and unlabelled sources.
+        max_images: So many of them are drawn, by all processes together.
+    """
+
+    branch = "sup"
+
+    def __init__(self, dataset: Any, max_images: int) -> None:
+        self.dataset, self.max_images = dataset, max_images
+        self.numbers = self._numbers(dataset)
+
+    @staticmethod
+    def _numbers(dataset: Any) -> list[int]:
+        """The samples of a dataset that are of this kind."""
+        return numbers_of(dataset, labeled=True)
+
+    @classmethod
+    def of(cls, owner: str, config: dict[str, Any] | None, runner: Any, limit: int) -> LabeledPass:
+        """From the config of a dataset, or else from the training data of a runner."""
+        dataset = getattr(runner.train_dataloader, "dataset", None)
+        if config is not None:
+            dataset = ALL_DATASETS.build(dict(config))
+        found = cls(dataset, limit)
+        if not found.numbers:
+            raise ValueError(
+                f"{owner}: the training data have no labelled image to learn thresholds from; "
+                "give a dataset with labels as labeled=dict(type=...)"
+            )
+        return found
+
+    def views(self, model: TeacherStudent, moment: int) -> Iterator[Views]:
+        """The views of this process; `moment` decides which images are drawn."""
+        generator = torch.Generator().manual_seed(moment)
+        order = torch.randperm(len(self.numbers), generator=generator)[: self.max_images]
+        rank, world = get_dist_info()
+        for place in order[rank::world].tolist():
+            number = self.numbers[place]
+            with seeded(derive_seed(moment, number)):
+                sample = self.dataset[number]
+            yield _prepared(model, pseudo_collate([sample]), self.branch)
+
+
+class UnlabeledPass(LabeledPass):
+    """Images without labels, as their weak views, of the training set."""
+
+    branch = WEAK
+
+    @staticmethod
+    def _numbers(dataset: Any) -> list[int]:
+        return numbers_of(dataset, labeled=False)
+
+
+def numbers_of(dataset: Any, *, labeled: bool) -> list[int]:
+    """The labelled or the unlabelled samples of a dataset; a plain one is labelled.
+
+    The sources of MMDetection's `ConcatDataset` are told apart by the branches that they make.
+    """
+    if not isinstance(dataset, ConcatDataset):
+        return list(range(len(dataset))) if labeled and dataset is not None else []
+    numbers: list[int] = []
+    start = 0
+    for source, part in enumerate(dataset.datasets):
+        own = isinstance(dataset, LabeledUnlabeledDataset)
+        if (dataset.is_labeled(source) if own else _makes_sup(part)) == labeled:
+            numbers += range(start, start + len(part))
+        start += len(part)
+    return numbers
+
+
+def _makes_sup(source: Any) -> bool:
+    """Whether a source has labels: a branch for them, or no branches at all."""
+    transforms = getattr(getattr(source, "pipeline", None), "transforms", None) or ()
+    branches = [
+        branch
+        for transform in transforms
+        for branch in {
+            **getattr(transform, "branch_pipelines", {}),
+            **getattr(transform, "views", {}),
+        }
+    ]
+    return not branches or LabeledPass.branch in branches
+
+
+def _prepared(model: TeacherStudent, batch: dict[str, Any], branch: str) -> Views:
+    # As in validation: no batch augmentation, no padding of labels.
+    data = model.data_preprocessor(batch, False)
+    inputs, samples = data["inputs"], data["data_samples"]
+    if isinstance(inputs, dict):
+        inputs, samples = inputs[branch], samples[branch]
+    return Views(inputs, samples)

@@ -1,0 +1,45 @@
+"""For which of the two models a hook is: it says so before the first step."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.detector import TeacherStudentDetector
+from ...teacher_student.segmentor import TeacherStudentSegmentor
+from ..step_hook import StepHook
+
+Kind = TypeVar("Kind", bound=TeacherStudent)
+
+
+def segmentor_only(
+    hook: StepHook, model: TeacherStudent, does: str, *, instead: str = ""
+) -> TeacherStudentSegmentor:
+    """The model, if it labels pixels; `does` ("weighs pixels") says why the hook needs one."""
+    return _only(TeacherStudentSegmentor, hook, model, does, instead)
+
+
+def carries_weights(hook: StepHook, model: TeacherStudentSegmentor) -> None:
+    """Refuse a segmentor to whose losses a pixel either counts or does not."""
+    weights = model.pixel_weights[model.student]
+    if not weights.carries:
+        raise TypeError(
+            f"{type(hook).__name__}: weighs single pixels, and no loss of this "
+            f"{type(model.student).__name__} can: {', '.join(weights.weightless)}. Take the hook "
+            "out of custom_hooks, or a head with a loss of pixels (CrossEntropyLoss, DiceLoss, "
+            "FocalLoss)."
+        )
+
+
+def detector_only(hook: StepHook, model: TeacherStudent, does: str) -> TeacherStudentDetector:
+    """The model, if it finds boxes."""
+    return _only(TeacherStudentDetector, hook, model, does, "")
+
+
+def _only(kind: type[Kind], hook: StepHook, model: TeacherStudent, does: str, instead: str) -> Kind:
+    if not isinstance(model, kind):
+        raise TypeError(
+            f"{type(hook).__name__}: {does} and works with a {kind.__name__}, not with a "
+            f"{type(model).__name__}. Take it out of custom_hooks{instead}."
+        )
+    return model

@@ -1,0 +1,196 @@
+"""The base of the hooks with several networks that learn beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...losses import IGNORE
+from ...teacher_student.core import STRONG, TeacherStudent, weighted
+from ...teacher_student.pixel_weights import matches_masks
+from ...teacher_student.segmentor import TeacherStudentSegmentor
+from ...teacher_student.step import PixelLabels, Step, Views
+from ..networks.teacher_ema import TeacherEMAHook
+from ..step_hook import StepHook, optimizers_of
+from .model_kind import segmentor_only
+
+STUDENT = "student"
+
+
+class NetworkHook(StepHook):
+    """Base of the hooks that train auxiliary networks beside the student.
+
+    A network is called by its name: "student", or its key in `auxiliary` of the model. Each one
+    takes part in the loss of every step, be it with 0, so that no process waits for another. The
+    weights of those in `model.resting` stay as they are, whatever momentum and weight decay say.
+
+    Attributes:
+        names: The auxiliary networks, which the model must have.
+    """
+
+    names: Sequence[str] = ()
+    pixels_only = True
+
+    def check(self, model: TeacherStudent) -> None:
+        """Refuse a model of another task, or without the networks."""
+        if self.pixels_only:
+            segmentor_only(self, model, "compares the labels of pixels")
+        kind = type(model.student)
+        for name in self.names:
+            found = dict(model.auxiliary.items()).get(name)
+            task = "decode_head" if isinstance(model, TeacherStudentSegmentor) else "loss"
+            if found is None or not hasattr(found, task):
+                raise ValueError(
+                    f"{type(self).__name__}: there is no network {name!r}; the model's "
+                    f"auxiliary has {sorted(model.auxiliary)}. Give it one: auxiliary=dict({name}="
+                    f"<config of a {kind.__name__}>)"
+                )
+            self._check_alike(model, name, found)
+        super().check(model)
+
+    def before_train(self, runner: Any) -> None:
+        """Stand between the optimizers and the networks that rest."""
+        super().before_train(runner)
+        for optimizer in optimizers_of(runner):
+            self.watch(optimizer)
+
+    def watch(self, optimizer: torch.optim.Optimizer) -> None:
+        """Do so in a plain PyTorch loop; a runner's optimizer is watched."""
+        optimizer.register_step_pre_hook(self._skip_resting)
+
+    def network(self, name: str) -> nn.Module:
+        """The student or an auxiliary network."""
+        return self.present.student if name == STUDENT else self.present.auxiliary[name]
+
+    def label(self, step: Step, name: str) -> Any:
+        """Labels of the weak views by a network's teacher, or by itself where it has none."""
+        pair = self.present.pairs.get(name)
+        network = self.network(name) if pair is None else pair[1]
+        with resting_statistics(network):
+            return self.present.label(step.weak_views, network)
+
+    def supervise(self, step: Step, name: str, views: Views | None = None) -> None:
+        """Losses of an auxiliary network on the labelled images (or on `views` of them)."""
+        network, views = self.network(name), views or step.sup
+        if views is None:
+            step.losses[f"sup_{name}_loss"] = self.present.zero_loss(network)
+            return
+        losses = network(views.inputs, views.samples, mode="loss")
+        step.losses.update(weighted(losses, f"sup_{name}_", self.present.sup_weight))
+
+    def teach(self, step: Step, name: str, view: str, targets: Any, views: Any = None) -> None:
+        """Losses of an auxiliary network on a strong view (or on `views` made of it)."""
+        model = self.present
+        losses = model.student_losses(views or step.strong[view], targets, self.network(name))
+        weight = 0.0 if model.targets_empty(targets) else step.unsup_weight * step.shares[view]
+        step.losses.update(weighted(losses, f"{prefix_of(view)}{name}_", weight))
+
+    def outputs_of(self, name: str, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """What these parts of a network put out, without gradient and with statistics at rest."""
+        network = self.network(name)
+        with torch.no_grad(), resting_statistics(network), recorded(network, layers) as outputs:
+            network(inputs, mode="tensor")
+        return outputs
+
+    def _check_alike(self, model: TeacherStudent, name: str, found: nn.Module) -> None:
+        """What one network says is read, and learnt by another, as if it were its own."""
+        if not isinstance(model, TeacherStudentSegmentor):
+            return
+        (own, ours), (other, theirs) = (_answer_of(one) for one in (model.student, found))
+        if ours != theirs:
+            raise ValueError(
+                f"{type(self).__name__}: the student's {own} gives {_said(*ours)}, that of the "
+                f"network {name!r} ({other}) {_said(*theirs)}; the two learn from each other and "
+                "have to answer alike. Set num_classes (and out_channels) of both to the same, and "
+                "take heads of one kind"
+            )
+
+    def _skip_resting(self, *_: Any) -> None:
+        # Without a gradient an optimizer leaves a parameter alone; with zeros it would decay it.
+        for name in self.present.resting:
+            for parameter in self.network(name).parameters():
+                parameter.grad = None
+
+
+def require_average(hook: NetworkHook) -> None:
+    """Without an average the teacher's labels would be those of the start for ever."""
+    if not any(isinstance(other, TeacherEMAHook) for other in hook.present.hooks):
+        raise ValueError(
+            f"{type(hook).__name__}: the teacher labels in the student's place and has to follow "
+            "it: list dict(type='TeacherEMAHook', momentum=0.0) before this hook"
+        )
+
+
+def require_first(hook: NetworkHook) -> None:
+    """Hooks that replace the teacher's labels must not follow one that has filtered them."""
+    plain = StepHook.after_teacher
+    for other in hook.present.hooks:
+        if other is hook:
+            return
+        if type(other).after_teacher is not plain and not other.watches_only:
+            raise ValueError(
+                f"{type(hook).__name__}: puts the labels of another network in the place of the "
+                f"teacher's, and what {type(other).__name__} has done to those would be lost. List "
+                f"{type(other).__name__} behind it in custom_hooks"
+            )
+
+
+def head_of(network: Any) -> Any:
+    """The decode head of a segmentor that answers, the last one of a cascade."""
+    head = network.decode_head
+    return head[-1] if isinstance(head, nn.ModuleList) else head
+
+
+def _answer_of(segmentor: nn.Module) -> tuple[str, tuple[int, bool]]:
+    """The kind of its head; how many maps this gives, and whether they are masks of queries."""
+    head = head_of(segmentor)
+    number = getattr(head, "out_channels", None) or head.num_classes
+    return type(head).__name__, (int(number), matches_masks(head))
+
+
+def _said(number: int, masks: bool) -> str:
+    return f"{number} maps " + ("of matched masks" if masks else "of logits")
+
+
+def prefix_of(view: str) -> str:
+    """unsup_student -> unsup_, unsup_student_2 -> unsup_2_"""
+    return view.replace(STRONG, "unsup") + "_"
+
+
+def targets_of(pixels: PixelLabels, number: int) -> PixelLabels:
+    """What a further network is to learn: `others[:, number]`, with weight 1 where it says so."""
+    if pixels.others is None:
+        raise ValueError("these pixel labels hold nothing for further networks")
+    labels = pixels.others[:, number]
+    said = ((labels != IGNORE) & pixels.valid).float()
+    return PixelLabels(labels, said, said.clone(), pixels.valid)
+
+
+@contextmanager
+def resting_statistics(network: nn.Module) -> Iterator[None]:
+    """Within it the network is in eval mode; then each of its parts is as it was."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextmanager
+def recorded(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """Within it, what these parts of a network put out is kept, with gradient, by their names."""
+    outputs: dict[str, Tensor] = {}
+    with ExitStack() as stack:
+        for name in layers:
+
+            def keep(_: Any, __: Any, output: Tensor, name: str = name) -> None:
+                outputs[name] = output
+
+            stack.enter_context(network.get_submodule(name).register_forward_hook(keep))
+        yield outputs

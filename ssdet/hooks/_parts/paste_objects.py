@@ -1,0 +1,187 @@
+"""Objects of one image over another, with boxes, masks, labels and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures.bbox import get_box_tensor
+from mmdet.structures.mask import BitmapMasks, PolygonMasks
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ...mixing import region_of, restrict
+from ...teacher_student.step import HIGH, Step, Views
+from ...teacher_student.task_sets import TASKS, as_weights
+from ...validation import check_range
+
+ALL_STAGES = 2**31  # more than a cascade has
+# What an object has where nobody says it; members of the sets of all tasks among it.
+USUAL = {"scores": 1.0, "weight_cls": 1.0, "weight_box": 1.0, "level": HIGH}
+USUAL |= {"max_stage": ALL_STAGES}
+USUAL |= {f"in_{task}": True for task in TASKS}
+TO_UNLABELED = ("labeled_to_unlabeled", "bidirectional")
+TO_LABELED = ("unlabeled_to_labeled", "bidirectional")
+
+
+class ObjectPaste:
+    """Copy-paste for detectors; see `CopyPasteHook`."""
+
+    def __init__(
+        self, owner: str, mode: str, *, prob: float = 0.5, most: int = 10, min_visible: float = 0.3
+    ) -> None:
+        check_range(owner, "prob", prob)
+        check_range(owner, "most", most, 1, float("inf"))
+        check_range(owner, "min_visible", min_visible)
+        self.mode, self.prob, self.most, self.min_visible = mode, prob, most, min_visible
+
+    def before_student(self, step: Step) -> None:
+        """Paste in the directions of the mode; each reads the images as they were before."""
+        sup, labeled = step.sup, step.sup
+        for number, (name, views) in enumerate(step.strong.items()):
+            strong = Views(views.inputs, step.targets[name])
+            mixed = strong
+            if self.mode in TO_UNLABELED and sup is not None:
+                mixed = self._paste(step, strong, sup, shift=0)
+            elif self.mode == "unlabeled":
+                mixed = self._paste(step, strong, strong, shift=1)
+            # The labelled batch exists once: it gets objects of the first strong view.
+            if self.mode in TO_LABELED and sup is not None and number == 0:
+                labeled = self._paste(step, sup, _weighted(strong), shift=0)
+            views.inputs, step.targets[name] = mixed.inputs, mixed.samples
+        step.sup = labeled
+
+    def _paste(self, step: Step, below: Views, above: Views, shift: int) -> Views:
+        """Objects of the images `above` over those `below`, paired in turn."""
+        inputs, samples = below.inputs.clone(), list(below.samples)
+        count = len(above.samples)
+        for image, sample in enumerate(samples):
+            partner = (image + shift) % count
+            alone = shift > 0 and partner == image
+            if alone or float(torch.rand(())) >= self.prob:
+                continue
+            step.count("copy_paste/images", 1 / len(samples))
+            region, brought = self._chosen(above.samples[partner], sample, inputs.shape[-2:])
+            if not len(brought):
+                continue
+            pixels = _fitted(above.inputs[partner], inputs.shape[-2:])
+            inputs[image] = torch.where(region, pixels, inputs[image])
+            samples[image], hidden = self._covered(sample, brought, region)
+            unsure = self._ignored(sample, ~region), self._ignored(above.samples[partner], region)
+            if "ignored_instances" in sample or len(unsure[1]):
+                samples[image].ignored_instances = InstanceData(bboxes=torch.cat(unsure))
+            step.count("copy_paste/objects", len(brought) / len(samples))
+            step.count("copy_paste/hidden", hidden / len(samples))
+        return Views(inputs, samples)
+
+    def _chosen(self, source: Any, target: Any, size: Any) -> tuple[Tensor, InstanceData]:
+        """Pixels (H, W) to paste, and the objects that come with them, in a frame of this size."""
+        objects = source.gt_instances
+        boxes, masks = get_box_tensor(objects.bboxes), _mask_tensor(objects, size)
+        frame = torch.zeros(*size, dtype=torch.bool, device=boxes.device)
+        height, width = (min(source.img_shape[i], target.img_shape[i]) for i in range(2))
+        frame[:height, :width] = True
+        share, _, _ = restrict(boxes, masks, frame)
+        seen = self._visible(share).nonzero()[:, 0]
+        most = min(self.most, len(seen))
+        count = int(torch.randint(1, most + 1, ())) if most else 0
+        drawn = seen[torch.randperm(len(seen))[:count].to(seen.device)]
+        only = masks[drawn] if masks is not None else None
+        region = region_of(boxes[drawn], only, (size[0], size[1])) & frame
+        return region, self._within(objects, boxes, masks, region)
+
+    def _covered(self, sample: Any, brought: InstanceData, region: Tensor) -> tuple[Any, int]:
+        """The sample below, without what is covered and with what was brought."""
+        objects = sample.gt_instances
+        boxes, masks = get_box_tensor(objects.bboxes), _mask_tensor(objects, region.shape)
+        if masks is not None and "masks" not in brought:
+            raise ValueError(
+                "CopyPasteHook: the objects below have masks and those to paste have none; load "
+                "masks for both (LoadAnnotations(with_mask=True)), or train a detector of boxes"
+            )
+        left = self._within(objects, boxes, masks, ~region)
+        sample = sample.new()
+        sample.gt_instances = _joined(left, brought)
+        return sample, len(objects) - len(left)
+
+    def _ignored(self, sample: Any, region: Tensor) -> Tensor:
+        """What a sample says that is to be ignored (K, 4), as far as it lies in a region."""
+        ignored = sample.get("ignored_instances")
+        if ignored is None:
+            return torch.zeros(0, 4, device=region.device)
+        share, boxes, _ = restrict(get_box_tensor(ignored.bboxes).float(), None, region)
+        return boxes[self._visible(share)]
+
+    def _within(
+        self, objects: InstanceData, boxes: Tensor, masks: Tensor | None, region: Tensor
+    ) -> InstanceData:
+        """The objects as far as they lie in a region; masks stay a tensor (N, H, W)."""
+        share, boxes, masks = restrict(boxes, masks, region)
+        keep = self._visible(share)
+        found = InstanceData()
+        for key, value in objects.items():
+            if isinstance(value, Tensor):
+                found[key] = value[keep]
+        found.bboxes = boxes[keep]
+        if masks is not None:
+            found.masks = masks[keep]
+        return found
+
+    def _visible(self, share: Tensor) -> Tensor:
+        return (share >= self.min_visible) & (share > 0)
+
+
+def _weighted(views: Views) -> Views:
+    """Views whose objects tell by their weights what tasks learn of them.
+
+    The labelled pass has one set of objects for all tasks.
+    """
+    samples = []
+    for sample in views.samples:
+        sample = sample.new()
+        sample.gt_instances = as_weights(sample.gt_instances)
+        samples.append(sample)
+    return Views(views.inputs, samples)
+
+
+def _joined(below: InstanceData, above: InstanceData) -> InstanceData:
+    """Both, with the fields that both have or for which there is a usual value."""
+    joined = InstanceData()
+    for key in {**dict(below.items()), **dict(above.items())}:
+        if key == "masks":
+            continue
+        first, second = _field(below, key), _field(above, key)
+        if first is not None and second is not None:
+            joined[key] = torch.cat([first, second])
+    if "masks" in below:
+        masks = torch.cat([below.masks, above.masks]).cpu().numpy().astype("uint8")
+        joined.masks = BitmapMasks(masks, *masks.shape[1:])
+    return joined
+
+
+def _field(objects: InstanceData, key: str) -> Tensor | None:
+    if key in objects:
+        return objects[key]
+    if key not in USUAL:
+        return None
+    value = USUAL[key]
+    dtype = {bool: torch.bool, int: objects.labels.dtype}.get(type(value), torch.float32)
+    return torch.full_like(objects.labels, value, dtype=dtype)
+
+
+def _mask_tensor(objects: InstanceData, size: Any) -> Tensor | None:
+    """Masks (N, H, W) in a frame of this size; None where there are none."""
+    if "masks" not in objects:
+        return None
+    masks = objects.masks
+    if isinstance(masks, PolygonMasks):
+        masks = masks.to_bitmap()
+    device = get_box_tensor(objects.bboxes).device
+    return _fitted(masks.to_tensor(torch.bool, device), size)
+
+
+def _fitted(maps: Tensor, size: Any) -> Tensor:
+    """Cut or padded at the bottom and the right."""
+    height, width = maps.shape[-2:]
+    return F.pad(maps, (0, size[1] - width, 0, size[0] - height))

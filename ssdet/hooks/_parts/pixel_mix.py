@@ -1,0 +1,127 @@
+"""What all mixing of pixels shares: the partners, and the cut through every field."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...losses import IGNORE
+from ...mixing import paste
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.step import PixelLabels, Step, Views
+from ...validation import check_choice, check_range
+from ..step_hook import StepHook
+from .model_kind import segmentor_only
+
+Source = Literal["unlabeled", "labeled"]
+Fields = dict[str, Tensor]
+
+
+class PixelMixHook(StepHook):
+    """Base of the hooks that paste pixels of another image, with their labels, into strong views.
+
+    Image, label, score, weight, validity and probabilities are cut by the same mask. The partner is
+    the next image of the batch; in a batch of one it is the image of the batch before (kept in the
+    checkpoint), and where there is none of the same size the image stays as it is and counts in
+    `<mix>/skipped`. Random numbers come from PyTorch's generator in the main process, for each
+    strong view anew.
+
+    Args:
+        prob: Probability, for each image, that something is pasted into it.
+        source: Where the partners come from: other images of the same strong view ("unlabeled"),
+            or the labelled batch with its annotations ("labeled").
+    """
+
+    mix = "mix"  # the name in the log
+
+    def __init__(self, prob: float, source: Source) -> None:
+        check_range(type(self).__name__, "prob", prob)
+        check_choice(type(self).__name__, "source", source, Source)
+        self.prob, self.source = prob, source
+        self._previous: dict[str, Fields] = {}
+
+    @abstractmethod
+    def mask(self, partner: Fields) -> Tensor:
+        """Which pixels (H, W) of one partner, with its `inputs` and label fields, are pasted."""
+
+    def check(self, model: TeacherStudent) -> None:
+        """Boxes cannot be cut like pixels: half an object would keep its whole box."""
+        other = "; for boxes there is CopyPasteHook"
+        super().check(segmentor_only(self, model, "mixes the labels of pixels", instead=other))
+
+    def before_student(self, step: Step) -> None:
+        """Mix every strong view with its partners."""
+        for name, views in step.strong.items():
+            fields = {"inputs": views.inputs, **step.targets[name].fields()}
+            partners = self._partners(step, name, fields)
+            step.count(f"{self.mix}/skipped", float(partners is None))
+            if partners is not None:
+                step.targets[name] = self._mixed(views, fields, partners)
+
+    def _mixed(self, views: Views, fields: Fields, partners: Fields) -> PixelLabels:
+        masks = torch.zeros_like(partners["valid"])
+        chosen = (torch.rand(len(masks)) < self.prob).tolist()
+        for image, one in enumerate(chosen):
+            if one:
+                masks[image] = self.mask({key: value[image] for key, value in partners.items()})
+        mixed = {key: paste(value, partners[key], masks) for key, value in fields.items()}
+        views.inputs = mixed.pop("inputs")
+        return PixelLabels(**mixed)
+
+    def _partners(self, step: Step, name: str, fields: Fields) -> Fields | None:
+        """For each image another one; None where there is none."""
+        count = len(fields["inputs"])
+        if self.source == "labeled":
+            if step.sup is None:
+                return None
+            partners = labeled_fields(step.sup, fields)
+            return fitted(partners, count, fields["inputs"].shape[-2:])
+        if count > 1:
+            return {key: value.roll(1, dims=0) for key, value in fields.items()}
+        previous = self._previous.get(name)
+        self._previous[name] = {key: value.detach() for key, value in fields.items()}
+        if previous is None or previous["inputs"].shape != fields["inputs"].shape:
+            return None
+        return {key: value.to(fields[key].device) for key, value in previous.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The partners of the next batch of one."""
+        return {"previous": self._previous} if self._previous else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the partners that were kept."""
+        self._previous = dict(state["previous"])
+
+
+def labeled_fields(views: Views, like: Fields) -> Fields:
+    """The labelled batch like a strong view: annotations as labels of score and weight 1.
+
+    What is annotated with 255, or padded, is not valid. Probabilities, and labels for further
+    networks, are there if `like` has them.
+    """
+    labels = torch.stack([sample.gt_sem_seg.data[0] for sample in views.samples]).long()
+    valid = labels != IGNORE
+    sure = valid.float()
+    fields = dict(inputs=views.inputs, labels=labels, scores=sure, weights=sure, valid=valid)
+    if "others" in like:
+        fields["others"] = labels[:, None].expand(-1, like["others"].shape[1], -1, -1)
+    if "soft" in like:
+        classes = like["soft"].shape[1]
+        one_hot = F.one_hot(labels.clamp(max=classes), classes + 1)[..., :classes]
+        fields["soft"] = one_hot.movedim(-1, 1).float()
+    return fields
+
+
+def fitted(fields: Fields, count: int, size: Any) -> Fields:
+    """So many images of this (height, width): repeated in turn, cut or padded (as not valid)."""
+    height, width = fields["inputs"].shape[-2:]
+    missing = (0, size[1] - width, 0, size[0] - height)
+    turn = torch.arange(count, device=fields["inputs"].device) % len(fields["inputs"])
+    return {
+        key: F.pad(value[turn], missing, value=IGNORE if key in ("labels", "others") else 0)
+        for key, value in fields.items()
+    }

@@ -1,0 +1,12 @@
+"""Hooks that judge, weight or merge pseudo boxes by more than their score.
+
+Jitter, the spread of the boxes that NMS merged, agreement of cascade stages, weights for each task.
+Not here: plain thresholds (`thresholds`), and whatever changes images (`mixing`).
+"""
+
+from .background_score import BackgroundScoreHook as BackgroundScoreHook
+from .box_fusion import BoxFusionHook as BoxFusionHook
+from .box_jitter import BoxJitterHook as BoxJitterHook
+from .box_spread import BoxSpreadHook as BoxSpreadHook
+from .stage_agreement import StageAgreementHook as StageAgreementHook
+from .task_weight import TaskWeightHook as TaskWeightHook

@@ -1,0 +1,76 @@
+"""Background scores: how much a negative proposal counts is how sure the teacher is of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...registry import HOOKS
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.geometry import between, clip_boxes, project_boxes
+from ...teacher_student.roi_heads import box_forward, box_heads, check_roi_heads
+from ...teacher_student.step import Step
+from ...teacher_student.weights.losses import Carrying
+from ...teacher_student.weights.sparse import BBoxTargets, scored_negatives
+from .._parts.cached_images import comes_with_batch, put_together
+from ..step_hook import StepHook
+
+
+@HOOKS.register_module()
+class BackgroundScoreHook(StepHook):
+    """The teacher's background probability weights the student's negatives in the classification.
+
+    Soft Teacher (Xu et al. 2021): with a high threshold many objects have no pseudo
+    box, and what lies on them would be taught as background. Each sampled negative proposal is
+    mapped into the weak view and shown to the teacher's RoI head; its probability of background
+    is the weight. The loss is divided by the sum of the weights (a positive counts as 1), at least
+    by 1: sum w l / max(sum w, 1). In a cascade, each stage of the teacher judges the proposals of
+    its stage. Views that are not of one image each, which other hooks have added
+    (`unsup_student_<word>`, such as mosaics) or mixed, are left as they are: negatives weigh 1.
+    """
+
+    def check(self, model: TeacherStudent) -> None:
+        """Refuse detectors without RoI heads, and classifications without weights."""
+        name = type(self).__name__
+        check_roi_heads(name, model, "weights negative proposals")
+        for head in box_heads(model.student.roi_head):
+            weighed = isinstance(head, BBoxTargets) and isinstance(head.loss_cls, Carrying)
+            if not weighed or getattr(head.loss_cls, "use_sigmoid", False):
+                raise TypeError(
+                    f"{name}: {type(head).__name__} with {type(head.loss_cls).__name__} cannot be "
+                    "weighted by a probability of background; a box head with a softmax over the "
+                    "classes and the background can (CrossEntropyLoss, SoftmaxFocalLoss)."
+                )
+        super().check(model)
+
+    @contextmanager
+    def student_pass(self, step: Step, branch: str) -> Iterator[None]:
+        """Within it, the teacher judges the negatives of this strong view."""
+        seen = branch in step.targets and comes_with_batch(branch)
+        seen = seen and not put_together(step.strong[branch])
+        roi_head: Any = step.model.student.roi_head
+        score = partial(self._score, step, branch) if seen else None
+        with scored_negatives(roi_head, score):
+            yield
+
+    @torch.no_grad()
+    def _score(self, step: Step, branch: str, stage: int, results: list[Any]) -> list[Tensor]:
+        boxes = [
+            clip_boxes(project_boxes(result.neg_priors, between(strong, weak)), weak.img_shape)
+            for result, strong, weak in zip(
+                results, step.strong[branch].samples, step.weak_views.samples, strict=True
+            )
+        ]
+        counts = [len(each) for each in boxes]
+        if not sum(counts):
+            return [each.new_zeros(0) for each in boxes]
+        teacher: Any = step.model.teacher.roi_head
+        logits, _ = box_forward(teacher, stage, step.teacher_features, boxes)
+        background = logits.softmax(-1)[:, -1]
+        step.log[f"background_score/mean_{stage}"] = background.mean()
+        return list(background.split(counts))

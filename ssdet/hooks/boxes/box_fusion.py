@@ -1,0 +1,105 @@
+"""One set of pseudo boxes from several views of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.structures import InstanceData
+
+from ...mixing import ORIENTATIONS, Orientation
+from ...registry import HOOKS
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.step import Step, Views
+from ...thresholds import vote
+from ...validation import check_choice, check_range
+from .._parts.model_kind import detector_only
+from .._parts.second_view import SecondView, shape_of
+from ..step_hook import StepHook
+from ..thresholds.threshold_hook import ThresholdHook
+
+
+@HOOKS.register_module()
+class BoxFusionHook(StepHook):
+    """The teacher sees each weak view in several orientations and sizes; its answers are fused.
+
+    Data Distillation (Radosavovic et al., CVPR 2018) with the voting of Weighted Boxes Fusion
+    (Solovyev et al. 2021): boxes of one class that overlap become their mean, weighted by the
+    scores, with the mean score of all views; a view that saw nothing says 0, so scores are lower
+    than those of one view. A fused object has the mask of its surest view. List this hook before
+    the threshold. Each orientation and each size costs the teacher one more pass.
+
+    Args:
+        views: identity, hflip, vflip, rot90, rot180, rot270, as far as objects look alike in them;
+            "identity", the weak view as it is, comes first.
+        scales: Factors on height and width of further views, which are not turned.
+        min_iou: Overlap above which two boxes of a class are one object.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[Orientation] = ("identity", "hflip"),
+        *,
+        scales: Sequence[float] = (),
+        min_iou: float = 0.6,
+    ) -> None:
+        name = type(self).__name__
+        for view in views:
+            check_choice(name, "views", view, ORIENTATIONS)
+        once = len(set(views)) == len(views)
+        if not views or views[0] != "identity" or not once or len(views) + len(scales) < 2:
+            raise ValueError(
+                f"{name}: views={list(views)} and scales={list(scales)}; give views='identity' and "
+                f"then at least one more, each once, of {list(ORIENTATIONS)}, or scales"
+            )
+        for scale in scales:
+            check_range(name, "scales", scale, 0.1, 10)
+        if 1.0 in scales or len(set(scales)) < len(scales):
+            raise ValueError(
+                f"{name}: scales={list(scales)} show the teacher a size twice (1 is that of the "
+                "weak view); give each once, such as (0.8, 1.25)"
+            )
+        check_range(name, "min_iou", min_iou)
+        self.others = [SecondView(view) for view in views[1:]]
+        self.others += [SecondView("identity", scale=scale) for scale in scales]
+        self.min_iou = min_iou
+
+    def check(self, model: TeacherStudent) -> None:
+        """Refuse segmentors (they have `UncertaintyFusionHook`) and earlier thresholds."""
+        name = type(self).__name__
+        earlier = next((h for h in model.hooks if isinstance(h, ThresholdHook)), None)
+        if earlier is not None:
+            raise ValueError(
+                f"{name}: {type(earlier).__name__} stands before it in custom_hooks, and what that "
+                f"drops, other views would bring back; list {name} first"
+            )
+        super().check(detector_only(self, model, "fuses boxes"))
+
+    def after_teacher(self, step: Step) -> None:
+        """Ask about the other views, and fuse what was said of each image."""
+        answers = [step.pseudo_boxes, *(self._seen(step.weak_views, o) for o in self.others)]
+        before = sum(len(boxes) for boxes in step.pseudo_boxes)
+        step.pseudo = [self._fused(list(said)) for said in zip(*answers, strict=True)]
+        step.count("fusion/found", before / len(step.pseudo))
+        step.count("fusion/fused", sum(map(len, step.pseudo)) / len(step.pseudo))
+
+    def _seen(self, views: Views, other: SecondView) -> list[InstanceData]:
+        """What the teacher says of the views in another form, in the frame of the views."""
+        found: list[InstanceData] = self.present.label(other.views(views))
+        for boxes, sample in zip(found, views.samples, strict=True):
+            shape = shape_of(sample, views)
+            boxes.bboxes = other.boxes_back(boxes.bboxes, shape)
+            if "masks" in boxes:
+                boxes.masks = other.masks_back(boxes.masks, shape)
+        return found
+
+    def _fused(self, said: list[InstanceData]) -> InstanceData:
+        every: Any = InstanceData.cat(said)
+        numbers = [boxes.labels.new_full((len(boxes),), i) for i, boxes in enumerate(said)]
+        leaders, boxes, scores = vote(
+            every.bboxes, every.scores, every.labels, torch.cat(numbers), len(said), self.min_iou
+        )
+        fused = every[leaders]
+        fused.bboxes, fused.scores = boxes, scores
+        return fused[scores.argsort(descending=True)]

@@ -1,0 +1,81 @@
+"""Box jitter: what the teacher finds again from near by is a target of the box regression."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.structures import InstanceData
+
+from ...registry import HOOKS
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.roi_heads import check_roi_heads, refined_boxes
+from ...teacher_student.step import Step
+from ...teacher_student.task_sets import check_task_sets, narrow
+from ...thresholds.box_quality import jitter_boxes, relative_spread
+from ...validation import check_range
+from ..step_hook import StepHook
+
+
+@HOOKS.register_module()
+class BoxJitterHook(StepHook):
+    """Move each pseudo box a little, let the teacher's RoI head correct it, and see if it returns.
+
+    Soft Teacher (Xu et al. 2021): a high class score does not say that the box is well
+    placed. Boxes of which the corrected copies spread by `max_spread` or more leave the set of the
+    box regression (and of the masks); the classification is left alone. A cascade corrects a box in
+    all of its stages. The boxes carry their `spread` on. List this hook behind the threshold. For
+    one-stage detectors there is `BoxSpreadHook`.
+
+    Args:
+        times: Copies of each box, at least 2.
+        scale: Deviation of the (normal) moves of each coordinate, in widths or heights of the box.
+        max_spread: Mean deviation of the corrected coordinates, in widths or heights of their mean
+            box, from which on a box is no target of the regression.
+    """
+
+    def __init__(self, times: int = 10, *, scale: float = 0.06, max_spread: float = 0.02) -> None:
+        name = type(self).__name__
+        check_range(name, "times", times, 2, float("inf"))
+        check_range(name, "scale", scale, 0, float("inf"))
+        check_range(name, "max_spread", max_spread, 0, float("inf"))
+        self.times, self.scale, self.max_spread = times, scale, max_spread
+
+    def check(self, model: TeacherStudent) -> None:
+        """Refuse detectors without RoI heads."""
+        check_roi_heads(type(self).__name__, model, "asks the teacher's RoI head about moved boxes")
+        check_task_sets(type(self).__name__, model.student, "box")
+        super().check(model)
+
+    def after_teacher(self, step: Step) -> None:
+        """Narrow the sets of the box regression."""
+        spreads = self._spreads(step)
+        for boxes, spread in zip(step.pseudo_boxes, spreads, strict=True):
+            mark_spread(boxes, spread, self.max_spread)
+        log_spread(step, "box_jitter", spreads)
+
+    def _spreads(self, step: Step) -> list[torch.Tensor]:
+        found = step.pseudo_boxes
+        moved = [jitter_boxes(boxes.bboxes, self.times, self.scale) for boxes in found]
+        corrected = refined_boxes(
+            step.model.teacher.roi_head,
+            step.teacher_features,
+            [copies.flatten(0, 1) for copies in moved],
+            [boxes.labels.repeat(self.times) for boxes in found],
+            step.weak_views.samples,
+        )
+        return [relative_spread(stages[-1].view(self.times, -1, 4)) for stages in corrected]
+
+
+def mark_spread(boxes: InstanceData, spread: torch.Tensor, limit: float) -> None:
+    """Remember the spread of the boxes of an image; at the limit they leave the set "box"."""
+    boxes.spread = spread
+    narrow(boxes, "box", spread < limit)
+
+
+def log_spread(step: Step, name: str, spreads: list[torch.Tensor]) -> None:
+    """Log how many boxes are still targets of the regression, and the median spread."""
+    boxes = step.pseudo_boxes
+    step.count(f"{name}/kept", sum(b.in_box.sum() for b in boxes) / len(boxes))
+    spread = torch.cat(spreads)
+    finite = spread[spread.isfinite()]
+    if len(finite):
+        step.count(f"{name}/median", finite.median())

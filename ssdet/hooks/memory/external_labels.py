@@ -1,0 +1,230 @@
+"""Labels of a second source, learnt by a projection of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...losses import IGNORE, masked_cross_entropy
+from ...registry import HOOKS
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.geometry import homography, warp
+from ...teacher_student.schedules import annealed
+from ...teacher_student.step import Step, Views
+from ...validation import check_range
+from .._parts.model_kind import segmentor_only
+from ..mixing.copy_paste import CopyPasteHook
+from ..step_hook import StepHook
+
+Learner = Literal["labeled", "weak", "strong"]
+FIELD = "second_sem_seg"
+
+
+@HOOKS.register_module()
+class SecondSourceHook(StepHook):
+    """Learn from labels of another source (a vision-language model, an old map) on the side.
+
+    SemiCD-VL (TGRS 2024) and SemiVL (ECCV 2024): such labels help at first and contradict the
+    teacher's later. So they never meet the main projection: a second one learns them from the same
+    features of the decode head, with a weight that fades. The main head, and with it teacher,
+    pseudo labels and inference, only notices what the shared layers have learnt.
+
+    The labels come with the samples (`LoadSecondLabels`, `PackSecondLabels`): for the strong views
+    with those of the weak view, since they move and are mixed like its pseudo labels. The loss is
+    the weight times the mean of the terms that there are, each a cross entropy over the pixels
+    that the source knows. Terms of unlabelled images begin after the burn-in. The loss is called
+    `second_loss`, its terms and weight are logged as `second/...`.
+
+    Args:
+        head: Name of the second projection in the model's `auxiliary`: a `ProjectionHead`.
+        start, end: The weight in the first iteration, and after the last.
+        length: Iterations over which it goes from one to the other in a straight line; None: the
+            whole training.
+        on: Where the source is learnt: "labeled" images, "weak" views (one more pass of the
+            student), "strong" views. Images without second labels have no such term.
+    """
+
+    priority = "LOW"  # behind the hooks that put labels for further networks into the pseudo labels
+
+    def __init__(
+        self,
+        head: str = "second",
+        *,
+        start: float = 0.1,
+        end: float = 0.0,
+        length: int | None = None,
+        on: Sequence[Learner] = ("labeled", "weak", "strong"),
+    ) -> None:
+        name = type(self).__name__
+        for key, weight in dict(start=start, end=end).items():
+            check_range(name, key, weight, 0, float("inf"))
+        if length is not None:
+            check_range(name, "length", length, 1, float("inf"))
+        unknown = sorted(set(on) - set(get_args(Learner)))
+        if unknown or not on:
+            raise ValueError(
+                f"{name}: on={list(on)!r}: at least one of {list(get_args(Learner))}, no others"
+            )
+        self.head, self.start, self.end, self.length = head, start, end, length
+        self.on = tuple(on)
+        self._features: dict[str, Tensor] = {}
+        self._weak: Tensor | None = None
+        self._slot = 0
+
+    def check(self, model: TeacherStudent) -> None:
+        """A segmentor whose decode head ends in a projection, with a second one beside it."""
+        name = type(self).__name__
+        model = segmentor_only(self, model, "learns labels of pixels")
+        projection = getattr(_decode_head(model), "conv_seg", None)
+        if not isinstance(projection, nn.Conv2d):
+            raise TypeError(
+                f"{name}: {type(_decode_head(model)).__name__} does not end in a projection "
+                "`conv_seg` beside which a second one could stand. Take another decode head."
+            )
+        width = projection.in_channels
+        second: Any = dict(model.auxiliary.items()).get(self.head)
+        if getattr(second, "in_channels", None) != width or not hasattr(second, "num_classes"):
+            raise ValueError(
+                f"{name}: there is no projection {self.head!r} of {width} channels; the model's "
+                f"auxiliary has {sorted(model.auxiliary)}. Give it one: auxiliary=dict("
+                f"{self.head}=dict(type='ProjectionHead', in_channels={width}, num_classes=...))"
+            )
+        super().check(model)
+
+    def before_train(self, runner: Any) -> None:
+        """The weight fades over the whole training, unless a length was given."""
+        super().before_train(runner)
+        self.length = self.length or runner.max_iters
+
+    def before_teacher(self, step: Step) -> None:
+        """Forget the step before; annotations of other classes must not be mixed in."""
+        self._features, self._weak = {}, None
+        if self._second(step).num_classes == step.model.num_classes:
+            return
+        for hook in step.model.hooks:
+            if getattr(hook, "source", None) == "labeled" or isinstance(hook, CopyPasteHook):
+                raise ValueError(
+                    f"{type(self).__name__}: {type(hook).__name__} pastes annotations of "
+                    f"{step.model.num_classes} classes into labels of a source with "
+                    f"{self._second(step).num_classes}. Paste between unlabelled images "
+                    "(source='unlabeled', mode='unlabeled')."
+                )
+
+    def after_teacher(self, step: Step) -> None:
+        """Let the second labels travel with the pseudo labels, through transfer and mixing."""
+        self._weak = second_labels(step.weak_views)
+        if self._weak is None:
+            return
+        pseudo = step.pseudo_pixels
+        there = [] if pseudo.others is None else [pseudo.others]
+        self._slot = sum(others.shape[1] for others in there)
+        pseudo.others = torch.cat([*there, self._weak[:, None]], dim=1)
+
+    @contextmanager
+    def student_pass(self, step: Step, branch: str) -> Iterator[None]:
+        """Remember what the decode head projects to its classes in this pass."""
+
+        def remember(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            self._features[branch] = inputs[0]
+
+        handle = _decode_head(step.model).conv_seg.register_forward_pre_hook(remember)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def after_loss(self, step: Step) -> None:
+        """Add the loss of the second projection."""
+        if self.length is None:
+            raise ValueError(f"{type(self).__name__}: give length=..., there is no runner to ask")
+        weight = annealed(step.iteration, self.length, self.start, self.end)
+        step.log["second/weight"] = weight
+        # Connected to every parameter of the projection in every step.
+        loss = step.model.zero_loss(self._second(step))
+        terms = self._terms(step) if weight > 0 else {}
+        for name, term in terms.items():
+            step.log[f"second/{name}"] = term.detach()
+            loss = loss + weight / len(terms) * term
+        step.losses["second_loss"] = loss
+        self._features = {}
+
+    def _terms(self, step: Step) -> dict[str, Tensor]:
+        """The cross entropy with the second labels, wherever there are any."""
+        terms: dict[str, Tensor] = {}
+        if "labeled" in self.on and step.sup is not None:
+            maps = second_labels(step.sup)
+            if maps is not None:
+                terms["labeled"] = self._compare(step, "sup", step.sup, maps)
+        if self._weak is not None and "weak" in self.on:
+            terms["weak"] = self._compare(step, "weak", step.weak_views, self._weak)
+        if self._weak is not None and "strong" in self.on:
+            parts = [
+                share * self._compare(step, name, step.strong[name], self._carried(step, name))
+                for name, share in step.shares.items()
+            ]
+            terms["strong"] = torch.stack(parts).sum()
+        return terms
+
+    def _carried(self, step: Step, name: str) -> Tensor:
+        others = step.targets[name].others
+        if others is None:
+            raise ValueError(f"{type(self).__name__}: a hook has lost the second labels of {name}")
+        return others[:, self._slot]
+
+    def _compare(self, step: Step, name: str, views: Views, labels: Tensor) -> Tensor:
+        """Mean cross entropy over the known pixels of a batch."""
+        if name not in self._features:  # not passed by the core: the weak view, or nothing to learn
+            student: Any = step.model.student
+            with self.student_pass(step, name):
+                student(views.inputs, views.samples, mode="tensor")
+        if name not in self._features:
+            raise TypeError(
+                f"{type(self).__name__}: {type(_decode_head(step.model)).__name__} has a "
+                "projection `conv_seg` that it does not use. Take another decode head."
+            )
+        known = labels != IGNORE
+        step.count("second/known", known.float().mean() * step.shares.get(name, 0.0))
+        return masked_cross_entropy(
+            self._logits(step, name, labels.shape[-2:]), labels, known.float(), known, "kept"
+        )
+
+    def _logits(self, step: Step, name: str, size: Any) -> Tensor:
+        corners = _decode_head(step.model).align_corners
+        logits = self._second(step)(self._features[name])
+        return F.interpolate(logits, size, mode="bilinear", align_corners=corners)
+
+    def _second(self, step: Step) -> Any:
+        return step.model.auxiliary[self.head]
+
+
+def second_labels(views: Views) -> Tensor | None:
+    """The second labels of a batch in the frame of its views, 255 where nothing is known.
+
+    None where no sample has any.
+    """
+    if not any(FIELD in sample for sample in views.samples):
+        return None
+    size = views.inputs.shape[-2:]
+    maps = []
+    for sample in views.samples:
+        if "homography_matrix" not in sample.metainfo or FIELD not in sample:
+            raise ValueError(
+                f"{sample.metainfo.get('img_path')}: no second labels, or no record of how its "
+                "view lies in the image. Pack all samples of a branch with PackSecondLabels, in a "
+                "view of WeakStrongViews"
+            )
+        labels = sample.get(FIELD).data.to(views.inputs.device).long()
+        moved, inside = warp(labels, homography(sample), size)
+        maps.append(moved[0].where(inside, IGNORE))
+    return torch.stack(maps)
+
+
+def _decode_head(model: TeacherStudent) -> Any:
+    """The student's decode head, the last one of a cascade."""
+    head: Any = model.student.decode_head
+    return head[-1] if isinstance(head, nn.ModuleList) else head

@@ -1,0 +1,307 @@
+"""A bank of pseudo labels on disk, refined where the teacher is sure of something new."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, get_dist_info, is_main_process
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ...formats.pseudo_label_folder import LabelBank
+from ...registry import HOOKS
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.geometry import areas, clip_boxes, homography, project_boxes, warp
+from ...teacher_student.segmentor import TeacherStudentSegmentor
+from ...teacher_student.step import HIGH, PixelLabels, Step
+from ...thresholds import box_quality
+from ...thresholds.refinement import UNKNOWN, first_labels, refine_boxes, refine_labels
+from ...validation import check_range
+from .._parts.file_labels import FileLabels
+from ..step_hook import StepHook
+
+BOX_FIELDS = {"bboxes", "labels", "scores", "weight_cls", "weight_box", "level"}
+
+
+@HOOKS.register_module()
+class PseudoLabelBankHook(StepHook):
+    """Keep the teacher's labels of each image on disk and, if wanted, train on them.
+
+    "Two-shot Video Object Segmentation" (CVPR 2023): a first entry holds what the teacher is fairly
+    sure of; later what is known changes only where the teacher is very sure of something that is
+    not stored. Labels are carried back into the original image, whatever the weak view shows of it,
+    in the values that MMSegmentation reads as these labels with `reduce_zero_label` and `label_map`
+    of the labelled data set (colours and mapped values of `LoadMask` are not undone: there the
+    values are the numbers of the classes). Another training reads them: pixels as an ordinary
+    `seg_map_path` folder (`images.txt` lists the images), boxes from `coco.json`; both lists are
+    written when the training ends. A run that trains on its own bank (`use`) and is resumed goes on
+    with the bank as it is on disk, which may be some iterations ahead of the checkpoint.
+
+    Args:
+        folder: Of the bank. None: `pseudo` in the work folder.
+        root: Folder in which all images lie. None: images are known by their file names.
+        write: Store the teacher's labels.
+        use: Train on stored labels: pixels that the bank knows take its label, and stored boxes
+            take the place of the teacher's boxes of the same class that overlap them. List the
+            hook after thresholds: what the bank knows has weight 1.
+        score, update: Lowest score of what is unknown so far, and of a change to what is known.
+        background: A class that is no news (pixels); None if there is none.
+        min_change: Share of the pixels of an image that must change for its entry to be written
+            again: single pixels at borders do not rewrite the file in every step.
+        iou: Overlap from which two boxes of one class are the same object.
+        start: Iteration of the training from which the bank is written.
+        reduce_zero_label, label_map: How files of the labelled data set become labels of the
+            model. None: as the data set says.
+        max_entries, max_bytes: Bounds of the bank, over all processes.
+    """
+
+    reversible = False  # the bank is on disk
+
+    def __init__(
+        self,
+        folder: str | os.PathLike | None = None,
+        *,
+        root: str | os.PathLike | None = None,
+        write: bool = True,
+        use: bool = False,
+        score: float = 0.9,
+        update: float = 0.99,
+        background: int | None = 0,
+        min_change: float = 0.001,
+        iou: float = 0.5,
+        start: int = 0,
+        reduce_zero_label: bool | None = None,
+        label_map: Mapping[int, int] | None = None,
+        max_entries: int | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        name = type(self).__name__
+        limits = dict(score=score, update=update, iou=iou, min_change=min_change)
+        for key, value in limits.items():
+            check_range(name, key, value)
+        check_range(name, "start", start, 0, float("inf"))
+        if not (write or use):
+            raise ValueError(f"{name}: write=False and use=False leave nothing to do")
+        self.folder, self.write, self.use, self.start = folder, write, use, start
+        self.score, self.update, self.iou, self.background = score, update, iou, background
+        self.min_change = min_change
+        self.reduce_zero_label, self.label_map = reduce_zero_label, label_map
+        self.bounds: dict[str, Any] = dict(root=root, max_entries=max_entries, max_bytes=max_bytes)
+        self.bank: LabelBank | None = None
+        self.class_names: list[str] = []
+
+    # ------------------------------------------------------------------ the run
+
+    def check(self, model: TeacherStudent) -> None:
+        """A label must fit into one byte, beside 255 for unknown."""
+        super().check(model)
+        if isinstance(model, TeacherStudentSegmentor) and model.num_classes >= UNKNOWN:
+            raise ValueError(
+                f"{type(self).__name__}: label maps hold at most {UNKNOWN - 1} classes, the model "
+                f"has {model.num_classes}"
+            )
+        self.files = FileLabels(model.num_classes, bool(self.reduce_zero_label), self.label_map)
+        self.class_names = [f"class_{n}" for n in range(model.num_classes)]
+        if self.folder is not None:
+            self._open(self.folder)
+
+    def before_train(self, runner: Any) -> None:
+        """Open the bank of this run; learn from the labelled data set what its files mean."""
+        super().before_train(runner)
+        if self.bank is None:
+            # The main process has put away what an earlier run left in the work folder.
+            barrier()
+            self._open(Path(runner.work_dir) / "pseudo")
+        dataset = runner.train_dataloader.dataset
+        names = (getattr(dataset, "metainfo", None) or {}).get("classes")
+        self.class_names = list(names or self.class_names)
+        sources = getattr(dataset, "datasets", [dataset])
+        labeled = next((s for s in sources if hasattr(s, "reduce_zero_label")), None)
+        reduce, mapping = self.reduce_zero_label, self.label_map
+        if reduce is None:
+            reduce = getattr(labeled, "reduce_zero_label", False)
+        if mapping is None:
+            mapping = getattr(labeled, "label_map", None)
+        if self.model is not None:
+            self.files = FileLabels(self.model.num_classes, bool(reduce), mapping)
+
+    def after_train(self, runner: Any) -> None:
+        """Write the lists by which other trainings read the bank."""
+        barrier()
+        if is_main_process() and self.write:
+            self.export()
+        barrier()
+
+    def export(self) -> Path:
+        """Write `images.txt` (pixels) or `coco.json` (boxes); return its path."""
+        if isinstance(self.model, TeacherStudentSegmentor):
+            return self._bank.export_list()
+        return self._bank.export_coco(self.class_names)
+
+    # ------------------------------------------------------------------ the step
+
+    @torch.no_grad()
+    def after_teacher(self, step: Step) -> None:
+        """Refine the entries of the images of this step; train on them."""
+        written = self.write and step.iteration >= self.start
+        changed = 0
+        for image, sample in enumerate(step.weak_views.samples):
+            name = _image_of(sample)
+            key = self._bank.key(name)
+            matrix, meta = _geometry(sample), {"image": str(name), "iteration": step.iteration}
+            if isinstance(step.pseudo, PixelLabels):
+                changed += written and self._refine_map(step.pseudo, image, sample, key, meta)
+                if self.use:
+                    self._use_map(step, image, key, matrix)
+            else:
+                boxes = step.pseudo_boxes[image]
+                changed += written and self._refine_boxes(boxes, sample, key, meta)
+                if self.use:
+                    step.pseudo_boxes[image] = self._use_boxes(step, image, key, matrix)
+        step.count("bank/changed", changed / len(step.weak_views.samples))
+
+    # ------------------------------------------------------------------ pixels
+
+    def _refine_map(
+        self, pixels: PixelLabels, image: int, sample: Any, key: str, meta: dict[str, Any]
+    ) -> bool:
+        fields = (pixels.labels[image], pixels.scores[image], pixels.valid[image])
+        maps = torch.stack([field.float() for field in fields])
+        moved, inside = warp(maps, np.linalg.inv(_geometry(sample)), sample.ori_shape)
+        labels, scores, valid = moved[0].long(), moved[1], (moved[2] > 0) & inside
+        stored = self._stored_map(key, sample, labels.device)
+        if stored is None:
+            refined = first_labels(labels, scores, valid, self.score)
+            changed = bool((refined != UNKNOWN).any())
+        else:
+            limits = torch.where(stored == UNKNOWN, self.score, self.update)
+            refined, changed = refine_labels(
+                stored, labels, scores, valid, limits, background=self.background
+            )
+            changed &= bool((refined != stored).float().mean() >= self.min_change)
+        if changed:
+            self._bank.write_map(key, self.files.to_file(refined.cpu().numpy()), meta)
+        return changed
+
+    def _use_map(self, step: Step, image: int, key: str, matrix: np.ndarray) -> None:
+        pixels = step.pseudo_pixels
+        stored = self._stored_map(key, step.weak_views.samples[image], pixels.labels.device)
+        known = torch.zeros_like(pixels.valid[image])
+        if stored is not None:
+            moved, inside = warp(stored[None], matrix, pixels.labels.shape[-2:])
+            known = inside & (moved[0] != UNKNOWN) & pixels.valid[image]
+            pixels.labels[image] = moved[0].where(known, pixels.labels[image])
+            pixels.weights[image] = pixels.weights[image].masked_fill(known, 1.0)
+        step.count("bank/used", known.float().mean() / len(pixels))
+
+    def _stored_map(self, key: str, sample: Any, device: torch.device) -> Tensor | None:
+        stored = self._bank.read_map(key)
+        if stored is None:
+            return None
+        if stored.shape != tuple(sample.ori_shape[:2]):
+            raise ValueError(
+                f"{type(self).__name__}: {self._bank.path('maps', key)} has the size "
+                f"{stored.shape}, its image {tuple(sample.ori_shape[:2])}; is it another image of "
+                "the same name (set root), or a bank of other data (set folder)?"
+            )
+        return torch.from_numpy(self.files.from_file(stored)).long().to(device)
+
+    # ------------------------------------------------------------------ boxes
+
+    def _refine_boxes(
+        self, boxes: InstanceData, sample: Any, key: str, meta: dict[str, Any]
+    ) -> bool:
+        boxes = boxes[boxes.level == HIGH]
+        hull = project_boxes(boxes.bboxes, np.linalg.inv(_geometry(sample)))
+        found = InstanceData(
+            bboxes=clip_boxes(hull, sample.ori_shape), labels=boxes.labels, scores=boxes.scores
+        )
+        found = found[areas(found.bboxes) > 0]
+        stored = self._stored_boxes(key, found.bboxes.device)
+        limit = self.score if stored is None else self.update
+        stored = found[:0] if stored is None else stored
+        stay, taken = refine_boxes(
+            (stored.labels, stored.scores),
+            (found.labels, found.scores),
+            box_quality.iou(stored.bboxes, found.bboxes),
+            limit,
+            self.iou,
+        )
+        if not taken.any():
+            return False
+        entry = InstanceData.cat([stored[stay], found[taken]])
+        height, width = sample.ori_shape[:2]
+        content = {"width": width, "height": height, "boxes": entry.bboxes.tolist()}
+        content |= {"labels": entry.labels.tolist(), "scores": entry.scores.tolist()}
+        self._bank.write_boxes(key, content, meta)
+        return True
+
+    def _use_boxes(self, step: Step, image: int, key: str, matrix: np.ndarray) -> InstanceData:
+        """Stored boxes in the weak view, and the teacher's own that no stored box stands for."""
+        own, shape = step.pseudo_boxes[image], step.weak_views.samples[image].img_shape
+        unknown = sorted(set(own.keys()) - BOX_FIELDS)
+        if unknown:
+            raise ValueError(
+                f"{type(self).__name__}: the bank holds no {unknown[0]!r} of boxes; list the hook "
+                "before the ones that add it, or set use=False"
+            )
+        stored = self._stored_boxes(key, own.bboxes.device)
+        if stored is None:
+            return own
+        stored.bboxes = clip_boxes(project_boxes(stored.bboxes, matrix), shape)
+        stored = stored[areas(stored.bboxes) > 0]
+        stored.weight_cls, stored.weight_box = (torch.ones_like(stored.scores) for _ in range(2))
+        stored.level = torch.full_like(stored.labels, HIGH)
+        same = stored.labels[:, None] == own.labels[None]
+        double = (same & (box_quality.iou(stored.bboxes, own.bboxes) >= self.iou)).any(0)
+        step.count("bank/used", len(stored) / len(step.pseudo_boxes))
+        return InstanceData.cat([stored, own[~double]])
+
+    def _stored_boxes(self, key: str, device: torch.device) -> InstanceData | None:
+        entry = self._bank.read_boxes(key)
+        if entry is None:
+            return None
+        return InstanceData(
+            bboxes=torch.tensor(entry["boxes"], device=device).reshape(-1, 4),
+            labels=torch.tensor(entry["labels"], device=device, dtype=torch.long),
+            scores=torch.tensor(entry["scores"], device=device, dtype=torch.float32),
+        )
+
+    # ------------------------------------------------------------------ helpers
+
+    @property
+    def _bank(self) -> LabelBank:
+        if self.bank is None:
+            raise RuntimeError(f"{type(self).__name__}: set folder, or let a runner say where")
+        return self.bank
+
+    def _open(self, folder: str | os.PathLike) -> None:
+        rank, world_size = get_dist_info()
+        self.bank = LabelBank(folder, rank=rank, world_size=world_size, **self.bounds)
+
+
+def _image_of(sample: Any) -> str | int:
+    """The path of a sample's image, or its number."""
+    name = sample.metainfo.get("img_path", sample.metainfo.get("img_id"))
+    if name is None:
+        raise ValueError(
+            "PseudoLabelBankHook: a weak view has neither img_path nor img_id; add one to the "
+            "meta_keys of the transform that packs it"
+        )
+    return name
+
+
+def _geometry(sample: Any) -> np.ndarray:
+    """Original image -> view; a view of another size must say how it was made."""
+    unknown = "homography_matrix" not in sample.metainfo
+    if unknown and tuple(sample.img_shape[:2]) != tuple(sample.ori_shape[:2]):
+        raise ValueError(
+            f"PseudoLabelBankHook: the view of {_image_of(sample)} has another size than its image "
+            "and no homography_matrix; make the views with WeakStrongViews, which records it"
+        )
+    return homography(sample)

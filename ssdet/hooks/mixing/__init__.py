@@ -1,0 +1,13 @@
+"""Hooks that change images and their targets together: copy-paste, CutMix, mosaics, erasing.
+
+Not here: the geometry of pasting and cutting (pure functions in `ssdet.mixing`), and the weak and
+strong views of a single image (`ssdet.datasets.views`).
+"""
+
+from .classmix import ClassMixHook as ClassMixHook
+from .copy_paste import CopyPasteHook as CopyPasteHook
+from .cutmix import CutMixHook as CutMixHook
+from .erase import EraseHook as EraseHook
+from .patch_shuffle import PatchShuffleHook as PatchShuffleHook
+from .pseudo_mixup import PseudoMixupHook as PseudoMixupHook
+from .pseudo_mosaic import PseudoMosaicHook as PseudoMosaicHook

@@ -1,0 +1,40 @@
+"""ClassMix of strong views."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...mixing import class_mask
+from ...registry import HOOKS
+from ...validation import check_range
+from .._parts.pixel_mix import Fields, PixelMixHook, Source
+
+
+@HOOKS.register_module()
+class ClassMixHook(PixelMixHook):
+    """Paste the pixels of half of another image's classes into each strong view.
+
+    ClassMix (Olsson et al. 2021): the objects keep their outlines, as far as the pseudo labels know
+    them. With `source="labeled"` their annotations do, and objects of labelled images stand among
+    unlabelled ones, as in DACS (Tranheden et al. 2021). Pixels that are not valid are never pasted;
+    see `PixelMixHook` for the partners.
+
+    Args:
+        prob: Probability, for each image, that something is pasted into it.
+        share: Share of the partner's classes that is pasted, rounded up.
+        source: Paste from other images of the strong view ("unlabeled") or from the labelled batch
+            ("labeled").
+    """
+
+    mix = "classmix"
+
+    def __init__(
+        self, prob: float = 1.0, *, share: float = 0.5, source: Source = "unlabeled"
+    ) -> None:
+        super().__init__(prob, source)
+        check_range(type(self).__name__, "share", share)
+        self.share = share
+
+    def mask(self, partner: Fields) -> Tensor:
+        """All pixels of a random half of the classes."""
+        return class_mask(partner["labels"], partner["valid"], self.share)

@@ -1,0 +1,12 @@
+"""Hooks about the networks themselves: averages of weights, several teachers, several students.
+
+Not here: the networks' layers (`ssdet.models`) and losses (`ssdet.losses`).
+"""
+
+from .cross_supervision import CrossSupervisionHook as CrossSupervisionHook
+from .dual_teacher import DualTeacherHook as DualTeacherHook
+from .future_teacher import FutureTeacherHook as FutureTeacherHook
+from .multi_granularity import MultiGranularityHook as MultiGranularityHook
+from .polish import PolishHook as PolishHook
+from .region_instruction import RegionInstructionHook as RegionInstructionHook
+from .teacher_ema import TeacherEMAHook as TeacherEMAHook

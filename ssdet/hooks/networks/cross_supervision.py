@@ -1,0 +1,49 @@
+"""Cross pseudo supervision: two networks that teach each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...registry import HOOKS
+from ...teacher_student.step import Step
+from .._parts.network_hook import NetworkHook, require_average, require_first, targets_of
+
+
+@HOOKS.register_module()
+class CrossSupervisionHook(NetworkHook):
+    """Two networks of different initialisation learn each other's labels (CPS, CVPR 2021).
+
+    On unlabelled images the student learns the labels of the second network and the second one
+    those of the student, in the same (mixed) pictures; on labelled images each learns the truth.
+    There is no threshold and no average: list `TeacherEMAHook(momentum=0.0)`, which makes the
+    teacher an exact copy of the student after each step; it labels, in eval mode, in the student's
+    place. With a higher momentum, and the second network in `auxiliary_teachers` of the model, the
+    networks learn from each other's mean teachers instead. Hooks that come after this one (a
+    threshold) see the labels for the student.
+
+    Args:
+        network: Key of the second network in `auxiliary` of the model.
+    """
+
+    def __init__(self, network: str = "second") -> None:
+        self.names = (network,)
+
+    def before_train(self, runner: Any) -> None:
+        """Refuse a teacher that does not follow its student, and filters of labels before this."""
+        require_average(self)
+        require_first(self)
+        super().before_train(runner)
+
+    def after_teacher(self, step: Step) -> None:
+        """Swap the labels: those of the student are for the other network."""
+        own, other = step.pseudo_pixels, self.label(step, self.names[0])
+        other.others = own.labels[:, None]
+        step.pseudo = other
+        same = (own.labels == other.labels) & own.valid
+        step.count("cross/agreement", same.sum() / own.valid.sum().clamp(min=1))
+
+    def after_loss(self, step: Step) -> None:
+        """The losses of the second network."""
+        self.supervise(step, self.names[0])
+        for view, targets in step.targets.items():
+            self.teach(step, self.names[0], view, targets_of(targets, 0))

@@ -1,0 +1,165 @@
+"""Mean teacher: the teacher's weights are a moving average of the student's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ...registry import HOOKS
+from ...teacher_student.average import move
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.schedules import MomentumSchedule, momentum_at
+from ...validation import check_choice, check_range
+from ..step_hook import StepHook, optimizers_of
+
+Buffers = Literal["ema", "copy", "skip"]
+# Hooks of the ecosystem that move a teacher (or everything) too; two averages at once are an error.
+RIVALS = ("MeanTeacherHook", "EMAHook")
+
+
+@HOOKS.register_module()
+class TeacherEMAHook(StepHook):
+    """teacher = momentum * teacher + (1 - momentum) * student (Tarvainen & Valpola 2017, eq. 3).
+
+    Updated once for each step that the optimizer really takes: gradient accumulation, a skipped
+    step of a gradient scaler or of the guard against numbers that are not finite move nothing.
+    The start is an exact copy of the student, buffers included, or what a checkpoint brings. Each
+    auxiliary network that has a teacher (`auxiliary_teachers` of the model) moves it alike.
+
+    Args:
+        momentum: Share of the teacher that is *kept* in an update, in [0, 1]; 0.999 has a horizon
+            of 1,000 updates. (MMDetection's `MeanTeacherHook` means the opposite.)
+        schedule: "constant"; "mean" (a running mean at first, min(momentum, 1 - gamma/(t+gamma)));
+            "linear" or "cosine" from `start` to `momentum` over `length` updates.
+        begin: Updates before those that the schedule counts (the burn-in, for a schedule that
+            belongs to the unlabelled images).
+        gamma: 1 is the mean of all weights so far; the larger, the more later ones count.
+        buffers: What happens to float buffers (statistics of batch norm): "ema", "copy" or
+            "skip". Integer buffers are copied.
+        interval: Optimizer steps between two updates.
+        stop_after: The teacher rests after so many updates.
+    """
+
+    priority = "ABOVE_NORMAL"
+
+    def __init__(
+        self,
+        momentum: float = 0.999,
+        *,
+        schedule: MomentumSchedule = "constant",
+        length: int = 0,
+        start: float = 0.0,
+        begin: int = 0,
+        gamma: float = 1.0,
+        buffers: Buffers = "ema",
+        interval: int = 1,
+        stop_after: int | None = None,
+    ) -> None:
+        name = type(self).__name__
+        check_range(name, "momentum", momentum)
+        check_range(name, "start", start)
+        check_choice(name, "schedule", schedule, MomentumSchedule)
+        check_choice(name, "buffers", buffers, Buffers)
+        check_range(name, "interval", interval, 1, float("inf"))
+        check_range(name, "begin", begin, 0, float("inf"))
+        if schedule in ("linear", "cosine") and length <= 0:
+            raise ValueError(
+                f"{name}: schedule={schedule!r} needs length > 0 (updates), not {length}"
+            )
+        if not gamma > 0:
+            raise ValueError(f"{name}: gamma={gamma!r} is not above 0")
+        self.momentum, self.schedule, self.length, self.start = momentum, schedule, length, start
+        self.begin, self.gamma = begin, gamma
+        self.buffers, self.interval, self.stop_after = buffers, interval, stop_after
+        self.updates = 0
+        self._steps = 0
+
+    def check(self, model: TeacherStudent) -> None:
+        """Student and teacher must have the same tensors by name and shape."""
+        super().check(model)
+        for name, pair in model.pairs.items():
+            student, teacher = (_tensors(module) for module in pair)
+            different = sorted(set(student) ^ set(teacher)) or [
+                key for key in student if student[key].shape != teacher[key].shape
+            ]
+            if different:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} and its teacher differ in {len(different)} "
+                    f"tensors, first {different[0]!r}: an average needs two models of one config"
+                )
+
+    def before_run(self, runner: Any) -> None:
+        """Board, unless another hook moves the same weights."""
+        rivals = [type(h).__name__ for h in runner.hooks if type(h).__name__ in RIVALS]
+        if rivals:
+            raise ValueError(
+                f"{type(self).__name__} and {rivals[0]} would both average the same weights (and "
+                f"their momenta mean opposite things): take {rivals[0]} out of custom_hooks"
+            )
+        super().before_run(runner)
+
+    def before_train(self, runner: Any) -> None:
+        """Count the steps that the optimizers take."""
+        super().before_train(runner)
+        for optimizer in optimizers_of(runner):
+            self.watch(optimizer)
+
+    def watch(self, optimizer: torch.optim.Optimizer) -> None:
+        """Count the steps of this optimizer (for a plain PyTorch loop; a runner's is watched)."""
+        optimizer.register_step_post_hook(self._count_step)
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Update the teacher if the optimizer has stepped often enough."""
+        if self._steps >= self.interval:
+            self._steps = 0
+            self.update()
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Move the teacher once."""
+        if self.model is None:
+            raise RuntimeError(f"{type(self).__name__}: attach it to a model first")
+        if self.stop_after is not None and self.updates >= self.stop_after:
+            return
+        kept = momentum_at(
+            max(self.updates - self.begin, 0),
+            self.momentum,
+            schedule=self.schedule,
+            length=self.length,
+            start=self.start,
+            gamma=self.gamma,
+        )
+        share = {"ema": kept, "copy": 0.0, "skip": 1.0}[self.buffers]
+        for name, (student, teacher) in self.model.pairs.items():
+            if name not in self.model.resting:
+                move(_named(teacher.named_parameters()), _named(student.named_parameters()), kept)
+                move(_named(teacher.named_buffers()), _named(student.named_buffers()), share)
+        self.updates += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Updates done, and optimizer steps since the last one."""
+        return {"updates": self.updates, "steps": self._steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.updates, self._steps = state["updates"], state["steps"]
+
+    def _count_step(self, *_: Any) -> None:
+        self._steps += 1
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    return {**_named(module.named_parameters()), **_named(module.named_buffers())}
+
+
+def _named(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors by their plain names, whatever wrappers (DDP, `torch.compile`) put before them."""
+    return {
+        name.replace("_orig_mod.", "").removeprefix("module."): tensor.detach()
+        for name, tensor in tensors
+    }

@@ -1,0 +1,315 @@
+"""Pictures and counts of what the teacher said and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from torch import Tensor
+
+from ...registry import HOOKS
+from ...run_files import GALLERY, STATS
+from ...teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
+from ...validation import check_range
+from .._parts.drawing import BoxGroup, Color, class_colors, draw_boxes, paint_pixels, save_jpeg
+from ..step_hook import StepHook
+
+DROPPED_DRAWN = 6  # of each reason, in a picture
+
+
+@HOOKS.register_module()
+class GalleryHook(StepHook):
+    """Store a few pictures of pseudo labels, and count for each class what was proposed and kept.
+
+    Writes to the run folder: `pseudo/*.jpg` with one line for each picture in `gallery.jsonl`, and
+    `stats.jsonl` with one line for each stretch of `stats_interval` iterations. Boxes: the weak
+    view with what the teacher found (kept: solid, ignore regions: hatched, the surest few of the
+    dropped: dashed, with the reason) beside the strong views with what the student learns from.
+    Pixels: the weak view, its label map, what is kept of it, and the strong views. The first
+    process alone writes; the random state of the training is left as it is.
+
+    Args:
+        interval: Iterations between two moments that are stored; the last iteration is one too.
+        images: Pictures for each of them, the first ones of the batch.
+        stats_interval: Iterations that a line of the counts stands for.
+        size: Longer side of a stored picture, in pixels.
+        classes: Names of the classes; taken from the training data where it is not given.
+    """
+
+    priority = "VERY_LOW"
+    watches_only = True
+
+    def __init__(
+        self,
+        interval: int = 1000,
+        *,
+        images: int = 2,
+        stats_interval: int = 50,
+        size: int = 360,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        name = type(self).__name__
+        check_range(name, "interval", interval, 1, float("inf"))
+        check_range(name, "images", images, 0, float("inf"))
+        check_range(name, "stats_interval", stats_interval, 1, float("inf"))
+        check_range(name, "size", size, 32, 4096)
+        self.interval, self.images, self.size = interval, images, size
+        self.stats_interval = stats_interval
+        self.classes = list(classes or [])
+        self.palette: Sequence[Sequence[int]] | None = None
+        self.last = -1
+        self.folder: Path | None = None
+        self._counts = _Counts()
+
+    def before_train(self, runner: Any) -> None:
+        """Learn the names of the classes and where to write."""
+        super().before_train(runner)
+        meta = getattr(runner.train_dataloader.dataset, "metainfo", None) or {}
+        self.classes = self.classes or [str(name) for name in meta.get("classes") or []]
+        self.palette = meta.get("palette")
+        self.last = runner.max_iters - 1
+        self.open(runner.work_dir)
+
+    def open(self, work_dir: str | Path) -> None:
+        """Write into this run folder (for a plain PyTorch loop; a runner's own is taken)."""
+        if is_main_process():
+            self.folder = Path(work_dir)
+            (self.folder / GALLERY).parent.mkdir(parents=True, exist_ok=True)
+
+    def before_student(self, step: Step) -> None:
+        """Look at the labels when all other hooks are done with them."""
+        if self.folder is None or step.pseudo is None or step.weak is None:
+            return
+        self._counts.add(step, len(self.classes))
+        last = step.iteration == self.last
+        if (step.iteration + 1) % self.stats_interval == 0 or last:
+            _append(self.folder / STATS, self._counts.line(step.iteration + 1, self._name))
+            self._counts = _Counts()
+        if step.iteration % self.interval == 0 or last:
+            for number in range(min(self.images, len(step.weak.samples))):
+                _append(self.folder / GALLERY, self._picture(step, number))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Counts since the last line that was written."""
+        return self._counts.state()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on counting."""
+        self._counts = _Counts(**state)
+
+    # ------------------------------------------------------------------ pictures
+
+    def _picture(self, step: Step, number: int) -> dict[str, Any]:
+        """Draw and store the views of one image; returns its line of the index."""
+        pixels = isinstance(step.pseudo, PixelLabels)
+        panels, line = (self._pixels if pixels else self._boxes)(step, number)
+        files = []
+        for view, picture in panels.items():
+            file = f"{step.iteration + 1:06d}_{number}_{view}.jpg"
+            save_jpeg(self._file(file), picture)
+            files.append({"file": file, "view": view})
+        path = getattr(_sample(step.weak, number), "img_path", None)
+        where = {"iter": step.iteration + 1, "number": number, "image": Path(path or "").name}
+        return {**where, "panels": files, "unit": "pixels" if pixels else "boxes", **line}
+
+    def _boxes(self, step: Step, number: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        found = step.pseudo_boxes[number]
+        trained = found[found.level >= AMBIGUOUS]
+        groups = [self._group("ignored", found[found.level == LOW])]
+        lost = [(why, _surest(boxes)) for why, boxes in step.dropped[number].items()]
+        groups += [self._group("dropped", boxes, why) for why, boxes in lost]
+        groups += [self._group("unsure", found[found.level == AMBIGUOUS])]
+        groups += [self._group("kept", found[found.level == HIGH])]
+        weak = self._image(step.weak, number)
+        panels = {"weak": draw_boxes(weak, groups, self.size)}
+        for name, views in step.strong.items():
+            if number >= len(views.samples):  # a view that a hook has added, of fewer images
+                continue
+            target = step.targets[name][number]
+            groups = [self._group("ignored", target.ignored_instances)]
+            groups += [self._group("kept", target.gt_instances)]
+            panels[_view(name)] = draw_boxes(self._image(views, number), groups, self.size)
+        names, counts = np.unique(trained.labels.cpu().numpy(), return_counts=True)
+        return panels, {
+            "kept": len(trained),
+            "ignored": len(found) - len(trained),
+            "dropped": {why: len(boxes) for why, boxes in step.dropped[number].items()},
+            "drawn": sum(len(boxes) for _, boxes in lost),
+            "score": float(trained.scores.mean()) if len(trained) else None,
+            "classes": {self._name(int(n)): int(c) for n, c in zip(names, counts, strict=True)},
+        }
+
+    def _pixels(self, step: Step, number: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        image = self._image(step.weak, number)
+        said = self._cropped(step.pseudo, number, image)
+        kept = (said["weights"] > 0) & said["valid"]
+        colors = self._colors(max(len(self.classes), _highest(said["labels"]) + 1))
+        panels = {
+            "weak": paint_pixels(image, np.full(image.shape[:2], -1), [], size=self.size),
+            "labels": paint_pixels(image, said["labels"], colors, size=self.size),
+            "kept": paint_pixels(image, said["labels"], colors, kept=kept, size=self.size),
+        }
+        for name, views in step.strong.items():
+            strong = self._image(views, number)
+            target = self._cropped(step.targets[name], number, strong)
+            taught = (target["weights"] > 0) & target["valid"]
+            panels[_view(name)] = paint_pixels(
+                strong, target["labels"], colors, kept=taught, size=self.size
+            )
+        total = max(int(said["valid"].sum()), 1)
+        names, counts = np.unique(said["labels"][kept], return_counts=True)
+        return panels, {
+            "kept": round(float(kept.sum()) / total, 4),
+            "dropped": {"weight": round(float((said["valid"] & ~kept).sum()) / total, 4)},
+            "score": float(said["scores"][kept].mean()) if kept.any() else None,
+            "classes": {
+                self._name(int(n)): round(int(c) / total, 4)
+                for n, c in zip(names, counts, strict=True)
+            },
+            "colors": {
+                self._name(n): "#{:02x}{:02x}{:02x}".format(*colors[n])
+                for n in np.unique(said["labels"][said["valid"]]).tolist()
+                if n < len(colors)
+            },
+        }
+
+    def _group(self, style: Any, boxes: Any, why: str = "") -> BoxGroup:
+        bboxes = boxes.bboxes.detach().cpu().numpy().reshape(-1, 4)
+        labels = boxes.labels.tolist() if "labels" in boxes else []
+        scores = boxes.scores.tolist() if "scores" in boxes else []
+        texts = [self._name(label) for label in labels]
+        texts = [f"{t} {s:.2f}" for t, s in zip(texts, scores, strict=True)] if scores else texts
+        # A number that is too low explains itself.
+        texts = [f"{text} {why}" for text in texts] if why not in ("", "score") else texts
+        colors = self._colors(max([len(self.classes), *(n + 1 for n in labels)]))
+        own = [colors[n] for n in labels] if style in ("kept", "unsure") else []
+        masks = getattr(boxes, "masks", None)
+        if masks is not None:
+            masks = masks.cpu().numpy() if isinstance(masks, Tensor) else masks.to_ndarray()
+        return BoxGroup(style, bboxes, texts, own, masks)
+
+    def _image(self, views: Views | None, number: int) -> np.ndarray:
+        """A view as the pipeline made it: RGB, 8 bit, without padding."""
+        if views is None or self.model is None:
+            raise RuntimeError(f"{type(self).__name__}: attach it to a model first")
+        inner: Any = self.model.data_preprocessor.inner
+        image = views.inputs[number].detach().float()
+        if getattr(inner, "mean", None) is not None:
+            image = image * inner.std.to(image) + inner.mean.to(image)
+        height, width = _sample(views, number).img_shape[:2]
+        array = image[:, :height, :width].cpu().numpy().transpose(1, 2, 0)
+        array = array.clip(0, 255).round().astype(np.uint8)
+        if array.shape[-1] % 3:
+            return np.repeat(array[..., :1], 3, axis=-1)
+        array = array[..., -3:]  # of a pair the later image
+        # Loaded as BGR, as MMCV does, unless the preprocessor has turned it round.
+        turned = any(
+            getattr(inner, n, False) for n in ("_channel_conversion", "channel_conversion")
+        )
+        return array if turned else array[..., ::-1].copy()
+
+    @staticmethod
+    def _cropped(pixels: Any, number: int, image: np.ndarray) -> dict[str, np.ndarray]:
+        height, width = image.shape[:2]
+        names = ("labels", "scores", "weights", "valid")
+        return {
+            n: getattr(pixels, n)[number, :height, :width].detach().cpu().numpy() for n in names
+        }
+
+    def _colors(self, count: int) -> list[Color]:
+        return class_colors(count, self.palette)
+
+    def _name(self, label: int) -> str:
+        return self.classes[label] if label < len(self.classes) else f"class {label}"
+
+    def _file(self, name: str) -> Path:
+        if self.folder is None:
+            raise RuntimeError(f"{type(self).__name__}: call open(work_dir) first")
+        return (self.folder / GALLERY).with_name(name)
+
+
+class _Counts:
+    """Proposed and kept labels of each class; adds on the device, so that nothing waits for it."""
+
+    def __init__(self, table: Tensor | None = None, images: int = 0, unit: str = "boxes") -> None:
+        self.table, self.images, self.unit = table, images, unit
+
+    def add(self, step: Step, classes: int) -> None:
+        """Count the labels of one step."""
+        labels, scores, kept = _flat(step)
+        highest = int(labels.max()) + 1 if len(labels) else 0
+        classes = max(classes, highest, 0 if self.table is None else self.table.shape[1])
+        table = labels.new_zeros((3, classes), dtype=torch.float64)
+        for row, value in enumerate((torch.ones_like(scores), kept.to(scores), kept * scores)):
+            table[row].index_add_(0, labels, value.double())
+        if self.table is not None:
+            known = self.table.to(table.device)
+            table[:, : known.shape[1]] += known
+        self.table = table
+        self.images += len(step.pseudo or [])
+        self.unit = "pixels" if isinstance(step.pseudo, PixelLabels) else "boxes"
+
+    def line(self, iteration: int, name: Any) -> dict[str, Any]:
+        """A line of the counts."""
+        rows = [[], [], []] if self.table is None else self.table.tolist()
+        return {
+            "iter": iteration,
+            "images": self.images,
+            "unit": self.unit,
+            "classes": [name(i) for i in range(len(rows[0]))],
+            "proposed": [int(v) for v in rows[0]],
+            "kept": [int(v) for v in rows[1]],
+            "score": [
+                round(s / k, 4) if k else None for s, k in zip(rows[2], rows[1], strict=True)
+            ],
+        }
+
+    def state(self) -> dict[str, Any]:
+        return (
+            {"table": self.table, "images": self.images, "unit": self.unit} if self.images else {}
+        )
+
+
+def _flat(step: Step) -> tuple[Tensor, Tensor, Tensor]:
+    """Labels, scores and whether it is trained on, of all proposals of a step."""
+    if isinstance(step.pseudo, PixelLabels):
+        there = step.pseudo.valid & (step.pseudo.labels != 255)
+        pixels = step.pseudo
+        return pixels.labels[there], pixels.scores[there], pixels.weights[there] > 0
+    groups = [(boxes, boxes.level >= AMBIGUOUS) for boxes in step.pseudo_boxes]
+    for dropped in step.dropped:
+        groups += [(b, torch.zeros_like(b.labels, dtype=torch.bool)) for b in dropped.values()]
+    return (
+        torch.cat([boxes.labels for boxes, _ in groups]),
+        torch.cat([boxes.scores for boxes, _ in groups]),
+        torch.cat([kept for _, kept in groups]),
+    )
+
+
+def _surest(boxes: Any) -> Any:
+    """The boxes with the highest scores: the many others would hide the picture."""
+    return boxes[boxes.scores.argsort(descending=True)[:DROPPED_DRAWN]]
+
+
+def _append(path: Path, line: dict[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _sample(views: Views | None, number: int) -> Any:
+    return views.samples[number] if views is not None else None
+
+
+def _view(branch: str) -> str:
+    """`unsup_student_2` -> `strong_2`."""
+    return branch.replace("unsup_student", "strong")
+
+
+def _highest(labels: np.ndarray) -> int:
+    known = labels[labels != 255]
+    return int(known.max()) if known.size else 0

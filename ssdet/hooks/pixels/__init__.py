@@ -1,0 +1,17 @@
+"""Hooks for segmentors: label clean-up, uncertainty, perturbed features, losses on pixels.
+
+Not here: thresholds (`thresholds`), mixing of images (`mixing`), and methods with more than one
+student (`networks`).
+"""
+
+from .boundary_loss import BoundaryLossHook as BoundaryLossHook
+from .complementary_dropout import ComplementaryDropoutHook as ComplementaryDropoutHook
+from .consistency import ConsistencyHook as ConsistencyHook
+from .dropout_uncertainty import DropoutUncertaintyHook as DropoutUncertaintyHook
+from .equivariance import EquivarianceHook as EquivarianceHook
+from .feature_perturbation import FeaturePerturbationHook as FeaturePerturbationHook
+from .largest_component import LargestComponentHook as LargestComponentHook
+from .noisy_dice import NoisyDiceHook as NoisyDiceHook
+from .shape_prior import ShapePriorHook as ShapePriorHook
+from .shrink_match import ShrinkMatchHook as ShrinkMatchHook
+from .uncertainty_fusion import UncertaintyFusionHook as UncertaintyFusionHook

@@ -1,0 +1,99 @@
+"""Soft consistency: the student's probabilities follow the teacher's, pixel by pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...losses import pixel_mean
+from ...registry import HOOKS
+from ...teacher_student.core import TeacherStudent
+from ...teacher_student.pixel_weights import matches_masks
+from ...teacher_student.schedules import Ramp, ramp
+from ...teacher_student.step import PixelLabels, Step
+from ...validation import check_choice, check_range
+from .._parts.model_kind import segmentor_only
+from ..step_hook import StepHook
+
+
+@HOOKS.register_module()
+class ConsistencyHook(StepHook):
+    """The mean squared difference between the probabilities of student and teacher.
+
+    Mean Teacher (Tarvainen & Valpola 2017) for pixels: |p_student - p_teacher|^2, averaged over the
+    classes and then over the pixels with the model's reduction, so that thresholds and weights
+    count here too. For it alone, without hard pseudo labels, set `unsup_weight=0.0` of the model.
+
+    Args:
+        weight: Factor on the loss; several strong views share it.
+        ramp_length: Iterations after the burn-in over which the factor rises.
+        ramp_kind: "sigmoid", exp(-5 (1 - t/length)^2), or "linear".
+    """
+
+    loss_name = "consistency"
+    needs_soft = True  # the probabilities of the teacher
+    needs_labels = True  # there is nothing to learn where all weights are 0
+
+    def __init__(
+        self, weight: float = 1.0, *, ramp_length: int = 0, ramp_kind: Ramp = "sigmoid"
+    ) -> None:
+        name = type(self).__name__
+        check_range(name, "weight", weight, 0, float("inf"))
+        check_range(name, "ramp_length", ramp_length, 0, float("inf"))
+        check_choice(name, "ramp_kind", ramp_kind, Ramp)
+        self.weight, self.ramp_length, self.ramp_kind = weight, ramp_length, ramp_kind
+
+    def check(self, model: TeacherStudent) -> None:
+        """Ask for the probabilities of the teacher and the logits of the student."""
+        model = segmentor_only(self, model, "compares pixels")
+        head = _head(model)
+        if matches_masks(head):
+            raise TypeError(
+                f"{type(self).__name__}: {type(head).__name__} gives masks of queries and no "
+                "logits of pixels; let the student learn from pseudo labels alone"
+            )
+        model.keep_outputs = True
+        model.always_pass = model.always_pass or not self.needs_labels
+        model.keep_soft = model.keep_soft or self.needs_soft
+        super().check(model)
+
+    def after_loss(self, step: Step) -> None:
+        """Add a loss for each strong view."""
+        since = step.iteration - step.model.burn_in
+        factor = self.weight * ramp(since, self.ramp_length, self.ramp_kind)
+        for name in step.targets:
+            if name in step.outputs:  # a view without anything to learn was not passed
+                key = name.replace("unsup_student", "unsup") + f"_loss_{self.loss_name}"
+                step.losses[key] = factor * step.shares[name] * self.compare(step, name)
+
+    def compare(self, step: Step, name: str) -> Tensor:
+        """The loss of one strong view, without its factor; a subclass may compare otherwise."""
+        return self._loss(step.outputs[name], step.targets[name])
+
+    def probabilities(self, logits: Tensor, targets: PixelLabels) -> tuple[Tensor, Tensor]:
+        """Probabilities (B, C, H, W) of student and teacher, in the size of the view."""
+        if targets.soft is None:
+            raise RuntimeError(f"{type(self).__name__}: the teacher's probabilities were not kept")
+        return self.enlarged(logits, targets.soft.shape[-2:]), targets.soft
+
+    def enlarged(self, logits: Tensor, size: torch.Size) -> Tensor:
+        """Probabilities (B, C, H, W) of the student's logits, in the size of the view."""
+        model: Any = self.model
+        corners = _head(model).align_corners
+        large = F.interpolate(logits.float(), size, mode="bilinear", align_corners=corners)
+        return model.probabilities(large)
+
+    def _loss(self, logits: Tensor, targets: PixelLabels) -> Tensor:
+        model: Any = self.model
+        student, teacher = self.probabilities(logits, targets)
+        difference = (student - teacher).square().mean(1)
+        return pixel_mean(difference, targets.weights, targets.valid, model.reduction)
+
+
+def _head(model: TeacherStudent) -> Any:
+    """The student's decode head, the last one of a cascade."""
+    head: Any = model.student.decode_head
+    return head[-1] if isinstance(head, nn.ModuleList) else head

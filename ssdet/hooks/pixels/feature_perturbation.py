@@ -1,0 +1,71 @@
+"""Perturbation of features: the stream of UniMatch that no image augmentation reaches."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from ...mixing.channels import channel_mask, scale_channels
+from ...registry import HOOKS
+from ...teacher_student.step import Step, Views
+from ...validation import check_range
+from .._parts.features import changed_features, map_levels
+from ..step_hook import StepHook
+
+BRANCH = "unsup_student_features"
+
+
+@HOOKS.register_module()
+class FeaturePerturbationHook(StepHook):
+    """A further stream: the weak view, with channels dropped from the student's features.
+
+    UniMatch (Yang et al., CVPR 2023). Whole channels of every level that the encoder gives to the
+    head are set to 0, the others scaled up; masks are drawn anew for each image and level. The
+    labels are the teacher's for the weak view, not mixed with those of another image: wherever it
+    is listed, its priority puts this hook behind those that mix. The losses are called
+    `unsup_features_...`.
+
+    Works with boxes as with pixels. Training costs one more pass of the student.
+
+    Args:
+        prob: Probability of each channel to be dropped, in [0, 1).
+        share: Share of the unsupervised weight that this stream gets, in (0, 1); the image views
+            divide the rest among them as before. UniMatch: 0.5.
+    """
+
+    priority = "LOW"
+
+    def __init__(self, prob: float = 0.5, *, share: float = 0.5) -> None:
+        name = type(self).__name__
+        check_range(name, "prob", prob)
+        check_range(name, "share", share)
+        if prob == 1 or share in (0, 1):
+            raise ValueError(
+                f"{name}: prob={prob}, share={share}: a prob of 1 leaves no feature, a share of 0 "
+                "or 1 no loss on one of the sides. Take the hook out, or a number in between."
+            )
+        self.prob, self.share = prob, share
+
+    def before_student(self, step: Step) -> None:
+        """Add the stream, with the labels of the weak view."""
+        weak = step.weak_views
+        views = Views(weak.inputs, [sample.clone() for sample in weak.samples])
+        # The transfer into the frame of the weak view itself, as for any other view.
+        alone = replace(step, strong={BRANCH: views}, log={})
+        step.targets[BRANCH] = step.model.transfer(alone)[BRANCH]
+        step.strong[BRANCH] = views
+        for name in step.shares:
+            step.shares[name] *= 1 - self.share
+        step.shares[BRANCH] = self.share
+
+    def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
+        """Drop channels, in this stream alone."""
+        if branch != BRANCH:
+            return nullcontext()
+        return changed_features(step.model.student, lambda found: map_levels(found, self._drop))
+
+    def _drop(self, level: int, feature: Tensor) -> Tensor:
+        return scale_channels(feature, channel_mask(feature.shape[0], feature.shape[1], self.prob))

@@ -1,0 +1,18 @@
+"""Hooks that decide which of the teacher's labels the student learns from.
+
+A threshold on what a label says (score, objectness, agreement of two views), for boxes and for
+pixels alike. What is shared stands in `threshold_hook.py`; the maths (mixtures, quantiles) is in
+`ssdet.thresholds`. Not here: judging a box by its geometry (`boxes`).
+"""
+
+from .confidence_weight import ConfidenceWeightHook as ConfidenceWeightHook
+from .confidence_weight import MeanConfidenceThresholdHook as MeanConfidenceThresholdHook
+from .correlation_threshold import CorrelationThresholdHook as CorrelationThresholdHook
+from .dual_threshold import DualThresholdHook as DualThresholdHook
+from .fixed_threshold import FixedThresholdHook as FixedThresholdHook
+from .gmm_threshold import GMMThresholdHook as GMMThresholdHook
+from .label_distribution_threshold import (
+    LabelDistributionThresholdHook as LabelDistributionThresholdHook,
+)
+from .quantile_threshold import QuantileThresholdHook as QuantileThresholdHook
+from .threshold_hook import ThresholdHook as ThresholdHook

@@ -1,0 +1,243 @@
+"""The bank in a step: geometry, label files, refinement and use, by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from ssdet.formats.pseudo_label_folder import LabelBank
+from ssdet.hooks import PseudoLabelBankHook
+from ssdet.hooks._parts.file_labels import FileLabels
+from ssdet.teacher_student.step import PixelLabels, Step, Views
+
+from ...helpers import build_pair, losses, multi_branch, pseudo, sample
+from ...seg_helpers import build_seg, seg_batch, seg_sample
+
+# The view is the right half of an image of 2x4, twice as large and flipped left to right.
+FLIPPED_CROP = [[-2, 0, 8], [0, 2, 0], [0, 0, 1]]
+
+
+def pixels(labels, scores=1.0):
+    labels = torch.tensor(labels)[None]
+    scores = torch.as_tensor(scores, dtype=torch.float32).expand(labels.shape).clone()
+    return PixelLabels(labels, scores, scores * 0, labels != 255)
+
+
+def views(homography=FLIPPED_CROP, ori=(2, 4), size=(4, 4)):
+    one = seg_sample(size, homography, img_path="/data/x/a.jpg")
+    one.set_metainfo({"ori_shape": ori})
+    return Views(torch.zeros(1, 3, *size), [one])
+
+
+def seen(hook, labels, scores=1.0, iteration=0):
+    step = Step(hook.model, iteration, weak=views(), pseudo=pixels(labels, scores))
+    hook.after_teacher(step)
+    return step
+
+
+def seg_hook(folder, **settings):
+    hook = PseudoLabelBankHook(folder, root="/data", **settings)
+    build_seg().attach(hook)
+    return hook
+
+
+def doubled(rows):
+    return np.repeat(np.repeat(rows, 2, 0), 2, 1).tolist()
+
+
+def test_labels_are_stored_as_the_original_image_has_them(tmp_path):
+    hook = seg_hook(tmp_path)
+    step = seen(hook, doubled([[1, 2], [3, 0]]), iteration=5)
+    # Flipped back, into the right half; nothing is known of the left one.
+    assert hook.bank.read_map("x/a").tolist() == [[255, 255, 2, 1], [255, 255, 0, 3]]
+    assert hook.bank.read_meta("x/a")["iteration"] == 5
+    assert step.log["bank/changed"] == 1
+
+
+def test_refinement_in_three_steps(tmp_path):
+    hook = seg_hook(tmp_path)
+    scores = torch.tensor(doubled([[0.95, 0.8], [0.95, 0.95]]))
+    seen(hook, doubled([[1, 2], [3, 0]]), scores)
+    assert hook.bank.read_map("x/a").tolist() == [[255, 255, 255, 1], [255, 255, 0, 3]]
+    # 0.95 is not enough to change what is known, and enough for what is not.
+    step = seen(hook, doubled([[2, 2], [2, 0]]), 0.95)
+    assert hook.bank.read_map("x/a").tolist() == [[255, 255, 2, 1], [255, 255, 0, 3]]
+    assert step.log["bank/changed"] == 1
+    # Sure, and nothing new but background.
+    assert seen(hook, doubled([[0, 2], [3, 0]])).log["bank/changed"] == 0
+    assert seen(hook, doubled([[1, 3], [3, 0]])).log["bank/changed"] == 1
+    assert hook.bank.read_map("x/a").tolist() == [[255, 255, 3, 1], [255, 255, 0, 3]]
+
+
+def test_an_entry_is_not_rewritten_for_a_few_pixels(tmp_path):
+    hook = seg_hook(tmp_path, min_change=0.2)
+    seen(hook, doubled([[1, 2], [3, 0]]))
+    # One of eight pixels of the image would change, then two.
+    assert seen(hook, doubled([[2, 2], [3, 0]])).log["bank/changed"] == 0
+    assert seen(hook, doubled([[2, 1], [3, 0]])).log["bank/changed"] == 1
+
+
+def test_nothing_is_written_before_the_start_or_by_an_unsure_teacher(tmp_path):
+    hook = seg_hook(tmp_path, start=3)
+    seen(hook, doubled([[1, 2], [3, 0]]), iteration=2)
+    seen(hook, doubled([[1, 2], [3, 0]]), 0.5, iteration=3)
+    assert len(hook.bank) == 0
+
+
+def test_stored_labels_are_used_where_they_are_known(tmp_path):
+    LabelBank(tmp_path).write_map("x/a", np.array([[1, 1, 2, 255], [1, 1, 3, 0]], np.uint8), {})
+    hook = seg_hook(tmp_path, write=False, use=True)
+    step = seen(hook, doubled([[1, 1], [1, 1]]), 0.4)
+    assert step.pseudo.labels[0].tolist() == doubled([[1, 2], [0, 3]])
+    assert step.pseudo.weights[0].tolist() == doubled([[0, 1], [1, 1]])
+    assert step.pseudo.scores.unique().tolist() == pytest.approx([0.4])
+    assert step.log["bank/used"] == 0.75
+
+
+def test_a_map_of_another_size_is_refused(tmp_path):
+    LabelBank(tmp_path).write_map("x/a", np.zeros((3, 3), np.uint8), {})
+    with pytest.raises(ValueError, match=r"has the size \(3, 3\), its image \(2, 4\)"):
+        seen(seg_hook(tmp_path), doubled([[1, 1], [1, 1]]))
+
+
+def test_a_view_without_a_record_of_its_geometry_is_refused(tmp_path):
+    hook = seg_hook(tmp_path)
+    weak = views(homography=None)
+    with pytest.raises(ValueError, match="no homography_matrix"):
+        hook.after_teacher(Step(hook.model, 0, weak=weak, pseudo=pixels(np.zeros((4, 4)).tolist())))
+
+
+@pytest.mark.parametrize("reduce", [False, True])
+@pytest.mark.parametrize("mapping", [None, {0: 2, 1: 1, 2: 255, 3: 0}])
+def test_files_are_read_by_mmsegmentation_as_the_model_meant_them(tmp_path, reduce, mapping):
+    from mmseg.datasets.transforms import LoadAnnotations
+
+    classes = 3
+    files = FileLabels(classes, reduce, mapping)
+    labels = np.array([[0, 1], [2, 255]])
+    bank = LabelBank(tmp_path)
+    bank.write_map("a", files.to_file(labels), {})
+    info = dict(
+        seg_map_path=str(bank.path("maps", "a")), reduce_zero_label=reduce, label_map=mapping,
+        seg_fields=[],
+    )  # fmt: skip
+    assert LoadAnnotations()(info)["gt_seg_map"].tolist() == labels.tolist()
+    assert files.from_file(bank.read_map("a")).tolist() == labels.tolist()
+
+
+def test_ade_has_no_zero_in_its_files():
+    files = FileLabels(150, True)
+    assert files.to_file(np.array([0, 149, 255])).tolist() == [1, 150, 255]
+    assert files.from_file(np.array([0, 1, 150, 255])).tolist() == [255, 0, 149, 255]
+
+
+def test_a_mapping_that_never_gives_a_class_is_refused():
+    with pytest.raises(ValueError, match="no value of a label file is read as class 2"):
+        FileLabels(3, False, {0: 0, 1: 1, 2: 0})
+
+
+# ---------------------------------------------------------------------- boxes
+
+
+def box_hook(folder, **settings):
+    hook = PseudoLabelBankHook(folder, root="/data", **settings)
+    build_pair().attach(hook)
+    return hook
+
+
+def labelled(hook, boxes):
+    one = sample((100, 100), [[2, 0, -20], [0, 2, 0], [0, 0, 1]])
+    one.set_metainfo(dict(img_path="/data/a.jpg", ori_shape=(50, 80)))
+    step = Step(hook.model, 0, weak=Views(torch.zeros(1, 3, 100, 100), [one]), pseudo=[boxes])
+    step.dropped = [{}]
+    hook.after_teacher(step)
+    return step.pseudo[0]
+
+
+def test_boxes_are_stored_in_the_original_image_and_refined(tmp_path):
+    hook = box_hook(tmp_path)
+    labelled(hook, pseudo([[0, 0, 40, 40], [60, 60, 90, 90]], [0.95, 0.5], [1, 1]))
+    assert hook.bank.read_boxes("a")["boxes"] == [[10, 0, 30, 20]]
+    # 0.995 replaces the stored box of its class and adds one of another class.
+    found = pseudo([[0, 0, 40, 44], [0, 0, 40, 40]], [0.995, 0.999], [1, 2])
+    labelled(hook, found)
+    entry = hook.bank.read_boxes("a")
+    assert entry["boxes"] == [[10, 0, 30, 22], [10, 0, 30, 20]] and entry["labels"] == [1, 2]
+    assert (entry["width"], entry["height"]) == (80, 50)
+    before = hook.bank.path("boxes", "a").stat().st_mtime_ns
+    labelled(hook, found)
+    assert hook.bank.path("boxes", "a").stat().st_mtime_ns == before
+
+
+def test_stored_boxes_take_the_place_of_the_same_object(tmp_path):
+    entry = dict(width=80, height=50, boxes=[[10, 0, 30, 20]], labels=[1], scores=[0.97])
+    LabelBank(tmp_path).write_boxes("a", entry, {})
+    hook = box_hook(tmp_path, write=False, use=True)
+    own = pseudo([[0, 0, 44, 40], [0, 0, 40, 40], [60, 60, 90, 90]], [0.9] * 3, [1, 0, 1])
+    own.weight_cls = own.weight_cls * 0.5
+    boxes = labelled(hook, own)
+    assert boxes.bboxes.tolist() == [[0, 0, 40, 40], [0, 0, 40, 40], [60, 60, 90, 90]]
+    assert boxes.labels.tolist() == [1, 0, 1]
+    assert boxes.weight_cls.tolist() == [1, 0.5, 0.5]
+    assert boxes.scores.tolist() == pytest.approx([0.97, 0.9, 0.9])
+
+
+def test_no_boxes_and_no_entry(tmp_path):
+    hook = box_hook(tmp_path, use=True)
+    assert len(labelled(hook, pseudo([], []))) == 0
+    assert len(hook.bank) == 0
+
+
+def test_boxes_with_more_fields_than_the_bank_holds_are_refused(tmp_path):
+    hook = box_hook(tmp_path, use=True)
+    boxes = pseudo([[0, 0, 9, 9]], [0.5])
+    boxes.in_cls = boxes.scores > 0
+    with pytest.raises(ValueError, match="holds no 'in_cls' of boxes"):
+        labelled(hook, boxes)
+
+
+def test_a_whole_step_writes_uses_and_exports(tmp_path):
+    for build, batch, kind in (
+        (build_seg, seg_batch(sup=1, unsup=2), "maps"),
+        (build_pair, multi_branch(sup=1, unsup=2), "boxes"),
+    ):
+        for number, one in enumerate(batch["data_samples"]["unsup_teacher"]):
+            if one is not None:
+                one.set_metainfo({"img_path": f"/data/{number}.jpg"})
+        hook = PseudoLabelBankHook(tmp_path / kind, use=True, score=0.0)
+        model = build()
+        model.attach(hook)
+        found = losses(model, batch)
+        assert all(torch.isfinite(v).all() for k, v in found.items() if isinstance(v, torch.Tensor))
+        assert hook.bank.keys(kind) == ["1", "2"] and hook.export().is_file()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (dict(score=1.3), r"PseudoLabelBankHook: score=1.3 is not in \[0, 1\]"),
+        (dict(start=-1), "start=-1"),
+        (dict(write=False), "leave nothing to do"),
+    ],
+)
+def test_settings_are_checked(settings, says):
+    with pytest.raises(ValueError, match=says):
+        PseudoLabelBankHook(**settings)
+
+
+def test_a_run_says_where_the_bank_is_and_what_its_files_mean(tmp_path):
+    from types import SimpleNamespace as Namespace
+
+    hook = PseudoLabelBankHook()
+    build_seg().attach(hook)
+    with pytest.raises(RuntimeError, match="set folder"):
+        seen(hook, doubled([[1, 2], [3, 0]]))
+    labeled = Namespace(reduce_zero_label=True, label_map=None)
+    dataset = Namespace(datasets=[Namespace(), labeled], metainfo=dict(classes=("a", "b")))
+    runner = Namespace(iter=0, work_dir=tmp_path, train_dataloader=Namespace(dataset=dataset))
+    hook.before_train(runner)
+    assert hook.class_names == ["a", "b"]
+    seen(hook, doubled([[1, 2], [3, 0]]))
+    # Class 0 is the value 1 in the files, and 0 is nothing there.
+    assert hook.bank.read_map("a").tolist() == [[255, 255, 3, 2], [255, 255, 1, 4]]
+    hook.after_train(runner)
+    assert (tmp_path / "pseudo" / "images.txt").read_text() == "a\n"
