@@ -85,7 +85,7 @@ def instances(boxes=((8, 8, 40, 40),), labels=None):
 
 
 def pseudo(boxes, scores, labels=None):
-    """Pseudo boxes of one image, as the teacher's labelling returns them."""
+    """Pseudo boxes of one image, as the teacher's labeling returns them."""
     found = instances(boxes, labels)
     found.scores = torch.tensor(scores, dtype=torch.float32)
     found.weight_cls = torch.ones_like(found.scores)

@@ -79,7 +79,7 @@ def seg_sample(size=(32, 32), homography=None, gt=None, **meta):
 def seg_batch(sup=2, unsup=2, views=1, size=(32, 32), homography=None, classes=4, same=False):
     """A MultiBranch batch as it comes from `pseudo_collate`: None where a sample has no branch.
 
-    Labelled images show their label as brightness, so that a model can learn them.
+    Labeled images show their label as brightness, so that a model can learn them.
     """
     branches = ["sup"] if sup else []
     branches += ["unsup_teacher", "unsup_student"] if unsup else []
@@ -107,5 +107,5 @@ def seg_batch(sup=2, unsup=2, views=1, size=(32, 32), homography=None, classes=4
 
 
 def plain(batch):
-    """The labelled branch alone, as a plain batch."""
+    """The labeled branch alone, as a plain batch."""
     return {key: [one for one in batch[key]["sup"] if one is not None] for key in batch}

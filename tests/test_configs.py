@@ -28,7 +28,7 @@ def test_model_and_hooks_are_built(name):
         for hook in config.custom_hooks:
             built = HOOKS.build(hook)
             assert isinstance(built, StepHook)
-            built.check(model)
+            built.on_attach(model)
         for hook in config.default_hooks.values():
             HOOKS.build(hook)
 

@@ -21,8 +21,8 @@ DEMOS = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.glob("*/*_demo
 class ConfidenceForTests(StepHook):
     """A teacher of some iterations is sure of nothing; this one, and any second one, says it is."""
 
-    def check(self, model):
-        super().check(model)
+    def on_attach(self, model):
+        super().on_attach(model)
         label = model.label
 
         def surely(*args, **kwargs):
@@ -79,10 +79,10 @@ def test_a_demo_trains_resumes_and_is_evaluated(name, tmp_path):
     runner = run(cfg)
     assert runner.iter == 4 and runner.model.iteration == 4
     scalars = runner.message_hub.log_scalars
-    learnt = {key: log.data[0] for key, log in scalars.items() if "loss" in key}
-    assert all(math.isfinite(value) for values in learnt.values() for value in values)
-    taught = [max(values) for key, values in learnt.items() if key.startswith("train/unsup")]
-    assert taught and max(taught) > 0, "nothing was learnt from unlabelled images"
+    learned = {key: log.data[0] for key, log in scalars.items() if "loss" in key}
+    assert all(math.isfinite(value) for values in learned.values() for value in values)
+    taught = [max(values) for key, values in learned.items() if key.startswith("train/unsup")]
+    assert taught and max(taught) > 0, "nothing was learned from unlabeled images"
     measured = [log.current() for key, log in scalars.items() if key.startswith("val/")]
     assert measured and any(value >= 0 for value in measured)
     assert not any(p.requires_grad or p.grad is not None for p in runner.model.teacher.parameters())

@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         size = generate(Path(name), args.images, tuple(args.size))
         start = time.perf_counter()
-        parts = {"unlabelled": (Path(name), "images")}
+        parts = {"unlabeled": (Path(name), "images")}
         found = examine_data(parts, full=args.full, workers=args.workers)
         seconds = time.perf_counter() - start
     if found.found:

@@ -1,17 +1,17 @@
-"""What unlabelled images are worth on a data set: baseline, methods and ceiling side by side.
+"""What unlabeled images are worth on a data set: baseline, methods and ceiling side by side.
 
 python tools/benchmark_labels.py DATA --protocol label_efficiency/bccd_detection.py --labels 10 \\
     --methods mean_teacher/gfl_demo.py soft_teacher/gfl_demo.py --seeds 0 1 2 --peer
 
 The protocol is a config: model, views and schedule, with the variables `data_root`, `classes`,
 `labels`, `draw`, `iterations` and `burn_in`. For each seed (which also chooses the draw of the
-labelled images) it is trained on the labelled images for `burn_in` iterations, and from these
-weights for `iterations` on the labelled images alone (the baseline) and with the hooks and model
-settings of each method on labelled and unlabelled images; and just as long, burn-in included, on
+labeled images) it is trained on the labeled images for `burn_in` iterations, and from these
+weights for `iterations` on the labeled images alone (the baseline) and with the hooks and model
+settings of each method on labeled and unlabeled images; and just as long, burn-in included, on
 all images with their labels (the ceiling). A method with more networks than the pair does both in
-one run, since there are no weights for them. The labelled batch is the same everywhere. `--peer`
+one run, since there are no weights for them. The labeled batch is the same everywhere. `--peer`
 adds MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks,
-`--control` each method with the labelled images in the place of the unlabelled ones: what its
+`--control` each method with the labeled images in the place of the unlabeled ones: what its
 mixing is worth by itself. Started again, it goes on where it was stopped. It prints Markdown
 tables, and writes table.md, results.json and curve.png (metric against labels).
 """
@@ -141,7 +141,7 @@ def trained_with(
 ) -> Config:
     """The protocol with a method, as it is or "without" one of its hooks.
 
-    If not `unlabeled`, the labelled images take the place of the unlabelled ones.
+    If not `unlabeled`, the labeled images take the place of the unlabeled ones.
     """
     method = method_for(protocol, name)
     config = with_method(protocol, without_each_hook(method)[without] if without else method)
@@ -153,7 +153,7 @@ def trained_with(
 
 
 def _views(config: Config) -> dict[str, list]:
-    """The views of the unlabelled images."""
+    """The views of the unlabeled images."""
     return _split(config.train_dataloader.dataset.datasets[1])["views"]
 
 
@@ -194,7 +194,7 @@ def kinds_of(args: argparse.Namespace) -> dict[str, Callable[[Config], Config]]:
     for name, method in methods.items():
         kinds[name] = method
         if args.control:
-            kinds[f"{name} without unlabelled images"] = partial(method, unlabeled=False)
+            kinds[f"{name} without unlabeled images"] = partial(method, unlabeled=False)
     if args.peer:
         from benchmark_peer import peer
 
@@ -248,7 +248,7 @@ def _protocol(args: argparse.Namespace, labels: str, seed: int, **more: int) -> 
         if name not in config:
             raise UsageError(
                 f"{args.protocol}: no variable `{name}`; a protocol is a config of "
-                "label_efficiency/, which has the draws of the labelled images, the lengths of "
+                "label_efficiency/, which has the draws of the labeled images, the lengths of "
                 "burn-in and training, and the classes"
             )
     if config.get("metric", "") not in ("", *METRIC_OF):
@@ -322,7 +322,7 @@ def draw_curve(cells: Sequence[Cell], path: Path) -> None:
         points = {c.labels: list(c.scores().values()) for c in cells if c.kind == kind}
         points = {labels: values for labels, values in points.items() if values}
         if kind == CEILING and points:
-            axes.axhline(mean(points["full"]), color="grey", linestyle="--", label=CEILING)
+            axes.axhline(mean(points["full"]), color="gray", linestyle="--", label=CEILING)
         elif points:
             heights = [mean(values) for values in points.values()]
             axes.plot([order.index(labels) for labels in points], heights, marker="o", label=kind)
@@ -362,7 +362,7 @@ def main() -> int:
     parser.add_argument(
         "--control",
         action="store_true",
-        help="each method once more, with the labelled images in the place of the unlabelled ones",
+        help="each method once more, with the labeled images in the place of the unlabeled ones",
     )
     parser.add_argument("--ablate", metavar="CONFIG", help="a method, and it without each hook")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

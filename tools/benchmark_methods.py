@@ -2,11 +2,11 @@
 
 python tools/benchmark_methods.py --seeds 0 1 2 --out work_dirs/methods [configs/*/*_demo.py ...]
 
-The baseline of a demo is derived from it: same model, initial weights, labelled pictures in the
+The baseline of a demo is derived from it: same model, initial weights, labeled pictures in the
 same order, views, optimizer, schedule and length, and a plain average of its weights; without the
-unlabelled scenes and the hooks that use them. Demos with the same base share it. `--control` tells
+unlabeled scenes and the hooks that use them. Demos with the same base share it. `--control` tells
 what a method's mixing and its second look at each label are worth by themselves: the demos are
-trained with their labelled scenes in the place of the unlabelled ones. Started again, the command
+trained with their labeled scenes in the place of the unlabeled ones. Started again, the command
 goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md (of
 controls: OUT/control.md).
 """
@@ -31,7 +31,7 @@ from ssdet.report import read_run
 from ssdet.report.summary import METRICS, ROLES, Metric, curve, main_metric
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-# What of a demo's model its baseline keeps; the rest concerns unlabelled scenes.
+# What of a demo's model its baseline keeps; the rest concerns unlabeled scenes.
 MODEL = {"type", "detector", "segmentor", "data_preprocessor", "sup_weight", "burn_in"}
 # What of a config makes the training what it is.
 RUNNER = {*inspect.signature(Runner.__init__).parameters, "custom_imports", "runner_type"}
@@ -49,7 +49,7 @@ class Demo:
 
 
 def supervised(config):  # noqa: ANN001, ANN201
-    """The same training on the labelled scenes alone."""
+    """The same training on the labeled scenes alone."""
     config = copy.deepcopy(config)
     # Variables of a config have done their work; only what the runner reads says what the run is.
     for key in config.keys() - RUNNER:
@@ -67,7 +67,7 @@ def supervised(config):  # noqa: ANN001, ANN201
 
 
 def control(config):  # noqa: ANN001, ANN201
-    """The same method, with the labelled scenes as its unlabelled ones, too."""
+    """The same method, with the labeled scenes as its unlabeled ones, too."""
     config = copy.deepcopy(config)
     labeled, unlabeled = config.train_dataloader.dataset.datasets
     unlabeled.split = labeled.split
@@ -153,7 +153,7 @@ def main() -> int:
     parser.add_argument("--parallel", type=int, default=2, help="trainings at a time (%(default)s)")
     parser.add_argument(
         "--control", action="store_true",
-        help="the demos with their labelled scenes in the place of the unlabelled ones",
+        help="the demos with their labeled scenes in the place of the unlabeled ones",
     )  # fmt: skip
     parser.add_argument("--table", action="store_true", help="train nothing; show what is there")
     args = parser.parse_args()

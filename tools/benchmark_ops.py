@@ -140,8 +140,8 @@ def _with_backward(action: Callable[[Tensor], Tensor], features: Tensor) -> None
 def _boxes(count: int, low: float, high: float) -> Tensor:
     """Boxes with sides between low and high in an image of 800 x 1216."""
     size = torch.tensor([1216.0, 800.0])
-    centre, sides = torch.rand(count, 2) * size, torch.rand(count, 2) * (high - low) + low
-    corners = torch.stack([centre - sides / 2, centre + sides / 2], 1)
+    center, sides = torch.rand(count, 2) * size, torch.rand(count, 2) * (high - low) + low
+    corners = torch.stack([center - sides / 2, center + sides / 2], 1)
     return corners.clamp(min=0).minimum(size).flatten(1)
 
 

@@ -24,7 +24,7 @@ class SemiDetectorOfViews(SemiBaseDetector):
     """`SemiBaseDetector` on views whose matrices have more digits than its own."""
 
     def loss(self, inputs: dict[str, Any], samples: dict[str, Any]) -> dict[str, Any]:
-        """The losses of the labelled and the unlabelled images."""
+        """The losses of the labeled and the unlabeled images."""
         for sample in (*samples["unsup_teacher"], *samples["unsup_student"]):
             matrix = sample.homography_matrix.astype("float32")
             sample.set_metainfo({"homography_matrix": matrix})

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train on a Slurm cluster, one process for each GPU:
 #   GPUS=8 GPUS_PER_NODE=8 tools/slurm_train.sh PARTITION JOB_NAME CONFIG [options of `ssdet train`]
-# SRUN_ARGS goes to srun. A job that is cancelled saves first; add --resume to go on.
+# SRUN_ARGS goes to srun. A job that is canceled saves first; add --resume to go on.
 set -euo pipefail
 [ $# -ge 3 ] || { echo "usage: $0 PARTITION JOB_NAME CONFIG [options]" >&2; exit 2; }
 partition=$1 job=$2 config=$3

@@ -1,5 +1,5 @@
-# BCP on slices of ACDC (256x256, four classes): 10,000 iterations of copy-paste between labelled
-# slices, then 30,000 between labelled and unlabelled ones, at a constant learning rate.
+# BCP on slices of ACDC (256x256, four classes): 10,000 iterations of copy-paste between labeled
+# slices, then 30,000 between labeled and unlabeled ones, at a constant learning rate.
 _base_ = [
     '../_base_/models/unet_2d.py', '../_base_/datasets/acdc_semi.py',
     '../_base_/default_runtime.py'
@@ -13,7 +13,7 @@ model = dict(
     type='TeacherStudentSegmentor',
     segmentor=_base_.segmentor,
     # The paper adds up the losses of the parts of a mixture: two annotated ones in the burn-in, then
-    # two annotated and two pseudo-labelled ones.
+    # two annotated and two pseudo-labeled ones.
     sup_weight=2.0,
     unsup_weight=2 + 2 * alpha,
     burn_in=burn_in)

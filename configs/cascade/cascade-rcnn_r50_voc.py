@@ -1,4 +1,4 @@
-# Cascade R-CNN as student and teacher, its stages judging the pseudo boxes, on VOC07 (labelled) and VOC12 (unlabelled).
+# Cascade R-CNN as student and teacher, its stages judging the pseudo boxes, on VOC07 (labeled) and VOC12 (unlabeled).
 _base_ = [
     '../_base_/models/cascade-rcnn_r50.py', '../_base_/datasets/voc07_voc12_semi.py',
     '../_base_/schedules/voc_40k.py'

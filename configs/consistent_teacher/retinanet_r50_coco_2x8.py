@@ -1,4 +1,4 @@
-# Consistent-Teacher for RetinaNet on 10 % of COCO, with 8 processes of one labelled and one unlabelled
+# Consistent-Teacher for RetinaNet on 10 % of COCO, with 8 processes of one labeled and one unlabeled
 # image: two fifths of the work.
 _base_ = './retinanet_r50_coco.py'
 batch = (1, 1)

@@ -1,4 +1,4 @@
-# Consistent-Teacher for RetinaNet on VOC07 (labelled) and VOC12 (unlabelled): 72,000 iterations.
+# Consistent-Teacher for RetinaNet on VOC07 (labeled) and VOC12 (unlabeled): 72,000 iterations.
 _base_ = [
     '../_base_/models/retinanet_r50_fam3d.py', '../_base_/datasets/voc07_voc12_semi.py',
     '../_base_/schedules/flat_180k.py'

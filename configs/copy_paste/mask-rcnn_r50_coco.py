@@ -1,4 +1,4 @@
-# Mask R-CNN on 10 % of COCO: pseudo boxes and masks of a mean teacher, and labelled instances pasted
+# Mask R-CNN on 10 % of COCO: pseudo boxes and masks of a mean teacher, and labeled instances pasted
 # into the strong views.
 _base_ = [
     '../_base_/models/mask-rcnn_r50.py', '../_base_/datasets/coco_inst_semi.py',

@@ -1,4 +1,4 @@
-# Copy-paste for Mask R-CNN on your own data: objects that are labelled with an outline are pasted into
+# Copy-paste for Mask R-CNN on your own data: objects that are labeled with an outline are pasted into
 # the strong views; see configs/_base_/datasets/own_det.py for what to set. Numbers are our defaults,
 # not tuned.
 _base_ = [

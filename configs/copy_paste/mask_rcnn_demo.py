@@ -1,5 +1,5 @@
-# Copy-paste for Mask R-CNN on the demo scenes: digits and their masks are learnt from pseudo masks,
-# with labelled digits pasted among unlabelled ones.
+# Copy-paste for Mask R-CNN on the demo scenes: digits and their masks are learned from pseudo masks,
+# with labeled digits pasted among unlabeled ones.
 _base_ = '../_base_/demo/instance.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),

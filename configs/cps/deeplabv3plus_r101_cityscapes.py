@@ -1,11 +1,11 @@
 # CPS with CutMix for Cityscapes (1/16 unless told otherwise: --cfg-options split=1_8), two
-# DeepLabV3+ with a ResNet-101, crops of 800, hard pixels of the labelled images.
+# DeepLabV3+ with a ResNet-101, crops of 800, hard pixels of the labeled images.
 _base_ = [
     '../_base_/models/deeplabv3plus_r101_cityscapes.py',
     '../_base_/datasets/cityscapes_same_view.py', '../_base_/schedules/cityscapes_seg.py'
 ]
 iterations = 44600  # 128 passes over 2,789 images, 8 at a time
-lr = 4e-2  # for 8 labelled and 8 unlabelled images per iteration, in all processes together
+lr = 4e-2  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
 size = (800, 800)
 
 segmentor = _base_.segmentor

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/voc_seg.py'
 ]
 iterations = 39680  # 32 passes over 9,920 images, 8 at a time
-lr = 5e-3  # for 8 labelled and 8 unlabelled images per iteration, in all processes together
+lr = 5e-3  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
 
 segmentor = _base_.segmentor
 segmentor.data_preprocessor.size = (512, 512)

@@ -7,7 +7,7 @@ _base_ = [
 size = (721, 721)
 crop = dict(type='RandomCrop', crop_size=size)
 iterations = 41800  # 240 passes over 2,789 images, 16 at a time
-lr = 4e-3  # for 16 labelled and 16 unlabelled images per iteration, in all processes together
+lr = 4e-3  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
 
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared = [_base_.load, dict(type='LoadMask'), _base_.geometry[0], crop, _base_.geometry[2]]

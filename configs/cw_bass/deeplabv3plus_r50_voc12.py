@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/voc_seg.py'
 ]
 iterations = 52400  # 80 passes over 10,490 images, 16 at a time
-lr = 1e-3  # for 16 labelled and 16 unlabelled images per iteration, in all processes together
+lr = 1e-3  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
 
 other_images = _base_.other_images
 other_images.pipeline[0].views.unsup_student = [_base_.pack]

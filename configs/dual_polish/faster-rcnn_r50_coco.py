@@ -4,7 +4,7 @@ _base_ = [
     'mmdet::_base_/models/faster-rcnn_r50_fpn.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/coco_180k.py'
 ]
-batch = (1, 3)  # labelled and unlabelled images per process and iteration
+batch = (1, 3)  # labeled and unlabeled images per process and iteration
 
 detector = _base_.model
 num_classes = detector.roi_head.bbox_head.num_classes
@@ -25,7 +25,7 @@ custom_hooks = [
         schedule='mean',
         stop_after=_base_.iterations * 2 // 3),
     dict(type='FixedThresholdHook', score=0.5),
-    dict(type='PolishHook', momentum=0.99, gamma=101, sure=0.9, iou=0.7),
+    dict(type='PolishHook', momentum=0.99, gamma=101, min_confidence=0.9, iou=0.7),
     dict(type='BackgroundScoreHook'),
     dict(type='GalleryHook', interval=_base_.iterations // 36)]
 

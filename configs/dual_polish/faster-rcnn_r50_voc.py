@@ -1,10 +1,10 @@
-# Dual pseudo-label polishing for Faster R-CNN on VOC07 (labelled) and VOC12 (unlabelled), with the
+# Dual pseudo-label polishing for Faster R-CNN on VOC07 (labeled) and VOC12 (unlabeled), with the
 # hyper-parameters of the published code: (1, 1) images per process, 45,000 iterations.
 _base_ = [
     'mmdet::_base_/models/faster-rcnn_r50_fpn.py', '../_base_/datasets/voc07_voc12_semi.py',
     '../_base_/schedules/voc_40k.py'
 ]
-batch = (1, 1)  # labelled and unlabelled images per process and iteration
+batch = (1, 1)  # labeled and unlabeled images per process and iteration
 iterations = 45000
 
 detector = _base_.model
@@ -25,7 +25,7 @@ custom_hooks = [
         schedule='mean',
         stop_after=iterations * 2 // 3),
     dict(type='FixedThresholdHook', score=0.5),
-    dict(type='PolishHook', momentum=0.99, gamma=101, sure=0.9, iou=0.7),
+    dict(type='PolishHook', momentum=0.99, gamma=101, min_confidence=0.9, iou=0.7),
     dict(type='BackgroundScoreHook'),
     dict(type='GalleryHook', interval=iterations // 20)]
 

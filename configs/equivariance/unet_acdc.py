@@ -1,4 +1,4 @@
-# Equivariance under elastic and affine deformations for slices of ACDC, on labelled and unlabelled
+# Equivariance under elastic and affine deformations for slices of ACDC, on labeled and unlabeled
 # ones, without pseudo labels.
 _base_ = [
     '../_base_/models/unet_2d.py', '../_base_/datasets/acdc_semi.py',

@@ -1,4 +1,4 @@
-# FixMatch with ClassMix for DeepLabV3+ on your own data: half of the classes of a labelled image are
+# FixMatch with ClassMix for DeepLabV3+ on your own data: half of the classes of a labeled image are
 # pasted into each strong view; see configs/_base_/datasets/own_seg.py for what to set. Numbers are
 # our defaults, not tuned.
 _base_ = [

@@ -8,7 +8,7 @@ _base_ = [
 size = (513, 513)
 crop = dict(type='RandomCrop', crop_size=size)
 iterations = 24800  # 40 passes over 9,920 images, 16 at a time
-lr = 1e-3  # for 16 labelled and 16 unlabelled images per iteration, in all processes together
+lr = 1e-3  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
 
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared[3] = crop

@@ -11,7 +11,7 @@ model = dict(
     type='TeacherStudentDetector',
     detector=_base_.detector,
     burn_in=burn_in)
-# The labelled images without augmentation, for the thresholds.
+# The labeled images without augmentation, for the thresholds.
 plain_images = dict(
     _base_.labeled_images,
     pipeline=[
@@ -35,6 +35,6 @@ custom_hooks = [
         second_view=dict(flip=True),
         fallback='mean_of_classes',
         labeled=plain_images),
-    dict(type='PseudoLabelStoreHook', interval=interval),
+    dict(type='PseudoBoxMemoryHook', interval=interval),
     dict(type='PatchShuffleHook'),
     dict(type='GalleryHook', interval=_base_.iterations // 36)]

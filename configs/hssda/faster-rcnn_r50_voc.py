@@ -1,4 +1,4 @@
-# HSSDA in 2D for Faster R-CNN on VOC07 (labelled) and VOC12 (unlabelled).
+# HSSDA in 2D for Faster R-CNN on VOC07 (labeled) and VOC12 (unlabeled).
 _base_ = [
     '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/voc07_voc12_semi.py',
     '../_base_/schedules/voc_40k.py'
@@ -13,7 +13,7 @@ model = dict(
     type='TeacherStudentDetector',
     detector=detector,
     burn_in=burn_in)
-# The labelled images without augmentation, for the thresholds.
+# The labeled images without augmentation, for the thresholds.
 plain_images = dict(
     _base_.train_dataloader.dataset.datasets[0],
     pipeline=[
@@ -37,6 +37,6 @@ custom_hooks = [
         second_view=dict(flip=True),
         fallback='mean_of_classes',
         labeled=plain_images),
-    dict(type='PseudoLabelStoreHook', interval=interval),
+    dict(type='PseudoBoxMemoryHook', interval=interval),
     dict(type='PatchShuffleHook'),
     dict(type='GalleryHook', interval=_base_.iterations // 20)]

@@ -18,5 +18,5 @@ custom_hooks = [
             confidence=(0.9, 0.5), objectness=(0.9, 0.3), consistency=(0.8, 0.5)),
         min_samples=10,
         fallback='global_pool'),
-    dict(type='PseudoLabelStoreHook', interval=100),
+    dict(type='PseudoBoxMemoryHook', interval=100),
     dict(type='PatchShuffleHook')]

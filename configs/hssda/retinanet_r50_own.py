@@ -1,4 +1,4 @@
-# Two thresholds for each class, fitted to what the teacher finds rightly on the labelled images, for
+# Two thresholds for each class, fitted to what the teacher finds rightly on the labeled images, for
 # RetinaNet on your own data; see configs/_base_/datasets/own_det.py for what to set. Numbers are our
 # defaults, not tuned.
 _base_ = [
@@ -15,7 +15,7 @@ model = dict(
     detector=detector,
     unsup_weight=1.0,
     burn_in=_base_.iterations // 4)
-# The labelled images without augmentation, for the thresholds.
+# The labeled images without augmentation, for the thresholds.
 plain_images = dict(
     pipeline=[
         dict(type='LoadImageFromFile'),

@@ -3,4 +3,4 @@ _base_ = '../_base_/demo/segmentation.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.6),
-    dict(type='PseudoLabelBankHook', use=True, score=0.6, update=0.9)]
+    dict(type='PseudoLabelDiskHook', use=True, score=0.6, update=0.9)]

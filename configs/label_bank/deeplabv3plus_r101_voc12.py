@@ -14,7 +14,7 @@ custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.95),
     dict(
-        type='PseudoLabelBankHook',
+        type='PseudoLabelDiskHook',
         root=f'{_base_.data_root}JPEGImages',
         use=True,
         score=0.9,

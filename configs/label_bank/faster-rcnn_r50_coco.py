@@ -13,7 +13,7 @@ model = dict(
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
     dict(
-        type='PseudoLabelBankHook',
+        type='PseudoLabelDiskHook',
         root=f'{_base_.data_root}train2017',
         score=0.9,
         update=0.99,

@@ -1,4 +1,4 @@
-# Second round of self-training on 10 % of COCO: plain training of a fresh detector on the labelled
+# Second round of self-training on 10 % of COCO: plain training of a fresh detector on the labeled
 # images and on the bank of the first round. Say where it is: --cfg-options bank=...
 _base_ = [
     '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',

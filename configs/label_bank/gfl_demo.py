@@ -3,4 +3,4 @@ _base_ = '../_base_/demo/detection.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.4),
-    dict(type='PseudoLabelBankHook', use=True, score=0.4, update=0.6)]
+    dict(type='PseudoLabelDiskHook', use=True, score=0.4, update=0.6)]

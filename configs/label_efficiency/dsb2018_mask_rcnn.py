@@ -2,10 +2,10 @@
 # `tools/benchmark_labels.py` sets the variables and puts the hooks of each method in.
 _base_ = ['../_base_/models/mask_rcnn_r18_small.py', '../_base_/schedules/label_efficiency_det.py']
 data_root = 'data/dsb2018/'
-labels = '10'  # percent of the training images that are labelled (10, 5); 'full': all of them
-draws = ('', )  # there is one choice of labelled images
+labels = '10'  # percent of the training images that are labeled (10, 5); 'full': all of them
+draws = ('', )  # there is one choice of labeled images
 draw = ''
-batch = (4, 4)  # labelled and unlabelled images per iteration
+batch = (4, 4)  # labeled and unlabeled images per iteration
 num_workers = 0
 metric = 'coco/segm_mAP'  # what the table of the benchmark shows
 

@@ -3,12 +3,12 @@
 _base_ = ['../_base_/models/deeplabv3plus_r18_small.py', '../_base_/default_runtime.py']
 default_scope = 'mmseg'
 data_root = 'data/dsb2018/'
-labels = '1_16'  # the labelled share of the training images; 'full': all of them
+labels = '1_16'  # the labeled share of the training images; 'full': all of them
 draws = ('', 'seed1/', 'seed2/', 'seed3/', 'seed4/')
-draw = ''  # which images are labelled, one of `draws`
+draw = ''  # which images are labeled, one of `draws`
 iterations = 1500
 burn_in = 1000  # before them, the same for all
-batch = (4, 4)  # labelled and unlabelled images per iteration
+batch = (4, 4)  # labeled and unlabeled images per iteration
 lr = 1e-3
 precision = 'AmpOptimWrapper'  # bfloat16 (on a CPU, too); 'OptimWrapper': float32
 num_workers = 0
@@ -75,8 +75,8 @@ val_evaluator = dict(
     metric=dict(type='IoUMetric', iou_metrics=['mIoU', 'mDice']),
     groups=dict(
         fluorescence=dict(brightness=(0, 100)),
-        histology=dict(brightness=(100, 256), colour=(16, 256)),
-        bright_field=dict(brightness=(100, 256), colour=(0, 16))))
+        histology=dict(brightness=(100, 256), color=(16, 256)),
+        bright_field=dict(brightness=(100, 256), color=(0, 16))))
 test_evaluator = val_evaluator
 
 model = dict(type='TeacherStudentSegmentor', segmentor=_base_.segmentor, burn_in=burn_in)

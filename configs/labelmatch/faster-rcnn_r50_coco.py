@@ -3,7 +3,7 @@ _base_ = [
     '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/coco_180k.py'
 ]
-batch = (2, 2)  # of 8 processes: 16 labelled and 16 unlabelled images
+batch = (2, 2)  # of 8 processes: 16 labeled and 16 unlabeled images
 iterations = 160000
 
 model = dict(

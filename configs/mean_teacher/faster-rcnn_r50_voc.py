@@ -1,4 +1,4 @@
-# Mean Teacher for Faster R-CNN on VOC07 (labelled) and VOC12 (unlabelled).
+# Mean Teacher for Faster R-CNN on VOC07 (labeled) and VOC12 (unlabeled).
 _base_ = [
     '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/voc07_voc12_semi.py',
     '../_base_/schedules/voc_40k.py'

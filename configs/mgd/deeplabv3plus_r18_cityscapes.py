@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/datasets/cityscapes_same_view.py', '../_base_/schedules/cityscapes_seg.py'
 ]
 iterations = 22300  # 137 passes over 2,603 images (1_8), 16 at a time
-lr = 0.16  # for 16 labelled and 16 unlabelled images per iteration, in all processes together
+lr = 0.16  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
 size = (800, 800)
 
 deep = _base_.segmentor

@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/schedules/voc_seg.py'
 ]
 iterations = 39400  # 34 passes over 9,259 images (blender, 1_8), 8 at a time
-lr = 0.01  # for 8 labelled and 8 unlabelled images per iteration, in all processes together
+lr = 0.01  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
 
 deep = _base_.segmentor
 deep.data_preprocessor.size = (512, 512)

@@ -1,4 +1,4 @@
-# MixPL for Faster R-CNN on VOC07 (labelled) and VOC12 (unlabelled). The paper has no such run: schedule
+# MixPL for Faster R-CNN on VOC07 (labeled) and VOC12 (unlabeled). The paper has no such run: schedule
 # and sizes are our defaults.
 _base_ = [
     '../_base_/models/faster-rcnn_r50.py',

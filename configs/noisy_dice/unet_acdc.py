@@ -16,7 +16,7 @@ model = dict(
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99),
     dict(
-        type='PseudoLabelBankHook',
+        type='PseudoLabelDiskHook',
         root=_base_.data_root,
         use=True,
         score=0.9,

@@ -1,4 +1,4 @@
-# Quickstart, detection: find the digits 0, 1 and 2 with 20 labelled and 580 unlabelled scenes.
+# Quickstart, detection: find the digits 0, 1 and 2 with 20 labeled and 580 unlabeled scenes.
 _base_ = [
     '../_base_/models/gfl_r18_tiny.py', '../_base_/datasets/digits_det.py',
     '../_base_/default_runtime.py'

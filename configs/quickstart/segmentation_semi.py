@@ -1,4 +1,4 @@
-# Quickstart, segmentation: find the digits 0 and 3 in clutter with 8 labelled and 592 unlabelled
+# Quickstart, segmentation: find the digits 0 and 3 in clutter with 8 labeled and 592 unlabeled
 # scenes. The strokes are thin, so the teacher is never very sure of them: with a high threshold more
 # of the background passes than of the digits. Annotated digits that are pasted in keep the balance.
 _base_ = [

@@ -1,5 +1,5 @@
 # Demo: FixMatch, with the labels of a careless second source for every scene (a tenth of the digits
-# missed, a tenth confused, thick outlines) learnt by a second projection.
+# missed, a tenth confused, thick outlines) learned by a second projection.
 _base_ = '../_base_/demo/segmentation.py'
 
 model = dict(
@@ -8,10 +8,10 @@ custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.6),
     dict(type='CutMixHook', prob=0.5),
-    dict(type='SecondSourceHook', start=0.5, end=0.0)]
+    dict(type='ExternalLabelsHook', start=0.5, end=0.0)]
 
-shared = [dict(type='DigitSecondLabels'), dict(type='LoadDigitScene')]
-pack = dict(type='PackSecondLabels')
+shared = [dict(type='DigitExternalLabels'), dict(type='LoadDigitScene')]
+pack = dict(type='PackExternalLabels')
 labeled_scenes = _base_.labeled_scenes
 labeled_scenes.pipeline[0].shared = shared
 labeled_scenes.pipeline[0].views.sup[-1] = pack

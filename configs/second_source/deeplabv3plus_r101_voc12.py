@@ -7,17 +7,17 @@ second = 'data/VOCdevkit/VOC2012/second'
 
 model = dict(
     auxiliary=dict(second=dict(type='ProjectionHead', in_channels=256, num_classes=21)))
-custom_hooks = [*_base_.custom_hooks, dict(type='SecondSourceHook', start=0.1, end=0.0)]
+custom_hooks = [*_base_.custom_hooks, dict(type='ExternalLabelsHook', start=0.1, end=0.0)]
 
 # 'head' is the decode head; the second projection learns as fast.
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(auxiliary=dict(lr_mult=_base_.head_lr))))
 
 load_second = dict(
-    type='LoadSecondLabels',
+    type='LoadExternalLabels',
     folder=second,
     root=f'{_base_.data_root}JPEGImages',
     num_classes=21)
-pack = dict(type='PackSecondLabels')
+pack = dict(type='PackExternalLabels')
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared.insert(1, load_second)
 labeled_images.pipeline[0].views.sup[-1] = pack

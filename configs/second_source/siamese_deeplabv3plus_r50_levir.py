@@ -7,14 +7,14 @@ second = 'data/LEVIR-CD256/train/second'
 model = dict(
     auxiliary=dict(second=dict(type='ProjectionHead', in_channels=256, num_classes=2)))
 # 1/2 (L_x + L_s) + weight/6 (L2_x + L2_s + L2_w): half of 0.1, times the mean of three terms
-custom_hooks = [*_base_.custom_hooks, dict(type='SecondSourceHook', start=0.05, end=0.0)]
+custom_hooks = [*_base_.custom_hooks, dict(type='ExternalLabelsHook', start=0.05, end=0.0)]
 
 load_second = dict(
-    type='LoadSecondLabels',
+    type='LoadExternalLabels',
     folder=second,
     root=f'{_base_.data_root}train/A',
     num_classes=2)
-pack = dict(type='PackSecondLabels')
+pack = dict(type='PackExternalLabels')
 labeled_pairs = _base_.labeled_pairs
 labeled_pairs.pipeline[0].shared.insert(1, load_second)
 labeled_pairs.pipeline[0].views.sup[-1] = pack

@@ -1,4 +1,4 @@
-# Soft Teacher's idea on the demo scenes, one-stage detector: boxes are learnt where the predictions
+# Soft Teacher's idea on the demo scenes, one-stage detector: boxes are learned where the predictions
 # that NMS merged agree.
 _base_ = '../_base_/demo/detection.py'
 custom_hooks = [

@@ -1,4 +1,4 @@
-# Soft Teacher for Mask R-CNN on the demo scenes; masks are learnt where the box is well placed.
+# Soft Teacher for Mask R-CNN on the demo scenes; masks are learned where the box is well placed.
 _base_ = '../_base_/demo/instance.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),

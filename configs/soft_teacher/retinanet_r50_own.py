@@ -1,4 +1,4 @@
-# Soft Teacher's idea for one-stage detectors, on your own data: boxes are learnt where the predictions
+# Soft Teacher's idea for one-stage detectors, on your own data: boxes are learned where the predictions
 # that NMS merged agree; see configs/_base_/datasets/own_det.py for what to set. Numbers are our
 # defaults, not tuned.
 _base_ = [

@@ -1,4 +1,4 @@
-# A falling share of the pixels, those of the highest entropy, is not learnt; on the demo scenes.
+# A falling share of the pixels, those of the highest entropy, is not learned; on the demo scenes.
 _base_ = '../_base_/demo/segmentation.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),

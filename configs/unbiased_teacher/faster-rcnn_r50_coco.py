@@ -3,7 +3,7 @@ _base_ = [
     '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/coco_180k.py'
 ]
-batch = (4, 4)  # of 8 processes: 32 labelled and 32 unlabelled images
+batch = (4, 4)  # of 8 processes: 32 labeled and 32 unlabeled images
 
 detector = _base_.detector
 detector.train_cfg.rpn.sampler.pos_fraction = 0.25
@@ -20,7 +20,7 @@ custom_hooks = [
     dict(type='TaskWeightHook', box=0.0),
     dict(type='GalleryHook', interval=_base_.iterations // 36)]
 
-# Weak and strong views differ in their pixels alone. A labelled image is weak or strong, where the
+# Weak and strong views differ in their pixels alone. A labeled image is weak or strong, where the
 # paper puts both of it into the batch.
 shared = [_base_.load, dict(type='LoadEmptyAnnotations'), _base_.resize, _base_.flip]
 strong = [_base_.color, dict(type='RandomErasing', n_patches=(1, 4), ratio=(0, 0.2))]

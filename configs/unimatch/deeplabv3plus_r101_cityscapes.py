@@ -1,5 +1,5 @@
 # UniMatch for Cityscapes (1/16 unless told otherwise: --cfg-options split=1_8), DeepLabV3+ with a
-# ResNet-101, crops of 801, hard pixels of the labelled images. The published threshold is 0.
+# ResNet-101, crops of 801, hard pixels of the labeled images. The published threshold is 0.
 _base_ = [
     '../_base_/models/deeplabv3plus_r101_cityscapes.py',
     '../_base_/datasets/cityscapes_two_views.py', '../_base_/schedules/cityscapes_seg.py'

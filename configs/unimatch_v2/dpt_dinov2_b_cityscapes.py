@@ -1,5 +1,5 @@
 # UniMatch V2 for Cityscapes (1/16 unless told otherwise: --cfg-options split=1_8), DPT on DINOv2-B,
-# crops of 798, hard pixels of the labelled images, sliding windows. Needs a file: --cfg-options
+# crops of 798, hard pixels of the labeled images, sliding windows. Needs a file: --cfg-options
 # checkpoint=dinov2_vitb14_pretrain.pth
 _base_ = [
     '../_base_/models/dpt_dinov2_b.py', '../_base_/datasets/cityscapes_two_views.py',
@@ -8,7 +8,7 @@ _base_ = [
 size = (798, 798)
 crop = dict(type='RandomCrop', crop_size=size)
 iterations = 62700  # 180 passes over 2,789 images, 8 at a time
-lr = 5e-6  # for 8 labelled and 8 unlabelled images per iteration, in all processes together
+lr = 5e-6  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
 
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared = [_base_.load, dict(type='LoadMask'), _base_.geometry[0], crop, _base_.geometry[2]]

@@ -6,7 +6,7 @@ _base_ = [
 ]
 crop = dict(type='RandomCrop', crop_size=(518, 518))
 iterations = 39300  # 60 passes over 10,490 images, 16 at a time
-lr = 5e-6  # for 16 labelled and 16 unlabelled images per iteration, in all processes together
+lr = 5e-6  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
 
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared = [_base_.load, dict(type='LoadMask'), _base_.geometry[0], crop, _base_.geometry[2]]

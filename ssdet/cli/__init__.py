@@ -23,7 +23,7 @@ COMMANDS = {
     "doctor": ("doctor", "check data and config before hours are spent"),
     "env": ("env", "print versions, devices and what computes each operator"),
     "quickstart": ("quickstart", "train on generated data and write a report, in minutes"),
-    "split": ("split", "divide a data set into labelled and unlabelled images"),
+    "split": ("split", "divide a data set into labeled and unlabeled images"),
     "convert": ("convert", "write a data set of another tool as COCO json or as label maps"),
     "report": ("report", "write one HTML page about a run"),
 }

@@ -28,7 +28,7 @@ _COLORS = {"error": "bold red", "warning": "bold yellow", "info": "bold cyan"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet doctor`."""
-    parser.add_argument("target", help="a config, or labelled data (file or folder)")
+    parser.add_argument("target", help="a config, or labeled data (file or folder)")
     parser.add_argument("--unlabeled", type=Path, metavar="U", help="folder, list, json, glob")
     parser.add_argument("--val", type=Path, metavar="V", help="validation data, as TARGET")
     parser.add_argument(
@@ -128,17 +128,17 @@ def _examine(args: argparse.Namespace, pool: dict[str, Any]) -> Findings:
         config = load_config(args.target, parse_options(args.cfg_options))
         return doctor.examine_config(config, full=args.full, **pool)
     parts: dict[Any, tuple[Path, str]] = {}
-    given = {"labelled": path, "unlabelled": args.unlabeled, "validation": args.val}
+    given = {"labeled": path, "unlabeled": args.unlabeled, "validation": args.val}
     for role, data in given.items():
         if data is None:
             continue
-        format = "images" if role == "unlabelled" else args.format or doctor.guess_format(data)
+        format = "images" if role == "unlabeled" else args.format or doctor.guess_format(data)
         if format is None:
             raise UsageError(
                 f"{data}: no such file or folder; give a config (.py), an annotation file, or a "
                 f"folder of images"
             )
-        parts["unlabelled" if format == "images" else role] = (data, format)
+        parts["unlabeled" if format == "images" else role] = (data, format)
     reading = {key: value for key, value in reading_options(args).items() if value}
     return doctor.examine_data(parts, full=args.full, **pool, **reading)
 

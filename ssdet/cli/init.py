@@ -1,7 +1,7 @@
 """Write a config that trains on your data, from a supervised config and a method.
 
 BASE is any config of MMDetection or MMSegmentation (path, mmdet::..., mmseg::...) or a short name.
-Labels may be COCO json, VOC, YOLO, LabelMe, CVAT, or label maps; unlabelled images a folder, a glob
+Labels may be COCO json, VOC, YOLO, LabelMe, CVAT, or label maps; unlabeled images a folder, a glob
 in quotes, a list, or a COCO json. Nothing is written into the data: what has to be converted or
 listed goes into a folder beside the config, config_data/ for config.py.
 """
@@ -42,17 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method", default="auto", metavar="M",
         help="a name of --list (default: auto, the one recommended for the model of BASE)",
     )  # fmt: skip
-    parser.add_argument("--labeled", required=True, type=Path, metavar="L", help="labelled data")
+    parser.add_argument("--labeled", required=True, type=Path, metavar="L", help="labeled data")
     parser.add_argument("--unlabeled", required=True, metavar="U", help="images without labels")
     parser.add_argument(
         "--val", type=Path, metavar="V",
-        help="labelled data to validate on (default: a fifth of the labelled images is held out)",
+        help="labeled data to validate on (default: a fifth of the labeled images is held out)",
     )  # fmt: skip
     parser.add_argument("--val-images", type=Path, metavar="DIR", help="folder of V's images")
     parser.add_argument("--val-split", metavar="NAME", help="part of V, or of L without V")
     parser.add_argument(
         "--only", type=Path, metavar="FILE",
-        help="use only these labelled images of L: a list that `ssdet split` wrote",
+        help="use only these labeled images of L: a list that `ssdet split` wrote",
     )  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, help="what L and V are, if it is not seen")
     parser.add_argument(
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--batch", type=_positive, nargs=2, metavar=("L", "U"),
-        help="labelled and unlabelled images per process and iteration",
+        help="labeled and unlabeled images per process and iteration",
     )  # fmt: skip
     parser.add_argument("--iterations", type=_positive, metavar="N", help="length of the training")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Train on generated data, with and without unlabelled pictures, and write a report.
+"""Train on generated data, with and without unlabeled pictures, and write a report.
 
 For detection and for segmentation, a supervised baseline and a teacher-student model learn from
 the same labels for the same number of iterations; then both are compared on pictures that neither

@@ -1,6 +1,6 @@
-"""Divide a data set into labelled and unlabelled images, the same on every machine.
+"""Divide a data set into labeled and unlabeled images, the same on every machine.
 
-Small labelled sets lie inside larger ones of the same fold and seed, and every class is in each of
+Small labeled sets lie inside larger ones of the same fold and seed, and every class is in each of
 them if that is possible. Nothing is written into the folder of the data unless --out says so.
 """
 
@@ -29,20 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("source", type=Path, help="annotation file or folder of the data set")
     share = parser.add_mutually_exclusive_group(required=True)
-    share.add_argument("--percent", nargs="+", metavar="P", help="labelled percent: 1 5 10")
-    share.add_argument("--fraction", nargs="+", metavar="F", help="labelled fraction: 1/16 1/8")
-    share.add_argument("--count", nargs="+", metavar="N", help="labelled images: 92 183")
+    share.add_argument("--percent", nargs="+", metavar="P", help="labeled percent: 1 5 10")
+    share.add_argument("--fraction", nargs="+", metavar="F", help="labeled fraction: 1/16 1/8")
+    share.add_argument("--count", nargs="+", metavar="N", help="labeled images: 92 183")
     share.add_argument(
         "--list", type=Path, metavar="FILE",
-        help="labelled images from an existing list: paths, names, or lines `image mask`",
+        help="labeled images from an existing list: paths, names, or lines `image mask`",
     )  # fmt: skip
     parser.add_argument(
         "--labeled-from", type=Path, metavar="FILE",
-        help="draw labelled images from this list only; all others are unlabelled",
+        help="draw labeled images from this list only; all others are unlabeled",
     )  # fmt: skip
     parser.add_argument(
         "--fold", nargs="+", type=int, default=[1], metavar="N",
-        help="number of the draw; each number gives other labelled images (default: 1)",
+        help="number of the draw; each number gives other labeled images (default: 1)",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="another seed, other folds")
     parser.add_argument(
@@ -70,7 +70,7 @@ def add_reading_arguments(
     )  # fmt: skip
     parser.add_argument(
         "--values", type=_values, metavar="V0,V1,...",
-        help="grey values of label maps in the order of the classes, such as 0,255",
+        help="gray values of label maps in the order of the classes, such as 0,255",
     )  # fmt: skip
     parser.add_argument(
         "--follow-links", action="store_true", help="accept symbolic links out of the data folder"
@@ -155,11 +155,11 @@ def _write(
         print(f"{file}: {len(images)} images, sha256 {split_checksum(file)[:16]}")
     if split.missing:
         print(
-            f"warning: no labelled image has {', '.join(split.missing)}: a model cannot learn what "
+            f"warning: no labeled image has {', '.join(split.missing)}: a model cannot learn what "
             f"it never sees; label more images that show it, or leave it out"
         )
     if not split.unlabeled:
-        print("warning: no image is left unlabelled")
+        print("warning: no image is left unlabeled")
 
 
 def _out(args: argparse.Namespace, data: Annotations) -> Path:

@@ -1,9 +1,9 @@
-"""Data of a semi-supervised run: the demo set, unlabelled images, sampler, views, checks."""
+"""Data of a semi-supervised run: the demo set, unlabeled images, sampler, views, checks."""
 
 from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
 from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
 from .demo.scene_files import write_cityscapes, write_coco, write_voc
-from .external_labels import DigitSecondLabels, LoadSecondLabels, PackSecondLabels
+from .external_labels import DigitExternalLabels, LoadExternalLabels, PackExternalLabels
 from .geometry_record import RecordGeometry
 from .image_pairs import ImagePairs, LoadImagePair
 from .labeled import LabeledImages, LabeledMasks, LoadMask
@@ -18,10 +18,10 @@ from .views import WeakStrongViews
 
 __all__ = [
     "BadImageError",
+    "DigitExternalLabels",
     "DigitScenePairs",
     "DigitScenes",
     "DigitScenesSeg",
-    "DigitSecondLabels",
     "ErasePatches",
     "ImagePairs",
     "LabeledImages",
@@ -30,10 +30,10 @@ __all__ = [
     "LabeledUnlabeledSampler",
     "LoadDigitPair",
     "LoadDigitScene",
+    "LoadExternalLabels",
     "LoadImagePair",
     "LoadMask",
-    "LoadSecondLabels",
-    "PackSecondLabels",
+    "PackExternalLabels",
     "PerImage",
     "RecordGeometry",
     "SeededIndex",

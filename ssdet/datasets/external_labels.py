@@ -13,7 +13,7 @@ from mmengine.structures import PixelData
 from mmseg.datasets.transforms import PackSegInputs
 
 from ..formats.encoding import IGNORE, MaskEncoding
-from ..formats.issues import stop
+from ..formats.issues import raise_data_error
 from ..registry import TRANSFORMS
 from .demo.scenes import Scene
 
@@ -21,11 +21,11 @@ KEY = "second_seg_map"  # of the results; a data sample calls it `second_sem_seg
 
 
 @TRANSFORMS.register_module()
-class LoadSecondLabels(BaseTransform):
+class LoadExternalLabels(BaseTransform):
     """Loads the label map that a second source has made for an image, in the image's own frame.
 
     It stands among the `shared` transforms behind the one that loads the image, and each view that
-    is to carry the labels ends with `PackSecondLabels`. Transforms leave this map alone: whoever
+    is to carry the labels ends with `PackExternalLabels`. Transforms leave this map alone: whoever
     learns from it moves it by the geometry that the view has recorded. So it is no annotation, and
     255 in it means that the source does not know, not that there is no pixel.
 
@@ -49,7 +49,7 @@ class LoadSecondLabels(BaseTransform):
     ) -> None:
         if num_classes < 2 or len(values or range(num_classes)) != num_classes:
             raise ValueError(
-                f"LoadSecondLabels: num_classes={num_classes}, values={values}: at least two "
+                f"LoadExternalLabels: num_classes={num_classes}, values={values}: at least two "
                 "classes, and a value for each of them"
             )
         mapped = {value: label for label, value in enumerate(values or ())}
@@ -66,38 +66,42 @@ class LoadSecondLabels(BaseTransform):
             return results
         labels = self.encoding.decode(path)
         if labels.shape != size:
-            stop(
-                "second label map of another size than its image", path,
+            raise_data_error(
+                "second label map of another size than its image",
+                path,
                 found=f"{labels.shape[1]}x{labels.shape[0]}",
                 allowed=f"{size[1]}x{size[0]}, as {results['img_path']}",
                 advice="Make it again from the image as it is",
-            )  # fmt: skip
+            )
         results[KEY] = labels
         return results
 
     def _path(self, image: str) -> Path:
         relative = os.path.relpath(image, self.root)
         if relative.startswith(".."):
-            stop(
-                "image outside of the root of the second labels", image, found=relative,
-                allowed=f"a file below root={self.root!r}", advice="Set root to their folder",
-            )  # fmt: skip
+            raise_data_error(
+                "image outside of the root of the second labels",
+                image,
+                found=relative,
+                allowed=f"a file below root={self.root!r}",
+                advice="Set root to their folder",
+            )
         return self.folder / PurePath(relative).with_suffix(".png")
 
     def __repr__(self) -> str:
-        return f"LoadSecondLabels(folder={str(self.folder)!r})"
+        return f"LoadExternalLabels(folder={str(self.folder)!r})"
 
 
 @TRANSFORMS.register_module()
-class PackSecondLabels(PackSegInputs):
+class PackExternalLabels(PackSegInputs):
     """MMSegmentation's `PackSegInputs`, and the labels of the second source with it."""
 
     def transform(self, results: dict) -> dict:
         """Put them into the data sample as `second_sem_seg`, in the frame of the image file."""
         if KEY not in results:
             raise ValueError(
-                "PackSecondLabels: the sample has no second labels; put LoadSecondLabels behind "
-                "the transform that loads its image"
+                "PackExternalLabels: the sample has no external labels; put LoadExternalLabels "
+                "after the transform that loads its image"
             )
         packed = super().transform(results)
         labels = torch.from_numpy(np.ascontiguousarray(results[KEY]))
@@ -106,7 +110,7 @@ class PackSecondLabels(PackSegInputs):
 
 
 @TRANSFORMS.register_module()
-class DigitSecondLabels(BaseTransform):
+class DigitExternalLabels(BaseTransform):
     """Demo: what a careless second source would say about a scene of digits.
 
     It misses digits, takes some for another one, and draws thick outlines with an unknown rim. It
@@ -121,7 +125,7 @@ class DigitSecondLabels(BaseTransform):
     def __init__(self, missed: float = 0.1, confused: float = 0.1, rim: int = 1) -> None:
         if not (0 <= missed <= 1 and 0 <= confused <= 1 and rim >= 0):
             raise ValueError(
-                f"DigitSecondLabels: missed={missed}, confused={confused} must be shares in "
+                f"DigitExternalLabels: missed={missed}, confused={confused} must be shares in "
                 f"[0, 1], rim={rim} a number of pixels"
             )
         self.missed, self.confused, self.rim = missed, confused, rim
@@ -149,4 +153,6 @@ class DigitSecondLabels(BaseTransform):
         return labels
 
     def __repr__(self) -> str:
-        return f"DigitSecondLabels(missed={self.missed}, confused={self.confused}, rim={self.rim})"
+        return (
+            f"DigitExternalLabels(missed={self.missed}, confused={self.confused}, rim={self.rim})"
+        )

@@ -85,7 +85,7 @@ def _cropped(inner: Any, results: dict, shape: tuple[int, int]) -> tuple:
 def _warped(inner: Any, results: dict, shape: tuple[int, int]) -> tuple:
     with _overheard(inner, "_get_random_homography_matrix") as matrices:
         after = inner(results)
-    # OpenCV warps indices of pixels; a homography here takes their centres to be at +0.5.
+    # OpenCV warps indices of pixels; a homography here takes their centers to be at +0.5.
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return half @ matrices[-1] @ np.linalg.inv(half), after
 

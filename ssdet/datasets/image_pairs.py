@@ -13,7 +13,7 @@ from mmseg.datasets import BaseSegDataset
 from ..formats.encoding import MaskEncoding
 from ..formats.files import read_lines
 from ..formats.image_header import cut_off
-from ..formats.issues import Faults, stop
+from ..formats.issues import Issues, raise_data_error
 from ..formats.masks import split_line
 from ..formats.paths import Root, find_images, need_folder
 from ..registry import DATASETS, TRANSFORMS
@@ -70,27 +70,31 @@ class ImagePairs(BaseSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """One entry for each pair that is whole."""
-        root, faults = Root(self.data_root), Faults()
+        root, issues = Root(self.data_root), Issues()
         entries: list[dict] = []
         used = self.folders[: 2 if self.unlabeled else 3]
         for name, where in self._names():
             paths = [self._file(root, folder, name, where) for folder in used]
             missing = [path for path in paths if not path.is_file()]
             if missing:
-                faults.add(
-                    "pair that is not whole", where,
+                issues.add(
+                    "pair that is not whole",
+                    where,
                     found=f"no {os.path.relpath(missing[0], self.data_root)}",
                     allowed=f"a file of the same name in each of {used}",
-                    advice="Restore it; pairs without label map are unlabelled ones",
-                )  # fmt: skip
+                    advice="Restore it; pairs without label map are unlabeled ones",
+                )
                 continue
             entries.append(self._entry(len(entries), *map(str, paths)))
         if not entries:
-            faults.stop_empty(
-                "no pair of images", self.source, found="none", allowed="at least one",
+            issues.raise_empty(
+                "no pair of images",
+                self.source,
+                found="none",
+                allowed="at least one",
                 advice=f"The folders {used} of {self.data_root} hold files of the same names",
-            )  # fmt: skip
-        faults.settle(strict=self.strict)
+            )
+        issues.finish(strict=self.strict)
         return entries
 
     def _names(self) -> Iterator[tuple[str, str]]:
@@ -130,19 +134,20 @@ class LoadImagePair(BaseTransform):
     """Loads `img_path` and `img_path2` (MMSegmentation's names) as one picture of six channels.
 
     First the earlier image, in BGR, then the later one. What moves pixels moves both; what changes
-    colours belongs into `PerImage`.
+    colors belongs into `PerImage`.
     """
 
     def transform(self, results: dict) -> dict:
         """Add `img` and its shapes."""
         earlier, later = (_read(results[key]) for key in ("img_path", "img_path2"))
         if earlier.shape != later.shape:
-            stop(
-                "images of a pair differ in size", results["img_path2"],
+            raise_data_error(
+                "images of a pair differ in size",
+                results["img_path2"],
                 found=f"{later.shape[1]}x{later.shape[0]}",
                 allowed=f"{earlier.shape[1]}x{earlier.shape[0]}, as {results['img_path']}",
                 advice="Bring both onto the same pixels: a pair is compared pixel by pixel",
-            )  # fmt: skip
+            )
         results["img"] = np.concatenate([earlier, later], axis=2)
         results["img_shape"] = results["ori_shape"] = earlier.shape[:2]
         return results

@@ -1,4 +1,4 @@
-"""Labelled images of any format that the importers read, without converting anything."""
+"""Labeled images of any format that the importers read, without converting anything."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from mmseg.datasets import BaseSegDataset
 
 from ..formats import Annotations, Instance, read, read_classes
 from ..formats.files import read_lines
-from ..formats.issues import stop
+from ..formats.issues import raise_data_error
 from ..formats.masks import PRESETS, preset_classes
 from ..registry import DATASETS, TRANSFORMS
 from .splits import match, source_checksum
@@ -62,11 +62,13 @@ class LabeledImages(BaseDetDataset):
         labels = {n: classes.index(name) for n, name in enumerate(data.classes) if name in classes}
         counted = sum(i.label in labels for picture in data.pictures for i in picture.instances)
         if not counted and not self.test_mode:
-            stop(
+            raise_data_error(
                 f"0 of {len(data.pictures)} images have objects of the configured classes",
-                data.source, found=f"classes {list(data.classes)}", allowed=f"classes {classes}",
+                data.source,
+                found=f"classes {list(data.classes)}",
+                allowed=f"classes {classes}",
                 advice="Names are case-sensitive; correct metainfo.classes in the config",
-            )  # fmt: skip
+            )
         entries = []
         for number, picture in enumerate(data.pictures):
             kept = [_entry(i, labels[i.label]) for i in picture.instances if i.label in labels]
@@ -98,7 +100,7 @@ class LabeledImages(BaseDetDataset):
 class LabeledMasks(BaseSegDataset):
     """Images with label maps for MMSegmentation: a folder, or a list of pairs.
 
-    A pipeline loads the label map with `LoadMask`, which also knows colours and mapped values.
+    A pipeline loads the label map with `LoadMask`, which also knows colors and mapped values.
     MMSegmentation's `LoadAnnotations` does where a value is its label.
 
     Args:
@@ -170,18 +172,19 @@ class LoadMask(BaseTransform):
     """Loads the label map of a `LabeledMasks` sample; a value that is no class is an error."""
 
     def transform(self, results: dict) -> dict:
-        """Add `gt_seg_map`, 255 where nothing is to be learnt."""
+        """Add `gt_seg_map`, 255 where nothing is to be learned."""
         labels: np.ndarray = results["mask_encoding"].decode(Path(results["seg_map_path"]))
         # Behind a `Resize`, as in an evaluation, the label map keeps the size of the image file.
         resized = "scale_factor" in results
         height, width = results["ori_shape"] if resized else results["img"].shape[:2]
         if labels.shape != (height, width):
-            stop(
-                "label map of another size than its image", results["seg_map_path"],
+            raise_data_error(
+                "label map of another size than its image",
+                results["seg_map_path"],
                 found=f"{labels.shape[1]}x{labels.shape[0]}",
                 allowed=f"{width}x{height}, as {results['img_path']}",
                 advice="Export it again; was the image rotated or resized?",
-            )  # fmt: skip
+            )
         results["gt_seg_map"] = labels
         results["seg_fields"].append("gt_seg_map")
         return results

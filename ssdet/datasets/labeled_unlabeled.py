@@ -32,19 +32,19 @@ class BadImageError(RuntimeError):
 
 @DATASETS.register_module()
 class LabeledUnlabeledDataset(ConcatDataset):
-    """Concatenation of labelled and unlabelled sources, in this order.
+    """Concatenation of labeled and unlabeled sources, in this order.
 
     A `SeededIndex` (from `LabeledUnlabeledSampler`) makes the sample a function of its seed, with
-    any number of workers; the random state outside is untouched. An unlabelled image that cannot
-    be read is counted, logged once and replaced by another one; a labelled one is an error.
+    any number of workers; the random state outside is untouched. An unlabeled image that cannot
+    be read is counted, logged once and replaced by another one; a labeled one is an error.
 
     Args:
         datasets: The sources. Their classes must agree; a source without classes is fine.
-        labeled: How many of the first sources are labelled.
-        bad_image_limit: Share of an unlabelled source that may be unreadable, or five images if
+        labeled: How many of the first sources are labeled.
+        bad_image_limit: Share of an unlabeled source that may be unreadable, or five images if
             that is more; beyond it, training stops. 0: not a single one.
         metainfo: What to add to the first source's meta information (the classes, if no source
-            is labelled).
+            is labeled).
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class LabeledUnlabeledDataset(ConcatDataset):
                 )
 
     def full_init(self) -> None:
-        """Initialise every source, and one flag per image that all workers share."""
+        """Initialize every source, and one flag per image that all workers share."""
         if self._fully_initialized:
             return
         super().full_init()
         flags = [torch.zeros(len(dataset), dtype=torch.bool) for dataset in self.datasets]
         self.bad_images = [flag.share_memory_() for flag in flags]
         for number, dataset in enumerate(self.datasets):
-            kind = "labelled" if self.is_labeled(number) else "unlabelled"
+            kind = "labeled" if self.is_labeled(number) else "unlabeled"
             print_log(
                 f"{self._name(number)}: {len(dataset)} {kind} images, "
                 f"sha256 {source_checksum(dataset)}",
@@ -169,16 +169,16 @@ class LabeledUnlabeledDataset(ConcatDataset):
     def _report_bad(
         self, source: int, position: int, what: str, error: Exception | None = None
     ) -> None:
-        """Count and log an unreadable image; raise if it is labelled or one too many."""
+        """Count and log an unreadable image; raise if it is labeled or one too many."""
         if self.is_labeled(source):
             raise BadImageError(
-                f"{what}. It is labelled image {position} of {self._name(source)}; repair it or "
+                f"{what}. It is labeled image {position} of {self._name(source)}; repair it or "
                 f"take it out of the annotation file"
             ) from error
         flags = self.bad_images[source]
         if not flags[position]:
             flags[position] = True
-            print_log(f"Skipped unlabelled image {what}", logger="current", level=logging.WARNING)
+            print_log(f"Skipped unlabeled image {what}", logger="current", level=logging.WARNING)
         allowed = math.ceil(self.bad_image_limit * len(flags))
         count, allowed = int(flags.sum()), max(5, allowed) if allowed else 0
         if count > allowed:

@@ -1,4 +1,4 @@
-"""Strong changes of colour and content that move no pixel, for boxes and label maps alike."""
+"""Strong changes of color and content that move no pixel, for boxes and label maps alike."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,15 @@ from ..registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class StrongPhotometric(BaseTransform):
-    """Colour jitter, grey, Gaussian blur: the strong view of FixMatch-like segmentation.
+    """Color jitter, gray, Gaussian blur: the strong view of FixMatch-like segmentation.
 
     The defaults are those of UniMatch (Yang et al., CVPR 2023). Takes BGR images, gives 8 bits.
 
     Args:
         brightness: Factor drawn from 1 ± this; contrast and saturation likewise.
-        hue: Shift of the hue drawn from ± this share of the colour circle, at most 0.5.
-        jitter_prob: Probability of the colour jitter, its four parts in random order.
-        gray_prob: Probability of a grey picture.
+        hue: Shift of the hue drawn from ± this share of the color circle, at most 0.5.
+        jitter_prob: Probability of the color jitter, its four parts in random order.
+        gray_prob: Probability of a gray picture.
         blur_prob: Probability of a blur with a deviation drawn from `sigma` (pixels).
     """
 
@@ -81,7 +81,7 @@ class StrongPhotometric(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ErasePatches(BaseTransform):
-    """Covers random rectangles with random colours; annotations stay as they are.
+    """Covers random rectangles with random colors; annotations stay as they are.
 
     Args:
         count: Fewest and most rectangles.
@@ -109,8 +109,8 @@ class ErasePatches(BaseTransform):
             height, width = sides.round().astype(int)
             top = np.random.randint(image.shape[0] - height + 1)
             left = np.random.randint(image.shape[1] - width + 1)
-            colour = np.random.randint(256, size=image.shape[2])
-            image[top : top + height, left : left + width] = colour
+            color = np.random.randint(256, size=image.shape[2])
+            image[top : top + height, left : left + width] = color
         return results
 
 
@@ -119,7 +119,7 @@ def _around_one(spread: float) -> float:
 
 
 def _blend(image: np.ndarray, ground: float, factor: float) -> np.ndarray:
-    """`factor` of the image and the rest of an even grey, in 8 bits."""
+    """`factor` of the image and the rest of an even gray, in 8 bits."""
     values = np.arange(256) * factor + ground * (1 - factor)
     return cv2.LUT(image, values.round().clip(0, 255).astype(np.uint8))
 

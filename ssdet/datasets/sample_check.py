@@ -1,4 +1,4 @@
-"""Does a labelled sample fit its annotation? Checked on each one: it costs next to nothing."""
+"""Does a labeled sample fit its annotation? Checked on each one: it costs next to nothing."""
 
 import os
 from collections.abc import Mapping, Sequence

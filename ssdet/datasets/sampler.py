@@ -10,14 +10,14 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
 from ..registry import DATA_SAMPLERS
-from .seeding import Place, SeededIndex, derive_seed
+from .seeding import BatchSlot, SeededIndex, derive_seed
 
 _SEED, _ORDER, _ALL = 0, 1, 2  # what a derived seed is for; _ALL: the stream of no single group
 
 
 @DATA_SAMPLERS.register_module()
 class LabeledUnlabeledSampler(Sampler):
-    """Batches with a fixed number of samples from each source, labelled first.
+    """Batches with a fixed number of samples from each source, labeled first.
 
     The global batch of iteration t is fixed by (seed, t), and each process takes its slice: two
     processes with `batch=(2, 2)` see together what one process with `batch=(4, 4)` sees. Every
@@ -96,7 +96,7 @@ class LabeledUnlabeledSampler(Sampler):
 
     @property
     def pass_length(self) -> int:
-        """Iterations that one pass over the last source (the unlabelled images) takes."""
+        """Iterations that one pass over the last source (the unlabeled images) takes."""
         return -(-self.sizes[-1] // (self.batch[-1] * self.world_size))
 
     def batch_at(self, iteration: int) -> list[SeededIndex]:
@@ -109,7 +109,7 @@ class LabeledUnlabeledSampler(Sampler):
                 position = turn * share * self.world_size + number
                 index = self._pick(source, _ALL if members is None else group, position, members)
                 seed = derive_seed(self.seed, _SEED, iteration, source, number)
-                place = Place(len(indices), self.batch_size)
+                place = BatchSlot(len(indices), self.batch_size)
                 indices.append(SeededIndex(self._offsets[source] + index, seed, place))
         return indices
 
@@ -196,7 +196,7 @@ def _shares(batch_size: int | None, ratio: Sequence[int] | None) -> tuple[int, .
     if batch_size is None or not ratio or min(ratio) < 1:
         raise ValueError(
             f"LabeledUnlabeledSampler: found batch_size={batch_size}, source_ratio={ratio}; give "
-            f"batch=(labelled, unlabelled, ...), or batch_size and source_ratio of at least 1 each"
+            f"batch=(labeled, unlabeled, ...), or batch_size and source_ratio of at least 1 each"
         )
     unit = sum(ratio)
     if batch_size % unit:

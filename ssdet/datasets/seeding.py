@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 
-class Place(NamedTuple):
+class BatchSlot(NamedTuple):
     """Where a drawn sample stands: `slot` of a batch of `size` samples in this process."""
 
     slot: int
@@ -25,9 +25,9 @@ class SeededIndex(int):
     """An index of a dataset together with the seed of this one draw."""
 
     seed: int
-    place: Place
+    place: BatchSlot
 
-    def __new__(cls, index: int, seed: int, place: Place) -> "SeededIndex":
+    def __new__(cls, index: int, seed: int, place: BatchSlot) -> "SeededIndex":
         """The integer `index` with what belongs to it."""
         self = super().__new__(cls, index)
         self.seed, self.place = seed, place

@@ -25,8 +25,8 @@ def write_split(
         content: The COCO object to take the records from, unchanged; None: lists are written.
         data: What was split.
         note: How the split was made; written beside the checksum.
-        style: Lines of the labelled list. 'pairs': `image mask`; 'stems': file names without
-            ending (VOC); 'names': paths of images. The unlabelled one always has paths.
+        style: Lines of the labeled list. 'pairs': `image mask`; 'stems': file names without
+            ending (VOC); 'names': paths of images. The unlabeled one always has paths.
         force: Overwrite.
     """
     twin = out.with_name(f"{out.stem}-unlabeled{out.suffix}")
@@ -55,7 +55,7 @@ def coco_part(
     annotated: bool,
     note: dict[str, Any],
 ) -> dict[str, Any]:
-    """The records of some images; without annotations where they count as unlabelled."""
+    """The records of some images; without annotations where they count as unlabeled."""
     pictures = data.subset(names).pictures
     ids = {picture.id for picture in pictures}
     kept = sorted(

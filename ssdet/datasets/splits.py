@@ -1,7 +1,7 @@
-"""Which images are labelled: the same choice on every machine, small sets inside large ones.
+"""Which images are labeled: the same choice on every machine, small sets inside large ones.
 
 The order of the images is that of the SHA-256 of (seed, fold, name). The first image of each class
-comes before all others; the labelled set of size n is the first n images. So a set of 1 % lies
+comes before all others; the labeled set of size n is the first n images. So a set of 1 % lies
 inside the one of 5 %, whenever and wherever they are made, and every class is in all of them unless
 there are fewer images than it takes. Nothing depends on the ids or on the order of the source.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..formats.files import load_json, read_lines
-from ..formats.issues import stop
+from ..formats.issues import raise_data_error
 from ..formats.masks import split_line
 from ..formats.paths import is_image
 
@@ -25,7 +25,7 @@ KINDS = ("percent", "fraction", "count")
 
 @dataclass(frozen=True)
 class Share:
-    """How many images are labelled, as the user said it: '10' percent, '1/16', or a count."""
+    """How many images are labeled, as the user said it: '10' percent, '1/16', or a count."""
 
     kind: str
     text: str
@@ -42,10 +42,13 @@ class Share:
             value = Fraction(0)
         good = value > 0 and (value.denominator == 1 if self.kind == "count" else self.part <= 1)
         if not good:
-            stop(
-                f"unusable --{self.kind}", "command line", found=self.text, allowed=allowed,
+            raise_data_error(
+                f"unusable --{self.kind}",
+                "command line",
+                found=self.text,
+                allowed=allowed,
                 advice="Correct the number",
-            )  # fmt: skip
+            )
 
     @property
     def part(self) -> Fraction:
@@ -59,7 +62,7 @@ class Share:
         return name.removesuffix(".0")
 
     def size(self, total: int) -> int:
-        """Labelled images of `total`, at least one.
+        """Labeled images of `total`, at least one.
 
         Percent are rounded to the nearest number. Fractions are rounded up, as in the published
         lists: 1/16 of VOC's 10,582 are 662, of Cityscapes' 2,975 are 186.
@@ -67,10 +70,13 @@ class Share:
         if self.kind == "count":
             count = int(self.text)
             if count > total:
-                stop(
-                    "more labelled images than there are", f"--count {count}", found=count,
-                    allowed=f"1 ... {total}", advice="Choose a smaller count",
-                )  # fmt: skip
+                raise_data_error(
+                    "more labeled images than there are",
+                    f"--count {count}",
+                    found=count,
+                    allowed=f"1 ... {total}",
+                    advice="Choose a smaller count",
+                )
             return count
         exact = self.part * total
         return max(1, round(exact) if self.kind == "percent" else -int(-exact // 1))
@@ -78,9 +84,9 @@ class Share:
 
 @dataclass(frozen=True)
 class Split:
-    """Names of labelled and unlabelled images, each in the order of the source.
+    """Names of labeled and unlabeled images, each in the order of the source.
 
-    `missing` are classes that no labelled image has.
+    `missing` are classes that no labeled image has.
     """
 
     labeled: tuple[str, ...]
@@ -96,7 +102,7 @@ def priorities(
     seed: int = 0,
     fold: int = 1,
 ) -> list[str]:
-    """All images in the order in which they become labelled.
+    """All images in the order in which they become labeled.
 
     `labels_in` is asked only until every class was seen: it may have to decode a label map.
     """
@@ -120,7 +126,7 @@ def divide(
     labels_in: Callable[[str], Iterable[int]],
     classes: Sequence[str],
 ) -> Split:
-    """The split with these labelled images, and the classes that they miss."""
+    """The split with these labeled images, and the classes that they miss."""
     chosen = set(labeled)
     missing = dict.fromkeys(range(len(classes)))
     for name in names:
@@ -149,12 +155,13 @@ def match(lines: Iterable[tuple[int, str]], names: Sequence[str], source: Path) 
         image = line if line in keys else line.split()[0]
         meant = keys.get(image) or keys.get(image.rsplit("/", 1)[-1], set())
         if len(meant) != 1:
-            stop(
-                "listed image that is not in the data", f"{source}, line {number}",
+            raise_data_error(
+                "listed image that is not in the data",
+                f"{source}, line {number}",
                 found=f"{line!r}, which fits {len(meant)} images",
                 allowed="paths, or names without ending, of one image each",
                 advice="Check that list and data belong together",
-            )  # fmt: skip
+            )
         found.append(next(iter(meant)))
     return found
 
@@ -165,7 +172,7 @@ def checksum(names: Iterable[str]) -> str:
 
 
 def split_checksum(path: str | Path) -> str:
-    """The checksum of a labelled or unlabelled file, COCO or list.
+    """The checksum of a labeled or unlabeled file, COCO or list.
 
     If the file was written by `ssdet split` and was changed since, that is an error.
     """
@@ -180,12 +187,13 @@ def split_checksum(path: str | Path) -> str:
         recorded = _record_of(path).get(path.name, {}).get("sha256")
     found = checksum(map(str, names))
     if recorded not in (None, found):
-        stop(
-            "split file that was changed", path,
+        raise_data_error(
+            "split file that was changed",
+            path,
             found=f"{len(names)} images, sha256 {found[:16]}...",
             allowed=f"sha256 {recorded[:16]}..., as recorded when it was made",
             advice="Make it again with `ssdet split`, or remove the recorded checksum",
-        )  # fmt: skip
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""Unlabelled images from a folder, a glob, a list or a COCO file; annotations are never kept."""
+"""Unlabeled images from a folder, a glob, a list or a COCO file; annotations are never kept."""
 
 import glob
 import os
@@ -62,7 +62,7 @@ class UnlabeledImages(BaseDataset):
                 f"{', '.join(sorted(SUFFIXES))}"
             )
         constant: dict = {"instances": [], "seg_fields": [], "label_map": None}
-        # A label that does not exist must not be shifted, whatever the labelled source does.
+        # A label that does not exist must not be shifted, whatever the labeled source does.
         return [{**image, **constant, "reduce_zero_label": False} for image in images]
 
     def image_size(self, idx: int) -> tuple[int, int]:
@@ -115,9 +115,7 @@ class UnlabeledImages(BaseDataset):
         if not isinstance(entries, list):
             raise ValueError(f"UnlabeledImages: {source} has no list 'images'; is it a COCO file?")
         if content.get("annotations"):
-            print_log(
-                f"Annotations in {source} are not read: it is an unlabelled source", "current"
-            )
+            print_log(f"Annotations in {source} are not read: it is an unlabeled source", "current")
         inside = _Inside(self.data_root or os.path.dirname(source) or ".", self.may_miss)
         return [self._entry(entry, number, source, inside) for number, entry in enumerate(entries)]
 
@@ -187,7 +185,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _first_image(line: str) -> str:
-    """The image of a line `image.jpg mask.png`, as labelled lists have it, or the whole line."""
+    """The image of a line `image.jpg mask.png`, as labeled lists have it, or the whole line."""
     words = line.split()
     return words[0] if len(words) == 2 and all(map(_is_image, words)) else line
 

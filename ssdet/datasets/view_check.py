@@ -1,9 +1,9 @@
-"""Before training: does every transform of the unlabelled views say how it moves pixels?
+"""Before training: does every transform of the unlabeled views say how it moves pixels?
 
 Pseudo labels travel from the weak to the strong view through `homography_matrix`. A transform that
 moves pixels in silence (MMDetection's Expand, RandomShift, Mosaic, ...) would misplace each of
 them, and nothing would look broken. So each transform gets a picture full of edges, and the edges
-of what it returns must lie where the recorded matrix puts them. Colour may change; places may not.
+of what it returns must lie where the recorded matrix puts them. Color may change; places may not.
 """
 
 import copy
@@ -26,7 +26,7 @@ _TILES = 4  # the picture is compared in 4 x 4 tiles, so that erased ones do not
 _AGREEMENT = 0.3  # correlation of edges; a picture shifted by 1, 2, 3 pixels has 0.8, 0.4, 0.15
 _WINDOW = 320  # pixels; comparing more of a large picture would only take longer
 _ADVICE = (
-    "Take such transforms out of the unlabelled views, or use those that record their geometry: "
+    "Take such transforms out of the unlabeled views, or use those that record their geometry: "
     "MMDetection's Resize, RandomFlip, RandomCrop(allow_negative_crop=True), Rotate, Shear, "
     "Translate; in WeakStrongViews or RecordGeometry also RandomAffine and the resizing, "
     "RandomFlip and RandomCrop of MMCV and MMSegmentation."
@@ -38,14 +38,14 @@ class ViewGeometryError(ValueError):
 
 
 def check_views(dataset: Any) -> None:
-    """Check every unlabelled view of a training set; raise `ViewGeometryError` naming each fault.
+    """Check every unlabeled view of a training set; raise `ViewGeometryError` naming each issue.
 
     Views are those of `WeakStrongViews` and of MMDetection's `MultiBranch` whose branch is called
     'unsup...'. The first sample of each source is loaded; random states stay as they are.
     """
     problems: list[str] = []
     for source in _sources(dataset):
-        for branch, steps, attaches in _unlabelled_views(source):
+        for branch, steps, attaches in _unlabeled_views(source):
             with seeded(0):
                 problems += _Line(branch, attaches).check(steps, _readable_sample(source))
     if problems:
@@ -86,7 +86,7 @@ class _Line:
         self.used_geometry = False
 
     def check(self, steps: list[Any], results: dict) -> list[str]:
-        """Follow one sample through the view; what is wrong, one line for each fault."""
+        """Follow one sample through the view; what is wrong, one line for each issue."""
         for step in steps:
             if "img" in results:
                 for part in _parts(step):
@@ -95,7 +95,7 @@ class _Line:
                 results = step(results)
             except Exception as error:
                 if not self.problems:  # the part that is to blame was named already
-                    self._report(step, f"fails on an unlabelled sample: {error!r}")
+                    self._report(step, f"fails on an unlabeled sample: {error!r}")
                 break
             if results is None or "data_samples" in results:
                 self._check_packed(step, results)
@@ -117,7 +117,7 @@ class _Line:
                 with seeded(trial):
                     after = (_certain(part) if trial % 2 else part)(given)
             except Exception as error:
-                self._report(part, f"fails on an unlabelled sample: {error!r}")
+                self._report(part, f"fails on an unlabeled sample: {error!r}")
                 return
             if after is None:
                 refused += 1
@@ -125,7 +125,7 @@ class _Line:
                 self._report(part, "moves pixels without recording it in homography_matrix")
                 return
         if refused > TRIALS * 0.7:
-            self._report(part, f"refused an unlabelled sample {refused} times in {TRIALS}")
+            self._report(part, f"refused an unlabeled sample {refused} times in {TRIALS}")
 
     def _followed(self, part: Any, before: dict, after: dict) -> bool:
         step = _matrix(after) @ np.linalg.inv(_matrix(before))
@@ -158,9 +158,9 @@ def in_place(before: np.ndarray, after: np.ndarray, step: np.ndarray) -> bool:
     top, left = (max(side - _WINDOW, 0) // 2 for side in after.shape[:2])
     after = after[top : top + _WINDOW, left : left + _WINDOW]
     size = after.shape[1::-1]
-    centres = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV counts from them
+    centers = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV counts from them
     window = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]])
-    place = np.linalg.inv(centres) @ window @ step @ centres
+    place = np.linalg.inv(centers) @ window @ step @ centers
     expected = cv2.warpPerspective(_gray(before), place, size)
     inside = cv2.warpPerspective(np.ones(before.shape[:2], np.float32), place, size)
     inside = (
@@ -233,7 +233,7 @@ def _readable_sample(source: Any) -> dict:
     return source.get_data_info(0)
 
 
-def _unlabelled_views(source: Any) -> Iterator[tuple[str, list[Any], bool]]:
+def _unlabeled_views(source: Any) -> Iterator[tuple[str, list[Any], bool]]:
     steps: list[Any] = []
     for step in source.pipeline.transforms:
         views = getattr(step, "views", None) or getattr(step, "branch_pipelines", None)

@@ -24,8 +24,8 @@ class WeakStrongViews(BaseTransform):
     packing transform say, also with the transforms of MMSegmentation (see `RecordGeometry`).
 
     Args:
-        views: Branch name -> transforms, ending with PackDetInputs or PackSegInputs. A labelled
-            source has one, 'sup'; an unlabelled one 'unsup_teacher' (weak), 'unsup_student'
+        views: Branch name -> transforms, ending with PackDetInputs or PackSegInputs. A labeled
+            source has one, 'sup'; an unlabeled one 'unsup_teacher' (weak), 'unsup_student'
             (strong) and perhaps 'unsup_student_2', ...
         shared: Transforms before the views, starting with the one that loads the image.
         branch_field: All branches of the batch, the same list for every source.

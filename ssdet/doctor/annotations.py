@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..formats import Annotations, DataError, Fault, MaskEncoding
+from ..formats import Annotations, DataError, Issue, MaskEncoding
 from ..formats.annotations import number
 from ..formats.image_header import ImageFlaw, read_header
 from .findings import Findings
@@ -64,7 +64,7 @@ def _class_names(source: Source, findings: Findings) -> None:
             "error" if shifted else "warning", "annotations",
             "configured classes that the annotations do not have", data.source,
             found=", ".join(missing), allowed=f"the file's: {', '.join(present)}",
-            advice=f"They cannot be learnt{after}: correct metainfo.classes of {source.name}",
+            advice=f"They cannot be learned{after}: correct metainfo.classes of {source.name}",
         )  # fmt: skip
     if shifted and common != [name for name in wanted if name in common]:
         findings.add(
@@ -129,7 +129,7 @@ def _count_boxes(source: Source, data: Annotations, findings: Findings) -> Count
             found=f"{small} of {total} with a side under {_SMALL} pixels; first {first_small}",
             advice="Few detectors find them: enlarge the images, or leave them out",
         )  # fmt: skip
-    if empty and source.role == "labelled":
+    if empty and source.role == "labeled":
         findings.add(
             "info", "annotations", "images without objects", data.source,
             found=f"{empty} of {len(data.pictures)}",
@@ -154,12 +154,12 @@ def _empty_classes(
             advice="Check that this is the right file",
         )  # fmt: skip
     elif never:
-        training = source.role == "labelled"
+        training = source.role == "labeled"
         findings.add(
             "warning", "annotations",
-            "class never labelled" if training else "class never validated", data.source,
+            "class never labeled" if training else "class never validated", data.source,
             found=", ".join(never), allowed="an object of every class",
-            advice="What is never labelled cannot be learnt, from unlabelled images neither: label "
+            advice="What is never labeled cannot be learned, from unlabeled images neither: label "
             "images that show it, or leave it out" if training
             else "Its score is undefined: add images that show it",
         )  # fmt: skip
@@ -180,19 +180,19 @@ def _count_labels(
     ]
     look = partial(_look_at_pair, encoding)
     looks = each(look, pairs, what="label maps", workers=workers, progress=progress, alone=200)
-    for labels, faults in looks:
+    for labels, issues in looks:
         counts.update(labels)
-        findings.extend(faults)
+        findings.extend(issues)
     return counts
 
 
-def _look_at_pair(encoding: MaskEncoding, pair: tuple[str, str]) -> tuple[set[int], list[Fault]]:
+def _look_at_pair(encoding: MaskEncoding, pair: tuple[str, str]) -> tuple[set[int], list[Issue]]:
     """Labels in a map, and what is wrong with it."""
     image, mask = pair
     try:
         decoded = encoding.decode(Path(mask))
     except DataError as error:
-        return set(), list(error.faults)
+        return set(), list(error.issues)
     present = np.bincount(decoded.ravel(), minlength=encoding.count)[: encoding.count]
     labels = {int(label) for label in np.flatnonzero(present)}
     try:
@@ -201,17 +201,17 @@ def _look_at_pair(encoding: MaskEncoding, pair: tuple[str, str]) -> tuple[set[in
         return labels, []
     if size == decoded.shape[::-1]:
         return labels, []
-    fault = Fault(
+    issue = Issue(
         "label map of another size than its image", mask,
         f"{decoded.shape[1]}x{decoded.shape[0]}", f"{size[0]}x{size[1]}, as {image}",
         "Export it again; was the image rotated or resized?",
     )  # fmt: skip
-    return labels, [fault]
+    return labels, [issue]
 
 
 def compare_classes(sources: Sequence[Source], findings: Findings) -> None:
     """Training and validation must mean the same by a number."""
-    known = [s for s in sources if s.role != "unlabelled" and s.classes]
+    known = [s for s in sources if s.role != "unlabeled" and s.classes]
     for source in known[1:]:
         if source.classes != known[0].classes:
             findings.add(

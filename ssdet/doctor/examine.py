@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.registry import DATASETS, DefaultScope
 
 from ..datasets.view_check import ViewGeometryError, check_views
-from ..formats import DataError, Fault
+from ..formats import DataError, Issue
 from .annotations import check_annotations, compare_classes
 from .files import check_files
 from .findings import Finding, Findings
@@ -61,7 +61,7 @@ def examine_data(
         try:
             sources.append(of_data(path, format, role, findings, **reading))
         except DataError as error:
-            findings.extend(error.faults)
+            findings.extend(error.issues)
         except (OSError, ValueError) as error:
             findings.add(
                 "error", "files", "data that cannot be opened", path, found=str(error),
@@ -103,8 +103,8 @@ def _go_on(finding: Finding) -> Finding:
     return replace(finding, severity="warning", what=what) if finding.left_out else finding
 
 
-def _as_fault(finding: Finding) -> Fault:
-    return Fault(
+def _as_fault(finding: Finding) -> Issue:
+    return Issue(
         finding.what, finding.where, finding.found, finding.allowed, finding.advice, "fatal"
     )
 
@@ -114,7 +114,7 @@ def _scope(config: Any) -> Any:
 
 
 def _views(config: Any, findings: Findings) -> None:
-    """Whether pseudo labels can follow every transform of the unlabelled views."""
+    """Whether pseudo labels can follow every transform of the unlabeled views."""
     dataset = (config.get("train_dataloader") or {}).get("dataset")
     if dataset is None or findings.of("error"):
         return  # the data set may not open, and what is wrong was said

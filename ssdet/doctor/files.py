@@ -11,7 +11,7 @@ from .sources import Listed, Source
 
 _TINY, _LONGEST_ASPECT = 10, 20
 _SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "MPO": (".jpg", ".jpeg"), "PNG": (".png",)}
-_ALPHA, _GREY = ("RGBA", "LA", "PA", "La", "RGBa"), ("L", "1", "I;16", "I;16B", "I", "F")
+_ALPHA, _GRAY = ("RGBA", "LA", "PA", "La", "RGBa"), ("L", "1", "I;16", "I;16B", "I", "F")
 
 
 def check_files(
@@ -61,10 +61,10 @@ def _judge(source: Source, looked: dict[str, Header | tuple[str, str]], findings
     for image in flawed:
         kind, found = looked[image.path]  # type: ignore[misc]
         missing = kind == "missing file"
-        skipped = source.role == "unlabelled" and len(flawed) <= allowed and not missing
+        skipped = source.role == "unlabeled" and len(flawed) <= allowed and not missing
         findings.add(
             "warning" if skipped else "error", "files", kind, image.path, found=found,
-            advice=_after(source, len(flawed), allowed) if source.role == "unlabelled"
+            advice=_after(source, len(flawed), allowed) if source.role == "unlabeled"
             and not missing else f"Restore it, or take it out of {image.where}",
         )  # fmt: skip
     for image in source.images:
@@ -89,12 +89,12 @@ def _size(image: Listed, header: Header, source: Source, findings: Findings) -> 
     stored = (header.width, header.height)
     loaded = header.shown if source.rotates else stored
     stated = None if image.width is None or image.height is None else (image.width, image.height)
-    labelled = source.role != "unlabelled"
+    labeled = source.role != "unlabeled"
     turned = header.orientation > 1
     if stated is not None and stated != loaded:
         by_exif = stated in (stored, header.shown)
         findings.add(
-            "error" if labelled else "warning", "files",
+            "error" if labeled else "warning", "files",
             "boxes of the image before its EXIF rotation" if by_exif and source.rotates
             else "boxes of the image after its EXIF rotation" if by_exif
             else "another size than in the annotations",
@@ -108,7 +108,7 @@ def _size(image: Listed, header: Header, source: Source, findings: Findings) -> 
     elif turned:
         # The sides tell nothing of half turns, mirrors and squares.
         proven = loaded != loaded[::-1] and header.orientation > 4 and stated is not None
-        doubtful = labelled and not proven and stated is not None
+        doubtful = labeled and not proven and stated is not None
         findings.add(
             "warning" if doubtful else "info", "files",
             "EXIF orientation that the size cannot confirm" if doubtful else "EXIF orientation",
@@ -129,12 +129,12 @@ def _channels(image: Listed, header: Header, findings: Findings) -> None:
         )  # fmt: skip
     if header.mode == "CMYK":
         findings.add(
-            "warning", "files", "CMYK image", image.path, found=shown, allowed="RGB or grey",
-            advice="Colours depend on the decoder: convert it to RGB",
+            "warning", "files", "CMYK image", image.path, found=shown, allowed="RGB or gray",
+            advice="Colors depend on the decoder: convert it to RGB",
         )  # fmt: skip
     elif header.mode in _ALPHA:
         findings.add(
-            "warning", "files", "alpha channel", image.path, found=shown, allowed="RGB or grey",
+            "warning", "files", "alpha channel", image.path, found=shown, allowed="RGB or gray",
             advice="It is dropped, and transparent pixels show what lies below: flatten the image",
         )  # fmt: skip
     elif header.mode == "P":
@@ -142,9 +142,9 @@ def _channels(image: Listed, header: Header, findings: Findings) -> None:
             "info", "files", "palette image", image.path, found=shown,
             advice="It is loaded as RGB; nothing to do",
         )  # fmt: skip
-    elif header.mode in _GREY:
+    elif header.mode in _GRAY:
         findings.add(
-            "info", "files", "grey image", image.path, found=shown,
+            "info", "files", "gray image", image.path, found=shown,
             advice="It is loaded with three equal channels; nothing to do",
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ..formats.issues import Fault, short
+from ..formats.issues import Issue, short
 
 Severity = Literal["error", "warning", "info"]
 Subject = Literal["files", "annotations", "splits", "views", "config"]
@@ -12,8 +12,8 @@ _LONGEST = 400  # characters of what was found
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
-def never(fault: Fault) -> bool:
-    """No fault is left out."""
+def never(issue: Issue) -> bool:
+    """No issue is left out."""
     return False
 
 
@@ -68,13 +68,13 @@ class Findings:
         values = str(where), short(found, _LONGEST), allowed, advice
         self.found.append(Finding(severity, subject, what, *values))
 
-    def extend(self, faults: Iterable[Fault], left_out: Callable[[Fault], bool] = never) -> None:
-        """Take over what a reader found; `left_out` says after which faults training goes on."""
-        for fault in faults:
-            severity: Severity = "warning" if fault.severity == "warning" else "error"
-            skipped = severity == "error" and left_out(fault)
-            values = fault.where, fault.found, fault.allowed, fault.advice
-            self.found.append(Finding(severity, "annotations", fault.what, *values, skipped))
+    def extend(self, issues: Iterable[Issue], left_out: Callable[[Issue], bool] = never) -> None:
+        """Take over what a reader found; `left_out` says after which issues training goes on."""
+        for issue in issues:
+            severity: Severity = "warning" if issue.severity == "warning" else "error"
+            skipped = severity == "error" and left_out(issue)
+            values = issue.where, issue.found, issue.allowed, issue.advice
+            self.found.append(Finding(severity, "annotations", issue.what, *values, skipped))
 
     def of(self, *severities: Severity) -> list[Finding]:
         """The findings of these severities."""

@@ -12,17 +12,17 @@ from .sources import Source
 
 # What a picture in both of two parts means.
 _MEANING: dict[frozenset[str], tuple[Severity, str, str]] = {
-    frozenset(("labelled", "validation")): (
-        "error", "labelled image in the validation data",
+    frozenset(("labeled", "validation")): (
+        "error", "labeled image in the validation data",
         "The score would be that of known pictures: take it out of one of them",
     ),
-    frozenset(("unlabelled", "validation")): (
-        "error", "unlabelled image in the validation data",
-        "Training would see the pictures it is scored on: take it out of the unlabelled ones",
+    frozenset(("unlabeled", "validation")): (
+        "error", "unlabeled image in the validation data",
+        "Training would see the pictures it is scored on: take it out of the unlabeled ones",
     ),
-    frozenset(("labelled", "unlabelled")): (
-        "warning", "labelled image among the unlabelled ones",
-        "It is trained on twice, with its label and with a guess: take it out of the unlabelled "
+    frozenset(("labeled", "unlabeled")): (
+        "warning", "labeled image among the unlabeled ones",
+        "It is trained on twice, with its label and with a guess: take it out of the unlabeled "
         "ones (`ssdet split` writes lists that are disjoint)",
     ),
 }  # fmt: skip

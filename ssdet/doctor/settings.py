@@ -66,9 +66,9 @@ class Settings:
         return self.model.get("type") in _MODELS
 
     @property
-    def unlabelled(self) -> bool:
-        """Whether there are unlabelled images to train on."""
-        return any(role == "unlabelled" for _, role, _ in entries(self.config))
+    def unlabeled(self) -> bool:
+        """Whether there are unlabeled images to train on."""
+        return any(role == "unlabeled" for _, role, _ in entries(self.config))
 
     @property
     def hooks(self) -> list[str]:
@@ -109,12 +109,12 @@ def _batch(settings: Settings, findings: Findings) -> None:
                 allowed=f"up to {len(source.images)}",
                 advice="A batch would hold pictures twice: lower the share, or label more images",
             )  # fmt: skip
-    if len(shares) == 2 and settings.unlabelled and shares[0] > 4 * shares[1] > 0:
+    if len(shares) == 2 and settings.unlabeled and shares[0] > 4 * shares[1] > 0:
         findings.add(
-            "warning", "config", "few unlabelled images in a batch",
-            "train_dataloader.sampler.batch", found=f"{shares[0]} labelled, {shares[1]} unlabelled",
-            allowed="as many unlabelled images as labelled ones, or more (papers: 1 to 7 times)",
-            advice="Raise the unlabelled share: they teach little otherwise",
+            "warning", "config", "few unlabeled images in a batch",
+            "train_dataloader.sampler.batch", found=f"{shares[0]} labeled, {shares[1]} unlabeled",
+            allowed="as many unlabeled images as labeled ones, or more (papers: 1 to 7 times)",
+            advice="Raise the unlabeled share: they teach little otherwise",
         )  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def _schedule(settings: Settings, findings: Findings) -> None:
     length, burn_in = settings.length, settings.model.get("burn_in", 0)
     if not length:
         return
-    if settings.is_pair and settings.unlabelled and settings.by_iteration:
+    if settings.is_pair and settings.unlabeled and settings.by_iteration:
         if burn_in >= length:
             findings.add(
                 "error", "config", "burn-in as long as the training", "model.burn_in",
@@ -133,7 +133,7 @@ def _schedule(settings: Settings, findings: Findings) -> None:
             findings.add(
                 "warning", "config", "burn-in of most of the training", "model.burn_in",
                 found=f"{burn_in} of {length} iterations", allowed="up to about half",
-                advice=f"Only {length - burn_in} iterations use unlabelled images: shorten it",
+                advice=f"Only {length - burn_in} iterations use unlabeled images: shorten it",
             )  # fmt: skip
     ours = settings.sampler.get("type") == "LabeledUnlabeledSampler"
     if ours and not settings.by_iteration and not settings.sampler.get("epoch_length"):
@@ -164,12 +164,12 @@ def _schedulers(settings: Settings, findings: Findings) -> None:
                 advice="The rate would not come down: give both the same length",
             )  # fmt: skip
     decays = [s for s in schedulers if s.get("type") not in ("LinearLR", "ConstantLR")]
-    burn_in = settings.model.get("burn_in", 0) if settings.unlabelled else 0
+    burn_in = settings.model.get("burn_in", 0) if settings.unlabeled else 0
     if decays and ends and burn_in and settings.by_iteration and max(ends) <= burn_in:
         findings.add(
             "warning", "config", "learning rate at its end before the burn-in is over",
             "param_scheduler", found=f"end {max(ends)}, burn_in {burn_in}",
-            allowed=f"an end after {burn_in}", advice="Unlabelled images would teach next to "
+            allowed=f"an end after {burn_in}", advice="Unlabeled images would teach next to "
             "nothing: let the schedule go on, or shorten the burn-in",
         )  # fmt: skip
 
@@ -226,9 +226,9 @@ def _validation(settings: Settings, findings: Findings) -> None:
 
 def _hooks(settings: Settings, findings: Findings) -> None:
     if not settings.is_pair:
-        if settings.unlabelled and settings.model:
+        if settings.unlabeled and settings.model:
             findings.add(
-                "warning", "config", "unlabelled images, but no teacher and student", "model.type",
+                "warning", "config", "unlabeled images, but no teacher and student", "model.type",
                 found=settings.model.get("type"), allowed=", ".join(_MODELS),
                 advice="Wrap the model: model=dict(type='TeacherStudentDetector', detector=...)",
             )  # fmt: skip
@@ -241,7 +241,7 @@ def _hooks(settings: Settings, findings: Findings) -> None:
             found=", ".join(averages), allowed=f"one {_EMA}",
             advice="Both would move the teacher: remove all but one",
         )  # fmt: skip
-    if not settings.unlabelled:
+    if not settings.unlabeled:
         return
     if _EMA not in averages:
         findings.add(
@@ -256,16 +256,16 @@ def _hooks(settings: Settings, findings: Findings) -> None:
         findings.add(
             "warning", "config", "no threshold on pseudo labels", "custom_hooks",
             found=", ".join(settings.hooks) or "no hook", allowed="a hook such as "
-            "FixedThresholdHook", advice="Every guess of the teacher would be learnt: add one",
+            "FixedThresholdHook", advice="Every guess of the teacher would be learned: add one",
         )  # fmt: skip
 
 
 def _heads(settings: Settings, findings: Findings) -> None:
-    """Every head must have as many classes as the labelled data."""
-    labelled = next((s for s in settings.sources if s.role == "labelled"), None)
-    classes = labelled and (labelled.classes or (labelled.data and labelled.data.classes))
+    """Every head must have as many classes as the labeled data."""
+    labeled = next((s for s in settings.sources if s.role == "labeled"), None)
+    classes = labeled and (labeled.classes or (labeled.data and labeled.data.classes))
     inner = settings.model.get(_MODELS.get(settings.model.get("type", ""), ""), settings.model)
-    if not classes or labelled is None:
+    if not classes or labeled is None:
         return
     for where, count in _class_counts(inner, "model"):
         if count != len(classes):
@@ -273,7 +273,7 @@ def _heads(settings: Settings, findings: Findings) -> None:
                 "error", "config", "head with another number of classes than the data", where,
                 found=f"{count}", allowed=f"{len(classes)}: {', '.join(classes)}",
                 advice=f"Set num_classes={len(classes)}, or correct metainfo.classes of "
-                f"{labelled.name}",
+                f"{labeled.name}",
             )  # fmt: skip
 
 

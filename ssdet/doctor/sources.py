@@ -11,14 +11,14 @@ from mmengine.registry import DATASETS
 
 from ..datasets.splits import match
 from ..datasets.unlabeled import UnlabeledImages
-from ..formats import IGNORE, Annotations, DataError, MaskEncoding, Picture, examine
+from ..formats import IGNORE, Annotations, DataError, ImageRecord, MaskEncoding, examine
 from ..formats.annotations import Reading
 from ..formats.coco import parse_coco
 from ..formats.files import load_json, read_lines
 from ..formats.masks import PRESETS, preset_classes
 from .findings import Findings
 
-Role = Literal["labelled", "unlabelled", "validation"]
+Role = Literal["labeled", "unlabeled", "validation"]
 # Records that MMDetection's `CocoDataset` leaves out without a word.
 _DROPPED = (
     "annotation of an unknown image", "unknown category", "box without area",
@@ -75,7 +75,7 @@ def of_config(config: Any, findings: Findings, *, largest: int | None = None) ->
         try:
             _fill(source, options, findings, largest)
         except DataError as error:
-            findings.extend(error.faults)
+            findings.extend(error.issues)
         except Exception as error:
             findings.add(
                 "error", "files", CLOSED, name, found=f"{type(error).__name__}: {error}",
@@ -90,10 +90,10 @@ def of_data(path: Path, format: str, role: Role, findings: Findings, **reading: 
     """A data set that is given by itself; see `ssdet.formats.FORMATS`."""
     source = Source(role, str(path))
     if format == "images":
-        source.images = _unlabelled(path, reading.get("images"))
+        source.images = _unlabeled(path, reading.get("images"))
         return source
-    data, faults = examine(path, format, **reading)
-    findings.extend(faults)
+    data, issues = examine(path, format, **reading)
+    findings.extend(issues)
     if data is not None:
         if data.images is None and data.pictures:
             data.images = _image_folder(path, data.pictures[0].name)
@@ -101,7 +101,7 @@ def of_data(path: Path, format: str, role: Role, findings: Findings, **reading: 
     return source
 
 
-def _unlabelled(path: Path, folder: Path | None) -> list[Listed]:
+def _unlabeled(path: Path, folder: Path | None) -> list[Listed]:
     if path.suffix == ".json" and folder is None:
         records = load_json(path).get("images") or [{}]
         first = records[0] if isinstance(records[0], dict) else {}
@@ -153,7 +153,7 @@ def _unwrapped(
         ours = options.get("type") == "LabeledUnlabeledDataset"
         labeled = options.get("labeled", 1) if ours else len(options["datasets"])
         for number, part in enumerate(options["datasets"]):
-            part_role: Role | None = role or ("unlabelled" if number >= labeled else None)
+            part_role: Role | None = role or ("unlabeled" if number >= labeled else None)
             yield from _unwrapped(f"{name}.datasets[{number}]", part, part_role)
     elif "dataset" in options:
         yield from _unwrapped(f"{name}.dataset", options["dataset"], role)
@@ -162,11 +162,11 @@ def _unwrapped(
 
 
 def _role(options: Mapping[str, Any]) -> Role:
-    """Labelled, unless the class or the views of the pipeline say otherwise."""
+    """Labeled, unless the class or the views of the pipeline say otherwise."""
     views = json.dumps(options.get("pipeline"), default=str)
-    only_unlabelled = "unsup_" in views and '"sup"' not in views
+    only_unlabeled = "unsup_" in views and '"sup"' not in views
     bare = options.get("type") == "UnlabeledImages"
-    return "unlabelled" if bare or only_unlabelled else "labelled"
+    return "unlabeled" if bare or only_unlabeled else "labeled"
 
 
 def _fill(
@@ -207,9 +207,9 @@ def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> Non
     reading: dict[str, Any] = {key: options.get(key) for key in ("images", "split")}
     if options["type"] == "LabeledMasks":
         reading["classes"] = source.classes or ()
-    data, faults = examine(path, format, **reading)
+    data, issues = examine(path, format, **reading)
     lenient = data is not None and not options.get("strict", False)
-    findings.extend(faults, lambda fault: lenient and fault.severity == "error")
+    findings.extend(issues, lambda issue: lenient and issue.severity == "error")
     if data is None:
         return
     if options.get("only"):
@@ -222,14 +222,14 @@ def _read_coco(source: Source, options: Mapping[str, Any], findings: Findings) -
     path = Path(_annotation_file(options))
     images = Path(_joined(options, (options.get("data_prefix") or {}).get("img", "")))
     source.content = load_json(path)
-    if source.role == "unlabelled":
+    if source.role == "unlabeled":
         _hidden_annotations(source, path, findings)
         names = [r["file_name"] for r in source.content.get("images", [])]
         source.images = [Listed(str(images / name), str(path)) for name in names]
         return
     # Sizes are not read from the files: `CocoDataset` wants them in the annotations.
     data = parse_coco(source.content, path, reading := Reading())
-    findings.extend(reading.faults.found, lambda fault: fault.what in _DROPPED)
+    findings.extend(reading.issues.found, lambda issue: issue.what in _DROPPED)
     data.images = images
     _use(source, data)
 
@@ -238,7 +238,7 @@ def _hidden_annotations(source: Source, path: Path, findings: Findings) -> None:
     count = len((source.content or {}).get("annotations") or [])
     if count:
         findings.add(
-            "warning", "annotations", "unlabelled source with annotations", path,
+            "warning", "annotations", "unlabeled source with annotations", path,
             found=f"{count} annotations in {source.name}", allowed="none",
             advice="They are hidden only if the pipeline never loads them: use UnlabeledImages, "
             "which does not read them",
@@ -275,15 +275,18 @@ def _list_pairs(source: Source, options: Mapping[str, Any]) -> None:
     classes = tuple(dataset.metainfo.get("classes") or ())
     source.classes = classes or source.classes
     pictures = [
-        Picture(info["img_path"], mask=Path(mask) if (mask := info.get("seg_map_path")) else None,
-                where=info["img_path"])
+        ImageRecord(
+            info["img_path"],
+            mask=Path(mask) if (mask := info.get("seg_map_path")) else None,
+            where=info["img_path"],
+        )
         for info in infos
-    ]  # fmt: skip
+    ]
     own = getattr(dataset, "encoding", None)  # of ImagePairs
     encoding = own or MaskEncoding(len(classes), _values(dataset, len(classes)))
     place = Path(dataset.ann_file or dataset.data_prefix.get("img_path") or "")
     _use(source, Annotations(place, Path(), classes, pictures, encoding))
-    if source.role == "unlabelled" or not classes:
+    if source.role == "unlabeled" or not classes:
         source.data = None
 
 

@@ -12,7 +12,7 @@ from ..version import __version__
 from .exits import CheckpointError, UsageError
 
 NETWORKS = {"detector": "CocoDataset", "segmentor": "BaseSegDataset"}  # and a plain data set of it
-LABELS = ("LoadAnnotations", "LoadPanopticAnnotations", "LoadMask", "LoadSecondLabels")
+LABELS = ("LoadAnnotations", "LoadPanopticAnnotations", "LoadMask", "LoadExternalLabels")
 GENERATED = "LoadDigitScene"  # a demo draws its images; others come from files
 
 

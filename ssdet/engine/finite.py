@@ -27,7 +27,7 @@ SHOWN = 5
 class FiniteGuardHook(Hook):
     """Skip an optimizer step whose loss or gradient is not finite, before weights and EMA change.
 
-    The gradients are looked at once per optimizer step (one reduction, one synchronisation), all
+    The gradients are looked at once per optimizer step (one reduction, one synchronization), all
     ranks decide together, and the schedules go on. Each skipped step is counted, logged with the
     losses and parameters that were not finite, and described in `work_dir/nan_dump/`. Under
     float16 an overflowing gradient is the loss scaler's business and not counted, unless the scale

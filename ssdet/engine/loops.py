@@ -58,7 +58,7 @@ class TeacherStudentLoop(ValLoop):
         self.runner.model.eval()
         with answering(self.runner) as model:
             for evaluator in self.evaluators.values():
-                introduce(model, evaluator)
+                set_model(model, evaluator)
             for index, batch in enumerate(self.dataloader):
                 self._run_both(model, index, batch)
         size = len(self.dataloader.dataset)
@@ -102,7 +102,7 @@ class TeacherStudentTestLoop(TestLoop):
             return super().run()
         with answering(self.runner) as model:
             model.predict_with = self.model
-            introduce(model, self.evaluator)
+            set_model(model, self.evaluator)
             return super().run()
 
 
@@ -117,11 +117,11 @@ def answering(runner: Any) -> Iterator[Any]:
         model.predict_with = before
 
 
-def introduce(model: Any, evaluator: Any) -> None:
-    """Show the model to the metrics that want to know whom they judge (`meet(model)`)."""
+def set_model(model: Any, evaluator: Any) -> None:
+    """Show the model to the metrics that want to know whom they judge (`set_model(model)`)."""
     for metric in evaluator.metrics:
-        if hasattr(metric, "meet"):
-            metric.meet(model)
+        if hasattr(metric, "set_model"):
+            metric.set_model(model)
 
 
 def _has_teacher(runner: Any) -> bool:

@@ -35,7 +35,7 @@ def boundary_counts(
     """Compare the outlines of each class in two label maps (H, W).
 
     Args:
-        tolerance: Distance (Euclidean, between pixel centres) at which an edge pixel still counts
+        tolerance: Distance (Euclidean, between pixel centers) at which an edge pixel still counts
             as right: below 1 a share of the image's diagonal, rounded to pixels and at least 1;
             else pixels.
         ignore: Label of pixels that are not judged; there is no edge between them and others.

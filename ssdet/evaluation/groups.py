@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..registry import METRICS
 
-LOOKS = ("brightness", "colour")
+LOOKS = ("brightness", "color")
 Bounds = Mapping[str, Sequence[float]]
 
 
@@ -22,14 +22,14 @@ class GroupedMetric(BaseMetric):
     """The numbers of a segmentation metric over all images, and `GROUP/...` over those of a group.
 
     A group is a list file (a file name or stem in each line), or what its images look like:
-    `dict(brightness=(100, 256), colour=(0, 16))`. Both are means over the pixels as they are read
+    `dict(brightness=(100, 256), color=(0, 16))`. Both are means over the pixels as they are read
     (0 to 255): of their values, and of the difference between the highest and the lowest channel;
     the lower bound is in the group, the upper one is not. An image belongs to the first group that
     fits; one that fits none counts in the whole only. A group without an image has no number.
 
     Args:
         metric: Config of an `IoUMetric` or `SegmentationMetric`.
-        groups: Name -> path of a list, or bounds of `brightness` and `colour`.
+        groups: Name -> path of a list, or bounds of `brightness` and `color`.
         **kwargs: See MMEngine's `BaseMetric`.
     """
 
@@ -58,10 +58,10 @@ class GroupedMetric(BaseMetric):
     def dataset_meta(self, meta: dict[str, Any]) -> None:
         self._dataset_meta = self.metric.dataset_meta = meta
 
-    def meet(self, model: Any) -> None:
+    def set_model(self, model: Any) -> None:
         """Pass the model that will be judged on to a metric that wants to know it."""
-        if hasattr(self.metric, "meet"):
-            self.metric.meet(model)
+        if hasattr(self.metric, "set_model"):
+            self.metric.set_model(model)
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
         """Count each image, and remember whose it is."""
@@ -106,7 +106,7 @@ def look(image: Tensor | None) -> dict[str, float]:
         )
     values = image.float()
     spread = values.amax(0) - values.amin(0)
-    return {"brightness": float(values.mean()), "colour": float(spread.mean())}
+    return {"brightness": float(values.mean()), "color": float(spread.mean())}
 
 
 def _checked(name: str, rule: str | Bounds) -> frozenset[str] | dict[str, tuple[float, float]]:

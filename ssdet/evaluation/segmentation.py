@@ -63,7 +63,7 @@ class SegmentationMetric(IoUMetric):
         named = [self.protocol[key] for key in PROTOCOL] if self.protocol else ["not named"]
         return " | ".join([*named, self.inference])
 
-    def meet(self, model: Any) -> None:
+    def set_model(self, model: Any) -> None:
         """Read from the model that will be judged how it looks at an image."""
         self.inference = inference_of(getattr(model, "role", model).test_cfg)
 

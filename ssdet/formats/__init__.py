@@ -1,17 +1,17 @@
 """Reading what other tools write: one reader for each format, one form in memory for all.
 
-`read(source, format)` is the door. What cannot be used is a `Fault`; see `faults.py`.
+`read(source, format)` is the door. What cannot be used is a `Issue`; see `issues.py`.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .annotations import Annotations, Instance, Picture, Reading
+from .annotations import Annotations, ImageRecord, Instance, Reading
 from .coco import coco_content, read_coco
 from .cvat import read_cvat
 from .encoding import IGNORE, MaskEncoding, read_classes
-from .issues import DataError, Fault, Faults, summary
+from .issues import DataError, Issue, Issues, summary
 from .labelme import read_labelme
 from .masks import (
     components,
@@ -31,11 +31,11 @@ __all__ = [
     "IGNORE",
     "Annotations",
     "DataError",
-    "Fault",
-    "Faults",
+    "ImageRecord",
     "Instance",
+    "Issue",
+    "Issues",
     "MaskEncoding",
-    "Picture",
     "Reading",
     "coco_content",
     "components",
@@ -77,28 +77,28 @@ def read(source: str | Path, format: str, *, strict: bool = True, **reading: Any
     data = FORMATS[format][0](Path(source), options)
     usable = any(picture.instances or picture.mask for picture in data.pictures)
     # Where nothing is left, the file was misunderstood: skipping would hide it.
-    options.faults.settle(strict=strict or not usable)
+    options.issues.finish(strict=strict or not usable)
     return data
 
 
 def examine(
     source: str | Path, format: str, **reading: Any
-) -> tuple[Annotations | None, list[Fault]]:
-    """What can be read, and every fault that was found; nothing is raised for a fault."""
+) -> tuple[Annotations | None, list[Issue]]:
+    """What can be read, and every issue that was found; nothing is raised for a issue."""
     options = _reading(source, format, reading)
     try:
-        return FORMATS[format][0](Path(source), options), options.faults.found
+        return FORMATS[format][0](Path(source), options), options.issues.found
     except DataError as error:
-        earlier = [fault for fault in options.faults.found if fault not in error.faults]
-        return None, [*earlier, *error.faults]
+        earlier = [issue for issue in options.issues.found if issue not in error.issues]
+        return None, [*earlier, *error.issues]
 
 
 def _reading(source: str | Path, format: str, options: dict[str, Any]) -> Reading:
     if format not in FORMATS:
-        fault = Fault(
+        issue = Issue(
             "unknown format", str(source), format, ", ".join(FORMATS), "Choose one of them"
         )
-        raise DataError(fault)
+        raise DataError(issue)
     for key in ("images", "masks"):
         if options.get(key) is not None:
             options[key] = Path(options[key])

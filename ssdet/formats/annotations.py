@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .encoding import Color, MaskEncoding
-from .issues import Fault, Faults
+from .issues import Issue, Issues
 from .paths import Root
 
 Box = tuple[float, float, float, float]
@@ -37,7 +37,7 @@ class Instance:
 
 
 @dataclass(slots=True)
-class Picture:
+class ImageRecord:
     """An image: `name` is its path below the image folder, with forward slashes."""
 
     name: str
@@ -61,23 +61,23 @@ class Annotations:
         encoding: How label maps say their classes; None without label maps.
         prefix: Beginning of the names that is merely the folder of the images.
         category_ids: What the source calls the classes, where it has numbers for them.
-        faults: What was wrong and left out or corrected.
+        issues: What was wrong and left out or corrected.
     """
 
     source: Path
     images: Path | None
     classes: tuple[str, ...]
-    pictures: list[Picture]
+    pictures: list[ImageRecord]
     encoding: MaskEncoding | None = None
     prefix: str = ""
     category_ids: tuple[int, ...] = ()
-    faults: list[Fault] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
 
-    def path(self, picture: Picture) -> Path:
+    def path(self, picture: ImageRecord) -> Path:
         """Where the file of a picture lies."""
         return (self.images or Path()) / picture.name
 
-    def labels_in(self, picture: Picture) -> set[int]:
+    def labels_in(self, picture: ImageRecord) -> set[int]:
         """Classes in a picture: of its instances that count, and of its label map."""
         labels = {instance.label for instance in picture.instances if not instance.ignored}
         if picture.mask is not None and self.encoding is not None:
@@ -101,10 +101,10 @@ class Reading:
         classes: Names in the order of the labels, where the source has none.
         masks: Folder of the label maps.
         encoding: How label maps say their classes.
-        colors: Colours of the classes in label maps, where there is no `encoding`.
+        colors: Colors of the classes in label maps, where there is no `encoding`.
         content: What the source holds, if it is a JSON file that was loaded already.
         follow_links: See `Root`.
-        faults: Where findings go.
+        issues: Where findings go.
     """
 
     images: Path | None = None
@@ -115,7 +115,7 @@ class Reading:
     colors: Mapping[Color, int] = field(default_factory=dict)
     content: dict[str, Any] | None = None
     follow_links: bool = False
-    faults: Faults = field(default_factory=Faults)
+    issues: Issues = field(default_factory=Issues)
 
     def root(self, folder: Path) -> Root:
         """A root with the user's choice about links."""
@@ -125,21 +125,21 @@ class Reading:
 class Names:
     """Labels of class names: given ones, or those that are found, sorted at the end."""
 
-    def __init__(self, given: Sequence[str], faults: Faults) -> None:
+    def __init__(self, given: Sequence[str], issues: Issues) -> None:
         self.given = tuple(given)
-        self.faults = faults
+        self.issues = issues
         self.seen: dict[str, None] = {}
 
     def index(self, name: str | None, where: str) -> int | None:
-        """A provisional label; None (and a fault) for a name that is empty or unknown."""
+        """A provisional label; None (and a issue) for a name that is empty or unknown."""
         if not name:
-            self.faults.add(
+            self.issues.add(
                 "object without a class", where, found=name or "nothing", allowed="a class name",
                 advice="Give it a class, or remove it",
             )  # fmt: skip
             return None
         if self.given and name not in self.given:
-            self.faults.add(
+            self.issues.add(
                 "unknown class", where, found=name, allowed=", ".join(self.given),
                 advice="Names are case-sensitive; add it to the classes or rename it",
             )  # fmt: skip
@@ -147,7 +147,7 @@ class Names:
         self.seen.setdefault(name)
         return self.given.index(name) if self.given else list(self.seen).index(name)
 
-    def settle(self, pictures: list[Picture]) -> tuple[str, ...]:
+    def finish(self, pictures: list[ImageRecord]) -> tuple[str, ...]:
         """The classes; labels of discovered classes are renumbered in alphabetical order."""
         if self.given:
             return self.given
@@ -188,18 +188,22 @@ def sides(width: object, height: object) -> tuple[int, int] | None:
 
 
 def check_box(
-    box: Sequence[float | None], picture: Picture, where: str, faults: Faults, found: object = None
+    box: Sequence[float | None],
+    picture: ImageRecord,
+    where: str,
+    issues: Issues,
+    found: object = None,
 ) -> Box | None:
     """The box inside its image, or None after noting why; `found` is how the file says it."""
     if any(edge is None for edge in box):
-        faults.add(
+        issues.add(
             "box that is not four finite numbers", where, found=found or tuple(box),
             allowed="four finite numbers", advice="Correct or remove the object",
         )  # fmt: skip
         return None
     x1, y1, x2, y2 = (float(edge) for edge in box if edge is not None)
     if x2 <= x1 or y2 <= y1:
-        faults.add(
+        issues.add(
             "box without area", where, found=f"width {x2 - x1:g}, height {y2 - y1:g}",
             allowed="both above 0", advice="Correct or remove the object",
         )  # fmt: skip
@@ -209,14 +213,14 @@ def check_box(
     width, height = picture.width, picture.height
     size = f"image of {width}x{height}"
     if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
-        faults.add(
+        issues.add(
             "box outside its image", where, found=f"({x1:g}, {y1:g}, {x2:g}, {y2:g}) in an {size}",
             allowed="boxes that overlap the image",
             advice="Check the image size and whether the image was rotated",
         )  # fmt: skip
         return None
     if min(x1, y1) < -_TOLERANCE or x2 > width + _TOLERANCE or y2 > height + _TOLERANCE:
-        faults.add(
+        issues.add(
             "box reaches out of its image (clipped)", where,
             found=f"({x1:g}, {y1:g}, {x2:g}, {y2:g}) in an {size}",
             allowed=f"edges within 0 ... {width} and 0 ... {height}",

@@ -4,9 +4,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from .annotations import Annotations, Instance, Picture, Reading, check_box, number, sides
+from .annotations import Annotations, ImageRecord, Instance, Reading, check_box, number, sides
 from .files import load_json
-from .issues import Faults, short, stop
+from .issues import Issues, raise_data_error, short
 from .paths import image_size, tidy
 from .segments import area, check_segmentation
 
@@ -26,15 +26,19 @@ def parse_coco(content: dict[str, Any], source: Path, reading: Reading) -> Annot
     known: set[object] = set()
     for position, record in enumerate(_records(content, "annotations", source)):
         where = f"{source}, annotations[{position}] (id {_shown(record)})"
-        picture = _target(record, by_id, known, where, reading.faults)
-        instance = picture and _instance(record, labels, picture, where, reading.faults)
+        picture = _target(record, by_id, known, where, reading.issues)
+        instance = picture and _instance(record, labels, picture, where, reading.issues)
         if picture and instance:
             instance.record = position
             picture.instances.append(instance)
     return Annotations(
-        source, reading.images, classes, pictures,
-        category_ids=tuple(labels), faults=reading.faults.found,
-    )  # fmt: skip
+        source,
+        reading.images,
+        classes,
+        pictures,
+        category_ids=tuple(labels),
+        issues=reading.issues.found,
+    )
 
 
 def coco_content(data: Annotations) -> dict[str, Any]:
@@ -57,7 +61,7 @@ def coco_content(data: Annotations) -> dict[str, Any]:
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def size_of(data: Annotations, picture: Picture) -> tuple[int, int]:
+def size_of(data: Annotations, picture: ImageRecord) -> tuple[int, int]:
     """(width, height) from the annotations, or from the image file."""
     if picture.width is not None and picture.height is not None:
         return picture.width, picture.height
@@ -82,11 +86,13 @@ def _records(content: dict[str, Any], key: str, source: Path) -> list[Any]:
     records = content.get(key)
     if not isinstance(records, list):
         found = f"keys {', '.join(map(str, content))}" if key not in content else repr(records)[:60]
-        stop(
-            f"COCO file without a list {key!r}", source, found=short(found) or "an empty object",
+        raise_data_error(
+            f"COCO file without a list {key!r}",
+            source,
+            found=short(found) or "an empty object",
             allowed="'images', 'annotations' and 'categories', each a list",
-            advice="Unlabelled images need no such file: give their folder instead",
-        )  # fmt: skip
+            advice="Unlabeled images need no such file: give their folder instead",
+        )
     return records
 
 
@@ -98,45 +104,56 @@ def _categories(content: dict[str, Any], source: Path) -> tuple[dict[int, int], 
         key, name = category.get("id"), category.get("name")
         text = isinstance(name, str) and name and name not in names
         if not text or not isinstance(key, int) or isinstance(key, bool) or key in ids:
-            stop(
-                "unusable category", f"{source}, categories[{position}]", found=record,
+            raise_data_error(
+                "unusable category",
+                f"{source}, categories[{position}]",
+                found=record,
                 allowed="{'id': whole number, 'name': text}, both unique",
                 advice="Correct the entry, and the category_id of the annotations that mean it",
-            )  # fmt: skip
+            )
         ids.append(key)
         names.append(str(name))
     if not ids:
-        stop(
-            "no category", source, found="'categories': []", allowed="at least one",
-            advice="Add the classes; unlabelled images need no annotation file at all",
-        )  # fmt: skip
+        raise_data_error(
+            "no category",
+            source,
+            found="'categories': []",
+            allowed="at least one",
+            advice="Add the classes; unlabeled images need no annotation file at all",
+        )
     return {key: label for label, key in enumerate(ids)}, tuple(names)
 
 
-def _pictures(records: list[Any], source: Path, reading: Reading) -> list[Picture]:
+def _pictures(records: list[Any], source: Path, reading: Reading) -> list[ImageRecord]:
     pictures = []
     for position, record in enumerate(records):
         where = f"{source}, images[{position}] (id {_shown(record)})"
         key = record.get("id") if isinstance(record, dict) else None
         if not isinstance(key, (int, str)) or isinstance(key, bool):
-            reading.faults.add(
-                "image without an id", where, found=record, allowed="'id': a whole number",
+            reading.issues.add(
+                "image without an id",
+                where,
+                found=record,
+                allowed="'id': a whole number",
                 advice="Give every image an id of its own",
-            )  # fmt: skip
+            )
             continue
         name = tidy(record.get("file_name"), where)
-        picture = Picture(name, id=key, where=where)
+        picture = ImageRecord(name, id=key, where=where)
         if _set_size(picture, record, reading):
             pictures.append(picture)
     if not pictures:
-        reading.faults.stop_empty(
-            "no image", source, found=f"{len(records)} entries, none usable",
-            allowed="at least one", advice="Check that this is the right annotation file",
-        )  # fmt: skip
+        reading.issues.raise_empty(
+            "no image",
+            source,
+            found=f"{len(records)} entries, none usable",
+            allowed="at least one",
+            advice="Check that this is the right annotation file",
+        )
     return pictures
 
 
-def _set_size(picture: Picture, record: dict[str, Any], reading: Reading) -> bool:
+def _set_size(picture: ImageRecord, record: dict[str, Any], reading: Reading) -> bool:
     width, height = record.get("width"), record.get("height")
     if width is None and height is None and reading.images is not None:
         path = reading.root(reading.images).path(picture.name, picture.where)
@@ -144,79 +161,94 @@ def _set_size(picture: Picture, record: dict[str, Any], reading: Reading) -> boo
         return True
     size = None if isinstance(width, str) or isinstance(height, str) else sides(width, height)
     if size is None:
-        reading.faults.add(
-            "image without a usable size", picture.where,
+        reading.issues.add(
+            "image without a usable size",
+            picture.where,
             found=f"width {width!r}, height {height!r}",
             allowed="whole numbers above 0, not text",
             advice="Correct the entry, or give the image folder with --images to read the files",
-        )  # fmt: skip
+        )
         return False
     picture.width, picture.height = size
     return True
 
 
-def _check_unique(pictures: list[Picture], source: Path) -> None:
+def _check_unique(pictures: list[ImageRecord], source: Path) -> None:
     for key in ("id", "name"):
         value, count = Counter(getattr(picture, key) for picture in pictures).most_common(1)[0]
         if count > 1:
             twins = [picture.where for picture in pictures if getattr(picture, key) == value]
             what = "image id" if key == "id" else "file name"
-            stop(
-                f"{what} used twice", twins[1], found=f"{value!r}, as in {twins[0]}",
+            raise_data_error(
+                f"{what} used twice",
+                twins[1],
+                found=f"{value!r}, as in {twins[0]}",
                 allowed="one entry for each image",
                 advice="Remove one of them, or give it an id of its own",
-            )  # fmt: skip
+            )
 
 
 def _target(
-    record: Any, pictures: dict[Any, Picture], known: set[object], where: str, faults: Faults
-) -> Picture | None:
+    record: Any, pictures: dict[Any, ImageRecord], known: set[object], where: str, issues: Issues
+) -> ImageRecord | None:
     """The picture of an annotation, if its ids are in order."""
     if not isinstance(record, dict):
-        faults.add(
+        issues.add(
             "annotation that is no object", where, found=record, allowed="{...}", advice="Remove it"
         )
         return None
     key, image = record.get("id"), record.get("image_id")
     if not isinstance(key, (int, str)) or key in known:
         what = "annotation id used twice" if key in known else "annotation without an id"
-        faults.add(
-            what, where, found=key if key in known else f"id {key!r}", allowed="an id of its own",
+        issues.add(
+            what,
+            where,
+            found=key if key in known else f"id {key!r}",
+            allowed="an id of its own",
             advice="MMDetection refuses the file: number the annotations anew",
-        )  # fmt: skip
+        )
         return None
     known.add(key)
     picture = pictures.get(image) if isinstance(image, (int, str)) else None
     if picture is None:
-        faults.add(
-            "annotation of an unknown image", where, found=f"image_id {image!r}",
-            allowed="an id that 'images' has", advice="Add the image, or remove the annotation",
-        )  # fmt: skip
+        issues.add(
+            "annotation of an unknown image",
+            where,
+            found=f"image_id {image!r}",
+            allowed="an id that 'images' has",
+            advice="Add the image, or remove the annotation",
+        )
     return picture
 
 
 def _instance(
-    record: dict[str, Any], labels: dict[int, int], picture: Picture, where: str, faults: Faults
+    record: dict[str, Any], labels: dict[int, int], picture: ImageRecord, where: str, issues: Issues
 ) -> Instance | None:
     category, crowd = record.get("category_id"), record.get("iscrowd", 0)
     label = labels.get(category) if isinstance(category, int) else None
     if label is None:
-        faults.add(
-            "unknown category", where, found=f"category_id {category!r}",
-            allowed=f"one of {short(list(labels))}", advice="Add it to 'categories' or correct it",
-        )  # fmt: skip
+        issues.add(
+            "unknown category",
+            where,
+            found=f"category_id {category!r}",
+            allowed=f"one of {short(list(labels))}",
+            advice="Add it to 'categories' or correct it",
+        )
         return None
     if crowd not in (0, 1):
-        faults.add(
-            "iscrowd that is neither 0 nor 1", where, found=crowd, allowed="0 or 1",
+        issues.add(
+            "iscrowd that is neither 0 nor 1",
+            where,
+            found=crowd,
+            allowed="0 or 1",
             advice="Correct the entry",
-        )  # fmt: skip
+        )
         return None
     bbox = record.get("bbox")
-    box = check_box(_edges(bbox), picture, where, faults, f"bbox {bbox!r}")
-    count = len(faults.found)
-    segmentation = check_segmentation(record.get("segmentation"), picture, where, faults)
-    if box is None or len(faults.found) > count:
+    box = check_box(_edges(bbox), picture, where, issues, f"bbox {bbox!r}")
+    count = len(issues.found)
+    segmentation = check_segmentation(record.get("segmentation"), picture, where, issues)
+    if box is None or len(issues.found) > count:
         return None
     difficult = bool(record.get("difficult"))
     return Instance(label, box, segmentation, bool(crowd) and not difficult, difficult)

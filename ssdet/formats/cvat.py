@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .annotations import Annotations, Instance, Names, Picture, Reading, check_box, parse, sides
+from .annotations import Annotations, ImageRecord, Instance, Names, Reading, check_box, parse, sides
 from .files import Node, load_xml
-from .issues import Faults, stop
+from .issues import Issues, raise_data_error
 from .paths import find_files, tidy
 from .segments import bounds, ellipse, encode, rotate
 
@@ -21,28 +21,33 @@ def read_cvat(source: Path, reading: Reading) -> Annotations:
     top = load_xml(file)
     if top.tag != "annotations" or top.all("track"):
         found = "tracks of a video" if top.all("track") else f"<{top.tag}>"
-        stop(
-            "not 'CVAT for images 1.1'", f"{file}, line {top.line}", found=found,
+        raise_data_error(
+            "not 'CVAT for images 1.1'",
+            f"{file}, line {top.line}",
+            found=found,
             allowed="<annotations> with <image> elements",
             advice="Export the task again in the format 'CVAT for images 1.1'",
-        )  # fmt: skip
+        )
     folder = file.parent / "images"
     images = reading.images or (folder if folder.is_dir() else file.parent)
-    names = Names(reading.classes or _declared(top), reading.faults)
-    pictures: dict[str, Picture] = {}
+    names = Names(reading.classes or _declared(top), reading.issues)
+    pictures: dict[str, ImageRecord] = {}
     for node in top.all("image"):
         picture = _picture(node, file, reading)
         if picture:
-            _add_shapes(picture, node, file, names, reading.faults)
+            _add_shapes(picture, node, file, names, reading.issues)
             pictures[picture.name] = picture
     if not pictures:
-        reading.faults.stop_empty(
-            "no image", file, found="no usable <image>", allowed="at least one",
+        reading.issues.raise_empty(
+            "no image",
+            file,
+            found="no usable <image>",
+            allowed="at least one",
             advice="Check that this is the right export",
-        )  # fmt: skip
+        )
     usable = list(pictures.values())
-    classes = names.settle(usable)
-    return Annotations(source, images, classes, usable, faults=reading.faults.found)
+    classes = names.finish(usable)
+    return Annotations(source, images, classes, usable, issues=reading.issues.found)
 
 
 def _file_of(source: Path) -> Path:
@@ -50,11 +55,13 @@ def _file_of(source: Path) -> Path:
         return source
     found = find_files(source, ".xml")
     if len(found) != 1:
-        stop(
-            "not one CVAT file", source, found=f"{len(found)} .xml files",
+        raise_data_error(
+            "not one CVAT file",
+            source,
+            found=f"{len(found)} .xml files",
             allowed="annotations.xml",
             advice="Give the file itself",
-        )  # fmt: skip
+        )
     return found[0]
 
 
@@ -68,40 +75,49 @@ def _declared(top: Node) -> tuple[str, ...]:
     return ()
 
 
-def _picture(node: Node, file: Path, reading: Reading) -> Picture | None:
+def _picture(node: Node, file: Path, reading: Reading) -> ImageRecord | None:
     where = f"{file}, line {node.line}"
     name = tidy(node.attributes.get("name"), where)
     stated = [node.attributes.get(side) for side in ("width", "height")]
     size = sides(*stated)
     if size is None:
-        reading.faults.add(
-            "image without a usable size", where, found=f"width, height {stated}",
-            allowed="numbers above 0", advice="Export the task again",
-        )  # fmt: skip
+        reading.issues.add(
+            "image without a usable size",
+            where,
+            found=f"width, height {stated}",
+            allowed="numbers above 0",
+            advice="Export the task again",
+        )
         return None
-    return Picture(name, *size, where=where)
+    return ImageRecord(name, *size, where=where)
 
 
-def _add_shapes(picture: Picture, node: Node, file: Path, names: Names, faults: Faults) -> None:
+def _add_shapes(picture: ImageRecord, node: Node, file: Path, names: Names, issues: Issues) -> None:
     for shape in node.children:
         where = f"{file}, line {shape.line}"
         if shape.tag in _OTHER:
-            faults.add(
-                f"{shape.tag} (left out)", where, found=f"<{shape.tag}>",
-                allowed=", ".join(SHAPES), advice="Draw an outline", severity="warning",
-            )  # fmt: skip
+            issues.add(
+                f"{shape.tag} (left out)",
+                where,
+                found=f"<{shape.tag}>",
+                allowed=", ".join(SHAPES),
+                advice="Draw an outline",
+                severity="warning",
+            )
         if shape.tag not in SHAPES:
             continue
         try:
             edges, segmentation = SHAPES[shape.tag](shape, picture)
         except (KeyError, TypeError, ValueError, IndexError):
-            faults.add(
-                f"malformed {shape.tag}", where, found=shape.attributes,
+            issues.add(
+                f"malformed {shape.tag}",
+                where,
+                found=shape.attributes,
                 allowed="the attributes that CVAT writes, with finite numbers",
                 advice="Correct or remove the shape",
-            )  # fmt: skip
+            )
             continue
-        box = check_box(edges, picture, where, faults, shape.attributes)
+        box = check_box(edges, picture, where, issues, shape.attributes)
         label = names.index(shape.attributes.get("label"), where)
         if box is not None and label is not None:
             picture.instances.append(Instance(label, box, segmentation))  # type: ignore[arg-type]
@@ -114,7 +130,7 @@ def _numbers(shape: Node, *keys: str) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _box(shape: Node, picture: Picture) -> Parsed:
+def _box(shape: Node, picture: ImageRecord) -> Parsed:
     x1, y1, x2, y2 = _numbers(shape, "xtl", "ytl", "xbr", "ybr")
     turn = parse(shape.attributes.get("rotation", "0")) or 0.0
     if not turn:
@@ -123,7 +139,7 @@ def _box(shape: Node, picture: Picture) -> Parsed:
     return list(bounds([corners], 0, 0) or ()), [corners]
 
 
-def _polygon(shape: Node, picture: Picture) -> Parsed:
+def _polygon(shape: Node, picture: ImageRecord) -> Parsed:
     pairs = [pair.split(",") for pair in shape.attributes["points"].split(";")]
     values = [parse(text) for x, y in pairs for text in (x, y)]
     if len(values) < 6 or None in values:
@@ -132,13 +148,13 @@ def _polygon(shape: Node, picture: Picture) -> Parsed:
     return list(bounds([polygon], 0, 0) or ()), [polygon]
 
 
-def _ellipse(shape: Node, picture: Picture) -> Parsed:
+def _ellipse(shape: Node, picture: ImageRecord) -> Parsed:
     cx, cy, rx, ry = _numbers(shape, "cx", "cy", "rx", "ry")
     polygon = ellipse(cx, cy, rx, ry, parse(shape.attributes.get("rotation", "0")) or 0.0)
     return list(bounds([polygon], 0, 0) or ()), [polygon]
 
 
-def _mask(shape: Node, picture: Picture) -> Parsed:
+def _mask(shape: Node, picture: ImageRecord) -> Parsed:
     """Runs row by row inside a window, background first."""
     left, top, width, height = map(int, _numbers(shape, "left", "top", "width", "height"))
     runs = [int(text) for text in shape.attributes["rle"].split(",")]
@@ -151,7 +167,7 @@ def _mask(shape: Node, picture: Picture) -> Parsed:
     return list(bounds(code, *whole.shape) or (0.0, 0.0, 0.0, 0.0)), code
 
 
-SHAPES: dict[str, Callable[[Node, Picture], Parsed]] = {
+SHAPES: dict[str, Callable[[Node, ImageRecord], Parsed]] = {
     "box": _box,
     "polygon": _polygon,
     "ellipse": _ellipse,

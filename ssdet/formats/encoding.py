@@ -1,4 +1,4 @@
-"""How a label map says its classes: palette numbers, grey values or colours."""
+"""How a label map says its classes: palette numbers, gray values or colors."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from .files import load_json, read_lines, read_text
-from .issues import DataError, Fault, stop
+from .issues import DataError, Issue, raise_data_error
 
 IGNORE = 255
 _UNKNOWN = -1
@@ -23,8 +23,8 @@ class MaskEncoding:
 
     Args:
         count: Number of classes.
-        values: Palette number or grey value -> label. Empty: the value is the label.
-        colors: Colour -> label, for maps in RGB.
+        values: Palette number or gray value -> label. Empty: the value is the label.
+        colors: Color -> label, for maps in RGB.
     """
 
     count: int
@@ -45,20 +45,22 @@ class MaskEncoding:
         return {int(label) for label in np.flatnonzero(counts) if label != IGNORE}
 
     def _raw(self, path: Path) -> np.ndarray:
-        """Values, or packed colours, of a picture."""
+        """Values, or packed colors, of a picture."""
         image = _open(path)
         if self.colors:
             red, green, blue = (np.asarray(b, np.int64) for b in image.convert("RGB").split())
             return red << 16 | green << 8 | blue
         values = np.asarray(image)
         if values.ndim == 3 and (values[..., :1] == values[..., :3]).all():
-            values = values[..., 0]  # grey, saved as RGB
+            values = values[..., 0]  # gray, saved as RGB
         if values.ndim == 3:
-            stop(
-                "label map in colours", path, found=f"an image of mode {image.mode}",
-                allowed="palette or grey PNG; colours where the classes have them",
-                advice="Give the colours: a class file with lines `name red green blue`",
-            )  # fmt: skip
+            raise_data_error(
+                "label map in colors",
+                path,
+                found=f"an image of mode {image.mode}",
+                allowed="palette or gray PNG; colors where the classes have them",
+                advice="Give the colors: a class file with lines `name red green blue`",
+            )
         return np.clip(values.astype(np.int64), 0, 65535)
 
     def _table(self) -> np.ndarray:
@@ -71,10 +73,10 @@ class MaskEncoding:
     def _refuse(self, raw: np.ndarray, unknown: np.ndarray, path: Path) -> None:
         values, counts = np.unique(raw[unknown], return_counts=True)
         first = int(values[0])
-        what = f"colour {(first >> 16, first >> 8 & 255, first & 255)}" if self.colors else first
+        what = f"color {(first >> 16, first >> 8 & 255, first & 255)}" if self.colors else first
         known = self.colors or self.values or f"0 ... {self.count - 1} and {IGNORE} (ignored)"
         raise DataError(
-            Fault(
+            Issue(
                 "label map with an unknown value",
                 str(path),
                 f"{what} in {counts[0]} pixels, {len(values)} unknown values in all",
@@ -103,11 +105,11 @@ def _open(path: Path) -> Image.Image:
     else:
         return image
     advice = "Replace it by a whole copy, or take its image out of the list"
-    raise DataError(Fault("unreadable label map", str(path), cause, "a PNG", advice))
+    raise DataError(Issue("unreadable label map", str(path), cause, "a PNG", advice))
 
 
 def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:
-    """Names and colours of classes, in order.
+    """Names and colors of classes, in order.
 
     A JSON list (or object `{"classes": [...]}`), or lines `name` or `name red green blue`.
     """
@@ -119,10 +121,13 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:
         rows = [_row(line) for _, line in read_lines(path)]
     names = [name for name, _ in rows]
     if not names or len(set(names)) < len(names):
-        stop(
-            "class file without usable names", path, found=names or "no name",
-            allowed="different names, one a line", advice="Write them in the order of the labels",
-        )  # fmt: skip
+        raise_data_error(
+            "class file without usable names",
+            path,
+            found=names or "no name",
+            allowed="different names, one a line",
+            advice="Write them in the order of the labels",
+        )
     return tuple(names), {color: n for n, (_, color) in enumerate(rows) if color}
 
 

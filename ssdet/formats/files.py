@@ -1,4 +1,4 @@
-"""Text, JSON, XML and YAML files, read so that every fault has a place."""
+"""Text, JSON, XML and YAML files, read so that every issue has a place."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,30 +8,37 @@ from xml.parsers import expat
 
 import yaml
 
-from .issues import short, stop
+from .issues import raise_data_error, short
 
 
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8, with or without a byte order mark."""
     if not path.exists():
         advice = "Check the path; it is relative to the current folder"
-        stop("missing file", path, found="nothing of that name", allowed="a file", advice=advice)
+        raise_data_error(
+            "missing file", path, found="nothing of that name", allowed="a file", advice=advice
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
-        stop(
-            "unreadable file", path, found=error.strerror or str(error), allowed="a readable file",
+        raise_data_error(
+            "unreadable file",
+            path,
+            found=error.strerror or str(error),
+            allowed="a readable file",
             advice="Check its kind and its permissions",
-        )  # fmt: skip
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        stop(
-            "text is not UTF-8", f"{path}, line {line}",
+        raise_data_error(
+            "text is not UTF-8",
+            f"{path}, line {line}",
             found=f"byte 0x{data[error.start]:02x} at position {error.start}",
-            allowed="UTF-8", advice="Save the file as UTF-8",
-        )  # fmt: skip
+            allowed="UTF-8",
+            advice="Save the file as UTF-8",
+        )
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
@@ -47,20 +54,29 @@ def load_json(path: Path) -> dict[str, Any]:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         found = "an empty file" if not text.strip() else f"{error.msg} ({len(text)} characters)"
-        stop(
-            "not a JSON file", f"{path}, line {error.lineno}, column {error.colno}", found=found,
-            allowed="JSON", advice="The file may be cut off: export or download it again",
-        )  # fmt: skip
+        raise_data_error(
+            "not a JSON file",
+            f"{path}, line {error.lineno}, column {error.colno}",
+            found=found,
+            allowed="JSON",
+            advice="The file may be cut off: export or download it again",
+        )
     except (RecursionError, ValueError) as error:
-        stop(
-            "not a usable JSON file", path, found=f"{type(error).__name__}: {error}",
-            allowed="values nested less than about 1,000 deep", advice="Export the file again",
-        )  # fmt: skip
+        raise_data_error(
+            "not a usable JSON file",
+            path,
+            found=f"{type(error).__name__}: {error}",
+            allowed="values nested less than about 1,000 deep",
+            advice="Export the file again",
+        )
     if not isinstance(content, dict):
-        stop(
-            "not a JSON object", path, found=f"a {type(content).__name__}",
-            allowed="an object {...}", advice="Check that this is the annotation file",
-        )  # fmt: skip
+        raise_data_error(
+            "not a JSON object",
+            path,
+            found=f"a {type(content).__name__}",
+            allowed="an object {...}",
+            advice="Check that this is the annotation file",
+        )
     return content
 
 
@@ -73,12 +89,17 @@ def load_yaml(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)
         found = getattr(error, "problem", None) or type(error).__name__
-        stop("not a YAML file", where, found=found, allowed="YAML", advice="Correct the line")
+        raise_data_error(
+            "not a YAML file", where, found=found, allowed="YAML", advice="Correct the line"
+        )
     if not isinstance(content, dict):
-        stop(
-            "not a YAML mapping", path, found=f"a {type(content).__name__}",
-            allowed="lines `key: value`", advice="Check that this is the data.yaml of the set",
-        )  # fmt: skip
+        raise_data_error(
+            "not a YAML mapping",
+            path,
+            found=f"a {type(content).__name__}",
+            allowed="lines `key: value`",
+            advice="Check that this is the data.yaml of the set",
+        )
     return content
 
 
@@ -125,10 +146,13 @@ def load_xml(path: Path) -> Node:
         stack[-1].text += data
 
     def entity(name: str, *_: Any) -> None:
-        stop(
-            "XML with entity declarations", f"{path}, line {parser.CurrentLineNumber}",
-            found=f"<!ENTITY {name} ...>", allowed="plain elements", advice="Remove the DOCTYPE",
-        )  # fmt: skip
+        raise_data_error(
+            "XML with entity declarations",
+            f"{path}, line {parser.CurrentLineNumber}",
+            found=f"<!ENTITY {name} ...>",
+            allowed="plain elements",
+            advice="Remove the DOCTYPE",
+        )
 
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda tag: stack.pop()
@@ -139,8 +163,11 @@ def load_xml(path: Path) -> Node:
         parser.Parse(text, True)
     except expat.ExpatError as error:
         found = short(expat.ErrorString(error.code)) if text.strip() else "an empty file"
-        stop(
-            "not an XML file", f"{path}, line {error.lineno}, column {error.offset + 1}",
-            found=found, allowed="XML", advice="The file may be cut off: export it again",
-        )  # fmt: skip
+        raise_data_error(
+            "not an XML file",
+            f"{path}, line {error.lineno}, column {error.offset + 1}",
+            found=found,
+            allowed="XML",
+            advice="The file may be cut off: export it again",
+        )
     return top.children[0]

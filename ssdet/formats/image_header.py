@@ -46,7 +46,7 @@ class ImageFlaw(ValueError):
 def read_header(path: str | Path) -> Header:
     """The header of a whole file, or `ImageFlaw`.
 
-    A JPEG or PNG without its end marker is cut off: OpenCV 4 fills the rest with grey without a
+    A JPEG or PNG without its end marker is cut off: OpenCV 4 fills the rest with gray without a
     word, and OpenCV 5 refuses the file.
     """
     try:

@@ -13,11 +13,11 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Fault:
+class Issue:
     """One finding.
 
     Attributes:
-        what: The kind of fault in a few words; findings are counted by it.
+        what: The kind of issue in a few words; findings are counted by it.
         where: File, and line or id.
         found, allowed: In the words of the file.
         advice: The next step.
@@ -43,16 +43,16 @@ class DataError(ValueError):
 
     exit_code = 65  # Exit.DATA of ssdet.engine, which stands above this room
 
-    def __init__(self, *faults: Fault) -> None:
-        self.faults = faults
-        super().__init__(_message(faults))
+    def __init__(self, *issues: Issue) -> None:
+        self.issues = issues
+        super().__init__(_message(issues))
 
 
 @dataclass
-class Faults:
+class Issues:
     """Collects the findings of one reading."""
 
-    found: list[Fault] = field(default_factory=list)
+    found: list[Issue] = field(default_factory=list)
 
     def add(
         self,
@@ -65,20 +65,20 @@ class Faults:
         severity: Severity = "error",
     ) -> None:
         """Note a finding and go on."""
-        self.found.append(Fault(what, str(where), short(found), allowed, advice, severity))
+        self.found.append(Issue(what, str(where), short(found), allowed, advice, severity))
 
-    def of(self, *severities: Severity) -> list[Fault]:
+    def of(self, *severities: Severity) -> list[Issue]:
         """The findings of these severities, in the order they were made."""
-        return [fault for fault in self.found if fault.severity in severities]
+        return [issue for issue in self.found if issue.severity in severities]
 
-    def stop_empty(
+    def raise_empty(
         self, what: str, where: str | Path, *, found: object, allowed: str, advice: str
     ) -> NoReturn:
         """Raise because nothing is left, together with the findings that are the reason."""
-        fault = Fault(what, str(where), short(found), allowed, advice, "fatal")
-        raise DataError(*self.of("fatal", "error"), fault)
+        issue = Issue(what, str(where), short(found), allowed, advice, "fatal")
+        raise DataError(*self.of("fatal", "error"), issue)
 
-    def settle(self, *, strict: bool) -> None:
+    def finish(self, *, strict: bool) -> None:
         """Raise what must be raised, log the rest: one line for each kind, with its count."""
         severe = self.of("fatal", "error") if strict else self.of("fatal")
         if severe:
@@ -87,15 +87,17 @@ class Faults:
             print_log(line, logger="current", level=logging.WARNING)
 
 
-def stop(what: str, where: str | Path, *, found: object, allowed: str, advice: str) -> NoReturn:
+def raise_data_error(
+    what: str, where: str | Path, *, found: object, allowed: str, advice: str
+) -> NoReturn:
     """Raise a fatal finding at once: what follows it cannot be read."""
-    raise DataError(Fault(what, str(where), short(found), allowed, advice, "fatal"))
+    raise DataError(Issue(what, str(where), short(found), allowed, advice, "fatal"))
 
 
-def summary(faults: list[Fault]) -> list[str]:
+def summary(issues: list[Issue]) -> list[str]:
     """One line for each kind of finding: how often, what became of it, and the first one."""
-    counts = Counter((fault.what, fault.severity) for fault in faults)
-    first = {(fault.what, fault.severity): fault for fault in reversed(faults)}
+    counts = Counter((issue.what, issue.severity) for issue in issues)
+    first = {(issue.what, issue.severity): issue for issue in reversed(issues)}
     fate = {"fatal": "", "error": ", left out", "warning": ""}
     return [
         f"{count} x {what}{fate[severity]}; first: {first[what, severity]}"
@@ -109,10 +111,10 @@ def short(value: object, length: int = 80) -> str:
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
-def _message(faults: tuple[Fault, ...]) -> str:
-    if len(faults) == 1:
-        return str(faults[0])
-    lines = summary(list(faults))
+def _message(issues: tuple[Issue, ...]) -> str:
+    if len(issues) == 1:
+        return str(issues[0])
+    lines = summary(list(issues))
     more = f"\n  and {len(lines) - _SHOWN} more kinds" if len(lines) > _SHOWN else ""
     shown = "\n  ".join(lines[:_SHOWN]).replace(", left out", "")
-    return f"{len(faults)} faults:\n  {shown}{more}"
+    return f"{len(issues)} issues:\n  {shown}{more}"

@@ -11,9 +11,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .annotations import Annotations, Instance, Names, Picture, Reading, check_box, number, sides
+from .annotations import (
+    Annotations,
+    ImageRecord,
+    Instance,
+    Names,
+    Reading,
+    check_box,
+    number,
+    sides,
+)
 from .files import load_json
-from .issues import DataError, Faults, stop
+from .issues import DataError, Issues, raise_data_error
 from .paths import Root, find_files, image_size, need_folder
 from .segments import bounds, ellipse, encode
 
@@ -28,61 +37,74 @@ def read_labelme(source: Path, reading: Reading) -> Annotations:
     """
     need_folder(source, "LabelMe data")
     root = reading.root(reading.images or source)
-    names = Names(reading.classes, reading.faults)
+    names = Names(reading.classes, reading.issues)
     pictures = []
     for path in find_files(source, ".json"):
         content = load_json(path)
         if "shapes" not in content or "imagePath" not in content:
-            reading.faults.add(
-                "json file that is not LabelMe's", path, found=f"keys {', '.join(content)}",
-                allowed="'shapes' and 'imagePath'", advice="Take it out of the folder",
+            reading.issues.add(
+                "json file that is not LabelMe's",
+                path,
+                found=f"keys {', '.join(content)}",
+                allowed="'shapes' and 'imagePath'",
+                advice="Take it out of the folder",
                 severity="warning",
-            )  # fmt: skip
+            )
             continue
         picture = _picture(content, path, root, reading)
         if picture:
-            _add_shapes(picture, content["shapes"], path, names, reading.faults)
+            _add_shapes(picture, content["shapes"], path, names, reading.issues)
             pictures.append(picture)
     if not pictures:
-        reading.faults.stop_empty(
-            "no LabelMe annotation", source, found="no usable .json file",
-            allowed="one json file for each image", advice="Check the folder",
-        )  # fmt: skip
-    classes = names.settle(pictures)
-    return Annotations(source, root.folder, classes, pictures, faults=reading.faults.found)
+        reading.issues.raise_empty(
+            "no LabelMe annotation",
+            source,
+            found="no usable .json file",
+            allowed="one json file for each image",
+            advice="Check the folder",
+        )
+    classes = names.finish(pictures)
+    return Annotations(source, root.folder, classes, pictures, issues=reading.issues.found)
 
 
-def _picture(content: dict[str, Any], path: Path, root: Root, reading: Reading) -> Picture | None:
+def _picture(
+    content: dict[str, Any], path: Path, root: Root, reading: Reading
+) -> ImageRecord | None:
     stated = content["imagePath"]
     folder = "" if reading.images else path.parent.relative_to(root.folder).as_posix()
     name = posixpath.join(folder, stated.replace("\\", "/")) if isinstance(stated, str) else stated
     file = root.path(name, f"{path}, imagePath")
-    picture = Picture(root.relative(Path(posixpath.normpath(file.as_posix()))), where=str(path))
+    picture = ImageRecord(root.relative(Path(posixpath.normpath(file.as_posix()))), where=str(path))
     size = sides(content.get("imageWidth"), content.get("imageHeight"))
     try:
         picture.width, picture.height = size or image_size(file, path)
     except DataError as error:
-        reading.faults.found.extend(error.faults)
+        reading.issues.found.extend(error.issues)
         return None
     return picture
 
 
-def _add_shapes(picture: Picture, shapes: Any, path: Path, names: Names, faults: Faults) -> None:
+def _add_shapes(
+    picture: ImageRecord, shapes: Any, path: Path, names: Names, issues: Issues
+) -> None:
     if not isinstance(shapes, list):
-        stop(
-            "'shapes' is no list", path, found=shapes, allowed="a list of shapes",
+        raise_data_error(
+            "'shapes' is no list",
+            path,
+            found=shapes,
+            allowed="a list of shapes",
             advice="Save the file in LabelMe again",
-        )  # fmt: skip
+        )
     groups: dict[tuple[str, Any], Instance] = {}
     for position, shape in enumerate(shapes):
         where = f"{path}, shapes[{position}]"
         shape = shape if isinstance(shape, dict) else {}
-        segments = _segments(shape, picture, where, faults)
+        segments = _segments(shape, picture, where, issues)
         if segments is None:
             continue
         text = shape.get("label")
         label = names.index(text if isinstance(text, str) else None, where)
-        instance = None if label is None else _instance(label, segments, picture, where, faults)
+        instance = None if label is None else _instance(label, segments, picture, where, issues)
         if instance is None:
             continue
         group = (str(text), shape.get("group_id"))
@@ -92,24 +114,29 @@ def _add_shapes(picture: Picture, shapes: Any, path: Path, names: Names, faults:
         picture.instances.append(instance)
 
 
-def _segments(shape: dict[str, Any], picture: Picture, where: str, faults: Faults) -> Any:
+def _segments(shape: dict[str, Any], picture: ImageRecord, where: str, issues: Issues) -> Any:
     """Polygons, run lengths, or a bare box (x1, y1, x2, y2); None if the shape is none of them."""
     kind = shape.get("shape_type") or "polygon"
     if kind in ("point", "points", "line", "linestrip"):
-        faults.add(
-            f"{kind} (left out)", where, found=f"shape_type {kind!r}",
-            allowed="polygon, rectangle, circle, mask", advice="Draw an outline",
+        issues.add(
+            f"{kind} (left out)",
+            where,
+            found=f"shape_type {kind!r}",
+            allowed="polygon, rectangle, circle, mask",
+            advice="Draw an outline",
             severity="warning",
-        )  # fmt: skip
+        )
         return None
     points = _points(shape.get("points"))
     needed = {"polygon": 3, "rectangle": 2, "circle": 2, "mask": 2}.get(kind)
     if needed is None or len(points) < needed or (kind != "polygon" and len(points) != needed):
-        faults.add(
-            "malformed shape", where, found=f"{kind} with points {shape.get('points')!r}",
+        issues.add(
+            "malformed shape",
+            where,
+            found=f"{kind} with points {shape.get('points')!r}",
             allowed="polygon of 3 or more points, or rectangle, circle, mask of 2; finite numbers",
             advice="Correct or remove the shape",
-        )  # fmt: skip
+        )
         return None
     if kind == "polygon":
         return [[value for point in points for value in point]]
@@ -119,7 +146,7 @@ def _segments(shape: dict[str, Any], picture: Picture, where: str, faults: Fault
         return [ellipse(x1, y1, radius, radius)]
     if kind == "rectangle":
         return (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
-    return _mask(shape, round(min(x1, x2)), round(min(y1, y2)), picture, where, faults)
+    return _mask(shape, round(min(x1, x2)), round(min(y1, y2)), picture, where, issues)
 
 
 def _points(value: Any) -> Points:
@@ -133,7 +160,7 @@ def _points(value: Any) -> Points:
 
 
 def _mask(
-    shape: dict[str, Any], left: int, top: int, picture: Picture, where: str, faults: Faults
+    shape: dict[str, Any], left: int, top: int, picture: ImageRecord, where: str, issues: Issues
 ) -> Any:
     """A small picture in base64, laid at the shape's corner."""
     try:
@@ -141,10 +168,13 @@ def _mask(
         with Image.open(io.BytesIO(data)) as image:
             part = np.asarray(image.convert("L")) > 0
     except (binascii.Error, OSError, TypeError, ValueError, SyntaxError) as error:
-        faults.add(
-            "unreadable mask", where, found=f"{type(error).__name__} in {shape.get('mask')!r}",
-            allowed="a PNG in base64", advice="Draw the mask again",
-        )  # fmt: skip
+        issues.add(
+            "unreadable mask",
+            where,
+            found=f"{type(error).__name__} in {shape.get('mask')!r}",
+            allowed="a PNG in base64",
+            advice="Draw the mask again",
+        )
         return None
     whole = np.zeros((picture.height or 0, picture.width or 0), dtype=bool)
     room = whole[max(top, 0) :, max(left, 0) :][: part.shape[0], : part.shape[1]]
@@ -153,13 +183,13 @@ def _mask(
 
 
 def _instance(
-    label: int, segments: Any, picture: Picture, where: str, faults: Faults
+    label: int, segments: Any, picture: ImageRecord, where: str, issues: Issues
 ) -> Instance | None:
     if isinstance(segments, tuple):
-        box = check_box(segments, picture, where, faults)
+        box = check_box(segments, picture, where, issues)
         return None if box is None else Instance(label, box)
     edges = bounds(segments, picture.height or 0, picture.width or 0) or (0.0, 0.0, 0.0, 0.0)
-    box = check_box(edges, picture, where, faults)
+    box = check_box(edges, picture, where, issues)
     return None if box is None else Instance(label, box, segments)
 
 

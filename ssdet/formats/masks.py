@@ -9,17 +9,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from .annotations import Annotations, Instance, Picture, Reading
+from .annotations import Annotations, ImageRecord, Instance, Reading
 from .encoding import IGNORE, MaskEncoding, read_classes
 from .files import read_lines
-from .issues import DataError, stop
+from .issues import DataError, raise_data_error
 from .paths import Root, find_images, is_image, need_folder
 from .segments import bounds, encode
 
 CITYSCAPES_LABELS = {  # labelIds of the 19 classes of the benchmark, in the order of its trainIds
-    raw: label for label, raw in enumerate(
-        (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33))
-}  # fmt: skip
+    raw: label
+    for label, raw in enumerate(
+        (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+    )
+}
 _CITYSCAPES_RAW = {raw: CITYSCAPES_LABELS.get(raw, IGNORE) for raw in (*range(34), 255, 65535)}
 _CITYSCAPES_THINGS = (24, 25, 26, 27, 28, 31, 32, 33)
 PRESETS = {"voc": "PascalVOCDataset", "cityscapes": "CityscapesDataset", "ade": "ADE20KDataset"}
@@ -77,10 +79,13 @@ def split_line(text: str, where: str) -> tuple[str, str | None]:
         image, mask = " ".join(words[:cut]), " ".join(words[cut:])
         if is_image(image) and is_image(mask):
             return image, mask
-    stop(
-        "malformed line", where, found=text, allowed="'image.jpg mask.png' or 'image.jpg'",
+    raise_data_error(
+        "malformed line",
+        where,
+        found=text,
+        allowed="'image.jpg mask.png' or 'image.jpg'",
         advice="Write paths that end as images do",
-    )  # fmt: skip
+    )
 
 
 def read_voc_masks(source: Path, reading: Reading) -> Annotations:
@@ -163,7 +168,7 @@ def components(data: Annotations) -> Annotations:
             masks = (regions == number for number in range(1, int(regions.max()) + 1))
             instances += [_of_mask(label - first, mask) for mask in masks]
         height, width = labels.shape
-        pictures.append(Picture(picture.name, width, height, None, instances))
+        pictures.append(ImageRecord(picture.name, width, height, None, instances))
     return replace(data, classes=data.classes[first:], pictures=pictures, encoding=None)
 
 
@@ -197,30 +202,35 @@ def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Readi
     for image, mask, where in pairs:
         if mask is None or not image.is_file() or not mask.is_file():
             missing = "label map" if image.is_file() else "file"
-            reading.faults.add(
-                f"image without its {missing}", where, found=f"no {mask or missing}",
-                allowed="both files", advice="Restore it; images without labels go into a "
-                "folder of their own, as unlabelled images",
-            )  # fmt: skip
+            reading.issues.add(
+                f"image without its {missing}",
+                where,
+                found=f"no {mask or missing}",
+                allowed="both files",
+                advice="Restore it; images without labels go into a "
+                "folder of their own, as unlabeled images",
+            )
             continue
         name = _inside(guard, image, where)
         _inside(guard, mask, where)
-        pictures.append(Picture(name, mask=mask, where=where))
+        pictures.append(ImageRecord(name, mask=mask, where=where))
     if not pictures:
-        reading.faults.stop_empty(
-            "no pair of image and label map", source,
-            found="none", allowed="at least one",
+        reading.issues.raise_empty(
+            "no pair of image and label map",
+            source,
+            found="none",
+            allowed="at least one",
             advice="docs/datasets.md shows the layout of each format",
-        )  # fmt: skip
+        )
     classes = reading.classes or _declared(source) or _counted(pictures, reading)
     encoding = reading.encoding or MaskEncoding(len(classes), colors=reading.colors)
-    faults = reading.faults.found
+    issues = reading.issues.found
     if not (encoding.values or encoding.colors):
         _look_for_white(pictures[0], encoding, reading)
-    return Annotations(source, root, classes, pictures, encoding, faults=faults)
+    return Annotations(source, root, classes, pictures, encoding, issues=issues)
 
 
-def _look_for_white(picture: Picture, encoding: MaskEncoding, reading: Reading) -> None:
+def _look_for_white(picture: ImageRecord, encoding: MaskEncoding, reading: Reading) -> None:
     """Black and white maps: without `--values`, all of their white would be ignored."""
     path = picture.mask or Path()
     try:
@@ -228,11 +238,14 @@ def _look_for_white(picture: Picture, encoding: MaskEncoding, reading: Reading) 
     except DataError:
         return  # met again, and reported, when the map is used
     if found == {0, IGNORE}:
-        reading.faults.add(
-            "label map of nothing but 0 and 255", path, found="no value between",
+        reading.issues.add(
+            "label map of nothing but 0 and 255",
+            path,
+            found="no value between",
             allowed="0, 1, 2, ... for the classes; 255 is ignored",
-            advice="If 255 is a class here, say so: --values 0,255", severity="warning",
-        )  # fmt: skip
+            advice="If 255 is a class here, say so: --values 0,255",
+            severity="warning",
+        )
 
 
 def _inside(root: Root, path: Path, where: str) -> str:
@@ -247,14 +260,14 @@ def _declared(source: Path) -> tuple[str, ...]:
     return next((read_classes(file)[0] for file in files if file.is_file()), ())
 
 
-def _counted(pictures: Sequence[Picture], reading: Reading) -> tuple[str, ...]:
+def _counted(pictures: Sequence[ImageRecord], reading: Reading) -> tuple[str, ...]:
     """Names '0', '1', ... as far as the values go, where nobody has said the classes."""
     highest, everything = 0, MaskEncoding(IGNORE)
     for picture in pictures:
         try:
             labels = everything.labels_in(picture.mask) if picture.mask else set()
         except DataError as error:
-            reading.faults.found.extend(error.faults)
+            reading.issues.found.extend(error.issues)
             continue
         highest = max(highest, *labels, 0)
     return tuple(str(label) for label in range(highest + 1))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from .issues import DataError, Fault, stop
+from .issues import DataError, Issue, raise_data_error
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")
 _EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
@@ -36,12 +36,13 @@ class Root:
         # Resolving costs a system call for each part of a path: folders are remembered.
         inside = self._inside(path.parent) and (not path.is_symlink() or self._contains(path))
         if not inside and not self.follow_links:
-            stop(
-                "symbolic link out of the data folder", where,
+            raise_data_error(
+                "symbolic link out of the data folder",
+                where,
                 found=f"{relative!r} -> {os.path.realpath(path)}",
                 allowed=f"files inside {self._real}",
                 advice="Copy the files into the data folder, or allow it with --follow-links",
-            )  # fmt: skip
+            )
         return path
 
     def relative(self, path: Path) -> str:
@@ -57,7 +58,7 @@ def tidy(name: object, where: str | Path) -> str:
     problem = _problem(name)
     if problem:
         raise DataError(
-            Fault(
+            Issue(
                 f"file name {problem}",
                 str(where),
                 ascii(name)[:120],
@@ -112,7 +113,7 @@ def need_folder(folder: Path, meaning: str) -> Path:
     if not folder.is_dir():
         kind = "a file" if folder.exists() else "nothing of that name"
         advice = "Check the path; docs/datasets.md shows the layout of each format"
-        stop(f"no {meaning}", folder, found=kind, allowed="a folder", advice=advice)
+        raise_data_error(f"no {meaning}", folder, found=kind, allowed="a folder", advice=advice)
     return folder
 
 
@@ -128,5 +129,5 @@ def image_size(path: Path, where: str | Path) -> tuple[int, int]:
         size = path.stat().st_size if path.is_file() else 0
         cause = f"{size} bytes that are not a readable image ({type(error).__name__})"
         advice = "Replace it by a whole copy, or take it out of the annotations"
-    fault = Fault("unreadable image", f"{path} (named by {where})", cause, "an image", advice)
-    raise DataError(fault)
+    issue = Issue("unreadable image", f"{path} (named by {where})", cause, "an image", advice)
+    raise DataError(issue)

@@ -24,7 +24,7 @@ MAPS, BOXES, META = "maps", "boxes", "meta"
 UNKNOWN = 255
 
 
-class LabelBank:
+class PseudoLabelFolder:
     """Stores label maps and boxes by image, within bounds.
 
     Several processes may use one folder: each writes whole files under names of its own and
@@ -51,7 +51,7 @@ class LabelBank:
     ) -> None:
         for name, value in dict(max_entries=max_entries, max_bytes=max_bytes).items():
             if value is not None and value < 1:
-                raise ValueError(f"LabelBank: {name}={value!r} must be above 0, or None")
+                raise ValueError(f"PseudoLabelFolder: {name}={value!r} must be above 0, or None")
         self.folder, self.root = Path(folder), root
         shares = [v and max(v // world_size, 1) for v in (max_entries, max_bytes)]
         self.max_entries, self.max_bytes = shares
@@ -75,8 +75,8 @@ class LabelBank:
         relative = os.path.relpath(path, self.root)
         if relative.startswith(".."):
             raise ValueError(
-                f"LabelBank: the image {image} does not lie in root={str(self.root)!r}; set root "
-                "to a folder that holds all images"
+                f"PseudoLabelFolder: the image {image} does not lie in root={str(self.root)!r}; "
+                "set root to a folder that holds all images"
             )
         return PurePath(relative).with_suffix("").as_posix()
 
@@ -113,7 +113,9 @@ class LabelBank:
         """Store the label map of `meta["image"]`."""
         done, encoded = cv2.imencode(".png", labels.astype(np.uint8))
         if not done:
-            raise ValueError(f"LabelBank: cannot encode a map of shape {labels.shape} for {key}")
+            raise ValueError(
+                f"PseudoLabelFolder: cannot encode a map of shape {labels.shape} for {key}"
+            )
         known = float((labels != UNKNOWN).mean())
         self._store(MAPS, key, encoded.tobytes(), {**meta, "known": round(known, 4)})
 
@@ -153,8 +155,8 @@ class LabelBank:
         known = self._images.get(key) or self.read_meta(key).get("image", image)
         if known != image:
             raise ValueError(
-                f"LabelBank: {known} and {image} would both be stored as {key!r}; set root to the "
-                "folder that all images lie in"
+                f"PseudoLabelFolder: {known} and {image} would both be stored as {key!r}; set root "
+                "to the folder that all images lie in"
             )
         self._images[key] = image
         path = self._place(self.path(kind, key), content)
@@ -228,4 +230,6 @@ def _coco_boxes(entry: dict[str, Any], image: int, first: int) -> list[dict[str,
 
 
 def _damaged(path: Path, expected: str) -> str:
-    return f"LabelBank: {path} is not {expected}; delete it, and the bank will write it anew"
+    return (
+        f"PseudoLabelFolder: {path} is not {expected}; delete it, and the bank will write it anew"
+    )

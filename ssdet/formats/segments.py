@@ -6,24 +6,24 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as rle
 
-from .annotations import Box, Picture, Segmentation, number
-from .issues import Faults
+from .annotations import Box, ImageRecord, Segmentation, number
+from .issues import Issues
 
 _FARTHEST = 1e6  # pixels; pycocotools needs memory in proportion to a polygon's length
 _CIRCLE = 32  # corners of the polygon that stands for a circle or an ellipse
 
 
 def check_segmentation(
-    value: object, picture: Picture, where: str, faults: Faults
+    value: object, picture: ImageRecord, where: str, issues: Issues
 ) -> Segmentation | None:
-    """A usable COCO segmentation, or None; an empty one is none at all, and no fault."""
+    """A usable COCO segmentation, or None; an empty one is none at all, and no issue."""
     if value is None or value == [] or value == {}:
         return None
     if isinstance(value, dict):
-        return _check_runs(value, picture, where, faults)
+        return _check_runs(value, picture, where, issues)
     if isinstance(value, list) and value and all(_is_polygon(part) for part in value):
         return value
-    faults.add(
+    issues.add(
         "malformed polygon", where, found=value,
         allowed="a list of [x1, y1, x2, y2, x3, y3, ...], 3 or more finite corners near the image",
         advice="Correct or remove the object",
@@ -39,13 +39,13 @@ def _is_polygon(part: object) -> bool:
 
 
 def _check_runs(
-    code: dict[str, Any], picture: Picture, where: str, faults: Faults
+    code: dict[str, Any], picture: ImageRecord, where: str, issues: Issues
 ) -> dict[str, Any] | None:
     size: Any = code.get("size")
     counts = code.get("counts")
     expected = [picture.height, picture.width]
     if None not in expected and size != expected:
-        faults.add(
+        issues.add(
             "mask of another size than its image", where, found=f"size {size}",
             allowed=f"{expected} (height, width)", advice="Export the masks again",
         )  # fmt: skip
@@ -58,7 +58,7 @@ def _check_runs(
         good = False
     if not good:
         # pycocotools would write outside its memory.
-        faults.add(
+        issues.add(
             "malformed run-length mask", where, found=code,
             allowed="runs of pixels that add up to height x width",
             advice="Correct or remove the object",
@@ -130,9 +130,9 @@ def ellipse(cx: float, cy: float, rx: float, ry: float, degrees: float = 0.0) ->
     return rotate(corners.ravel().tolist(), (cx, cy), degrees)
 
 
-def rotate(polygon: Sequence[float], centre: tuple[float, float], degrees: float) -> list[float]:
+def rotate(polygon: Sequence[float], center: tuple[float, float], degrees: float) -> list[float]:
     """A polygon turned clockwise (as seen, with y downwards) around a point."""
-    points = np.asarray(polygon, dtype=float).reshape(-1, 2) - centre
+    points = np.asarray(polygon, dtype=float).reshape(-1, 2) - center
     cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    turned = points @ np.array([[cos, sin], [-sin, cos]]) + centre
+    turned = points @ np.array([[cos, sin], [-sin, cos]]) + center
     return [float(value) for value in turned.ravel()]

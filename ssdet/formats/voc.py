@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from .annotations import Annotations, Instance, Names, Picture, Reading, check_box, parse, sides
+from .annotations import Annotations, ImageRecord, Instance, Names, Reading, check_box, parse, sides
 from .files import Node, load_xml, read_lines
-from .issues import DataError, Faults, stop
+from .issues import DataError, Issues, raise_data_error
 from .paths import SUFFIXES, Root, find_files, image_size, need_folder
 
 
@@ -21,20 +21,23 @@ def read_voc(source: Path, reading: Reading) -> Annotations:
     images = reading.images or (jpeg if jpeg.is_dir() else xml_folder)
     files = _listed(source, xml_folder, reading) or find_files(xml_folder, ".xml")
     if not files:
-        stop(
-            "no VOC annotation", source, found="no .xml file", allowed="Annotations/*.xml",
+        raise_data_error(
+            "no VOC annotation",
+            source,
+            found="no .xml file",
+            allowed="Annotations/*.xml",
             advice="docs/datasets.md shows the layout",
-        )  # fmt: skip
-    root, names = reading.root(images), Names(reading.classes, reading.faults)
+        )
+    root, names = reading.root(images), Names(reading.classes, reading.issues)
     pictures = []
     for path in files:
         top = load_xml(path)
-        picture = _picture(top, path, xml_folder, root, reading.faults)
+        picture = _picture(top, path, xml_folder, root, reading.issues)
         if picture:
-            _add_objects(picture, top, path, names, reading.faults)
+            _add_objects(picture, top, path, names, reading.issues)
             pictures.append(picture)
-    classes = names.settle(pictures)
-    return Annotations(source, images, classes, pictures, faults=reading.faults.found)
+    classes = names.finish(pictures)
+    return Annotations(source, images, classes, pictures, issues=reading.issues.found)
 
 
 def _listed(source: Path, xml_folder: Path, reading: Reading) -> list[Path]:
@@ -49,14 +52,19 @@ def _listed(source: Path, xml_folder: Path, reading: Reading) -> list[Path]:
         if file.is_file():
             files.append(file)
             continue
-        reading.faults.add(
-            "listed image without annotation", where, found=f"no file {file}",
-            allowed=f"a file in {xml_folder}", advice="Restore it, or remove the line",
-        )  # fmt: skip
+        reading.issues.add(
+            "listed image without annotation",
+            where,
+            found=f"no file {file}",
+            allowed=f"a file in {xml_folder}",
+            advice="Restore it, or remove the line",
+        )
     return files
 
 
-def _picture(top: Node, path: Path, xml_folder: Path, root: Root, faults: Faults) -> Picture | None:
+def _picture(
+    top: Node, path: Path, xml_folder: Path, root: Root, issues: Issues
+) -> ImageRecord | None:
     where = f"{path}, line {top.line}"
     stem = path.relative_to(xml_folder).with_suffix("")
     candidates = [stem.with_suffix(suffix).as_posix() for suffix in SUFFIXES]
@@ -66,41 +74,47 @@ def _picture(top: Node, path: Path, xml_folder: Path, root: Root, faults: Faults
         file = root.path(stated, where)
         name = root.relative(file) if file.is_file() else None
     if name is None:
-        faults.add(
-            "annotation without its image", where, found=f"neither {stem}.* nor {stated!r}",
-            allowed=f"an image in {root.folder}", advice="Restore the image, or remove the xml",
-        )  # fmt: skip
+        issues.add(
+            "annotation without its image",
+            where,
+            found=f"neither {stem}.* nor {stated!r}",
+            allowed=f"an image in {root.folder}",
+            advice="Restore the image, or remove the xml",
+        )
         return None
-    picture = Picture(name, id=stem.as_posix(), where=str(path))
+    picture = ImageRecord(name, id=stem.as_posix(), where=str(path))
     stated_size = [top.value(f"size/{side}") for side in ("width", "height")]
     size = sides(*stated_size)
     if size is None:
-        return _measured(picture, root, stated_size, faults)  # several tools write 0 or nothing
+        return _measured(picture, root, stated_size, issues)  # several tools write 0 or nothing
     picture.width, picture.height = size
     return picture
 
 
-def _measured(picture: Picture, root: Root, stated: list, faults: Faults) -> Picture | None:
+def _measured(picture: ImageRecord, root: Root, stated: list, issues: Issues) -> ImageRecord | None:
     try:
         picture.width, picture.height = image_size(root.folder / picture.name, picture.where)
     except DataError as error:
-        faults.found.extend(error.faults)
+        issues.found.extend(error.issues)
         return None
-    faults.add(
-        "annotation without a size (read from the image)", picture.where, found=f"size {stated}",
-        allowed="<size> with <width> and <height> above 0", advice="Nothing to do",
+    issues.add(
+        "annotation without a size (read from the image)",
+        picture.where,
+        found=f"size {stated}",
+        allowed="<size> with <width> and <height> above 0",
+        advice="Nothing to do",
         severity="warning",
-    )  # fmt: skip
+    )
     return picture
 
 
-def _add_objects(picture: Picture, top: Node, path: Path, names: Names, faults: Faults) -> None:
+def _add_objects(picture: ImageRecord, top: Node, path: Path, names: Names, issues: Issues) -> None:
     for item in top.all("object"):
         where = f"{path}, line {item.line}"
         texts = [item.value(f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")]
         x1, y1, x2, y2 = (parse(text) for text in texts)
         corner = [None if edge is None else edge - 1 for edge in (x1, y1)]
-        box = check_box([*corner, x2, y2], picture, where, faults, f"bndbox {texts}")
+        box = check_box([*corner, x2, y2], picture, where, issues, f"bndbox {texts}")
         label = names.index(item.value("name"), where)
         if box is not None and label is not None:
             difficult = item.value("difficult") not in (None, "", "0", "Unspecified")

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .annotations import Annotations, Picture
+from .annotations import Annotations, ImageRecord
 from .coco import coco_content, size_of
 from .encoding import IGNORE
-from .issues import DataError, Fault, stop
+from .issues import DataError, Issue, raise_data_error
 from .segments import decode
 
 
@@ -27,7 +27,7 @@ def write_masks(
     *,
     suffix: str = ".png",
     force: bool = False,
-) -> list[tuple[Picture, Path]]:
+) -> list[tuple[ImageRecord, Path]]:
     """Write one palette PNG for each picture, as `folder/NAME_OF_IMAGE.png`; return their paths.
 
     The part of names that is the folder of all images is left out. Instances become label maps with
@@ -73,10 +73,13 @@ def write_text(path: Path, text: str, *, force: bool = False) -> Path:
 def may_write(path: Path, *, force: bool) -> None:
     """Refuse to overwrite unless `force`."""
     if path.exists() and not force:
-        stop(
-            "file exists", path, found=f"{path.stat().st_size} bytes", allowed="a new file",
+        raise_data_error(
+            "file exists",
+            path,
+            found=f"{path.stat().st_size} bytes",
+            allowed="a new file",
             advice="Choose another --out, or overwrite it with --force",
-        )  # fmt: skip
+        )
 
 
 def _umask() -> int:
@@ -85,23 +88,26 @@ def _umask() -> int:
     return mask
 
 
-def _decoded(data: Annotations, picture: Picture) -> np.ndarray:
+def _decoded(data: Annotations, picture: ImageRecord) -> np.ndarray:
     if picture.mask is None or data.encoding is None:
-        stop(
-            "image without its label map", picture.where, found="none", allowed="a label map",
+        raise_data_error(
+            "image without its label map",
+            picture.where,
+            found="none",
+            allowed="a label map",
             advice="Leave the image out",
-        )  # fmt: skip
+        )
     return data.encoding.decode(picture.mask)
 
 
-def _drawn(data: Annotations, picture: Picture) -> np.ndarray:
+def _drawn(data: Annotations, picture: ImageRecord) -> np.ndarray:
     width, height = size_of(data, picture)
     labels = np.zeros((height, width), dtype=np.uint8)
     drawn = []
     for instance in picture.instances:
         if instance.segmentation is None and not instance.ignored:
             raise DataError(
-                Fault(
+                Issue(
                     "object without an outline",
                     picture.where or picture.name,
                     f"a box of class {data.classes[instance.label]!r}",
@@ -126,7 +132,7 @@ def _region(segmentation: object, box: Sequence[float], height: int, width: int)
 
 
 def _palette() -> list[tuple[int, int, int]]:
-    """VOC's colours: the bits of the number, spread over red, green and blue."""
+    """VOC's colors: the bits of the number, spread over red, green and blue."""
     numbers = range(256)
     return [
         tuple(sum((n >> 3 * k + c & 1) << 7 - k for k in range(3)) for c in range(3))  # type: ignore[misc]

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from .annotations import Annotations, Instance, Picture, Reading, check_box, parse
+from .annotations import Annotations, ImageRecord, Instance, Reading, check_box, parse
 from .files import load_yaml, read_lines
-from .issues import DataError, Faults, short, stop
+from .issues import DataError, Issues, raise_data_error, short
 from .paths import Root, find_images, image_size, is_image
 from .segments import bounds
 
@@ -25,17 +25,17 @@ def read_yolo(source: Path, reading: Reading) -> Annotations:
     split = reading.split or "train"
     pictures = []
     for path in _images(content, split, file, root):
-        picture = Picture(root.relative(path), where=str(path))
+        picture = ImageRecord(root.relative(path), where=str(path))
         try:
             picture.width, picture.height = image_size(path, file)
         except DataError as error:
-            reading.faults.found.extend(error.faults)
+            reading.issues.found.extend(error.issues)
             continue
         labels = _label_file(path)
         if labels.is_file():
-            _add_lines(picture, labels, classes, reading.faults)
+            _add_lines(picture, labels, classes, reading.issues)
         pictures.append(picture)
-    return Annotations(source, root.folder, classes, pictures, faults=reading.faults.found)
+    return Annotations(source, root.folder, classes, pictures, issues=reading.issues.found)
 
 
 def _yaml_of(source: Path) -> Path:
@@ -44,10 +44,13 @@ def _yaml_of(source: Path) -> Path:
     found = sorted([*source.glob("*.yaml"), *source.glob("*.yml")])
     named = [path for path in found if path.stem == "data"]
     if len(named or found) != 1:
-        stop(
-            "no data.yaml", source, found=", ".join(path.name for path in found) or "no .yaml file",
-            allowed="one data.yaml", advice="Give the file itself, path/to/data.yaml",
-        )  # fmt: skip
+        raise_data_error(
+            "no data.yaml",
+            source,
+            found=", ".join(path.name for path in found) or "no .yaml file",
+            allowed="one data.yaml",
+            advice="Give the file itself, path/to/data.yaml",
+        )
     return (named or found)[0]
 
 
@@ -57,16 +60,21 @@ def _classes(content: dict[str, Any], file: Path) -> tuple[str, ...]:
         names = [names.get(i) for i in range(len(names))]
     good = isinstance(names, list) and names and all(isinstance(n, (str, int)) for n in names)
     if not good or len(set(map(str, names))) < len(names):
-        stop(
-            "data.yaml without usable names", f"{file}, key 'names'", found=content.get("names"),
+        raise_data_error(
+            "data.yaml without usable names",
+            f"{file}, key 'names'",
+            found=content.get("names"),
             allowed="a list of different names, or {0: name, 1: name, ...}",
             advice="Write the class names in the order of their numbers",
-        )  # fmt: skip
+        )
     if content.get("nc", len(names)) != len(names):
-        stop(
-            "nc does not agree with names", f"{file}, key 'nc'", found=content["nc"],
-            allowed=f"{len(names)}, as there are names", advice="Correct one of them",
-        )  # fmt: skip
+        raise_data_error(
+            "nc does not agree with names",
+            f"{file}, key 'nc'",
+            found=content["nc"],
+            allowed=f"{len(names)}, as there are names",
+            advice="Correct one of them",
+        )
     return tuple(map(str, names))
 
 
@@ -90,19 +98,25 @@ def _images(content: dict[str, Any], split: str, file: Path, root: Root) -> list
     entries = content.get(split)
     if not entries:
         parts = [key for key in ("train", "val", "test") if content.get(key)]
-        stop(
-            f"data.yaml without the split {split!r}", file, found=", ".join(parts) or "no split",
-            allowed="a folder, a .txt list, or a list of them", advice="Choose one with --split",
-        )  # fmt: skip
+        raise_data_error(
+            f"data.yaml without the split {split!r}",
+            file,
+            found=", ".join(parts) or "no split",
+            allowed="a folder, a .txt list, or a list of them",
+            advice="Choose one with --split",
+        )
     where = f"{file}, key {split!r}"
     paths: list[Path] = []
     for entry in entries if isinstance(entries, list) else [entries]:
         paths += _images_of(entry, where, root)
     if not paths:
-        stop(
-            "no image", where, found=entries, allowed="a folder or list with images",
+        raise_data_error(
+            "no image",
+            where,
+            found=entries,
+            allowed="a folder or list with images",
             advice=f"Check the path; it starts in {root.folder} (another one: --images)",
-        )  # fmt: skip
+        )
     return paths
 
 
@@ -126,63 +140,73 @@ def _label_file(image: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def _add_lines(picture: Picture, path: Path, classes: tuple[str, ...], faults: Faults) -> None:
+def _add_lines(picture: ImageRecord, path: Path, classes: tuple[str, ...], issues: Issues) -> None:
     seen: set[str] = set()
     for number, line in read_lines(path):
         where = f"{path}, line {number}"
         if line in seen:
-            faults.add(
-                "line written twice", where, found=line, allowed="each object once",
-                advice="Remove one of the lines", severity="warning",
-            )  # fmt: skip
+            issues.add(
+                "line written twice",
+                where,
+                found=line,
+                allowed="each object once",
+                advice="Remove one of the lines",
+                severity="warning",
+            )
             continue
         seen.add(line)
-        instance = _instance(line, picture, classes, where, faults)
+        instance = _instance(line, picture, classes, where, issues)
         if instance:
             picture.instances.append(instance)
 
 
 def _instance(
-    line: str, picture: Picture, classes: tuple[str, ...], where: str, faults: Faults
+    line: str, picture: ImageRecord, classes: tuple[str, ...], where: str, issues: Issues
 ) -> Instance | None:
     first, *rest = line.split()
     values = [value for text in rest if (value := parse(text)) is not None]
     count = len(rest)
     if len(values) != count or count < 4 or count == 5 or count % 2:
-        faults.add(
-            "malformed line", where, found=line,
+        issues.add(
+            "malformed line",
+            where,
+            found=line,
             allowed="'class cx cy width height' or 'class x1 y1 x2 y2 x3 y3 ...'",
             advice="Correct or remove the line",
-        )  # fmt: skip
+        )
         return None
     label = parse(first)
     if label is None or label != int(label) or not 0 <= label < len(classes):
-        faults.add(
-            "unknown class", where, found=f"class {first}",
+        issues.add(
+            "unknown class",
+            where,
+            found=f"class {first}",
             allowed=f"0 ... {len(classes) - 1} ({short(', '.join(classes))})",
             advice="Correct the number, or complete 'names' in data.yaml",
-        )  # fmt: skip
+        )
         return None
     if min(values) < -_ROUNDING or max(values) > 1 + _ROUNDING:
-        faults.add(
-            "coordinates outside 0 ... 1", where, found=line,
+        issues.add(
+            "coordinates outside 0 ... 1",
+            where,
+            found=line,
             allowed="fractions of width and height",
             advice="Divide pixels by the image's width and height",
-        )  # fmt: skip
+        )
         return None
-    return _scaled(int(label), values, picture, where, faults)
+    return _scaled(int(label), values, picture, where, issues)
 
 
 def _scaled(
-    label: int, values: list[float], picture: Picture, where: str, faults: Faults
+    label: int, values: list[float], picture: ImageRecord, where: str, issues: Issues
 ) -> Instance | None:
     width, height = picture.width or 0, picture.height or 0
     if len(values) == 4:
         cx, cy, w, h = (v * s for v, s in zip(values, (width, height) * 2, strict=True))
         edges = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]
         # Text has few digits: a box over the whole image must not end at 639.9999.
-        box = check_box([round(edge, 3) for edge in edges], picture, where, faults, values)
+        box = check_box([round(edge, 3) for edge in edges], picture, where, issues, values)
         return None if box is None else Instance(label, box)
     polygon = [round(v * (height if i % 2 else width), 3) for i, v in enumerate(values)]
-    box = check_box(list(bounds([polygon], height, width) or []), picture, where, faults, values)
+    box = check_box(list(bounds([polygon], height, width) or []), picture, where, issues, values)
     return None if box is None else Instance(label, box, [polygon])

@@ -17,7 +17,7 @@ CHECKPOINT_KEY = "step_hooks"
 
 
 class StepHook(Hook):
-    """An MMEngine hook with six more stations, inside of the training step.
+    """An MMEngine hook with six more hook points, inside of the training step.
 
     List it in `custom_hooks` and it attaches itself to the model when the run begins; in a test or
     a plain PyTorch loop, `model.attach(hook)` does the same. What `state_dict` returns (tensors,
@@ -25,7 +25,7 @@ class StepHook(Hook):
     """
 
     model: TeacherStudent | None = None
-    watches_only = False  # changes nothing in a step, and need not see one that is taken back
+    read_only = False  # changes nothing in a step, and need not see one that is taken back
     reversible = True  # what it does in a step stays in itself and the model: no files
     _restored: dict[str, Any] | None = None
 
@@ -33,11 +33,11 @@ class StepHook(Hook):
         """The batches are there, and nothing else yet; called in the burn-in too."""
 
     def teacher_pass(self, step: Step) -> AbstractContextManager[Any]:
-        """Entered around the teacher's labelling of the weak views: listen to its parts."""
+        """Entered around the teacher's labeling of the weak views: listen to its parts."""
         return nullcontext()
 
     def after_teacher(self, step: Step) -> None:
-        """The teacher has labelled the weak views: filter or weight `step.pseudo`."""
+        """The teacher has labeled the weak views: filter or weight `step.pseudo`."""
 
     def before_student(self, step: Step) -> None:
         """The labels are in the strong views: change `step.strong` and `step.targets`."""
@@ -49,12 +49,12 @@ class StepHook(Hook):
     def after_loss(self, step: Step) -> None:
         """All losses are in `step.losses`: weight them, add to them, log."""
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a model that this hook cannot work with; called once, when it is attached."""
         self.model = model
 
     @property
-    def present(self) -> TeacherStudent:
+    def attached_model(self) -> TeacherStudent:
         """The model; an error before the hook is attached."""
         if self.model is None:
             raise RuntimeError(f"{type(self).__name__}: attach it to a model first")

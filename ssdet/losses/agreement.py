@@ -7,7 +7,7 @@ from .pixels import one_hot
 
 
 def agreement(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """1 - |p - 1| = p of the labelled class, for each pixel (B, H, W); 0 where there is no label.
+    """1 - |p - 1| = p of the labeled class, for each pixel (B, H, W); 0 where there is no label.
 
     Probabilities are (B, C, H, W); a label outside of the classes (255) is none.
     """

@@ -22,7 +22,7 @@ def matching_cost(
     Args:
         scores: Class probabilities (V, C).
         ious: IoU of predicted box and box, (V, G).
-        distances: Between their centres, in strides of the prior, (V, G).
+        distances: Between their centers, in strides of the prior, (V, G).
         labels: Class of each box, (G,).
     """
     scores, ious, distances = scores.float(), ious.float(), distances.float()

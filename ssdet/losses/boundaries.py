@@ -13,7 +13,7 @@ def label_boundaries(labels: Tensor, width: int = 0, ignore: int = IGNORE) -> Te
     Exactly the pixels at which sum_c |Sobel(1[label = c])| > 0, but worked out from the labels, as
     a map of all classes would be large: a gradient vanishes for every class if and only if the
     labels on the one side, weighted 1-2-1, are those on the other one. The border of the image
-    makes no boundary (it is continued), nor do ignored pixels (each neighbour takes them for one
+    makes no boundary (it is continued), nor do ignored pixels (each neighbor takes them for one
     of its own class), and they are on none.
 
     Args:
@@ -22,12 +22,12 @@ def label_boundaries(labels: Tensor, width: int = 0, ignore: int = IGNORE) -> Te
     padded = F.pad(labels[:, None].float(), (1, 1, 1, 1), mode="replicate")[:, 0].long()
     height, long = labels.shape[-2:]
 
-    def neighbour(down: int, right: int) -> Tensor:
+    def neighbor(down: int, right: int) -> Tensor:
         shown = padded[:, 1 + down : 1 + down + height, 1 + right : 1 + right + long]
         return torch.where(shown == ignore, labels, shown)
 
-    vertical = [[neighbour(y, x) for x in (-1, 0, 1)] for y in (-1, 1)]
-    horizontal = [[neighbour(y, x) for y in (-1, 0, 1)] for x in (-1, 1)]
+    vertical = [[neighbor(y, x) for x in (-1, 0, 1)] for y in (-1, 1)]
+    horizontal = [[neighbor(y, x) for y in (-1, 0, 1)] for x in (-1, 1)]
     edge = ~(_balanced(*vertical) & _balanced(*horizontal)) & (labels != ignore)
     if width:
         wide = F.max_pool2d(edge[:, None].float(), 2 * width + 1, stride=1, padding=width)

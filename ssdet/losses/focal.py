@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def softmax_focal(logits: Tensor, labels: Tensor, gamma: float, **settings: Any) -> Tensor:
-    """(1 - p)^gamma * -log p, with the probability p of the labelled class, for each row: (N,).
+    """(1 - p)^gamma * -log p, with the probability p of the labeled class, for each row: (N,).
 
     The settings are those of PyTorch's cross entropy (weights of classes, an index to ignore).
     """

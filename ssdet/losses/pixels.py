@@ -5,7 +5,7 @@ With the loss l, the weight w and the validity V of each pixel, and m = 1[w > 0]
 * `valid`: sum(l w V) / sum(V). A pixel without trust counts in the mean, so a teacher that is
   rarely sure teaches quietly (FixMatch, UniMatch).
 * `kept`: sum(l w V) / max(1, sum(m)). The loss does not depend on how many pixels are kept. The
-  normaliser counts pixels, not weights: all weights equal to w give w times the loss.
+  normalizer counts pixels, not weights: all weights equal to w give w times the loss.
 * `image`: q sum(l V) / sum(V) with q = sum(w V) / sum(V) over the batch. Every valid pixel is
   trained on, those of weight 0 too, with the share of trusted ones as its weight (DACS, DAFormer).
 
@@ -37,7 +37,7 @@ def effective_weights(weights: Tensor, valid: Tensor, reduction: Reduction = "va
 def pixel_mean(
     losses: Tensor, weights: Tensor, valid: Tensor, reduction: Reduction = "valid"
 ) -> Tensor:
-    """Mean of the losses of pixels, all (B, H, W), under one of the three normalisers."""
+    """Mean of the losses of pixels, all (B, H, W), under one of the three normalizers."""
     weights = effective_weights(weights, valid, reduction)
     trained = weights > 0
     # Not 0 * loss: what is not trained on may be infinite.

@@ -73,9 +73,9 @@ def classes_of(boxes: Tensor, truth: Tensor, labels: Tensor, background: int, io
 def decode_boxes(boxes: Tensor, deltas: Tensor, shape: Sequence[int] | None = None) -> Tensor:
     """Boxes moved by (dx w, dy h) and scaled by (exp dw, exp dh); cut at (height, width)."""
     deltas, sides = deltas.to(boxes.dtype), _sides(boxes)
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 + deltas[:, :2] * sides
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2 + deltas[:, :2] * sides
     half = sides * deltas[:, 2:].clamp(-_MAX_LOG, _MAX_LOG).exp() / 2
-    moved = torch.cat([centres - half, centres + half], dim=-1)
+    moved = torch.cat([centers - half, centers + half], dim=-1)
     if shape is None:
         return moved
     limit = boxes.new_tensor([shape[1], shape[0]] * 2)

@@ -12,7 +12,7 @@ from torch import Tensor
 Shape = tuple[int, int]  # (height, width)
 
 
-class Place(NamedTuple):
+class CanvasBox(NamedTuple):
     """Where on a canvas an image goes, in what size, and whether it is mirrored."""
 
     x: int
@@ -32,7 +32,7 @@ def fit(shape: Shape, limit: Shape) -> Shape:
 def put(
     canvas: Tensor,
     image: Tensor,
-    place: Place,
+    place: CanvasBox,
     *,
     share: float = 1.0,
     mode: Literal["bilinear", "nearest"] = "bilinear",
@@ -47,7 +47,7 @@ def put(
     canvas[:, part[0], part[1]] += image.to(canvas.dtype) * share
 
 
-def put_boxes(boxes: Tensor, shape: Shape, place: Place) -> Tensor:
+def put_boxes(boxes: Tensor, shape: Shape, place: CanvasBox) -> Tensor:
     """Boxes (N, 4) of an image of this shape, on the canvas."""
     x1, y1, x2, y2 = boxes.unbind(-1)
     if place.flip:
@@ -65,7 +65,7 @@ def mixup_places(
     *,
     flip: float = 1.0,
     generator: torch.Generator | None = None,
-) -> tuple[Place, Place, Shape]:
+) -> tuple[CanvasBox, CanvasBox, Shape]:
     """Places of an image and of one that is mixed into it, and the shape of their canvas.
 
     The other one is made as large as it fits into `limit`, and mirrored with probability `flip`.
@@ -77,7 +77,7 @@ def mixup_places(
     for shape, chance in ((own, 0.0), (other, flip)):
         down, right, mirrored = torch.rand(3, generator=generator).tolist()
         x, y = int(right * (width - shape[1] + 1)), int(down * (height - shape[0] + 1))
-        places.append(Place(x, y, *shape, flip=mirrored < chance))
+        places.append(CanvasBox(x, y, *shape, flip=mirrored < chance))
     return places[0], places[1], (height, width)
 
 
@@ -87,7 +87,7 @@ def mosaic_places(
     *,
     flip: float = 1.0,
     generator: torch.Generator | None = None,
-) -> tuple[list[Place], Shape]:
+) -> tuple[list[CanvasBox], Shape]:
     """Places of four images around one point, and the shape of the canvas.
 
     Each is made as large as it fits into a cell of this (height, width) and touches the middle of
@@ -99,7 +99,7 @@ def mosaic_places(
     mirrored = (torch.rand(4, generator=generator) < flip).tolist()
     height, width = max(h for h, _ in sizes), max(w for _, w in sizes)
     places = [
-        Place(
+        CanvasBox(
             width - w if number % 2 == 0 else width,
             height - h if number < 2 else height,
             h,

@@ -1,7 +1,7 @@
 """Random deformations that can be applied to pictures and, with gradient, to predictions.
 
 A grid (B, H, W, 2) says for each pixel of the deformed picture where in the original it comes from,
-in the coordinates of `grid_sample`: -1 and 1 are the borders of the picture, pixel centres lie half
+in the coordinates of `grid_sample`: -1 and 1 are the borders of the picture, pixel centers lie half
 a pixel inside.
 """
 
@@ -19,7 +19,7 @@ def identity_grid(batch: int, shape: Sequence[int], device: torch.device | None 
 
 
 def affine_grid(angles: Tensor, scales: Tensor, shifts: Tensor, shape: Sequence[int]) -> Tensor:
-    """Rotation about the centre, enlargement, then a shift; one of each for each picture.
+    """Rotation about the center, enlargement, then a shift; one of each for each picture.
 
     Args:
         angles: (B,) in degrees, counter-clockwise as one sees the picture.
@@ -30,7 +30,7 @@ def affine_grid(angles: Tensor, scales: Tensor, shifts: Tensor, shape: Sequence[
     half = angles.new_tensor([shape[1] / 2, shape[0] / 2])
     radians = angles.deg2rad()
     cos, sin = radians.cos() / scales, radians.sin() / scales
-    # From the deformed picture back to the original, in pixels from the centre (y points down).
+    # From the deformed picture back to the original, in pixels from the center (y points down).
     back = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
     linear = back * half / half[:, None]
     offset = -(linear @ (2 * shifts)[..., None])

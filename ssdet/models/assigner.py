@@ -20,14 +20,14 @@ from ..validation import check_range
 class AdaptiveSampleAssigner(BaseAssigner):
     """Adaptive sample assignment (Consistent-Teacher, CVPR 2023), for labels and pseudo labels.
 
-    Candidates are the priors whose centre lies strictly inside of a box, whichever; each box takes
+    Candidates are the priors whose center lies strictly inside of a box, whichever; each box takes
     the cheapest of them, see `matching_cost` and `dynamic_match` in `ssdet.losses.assignment`. All
-    others are background, but for centres inside of a region to ignore. A small box that holds no
-    centre is matched if other boxes bring candidates, and is left out otherwise.
+    others are background, but for centers inside of a region to ignore. A small box that holds no
+    center is matched if other boxes bring candidates, and is left out otherwise.
 
     Args:
         topk: How many of the best IoUs say how many priors a box gets.
-        iou_weight: Weight of the IoU in the cost (2 for partly labelled COCO and for VOC, 3 for
+        iou_weight: Weight of the IoU in the cost (2 for partly labeled COCO and for VOC, 3 for
             the whole of COCO).
     """
 
@@ -48,7 +48,7 @@ class AdaptiveSampleAssigner(BaseAssigner):
         """Box number + 1 for each prior, 0: background, -1: ignored; with the IoU of positives.
 
         `pred_instances` holds `scores` (N, C), probabilities; `bboxes` (N, 4), decoded; and
-        `priors` (N, 4): centre and stride, (x, y, stride, stride).
+        `priors` (N, 4): center and stride, (x, y, stride, stride).
         """
         priors = pred_instances.priors
         boxes, classes = get_box_tensor(gt_instances.bboxes).to(priors), gt_instances.labels

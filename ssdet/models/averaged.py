@@ -17,7 +17,7 @@ class Averaged(BaseModule):
     """A module `learner` with a second copy `average`, which never gets a gradient.
 
     Calling the module calls the learner. The hook that owns it moves the average with `follow`
-    and asks `self.average(...)` where it uses what was learnt. Both travel with the checkpoint.
+    and asks `self.average(...)` where it uses what was learned. Both travel with the checkpoint.
     """
 
     def __init__(self, learner: nn.Module, init_cfg: dict[str, Any] | None = None) -> None:
@@ -36,7 +36,7 @@ class Averaged(BaseModule):
         return self
 
     def init_weights(self) -> None:
-        """Initialise the learner; the average starts as its copy."""
+        """Initialize the learner; the average starts as its copy."""
         super().init_weights()
         self.follow(0.0)
 

@@ -31,13 +31,13 @@ class DINOv2(BaseModule):
 
     An image whose sides are no multiples of the patch is resized to the nearest ones (as UniMatch
     V2 evaluates). Position embeddings are interpolated to the grid of the image. Every level is
-    normalised with the last layer norm and comes as [feature map, class token], which is what
+    normalized with the last layer norm and comes as [feature map, class token], which is what
     MMSegmentation's `DPTHead` takes.
 
     Args:
         size: "small", "base" or "large", with patches of 14 pixels.
         checkpoint: File with the weights (`dinov2_vitb14_pretrain.pth`, ...), loaded when the model
-            is initialised. None: random weights, said in the log.
+            is initialized. None: random weights, said in the log.
         out_indices: Layers that are given out; None: those of UniMatch V2.
         frozen: The encoder does not learn.
         registers: Number of register tokens: 4 for the checkpoints called `_reg4`, else 0.

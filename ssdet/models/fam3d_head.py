@@ -50,12 +50,12 @@ class FAM3DHead(AnchorHead):
         stacked_convs: Convolutions of each tower.
         feat_channels: Their channels.
         align_channels: Channels of the features from which levels and places are chosen.
-        norm_cfg: Normalisation in the towers.
+        norm_cfg: Normalization in the towers.
         **kwargs: See MMDetection's `AnchorHead`: one square anchor for each place, and losses with
             `use_sigmoid=True`.
     """
 
-    carries_weights: ClassVar[bool] = True
+    honors_weights: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -144,8 +144,8 @@ class FAM3DHead(AnchorHead):
         return boxes.view(batch, height, width, 4).permute(0, 3, 1, 2)
 
     def _align(self, boxes: tuple[Tensor, ...], contexts: tuple[Tensor, ...], level: int) -> Tensor:
-        below, own, above = _neighbours(boxes, level)
-        context = torch.cat(_neighbours(contexts, level), 1)
+        below, own, above = _neighbors(boxes, level)
+        context = torch.cat(_neighbors(contexts, level), 1)
         lowest, highest = -float(level > 0), float(level < len(boxes) - 1)
         weight = self.levels(context).float().clamp(lowest, highest)
         mixed = (1 - weight.abs()) * own + weight.relu() * above + (-weight).relu() * below
@@ -190,7 +190,7 @@ class FAM3DHead(AnchorHead):
         return dict(loss_cls=loss_cls, loss_bbox=loss_bbox)
 
     def _priors(self, anchors: list[Tensor]) -> Tensor:
-        """Centre and stride (N, 4) of all levels."""
+        """Center and stride (N, 4) of all levels."""
         centers = [(level[:, :2] + level[:, 2:]) / 2 for level in anchors]
         strides = self.prior_generator.strides
         pairs = zip(centers, strides, strict=True)
@@ -289,7 +289,7 @@ def _passing(convs: nn.ModuleList, features: Tensor) -> list[Tensor]:
     return seen
 
 
-def _neighbours(maps: tuple[Tensor, ...], level: int) -> tuple[Tensor, Tensor, Tensor]:
+def _neighbors(maps: tuple[Tensor, ...], level: int) -> tuple[Tensor, Tensor, Tensor]:
     """The level below, the own one, and the one above, in the size of the own one.
 
     At the ends the own one stands in for the one that is not there.

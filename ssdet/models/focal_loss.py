@@ -15,10 +15,10 @@ from ..validation import check_range
 # A cross entropy in all but its sum, so that box heads, accuracies and weights of boxes work.
 @MODELS.register_module()
 class SoftmaxFocalLoss(CrossEntropyLoss):
-    """(1 - p)^gamma times the cross entropy, p the probability of the labelled class.
+    """(1 - p)^gamma times the cross entropy, p the probability of the labeled class.
 
     Unbiased Teacher (Liu et al. 2021) takes it, with gamma 1.5 and without alpha, for the RoI
-    classification, because pseudo labels favour frequent classes. MMDetection's FocalLoss knows
+    classification, because pseudo labels favor frequent classes. MMDetection's FocalLoss knows
     the sigmoid alone.
 
     Args:

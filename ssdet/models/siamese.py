@@ -41,7 +41,7 @@ class SiameseSegmentor(EncoderDecoder):
         if inputs.shape[1] % 2:
             raise ValueError(
                 f"{type(self).__name__}: a picture of {inputs.shape[1]} channels is no pair; load "
-                "pairs with LoadImagePair and normalise them with PairDataPreProcessor"
+                "pairs with LoadImagePair and normalize them with PairDataPreProcessor"
             )
         return self._fused(super().extract_feat(torch.cat(inputs.chunk(2, dim=1))))
 
@@ -58,7 +58,7 @@ class SiameseSegmentor(EncoderDecoder):
 class PairDataPreProcessor(SegDataPreProcessor):
     """MMSegmentation's `SegDataPreProcessor` for pictures that hold several images.
 
-    The mean, the deviation and the order of colours are said for one image and hold for each.
+    The mean, the deviation and the order of colors are said for one image and hold for each.
 
     Args:
         mean, std: Of one image.
@@ -80,7 +80,7 @@ class PairDataPreProcessor(SegDataPreProcessor):
             setattr(self, name, self.get_buffer(name).repeat(images, 1, 1))
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Turn the colours of each image, then do what the parent does."""
+        """Turn the colors of each image, then do what the parent does."""
         found = {len(picture) for picture in data["inputs"]} - {self.channels}
         if found:
             raise ValueError(

@@ -38,7 +38,7 @@ class Pooling(NamedTuple):
         return self.pool_mode == 1
 
 
-class _Neighbours(NamedTuple):
+class _Neighbors(NamedTuple):
     """The two pixels around each position on one axis, and the share of the higher one."""
 
     low: Tensor
@@ -50,7 +50,7 @@ class _Axis(NamedTuple):
     """Where the bins of one axis are sampled, all of shape (N, bins, samples)."""
 
     position: Tensor
-    near: _Neighbours
+    near: _Neighbors
     inside: Tensor
     grid: Tensor  # (N,) samples in a bin; those beyond are padding
     dense: bool  # samples are at most one pixel apart
@@ -159,17 +159,17 @@ def _axis(start: Tensor, length: Tensor, grid: Tensor, shape: tuple[int, int, bo
     sample = torch.arange(max(int(grid.max()), 1), device=start.device)
     first = start[:, None] + torch.arange(bins, device=start.device) * step
     position = first[:, :, None] + ((sample + 0.5) * step / grid[:, None])[:, None]
-    near, inside = _neighbours(position, size)
+    near, inside = _neighbors(position, size)
     return _Axis(position, near, inside & (sample < grid[:, None])[:, None], grid, dense)
 
 
-def _neighbours(position: Tensor, size: int) -> tuple[_Neighbours, Tensor]:
+def _neighbors(position: Tensor, size: int) -> tuple[_Neighbors, Tensor]:
     """Pixels around positions; up to one pixel outside of the border counts as on the border."""
     inside = (position >= -1) & (position <= size)
     position = position.where(inside, 0).clamp(min=0)
     low = position.long().clamp(max=size - 1)
     high = (low + 1).clamp(max=size - 1)
-    return _Neighbours(low, high, (position - low).where(high > low, 0)), inside
+    return _Neighbors(low, high, (position - low).where(high > low, 0)), inside
 
 
 def _weights(batch: Tensor, y: _Axis, x: _Axis, size: torch.Size) -> tuple[Tensor, Tensor]:
@@ -191,7 +191,7 @@ def _taps(axis: _Axis, size: int) -> tuple[Tensor, Tensor]:
     count = axis.grid.clamp(min=1)[:, None, None]
     if not axis.dense:
         return torch.cat([low, high], 2), torch.cat([share_low, share_high], 2) / count
-    # Dense samples hit neighbouring pixels, most of them several times: add those up.
+    # Dense samples hit neighboring pixels, most of them several times: add those up.
     reach = low.shape[2] + 2
     weight = share.new_zeros(*low.shape[:2], reach)
     weight.scatter_add_(2, (low - low[..., :1]).clamp(0, reach - 1), share_low)
@@ -241,8 +241,8 @@ def _maximum_backward(
     """Give the gradient of each bin to the four pixels around its largest sample."""
     _, channels, height, width = grad_input.shape
     total = torch.zeros_like(full_precision(grad_input)).flatten()
-    y, inside_y = _neighbours(position[0].to(total.dtype), height)
-    x, inside_x = _neighbours(position[1].to(total.dtype), width)
+    y, inside_y = _neighbors(position[0].to(total.dtype), height)
+    x, inside_x = _neighbors(position[1].to(total.dtype), width)
     given = grad.to(total.dtype).where(inside_y & inside_x & (position[0] != -1), 0)
     plane = rois[:, :1].long() * channels + torch.arange(channels, device=rois.device)
     for row, row_weight in ((y.low, 1 - y.share), (y.high, y.share)):

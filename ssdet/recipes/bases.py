@@ -196,7 +196,7 @@ def _fit_class_weights(head: dict[str, Any], number: int) -> None:
 
 
 def _from_scratch(model: dict[str, Any]) -> None:
-    """No file of weights anywhere, and nothing frozen that has not learnt anything."""
+    """No file of weights anywhere, and nothing frozen that has not learned anything."""
 
     def visit(node: Any) -> None:
         if isinstance(node, (list, tuple)):

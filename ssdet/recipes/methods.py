@@ -35,7 +35,7 @@ class Method:
 
     @property
     def passes(self) -> int:
-        """How often each unlabelled image is seen in a training."""
+        """How often each unlabeled image is seen in a training."""
         return PASSES[self.task]
 
 
@@ -68,24 +68,24 @@ METHODS = {
         "what the teacher finds in an image and in its mirror image, fused"),
     "dual-thresholds": Method(
         "hssda/retinanet_r50_own.py", "detection",
-        "HSSDA's two thresholds for each class, fitted on the labelled images"),
+        "HSSDA's two thresholds for each class, fitted on the labeled images"),
     "mixpl": Method(
         "mixpl/retinanet_r50_own.py", "detection",
-        "MixPL: mosaics and mixtures of pseudo-labelled images", views="own_det_unerased.py"),
+        "MixPL: mosaics and mixtures of pseudo-labeled images", views="own_det_unerased.py"),
     "mixed": Method(
         "mixed/faster-rcnn_r50_own.py", "detection",
         "two-stage: thresholds by class, steady boxes, copy-paste, patch shuffle",
         needs="two-stage", instead=("mixpl",)),
     "copy-paste": Method(
         "copy_paste/mask-rcnn_r50_own.py", "detection",
-        "models with masks: labelled objects are pasted into the strong views",
+        "models with masks: labeled objects are pasted into the strong views",
         needs="masks", instead=("mixpl",)),
     "fixmatch": Method(
         "fixmatch_seg/deeplabv3plus_r50_own.py", "segmentation",
         "pixels of an averaged teacher above one threshold; CutMix"),
     "classmix": Method(
         "fixmatch_seg/deeplabv3plus_r50_classmix_own.py", "segmentation",
-        "the same with ClassMix: half of a labelled image's classes are pasted"),
+        "the same with ClassMix: half of a labeled image's classes are pasted"),
     "unimatch": Method(
         "unimatch/deeplabv3plus_r50_own.py", "segmentation",
         "two strong views and a stream of perturbed features",

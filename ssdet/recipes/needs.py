@@ -9,7 +9,7 @@ from .methods import METHODS
 
 
 def _two_stage(base: Base) -> bool:
-    """Proposals of an RPN, judged by RoI heads; Sparse R-CNN has learnt ones."""
+    """Proposals of an RPN, judged by RoI heads; Sparse R-CNN has learned ones."""
     rpn: dict[str, Any] = base.model.get("rpn_head") or {}
     return "roi_head" in base.model and rpn.get("type", "EmbeddingRPNHead") != "EmbeddingRPNHead"
 

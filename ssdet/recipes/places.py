@@ -7,21 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from ..formats.files import load_json, read_lines
-from ..formats.issues import stop
+from ..formats.issues import raise_data_error
 from ..formats.masks import split_line
 
 _LOOKED_FOR = 200  # files of a list, to find their folder
 _FILES = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
 _FOLDERS = {
     "segmentation": {
-        "leftImg8bit": "cityscapes", "images/training": "ade", "SegmentationClass": "voc-masks",
-        "masks": "masks", "labels": "masks", "annotations": "masks",
+        "leftImg8bit": "cityscapes",
+        "images/training": "ade",
+        "SegmentationClass": "voc-masks",
+        "masks": "masks",
+        "labels": "masks",
+        "annotations": "masks",
     },
     "detection": {
-        "data.yaml": "yolo", "Annotations": "voc", "leftImg8bit": "cityscapes-instances",
-        "masks": "masks", "SegmentationClass": "voc-masks",
+        "data.yaml": "yolo",
+        "Annotations": "voc",
+        "leftImg8bit": "cityscapes-instances",
+        "masks": "masks",
+        "SegmentationClass": "voc-masks",
     },
-}  # fmt: skip
+}
 
 
 def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path | None:
@@ -49,9 +56,13 @@ def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path |
             found.setdefault(len(alike), []).append(folder)
     best = found[max(found)] if found else []
     if len({os.path.realpath(folder) for folder in best}) > 1:
-        stop("images in several folders", file, found=", ".join(map(str, best)),
-             allowed="one folder with files of these names", advice="Say which one with --images, "
-             "or with --val-images for those to validate on")  # fmt: skip
+        raise_data_error(
+            "images in several folders",
+            file,
+            found=", ".join(map(str, best)),
+            allowed="one folder with files of these names",
+            advice="Say which one with --images, or with --val-images for those to validate on",
+        )
     return best[0] if best else None
 
 
@@ -65,9 +76,13 @@ def coco_images(source: Path, content: dict[str, Any], given: Path | None) -> Pa
     names = list(_coco_names(content))
     root = find_root(names, source, [given] if given else [])
     if names and root is None:
-        stop("images not found", source, found=f"no file {names[0]!r}",
-             allowed="beside the json file, in its folder images/, or near it",
-             advice="Say where the images lie with --images")  # fmt: skip
+        raise_data_error(
+            "images not found",
+            source,
+            found=f"no file {names[0]!r}",
+            allowed="beside the json file, in its folder images/, or near it",
+            advice="Say where the images lie with --images",
+        )
     return root or source.parent
 
 
@@ -94,7 +109,7 @@ def _subfolders(folder: Path) -> Iterator[Path]:
 
 
 def guess_format(source: Path, task: str) -> str:
-    """The format of labelled data, by its files and folders."""
+    """The format of labeled data, by its files and folders."""
     if source.is_file() and source.suffix.lower() in _FILES:
         return _FILES[source.suffix.lower()]
     for name, form in _FOLDERS[task].items():
@@ -103,13 +118,19 @@ def guess_format(source: Path, task: str) -> str:
     if source.is_dir() and next(source.glob("*.json"), None):
         return "labelme"
     kind = "a folder" if source.is_dir() else "a file"
-    stop("labelled data of an unknown format", source, found=kind,
-         allowed="COCO .json, VOC or YOLO folder, images/ and masks/, ... (docs/datasets.md)",
-         advice="Say what it is with --format; --labeled is the data with labels")  # fmt: skip
+    raise_data_error(
+        "labeled data of an unknown format",
+        source,
+        found=kind,
+        allowed="COCO .json, VOC or YOLO folder, images/ and masks/, ... (docs/datasets.md)",
+        advice="Say what it is with --format; --labeled is the data with labels",
+    )
 
 
 def refuse_missing(option: str, path: Path) -> None:
     """Say that nothing is where an option says it is."""
     advice = "Check the path; it starts in the current folder"
     where = f"{option} {path}"
-    stop("missing file", where, found="nothing", allowed="a file or folder", advice=advice)
+    raise_data_error(
+        "missing file", where, found="nothing", allowed="a file or folder", advice=advice
+    )

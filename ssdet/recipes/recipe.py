@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from ..engine.exits import UsageError
 from ..formats import read_classes
-from ..formats.issues import stop
+from ..formats.issues import raise_data_error
 from .bases import Base, find_base, fit_model, model_text
 from .literals import Code, literal
 from .methods import Statement, constants, find_method, method_statements, view_statements
@@ -49,11 +49,11 @@ def semi_supervise(
     Args:
         base_config: A config of MMDetection or MMSegmentation (path, `mmdet::...`, `mmseg::...`),
             or a short name (`ssdet.recipes.BASES`).
-        labeled: Labelled data, in any format of `ssdet.formats.FORMATS`.
+        labeled: Labeled data, in any format of `ssdet.formats.FORMATS`.
         unlabeled: Folder, glob, list or COCO json.
         method: A key of `ssdet.recipes.METHODS`, or "auto": the one that is recommended for the
             model of the base.
-        val: Data to validate on. None: a fifth of the labelled images.
+        val: Data to validate on. None: a fifth of the labeled images.
         classes: Names, or a file of them, where the data does not say them.
         work: Folder for lists and converted labels, where any are needed.
         options: Further arguments of `make_recipe` (`gpus`, `batch`, `iterations`, `pretrained`)
@@ -95,7 +95,7 @@ def make_recipe(
         base, method, data: See `semi_supervise`.
         side: Folder for lists and converted labels.
         gpus: Processes of the training.
-        batch: Labelled and unlabelled images per process and iteration.
+        batch: Labeled and unlabeled images per process and iteration.
         iterations: Length of the training.
         pretrained: Start the backbone from published weights, as the base does.
         title: Comment lines at the top.
@@ -128,7 +128,7 @@ def make_recipe(
     )
     text = _compose(supervised, sources, plan, (views, steps), model, optimizer)
     summary = (
-        f"{counts[0]} labelled, {counts[1]} unlabelled and {len(sources.val.data.pictures)} "
+        f"{counts[0]} labeled, {counts[1]} unlabeled and {len(sources.val.data.pictures)} "
         f"validation images; {len(sources.classes)} classes: {', '.join(sources.classes)}"
     )
     heading = _heading(title or f"{method} for {base}", summary)
@@ -155,7 +155,7 @@ def _compose(
     inherited = [base.inherited] if base.inherited else []
     bases = literal([*inherited, "ssdet::_base_/default_runtime.py"], len("_base_ = "))
     known = {statement.target: statement for statement in (*views, *steps)}
-    per_step = f"for {plan.images} labelled images per iteration, in all processes together"
+    per_step = f"for {plan.images} labeled images per iteration, in all processes together"
     top = [
         known[target].assigned(value, per_step if target == "lr" else None)
         for target, value in values.items()
@@ -225,7 +225,7 @@ def _optimizer(
 ) -> tuple[dict[str, Any] | None, float]:
     """The base's own optimizer where the method's (SGD) would not do, and the learning rate.
 
-    It follows the labelled images of an iteration in all processes, in proportion.
+    It follows the labeled images of an iteration in all processes, in proportion.
     """
     wrapper = base.config.get("optim_wrapper") or {}
     optimizer = wrapper.get("optimizer") or {}
@@ -242,9 +242,13 @@ def _need_outlines(base: Base, sources: Sources) -> None:
         for picture in part.data.pictures:
             for instance in picture.instances:
                 if instance.segmentation is None and not instance.ignored:
-                    stop("objects without an outline", picture.where or part.data.source,
-                         found="a box", allowed=f"polygons or masks, which {base.name} learns",
-                         advice="Take a base without masks, such as faster-rcnn-r50")  # fmt: skip
+                    raise_data_error(
+                        "objects without an outline",
+                        picture.where or part.data.source,
+                        found="a box",
+                        allowed=f"polygons or masks, which {base.name} learns",
+                        advice="Take a base without masks, such as faster-rcnn-r50",
+                    )
 
 
 def side_folder(out: Path) -> Path:

@@ -19,8 +19,8 @@ class Plan:
     """The numbers of a training.
 
     Attributes:
-        batch: Labelled and unlabelled images per process and iteration.
-        images: Labelled images per iteration in all processes.
+        batch: Labeled and unlabeled images per process and iteration.
+        images: Labeled images per iteration in all processes.
         iterations: Length.
         lr: Learning rate.
         momentum: Of the teacher.
@@ -40,7 +40,7 @@ class Plan:
 def plan_batch(
     batch: tuple[int, int], labeled: int, *, gpus: int, given: tuple[int, int] | None
 ) -> tuple[int, int]:
-    """As many labelled images as there are for each process, at most what is usual."""
+    """As many labeled images as there are for each process, at most what is usual."""
     return given or (max(1, min(batch[0], labeled // gpus)), batch[1])
 
 

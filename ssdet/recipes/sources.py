@@ -10,12 +10,12 @@ from ..datasets.splits import match, priorities
 from ..datasets.unlabeled import UnlabeledImages
 from ..formats import Annotations, components, read, write_coco, write_masks
 from ..formats.files import load_json, read_lines
-from ..formats.issues import stop
+from ..formats.issues import raise_data_error
 from ..formats.write import write_text
 from .literals import Code
 from .places import coco_images, find_root, guess_format, names_in, read_names, refuse_missing
 
-HELD_OUT = 0.2  # share of the labelled images to validate on, where there are no others
+HELD_OUT = 0.2  # share of the labeled images to validate on, where there are no others
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Data:
     Attributes:
         labeled, unlabeled, val: Files or folders; `val` is None where images are to be held out.
         format: A key of `ssdet.formats.FORMATS`, or None: seen from the files.
-        only: List of the labelled images to use, as `ssdet split` writes it.
+        only: List of the labeled images to use, as `ssdet split` writes it.
         split, val_split: Parts of the data, where a source has several.
         images: Folder of the images, where the sources do not say it.
         val_images: Folder of the images to validate on, where it is another one.
-        class_file: Names (and colours) of the classes.
+        class_file: Names (and colors) of the classes.
         reading: Further fields of `ssdet.formats.Reading`.
     """
 
@@ -48,7 +48,7 @@ class Data:
 
 @dataclass
 class Part:
-    """Labelled images: what is in them, and the data set of the config that reads them."""
+    """Labeled images: what is in them, and the data set of the config that reads them."""
 
     data: Annotations
     format: str
@@ -69,9 +69,9 @@ class Sources:
         side: Folder for what has to be written; it is made when it is needed.
 
     Attributes:
-        labeled, val: Labelled images to train on and to validate on.
-        unlabeled: The data set of the config that reads the unlabelled images.
-        count: Number of unlabelled images.
+        labeled, val: Labeled images to train on and to validate on.
+        unlabeled: The data set of the config that reads the unlabeled images.
+        count: Number of unlabeled images.
         notes: What the user has to know.
     """
 
@@ -84,7 +84,7 @@ class Sources:
             self.val = self._part(data.val or data.labeled, data.val_split, "val", None)
             self._same_classes()
             if shared := self.labeled.paths & self.val.paths:
-                _refuse_shared("labelled", data.labeled, shared)
+                _refuse_shared("labeled", data.labeled, shared)
         else:
             self._hold_out()
         self.unlabeled, paths = self._find_unlabeled()
@@ -107,8 +107,13 @@ class Sources:
             data = data.subset(match(read_lines(only), names, only))
         first = data.path(data.pictures[0])
         if not first.is_file():
-            stop("missing image", f"{source}: {data.pictures[0].where}", found=f"no file {first}",
-                 allowed="the image", advice="Say where the images lie with --images")  # fmt: skip
+            raise_data_error(
+                "missing image",
+                f"{source}: {data.pictures[0].where}",
+                found=f"no file {first}",
+                allowed="the image",
+                advice="Say where the images lie with --images",
+            )
         return self._readable(data, form, name, images=images, split=split, only=only)
 
     def _readable(self, data: Annotations, form: str, name: str, **asked: Any) -> Part:
@@ -160,17 +165,26 @@ class Sources:
         seen = set().union(*(data.labels_in(picture) for picture in data.pictures))
         present = [name for name in classes if data.classes.index(name) in seen]
         if self.task == "segmentation" and len(classes) < 2:
-            stop("fewer than two classes in the label maps", data.source, found=list(classes),
-                 allowed="two or more; 255 is ignored", advice="Say which grey values are the "
-                 "classes, such as --values 0,255; name them with --classes FILE")  # fmt: skip
+            raise_data_error(
+                "fewer than two classes in the label maps",
+                data.source,
+                found=list(classes),
+                allowed="two or more; 255 is ignored",
+                advice="Say which gray values are the "
+                "classes, such as --values 0,255; name them with --classes FILE",
+            )
         if not present:
-            stop("no labelled object", data.source,
-                 found=f"{len(data.pictures)} images without one of {', '.join(data.classes)}",
-                 allowed="some objects of the classes", advice="Is this the labelled part? Names "
-                 f"are case-sensitive{': ' + ', '.join(chosen) if chosen else ''}")  # fmt: skip
+            raise_data_error(
+                "no labeled object",
+                data.source,
+                found=f"{len(data.pictures)} images without one of {', '.join(data.classes)}",
+                allowed="some objects of the classes",
+                advice="Is this the labeled part? Names "
+                f"are case-sensitive{': ' + ', '.join(chosen) if chosen else ''}",
+            )
         if missing := [name for name in classes if name not in present]:
             self.notes.append(
-                f"no labelled image has {', '.join(missing)}: it cannot be learnt; label one, or "
+                f"no labeled image has {', '.join(missing)}: it cannot be learned; label one, or "
                 f"leave it out with --classes"
             )
         return classes
@@ -180,10 +194,14 @@ class Sources:
         named = [name for name in data.classes if name in classes]
         extra = [name for name in data.classes if name not in classes]
         if extra and not self.said.reading.get("classes"):
-            stop("validation data with other classes", data.source,
-                 found=", ".join(data.classes), allowed=f"those of {self.labeled.data.source}: "
-                 f"{', '.join(classes)}", advice="Names are case-sensitive; rename them, or choose "
-                 "the common ones with --classes FILE")  # fmt: skip
+            raise_data_error(
+                "validation data with other classes",
+                data.source,
+                found=", ".join(data.classes),
+                allowed=f"those of {self.labeled.data.source}: {', '.join(classes)}",
+                advice="Names are case-sensitive; rename them, or choose "
+                "the common ones with --classes FILE",
+            )
         if missing := [name for name in classes if name not in named]:
             self.notes.append(f"the validation data has no {', '.join(missing)}")
         if self.val.code["type"] == "CocoDataset" and tuple(named) != classes:
@@ -193,12 +211,17 @@ class Sources:
             self.val.code = {**code, "images": str(data.images), "metainfo": metainfo}
 
     def _hold_out(self) -> None:
-        """Divide the labelled images; every class stays among those to train on."""
+        """Divide the labeled images; every class stays among those to train on."""
         data, form, code = self.labeled.data, self.labeled.format, self.labeled.code
         count = max(1, round(HELD_OUT * len(data.pictures)))
         if len(data.pictures) < 2:
-            stop("one labelled image and no validation data", data.source, found="1 image",
-                 allowed="two or more", advice="Give other labelled images with --val")  # fmt: skip
+            raise_data_error(
+                "one labeled image and no validation data",
+                data.source,
+                found="1 image",
+                allowed="two or more",
+                advice="Give other labeled images with --val",
+            )
         by_name = {picture.name: picture for picture in data.pictures}
         order = priorities(
             list(by_name), lambda name: data.labels_in(by_name[name]), len(data.classes)
@@ -214,7 +237,7 @@ class Sources:
             parts.append(Part(data.subset(chosen), form, part))
         self.labeled, self.val = parts
         self.notes.append(
-            f"no --val: {count} of {len(order)} labelled images are held out to validate on and "
+            f"no --val: {count} of {len(order)} labeled images are held out to validate on and "
             f"not trained on: {path}"
         )
 
@@ -228,9 +251,13 @@ class Sources:
         try:
             found = UnlabeledImages(**options, pipeline=[])  # type: ignore[arg-type]
         except (ValueError, OSError) as error:
-            stop("unusable unlabelled images", f"--unlabeled {source}", found="none to learn from",
-                 allowed="a folder, a glob in quotes, a list or a COCO json, with images",
-                 advice=str(error))  # fmt: skip
+            raise_data_error(
+                "unusable unlabeled images",
+                f"--unlabeled {source}",
+                found="none to learn from",
+                allowed="a folder, a glob in quotes, a list or a COCO json, with images",
+                advice=str(error),
+            )
         paths = [found.get_data_info(number)["img_path"] for number in range(len(found))]
         return {"type": "UnlabeledImages", **options}, paths
 
@@ -238,29 +265,32 @@ class Sources:
         real = {os.path.realpath(path): path for path in paths}
         if shared := real.keys() & self.val.paths:
             if self.said.val or self.said.val_split:
-                _refuse_shared("unlabelled", self.said.unlabeled, shared)
+                _refuse_shared("unlabeled", self.said.unlabeled, shared)
             kept = [os.path.relpath(path) for path in real if path not in shared]
             if not kept:
-                _refuse_shared("unlabelled", self.said.unlabeled, shared)
+                _refuse_shared("unlabeled", self.said.unlabeled, shared)
             root = os.path.commonpath([os.path.dirname(path) or "." for path in kept])
             lines = "".join(f"{os.path.relpath(path, root)}\n" for path in kept)
             file = write_text(self.side / "unlabeled-images.txt", lines, force=True)
             self.unlabeled = {"type": "UnlabeledImages", "source": str(file), "data_root": root}
             self.count = len(kept)
-            self.notes.append(f"{len(shared)} unlabelled images that are held out are left out")
+            self.notes.append(f"{len(shared)} unlabeled images that are held out are left out")
         if both := len(real.keys() & self.labeled.paths):
-            self.notes.append(f"{both} images are labelled and unlabelled; they are used as both")
+            self.notes.append(f"{both} images are labeled and unlabeled; they are used as both")
         if (labeled := len(self.labeled.data.pictures)) >= self.count:
             self.notes.append(
-                f"{labeled} labelled and {self.count} unlabelled images: expect little beyond the "
-                f"labels alone; more unlabelled images help more"
+                f"{labeled} labeled and {self.count} unlabeled images: expect little beyond the "
+                f"labels alone; more unlabeled images help more"
             )
 
 
 def _refuse_shared(kind: str, source: object, shared: Iterable[str]) -> None:
     images = sorted(shared)
-    stop(f"{kind} images that are also validated on", str(source),
-         found=f"{len(images)} images, such as {os.path.relpath(images[0])}",
-         allowed="different images",
-         advice="They would make the results too good: leave them out; `ssdet split` writes a list "
-         "without them")  # fmt: skip
+    raise_data_error(
+        f"{kind} images that are also validated on",
+        str(source),
+        found=f"{len(images)} images, such as {os.path.relpath(images[0])}",
+        allowed="different images",
+        advice="They would make the results too good: leave them out; `ssdet split` writes a list "
+        "without them",
+    )

@@ -1,4 +1,4 @@
-"""Line charts as inline SVG: no script, no font file, colours from the page's style sheet.
+"""Line charts as inline SVG: no script, no font file, colors from the page's style sheet.
 
 Every string that comes from a run is escaped; what these functions return is safe to embed.
 """
@@ -25,7 +25,7 @@ class Series:
     Attributes:
         name: Written into the legend; "" leaves it out.
         points: (iteration, value), by rising iteration.
-        style: CSS class that gives the colour: "teacher", "student", "baseline", "c0" ... "c7".
+        style: CSS class that gives the color: "teacher", "student", "baseline", "c0" ... "c7".
         dots: Mark each point and let it say its value.
         faint: Drawn pale, behind the others.
     """

@@ -11,9 +11,9 @@ from .run_folder import Run
 from .summary import Task, baseline_curve, curve, scores
 
 LEGEND = (
-    ("kept", "solid, in the colour of its class: kept, the student learns it"),
+    ("kept", "solid, in the color of its class: kept, the student learns it"),
     ("ignored", "hatched: maybe something, so nothing is learned there"),
-    ("dropped", "dashed grey: dropped; the number is the teacher's score"),
+    ("dropped", "dashed gray: dropped; the number is the teacher's score"),
 )
 MODELS = (
     ("baseline", "Baseline", "labels alone"),
@@ -65,19 +65,19 @@ def task_chart(task: Task) -> dict[str, Any] | None:
 def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
     """Losses, pseudo labels, their scores and thresholds: whatever of it was logged."""
     semi = run.role == "semi"
-    labelled = _sum(run, "sup_") if semi else run.series("loss")
+    labeled = _sum(run, "sup_") if semi else run.series("loss")
     charts = [
         _chart(
             "Losses",
             [
-                *_smoothed("on labels", labelled, "c0"),
+                *_smoothed("on labels", labeled, "c0"),
                 *_smoothed("on pseudo labels", _sum(run, "unsup_"), "c1"),
             ],
             (
-                "How wrong the student is on labelled pictures (should fall) and on the teacher's "
+                "How wrong the student is on labeled pictures (should fall) and on the teacher's "
                 "labels (may rise while more of them are kept). Neither should drown the other."
                 if semi
-                else "How wrong the model is on the labelled pictures; it should fall."
+                else "How wrong the model is on the labeled pictures; it should fall."
             ),
             log=True,
         )
@@ -100,8 +100,8 @@ def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
         _chart(
             "Pseudo labels kept",
             series,
-            f"{what} that the teacher labelled and that were kept for the student. "
-            "Zero for long means that the unlabelled pictures are not used.",
+            f"{what} that the teacher labeled and that were kept for the student. "
+            "Zero for long means that the unlabeled pictures are not used.",
             floor=0.0,
         )
     )

@@ -68,11 +68,11 @@ def silence(run: Run) -> Verdict | None:
         return Verdict(
             "good",
             "The teacher speaks",
-            "There was no long stretch without pseudo labels: the unlabelled images were used.",
+            "There was no long stretch without pseudo labels: the unlabeled images were used.",
         )
     text = (
         f"No pseudo label was kept for {longest:,} iterations in a row (up to iteration "
-        f"{end:,}), so the unlabelled images taught nothing. Either the teacher is not good enough "
+        f"{end:,}), so the unlabeled images taught nothing. Either the teacher is not good enough "
         "yet (train longer on labels alone: burn_in) or the threshold is too high."
     )
     return Verdict("bad", "The teacher was silent", text)
@@ -88,14 +88,14 @@ def missing_classes(run: Run) -> Verdict | None:
         return Verdict(
             "good",
             "Every class is taught",
-            f"All {len(totals)} classes were pseudo-labelled at least once.",
+            f"All {len(totals)} classes were pseudo-labeled at least once.",
         )
     proposed = [name for name in never if totals[name]["proposed"]]
     why = (
         f" The teacher did propose {_listed(proposed)}, but never with a score above the threshold:"
         " a threshold for each class may help."
         if proposed
-        else " The teacher never even proposed them: are there labelled examples?"
+        else " The teacher never even proposed them: are there labeled examples?"
     )
     text = f"No pseudo label was ever kept for {_listed(never)}.{why}"
     return Verdict("bad", f"{len(never)} of {len(totals)} classes are never taught", text)
@@ -120,20 +120,20 @@ def teacher_behind(run: Run) -> Verdict | None:
 
 
 def loss_ratio(run: Run) -> Verdict | None:
-    """The unlabelled images should neither drown the labels nor be drowned by them."""
+    """The unlabeled images should neither drown the labels nor be drowned by them."""
     pairs = [_losses(line) for line in run.train]
     pairs = [p for p in pairs if p[0] > 0 and math.isfinite(sum(p))]
     pairs = pairs[-max(len(pairs) // 4, 1) :]
     if run.role != "semi" or not pairs:
         return None
     ratio = fmean(u for _, u in pairs) / fmean(s for s, _ in pairs)
-    text = f"In the last quarter, the loss on unlabelled images is {ratio:.2g} times that on labels"
+    text = f"In the last quarter, the loss on unlabeled images is {ratio:.2g} times that on labels"
     if ratio > RATIO_HIGH:
         text += ": the labels hardly count any more. Lower unsup_weight."
-        return Verdict("bad", "Unlabelled images drown the labels", text)
+        return Verdict("bad", "Unlabeled images drown the labels", text)
     if ratio < RATIO_LOW:
-        text += ": the unlabelled images hardly count. Raise unsup_weight or lower the threshold."
-        return Verdict("note", "Unlabelled images hardly count", text)
+        text += ": the unlabeled images hardly count. Raise unsup_weight or lower the threshold."
+        return Verdict("note", "Unlabeled images hardly count", text)
     return Verdict("good", "Labels and pseudo labels are in balance", text + ".")
 
 
@@ -187,7 +187,7 @@ def beats_baseline(task: Task) -> Verdict | None:
         return Verdict("good", "Semi-supervised training helped", text)
     text = (
         f"{points:+.1f} points of {task.metric.name} against the baseline on the same labels. See "
-        "the other verdicts for a reason; if there is none, more unlabelled images of the same "
+        "the other verdicts for a reason; if there is none, more unlabeled images of the same "
         "kind, or a longer run, are what usually helps."
     )
     return Verdict("bad", "Semi-supervised training did not help", text)

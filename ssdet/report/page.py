@@ -115,7 +115,7 @@ def _picture(run: Run, line: Line) -> dict[str, Any]:
         "panels": panels,
         "caption": caption(line),
         "iteration": line["iter"],
-        # The file is only text to us: what is not a colour does not get into a style.
+        # The file is only text to us: what is not a color does not get into a style.
         "colors": [(name, c) for name, c in colors.items() if COLOR.fullmatch(str(c))],
     }
 

@@ -47,7 +47,7 @@ def story(tasks: Sequence[Task]) -> str:
     parts = [f"{points:+.1f} points in {task.metric.task.lower()}" for task, points in compared]
     helped = all(points > 0 for _, points in compared)
     start = "Same labels, same number of iterations; one of the two also has a pile of pictures "
-    start += "that nobody has labelled, and a method that learns from them. "
+    start += "that nobody has labeled, and a method that learns from them. "
     return (
         start
         + ("Together they were worth " if helped else "Together they changed the result by ")
@@ -64,7 +64,7 @@ def headline(task: Task) -> str:
         best = found["teacher"].mean if found["teacher"].mean is not None else found["student"].mean
         word = "more" if points >= 0 else "less"
         return (
-            f"With unlabelled pictures the model reaches {best:.1f} {name}, "
+            f"With unlabeled pictures the model reaches {best:.1f} {name}, "
             f"{abs(points):.1f} points {word} than the {found['baseline'].mean:.1f} "
             "of the same model trained on the labels alone."
         )
@@ -92,7 +92,7 @@ def caption(line: Line) -> str:
     if line.get("unit") == "pixels":
         text += f"{kept:.0%} of the pixels are kept{sure}"
         lost = sum(dropped.values())
-        return text + (f"; {lost:.0%} are left out, striped grey." if lost else ".")
+        return text + (f"; {lost:.0%} are left out, striped gray." if lost else ".")
     text += f"{_count(kept)} kept{sure if kept else ''}"
     text += f"; {_count(line['ignored'])} ignored" if line.get("ignored") else ""
     for why, number in dropped.items():
@@ -137,12 +137,12 @@ def pictures(task: Task) -> str:
     both = {_images(run, "train") for run in task.semi}
     if len(base) != 1 or len(both) != 1:
         return ""
-    labelled, total = base.pop(), both.pop()
-    if not (labelled and total and labelled < total):
+    labeled, total = base.pop(), both.pop()
+    if not (labeled and total and labeled < total):
         return ""
     return (
-        f"Both learned from the same {labelled:,} labelled pictures; "
-        f"{total - labelled:,} more came without labels."
+        f"Both learned from the same {labeled:,} labeled pictures; "
+        f"{total - labeled:,} more came without labels."
     )
 
 

@@ -1,4 +1,4 @@
-"""The teacher-student core: one training step as a line of stations at which hooks board."""
+"""The teacher-student core: one training step as a line of points at which hooks act."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TeacherStudent(BaseModel):
         burn_in: Iterations with labels alone, before the teacher is asked.
         copy_after_burn_in: The teacher then starts as a copy of the student; else it goes on as
             it is (a running mean, or a loaded checkpoint).
-        joint_features: One backbone pass for labelled and unlabelled images together (they share
+        joint_features: One backbone pass for labeled and unlabeled images together (they share
             batch statistics) instead of one for each.
         predict_with: Who answers `predict` and `tensor` calls: "teacher" or "student".
         compile_student: Arguments of `torch.nn.Module.compile` for the student.
@@ -97,7 +97,7 @@ class TeacherStudent(BaseModel):
             {k: self._build(auxiliary[k]).requires_grad_(False) for k in auxiliary_teachers}
         )
         # Networks ("student" or auxiliary) that a hook keeps as they are in this step.
-        self.resting: set[str] = set()
+        self.frozen: set[str] = set()
         self.hooks: list[Any] = []
         self.iteration = 0
         # The running iteration travels with the checkpoint, whether or not a hook is listed.
@@ -138,10 +138,10 @@ class TeacherStudent(BaseModel):
     # ------------------------------------------------------------------ the step
 
     def attach(self, hook: Any) -> None:
-        """Let a hook board at the stations of this model, after those that are attached already."""
-        check = getattr(hook, "check", None)
-        if check is not None:
-            check(self)
+        """Let a hook take part in the steps of this model, after those attached already."""
+        on_attach = getattr(hook, "on_attach", None)
+        if on_attach is not None:
+            on_attach(self)
         if self.joint_features and _overrides(hook, "student_pass"):
             raise ValueError(
                 f"{type(hook).__name__}: changes single passes of the student, and with "
@@ -153,11 +153,11 @@ class TeacherStudent(BaseModel):
     def loss(self, inputs: Any, data_samples: Any) -> dict[str, Any]:
         """One training step: losses of all branches, and scalars for the log beside them."""
         step = self._step(inputs, data_samples)
-        labelling = step.weak is not None and self.iteration >= self.burn_in
-        if labelling and self.iteration == self.burn_in > 0 and self.copy_after_burn_in:
+        labeling = step.weak is not None and self.iteration >= self.burn_in
+        if labeling and self.iteration == self.burn_in > 0 and self.copy_after_burn_in:
             self.copy_student()
         self._call("before_teacher", step)
-        if labelling:
+        if labeling:
             self._label(step)
             step.targets = self.transfer(step)
             step.shares = dict.fromkeys(step.targets, 1 / len(step.targets))
@@ -221,7 +221,7 @@ class TeacherStudent(BaseModel):
             step.losses[prefix + "loss"] = self.zero_loss()
             return
         # With several processes the pass is taken all the same: another one may have labels, and
-        # waits for this one in SyncBN and in the mean of the normalisers.
+        # waits for this one in SyncBN and in the mean of the normalizers.
         with self._passing(step, name):
             losses = self.student_losses(step.strong[name], targets)
         weight = 0.0 if empty else step.unsup_weight * step.shares[name]
@@ -253,8 +253,8 @@ class TeacherStudent(BaseModel):
 
     def zero_loss(self, network: nn.Module | None = None) -> Tensor:
         """Zero, connected to every parameter of a network, so that no process waits for it."""
-        learnt = [p.sum() for p in (network or self.student).parameters() if p.requires_grad]
-        return torch.stack(learnt).sum() * 0.0
+        learned = [p.sum() for p in (network or self.student).parameters() if p.requires_grad]
+        return torch.stack(learned).sum() * 0.0
 
     # ------------------------------------------------------------------ the two models
 
@@ -278,11 +278,11 @@ class TeacherStudent(BaseModel):
             teacher.load_state_dict(student.state_dict())
 
     def init_weights(self) -> None:
-        """Initialise the student (pretrained weights included); the teacher starts as its copy."""
+        """Initialize the student (pretrained weights included); the teacher starts as its copy."""
         for module in (self.student, *self.auxiliary.values()):
-            initialise: Any = getattr(module, "init_weights", None)
-            if initialise is not None:
-                initialise()
+            initialize: Any = getattr(module, "init_weights", None)
+            if initialize is not None:
+                initialize()
         self.copy_student()
 
     @property

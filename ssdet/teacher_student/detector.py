@@ -18,7 +18,7 @@ from .core import TeacherStudent
 from .geometry import areas, between, clip_boxes, project_boxes, warp
 from .step import AMBIGUOUS, HIGH, Step, Views
 from .task_sets import TASKS, members, separated, task_losses
-from .weights import carry_weights
+from .weights import honor_weights
 
 
 @MODELS.register_module()
@@ -26,7 +26,7 @@ class TeacherStudentDetector(TeacherStudent):
     """Semi-supervised training of any MMDetection detector.
 
     A pseudo box is trained on with its `weight_cls` and `weight_box`; boxes of level LOW become
-    ignore regions. The normaliser of the losses counts boxes, not weights: all weights equal to w
+    ignore regions. The normalizer of the losses counts boxes, not weights: all weights equal to w
     give w times the loss. Where hooks give tasks their own sets of boxes, see `task_sets`.
 
     Args:
@@ -57,7 +57,7 @@ class TeacherStudentDetector(TeacherStudent):
         self.empty_weight, self.min_size, self.min_visible = empty_weight, min_size, min_visible
         detectors = [m for m in self.auxiliary.values() if isinstance(m, BaseDetector)]
         for network in (self.student, *detectors):
-            for part in carry_weights(network):
+            for part in honor_weights(network):
                 print_log(
                     f"{name}: {part} cannot carry weights of boxes and works with weight 1",
                     logger="current",

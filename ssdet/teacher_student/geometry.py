@@ -56,7 +56,7 @@ def warp(
 ) -> tuple[Tensor, Tensor]:
     """Pixel maps (C, H, W) seen from another view, and where that view has something to see.
 
-    Pixel centres lie at +0.5, as for boxes, so a flip of width w maps column c to w - 1 - c.
+    Pixel centers lie at +0.5, as for boxes, so a flip of width w maps column c to w - 1 - c.
     Returns maps of the given (height, width) in the dtype that came in, and a bool mask.
     """
     height, width = shape[:2]

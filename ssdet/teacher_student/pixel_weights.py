@@ -1,4 +1,4 @@
-"""Losses of a segmentor's heads that honour the weights and the validity of pixels."""
+"""Losses of a segmentor's heads that honor the weights and the validity of pixels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .step import PixelLabels
 class PixelWeights:
     """Gives the heads of a segmentor weighted losses for as long as `of` is entered.
 
-    Outside of it, on labelled data, the heads are untouched. Within it hard example sampling rests
+    Outside of it, on labeled data, the heads are untouched. Within it hard example sampling rests
     (a pseudo label is not taken because the student disagrees with it), cross entropy and focal
     loss are taken for each pixel and reduced by `ssdet.losses.pixel_mean`, Dice becomes
     `weighted_dice`, a loss with a method `weighted(logits, labels, weights)` is asked for it, and
@@ -28,7 +28,7 @@ class PixelWeights:
     Attributes:
         weightless: Parts that cannot carry weights and work with weight 1. To heads that match
             whole masks (Mask2Former) an ignored pixel is outside of every mask, in
-            MMSegmentation's labelled training too.
+            MMSegmentation's labeled training too.
         carries: Whether any part can: else weights other than 0 and 1 mean nothing here.
     """
 

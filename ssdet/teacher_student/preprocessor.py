@@ -15,7 +15,7 @@ class Branches(nn.Module):
     A batch is `{"inputs": {branch: [image or None, ...]}, "data_samples": {branch: [...]}}`; None
     stands where a sample does not have a branch. A plain batch passes through as it is.
     Batch augmentations of the preprocessor (a random size for the whole batch) move pixels without
-    recording it, so the unlabelled branches go without them.
+    recording it, so the unlabeled branches go without them.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Branches(nn.Module):
         return self.inner.cast_data(data)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Normalise, pad and stack each branch that has a sample in this batch."""
+        """Normalize, pad and stack each branch that has a sample in this batch."""
         if not isinstance(data["inputs"], dict):
             return self.inner(data, training)
         result: dict[str, dict[str, Any]] = {"inputs": {}, "data_samples": {}}

@@ -54,8 +54,8 @@ class TeacherStudentSegmentor(TeacherStudent):
         self.reduction = reduction
         # Set by hooks that need them: the teacher's probabilities, the student's logits.
         self.keep_soft = self.keep_outputs = False
-        others = [m for m in self.auxiliary.values() if hasattr(m, "decode_head")]
-        self.pixel_weights = {n: PixelWeights(n, reduction) for n in (self.student, *others)}
+        extra_labels = [m for m in self.auxiliary.values() if hasattr(m, "decode_head")]
+        self.pixel_weights = {n: PixelWeights(n, reduction) for n in (self.student, *extra_labels)}
         for part in dict.fromkeys(p for w in self.pixel_weights.values() for p in w.weightless):
             print_log(
                 f"{name}: {part} cannot carry weights of pixels and works with weight 1; pixels "
@@ -177,7 +177,7 @@ def _valid(views: Views) -> Tensor:
     """Where a view shows its image: not what the batch padded, nor what its pipeline did.
 
     A batch is padded beyond the `img_shape` that the preprocessor records. A pipeline that pads
-    crops tells so by 255 in the (otherwise empty) `gt_sem_seg` of its unlabelled samples.
+    crops tells so by 255 in the (otherwise empty) `gt_sem_seg` of its unlabeled samples.
     """
     size = views.inputs.shape[-2:]
     valid = torch.zeros(len(views.samples), *size, dtype=torch.bool, device=views.inputs.device)
@@ -193,21 +193,21 @@ def _valid(views: Views) -> Tensor:
 def _masked(pixels: PixelLabels) -> PixelLabels:
     """What is not valid has the label 255, the score 0 and the weight 0."""
     valid = pixels.valid
-    others = pixels.others
+    extra_labels = pixels.extra_labels
     return PixelLabels(
         pixels.labels.where(valid, IGNORE),
         pixels.scores.where(valid, 0.0),
         pixels.weights.where(valid, 0.0),
         valid,
         None if pixels.soft is None else pixels.soft.where(valid[:, None], 0.0),
-        None if others is None else others.where(valid[:, None], IGNORE),
+        None if extra_labels is None else extra_labels.where(valid[:, None], IGNORE),
     )
 
 
 def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> PixelLabels:
     """Each image's labels seen from another view; nearest pixel, so that all fields stay one."""
     fields = (pseudo.labels, pseudo.scores, pseudo.weights, pseudo.valid)
-    further = [field.float() for field in (pseudo.soft, pseudo.others) if field is not None]
+    further = [field.float() for field in (pseudo.soft, pseudo.extra_labels) if field is not None]
     stacked = torch.cat([torch.stack([field.float() for field in fields], dim=1), *further], dim=1)
     moved = [warp(maps, matrix, size) for maps, matrix in zip(stacked, matrices, strict=True)]
     maps = torch.stack([each for each, _ in moved])
@@ -215,8 +215,8 @@ def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> Pixel
     labels, scores, weights, valid = maps[:, :4].unbind(1)
     classes = 0 if pseudo.soft is None else pseudo.soft.shape[1]
     soft = maps[:, 4 : 4 + classes] if pseudo.soft is not None else None
-    others = maps[:, 4 + classes :].long() if pseudo.others is not None else None
-    return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside, soft, others)
+    extra_labels = maps[:, 4 + classes :].long() if pseudo.extra_labels is not None else None
+    return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside, soft, extra_labels)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ HIGH, AMBIGUOUS, LOW = 2, 1, 0
 class Views:
     """One branch of the batch after the data preprocessor.
 
-    `inputs` is (B, C, H, W), normalised and padded at the bottom and the right; `samples` are
+    `inputs` is (B, C, H, W), normalized and padded at the bottom and the right; `samples` are
     MMDetection's or MMSegmentation's data samples, with the geometry of the view in their metainfo.
     """
 
@@ -44,7 +44,7 @@ class PixelLabels:
     weights: Tensor
     valid: Tensor
     soft: Tensor | None = None
-    others: Tensor | None = None
+    extra_labels: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,7 +63,7 @@ PseudoLabels: TypeAlias = "list[InstanceData] | PixelLabels"
 
 @dataclass
 class Step:
-    """What the stations of one iteration hand on; hooks read it and change it in place.
+    """What the hook points of one iteration hand on; hooks read it and change it in place.
 
     Attributes:
         model: The `TeacherStudent` that takes the step.
@@ -77,7 +77,7 @@ class Step:
         targets: What the student learns from, for each strong view, after the transfer into its
             frame: data samples (boxes) or `PixelLabels`.
         teacher_features: What the teacher's `extract_feat` gave for the weak views when it
-            labelled them; None where it did not see them whole (sliding windows).
+            labeled them; None where it did not see them whole (sliding windows).
         outputs: The student's logits of each branch, as its head gave them and with gradient, for
             hooks of segmentors that asked for them (`model.keep_outputs = True`).
         unsup_weight: Factor on the unsupervised losses, ramp included.

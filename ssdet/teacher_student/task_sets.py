@@ -24,7 +24,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ..validation import check_choice
-from .weights.boxes import WeighedDetector, dressed
+from .weights.boxes import WeighedDetector, with_box_weights
 from .weights.sparse import scored_negatives
 
 Task = Literal["rpn", "cls", "box"]
@@ -94,7 +94,7 @@ def check_task_sets(owner: str, detector: nn.Module, *tasks: Task) -> None:
 def task_losses(detector: Any, inputs: Tensor, sets: dict[Task, list[Any]]) -> dict[str, Any]:
     """Losses of a detector, each from the samples of its own task."""
     check_task_sets("task_losses", detector)
-    sets = {task: dressed(samples) for task, samples in sets.items()}
+    sets = {task: with_box_weights(samples) for task, samples in sets.items()}
     features = detector.extract_feat(inputs)
     compute = _two_stage_losses if _two_stages(detector) else _one_stage_losses
     return compute(detector, features, sets)

@@ -68,7 +68,7 @@ def fit_mixtures(
     max_iter: int = 100,
     floor: float = 1e-6,
 ) -> Mixture:
-    """Expectation and maximisation; each row as scikit-learn's `GaussianMixture` would do it alone.
+    """Expectation and maximization; each row as scikit-learn's `GaussianMixture` would do it alone.
 
     The start has equal weights, means at the lowest and the highest score, and precisions 1. A row
     rests once its mean log-likelihood changes by less than `tol`; `floor` is added to variances.
@@ -90,7 +90,7 @@ def fit_mixtures(
         share = log_odds.sigmoid()
         likelihood = (logs[:, 0] * sums.basis_total).sum(0) + _sum_softplus(log_odds, share)
         upper = (sums.powers * share).sum(-1)
-        updated = _maximised(torch.stack([sums.total - upper, upper], 1), floor)
+        updated = _maximized(torch.stack([sums.total - upper, upper], 1), floor)
         logs = torch.where(moving, updated, logs)
         moving = moving & ((likelihood - previous).abs_() >= allowed)
         previous = likelihood
@@ -164,7 +164,7 @@ def _sum_softplus(z: Tensor, share: Tensor) -> Tensor:
     return z.clamp(min=0.0).sum(1).sub_(logs)
 
 
-def _maximised(moments: Tensor, floor: float) -> Tensor:
+def _maximized(moments: Tensor, floor: float) -> Tensor:
     """The log densities that fit the sums of 1, x and x^2 over each component (3, 2, C)."""
     sizes = moments[0] + _EPS
     means, squares = (moments[1:] / sizes).unbind()

@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def expected_counts(labels: Tensor, labeled: float, unlabeled: float) -> Tensor:
-    """How many labels of each class (C,) are to be expected in so much unlabelled material.
+    """How many labels of each class (C,) are to be expected in so much unlabeled material.
 
-    n_c = K * beta * r_c with K images without labels, beta labels for each labelled image, and the
+    n_c = K * beta * r_c with K images without labels, beta labels for each labeled image, and the
     share r_c of class c. A class without a label counts as one label. For pixels, `labeled` and
     `unlabeled` are numbers of pixels.
     """
@@ -27,7 +27,7 @@ def ranked_thresholds(
 ) -> tuple[Tensor, Tensor]:
     """Thresholds (C,) above which floor(share * n_c) scores of class c lie, for two shares.
 
-    Scores and labels (M,) are what the teacher found in the unlabelled images, n_c = counts[c].
+    Scores and labels (M,) are what the teacher found in the unlabeled images, n_c = counts[c].
     With fewer scores than that, the lowest one is the threshold; none is below `floor`. A class
     without a score gets `default`.
     """

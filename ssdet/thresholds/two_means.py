@@ -12,16 +12,16 @@ from torch import Tensor
 
 Pair = tuple[float, float]
 Fallback = Literal["default", "global_pool", "mean_of_classes"]
-# A centre of 0.92 that float32 made 0.9199999 must not be cut to 0.91.
+# A center of 0.92 that float32 made 0.9199999 must not be cut to 0.91.
 _ROUNDING = 1e-4
 
 
 def two_means(values: Tensor) -> Pair:
-    """The centres (high, low) of the best two clusters of the values (n,), n >= 1.
+    """The centers (high, low) of the best two clusters of the values (n,), n >= 1.
 
     The exact optimum: two clusters on a line are a split of the sorted values, and the one with
     the least squares within has the most between, S_l^2 / n_l + S_r^2 / n_r with the sums S of the
-    values less their mean. If all values are equal, so are the centres.
+    values less their mean. If all values are equal, so are the centers.
     """
     ordered = values.detach().double().flatten().sort().values
     if ordered[0] == ordered[-1]:
@@ -48,7 +48,7 @@ class DualThreshold:
     Attributes:
         default: The pair of a pool with fewer than `min_samples` (finite) values.
         min_samples: See there.
-        decimals: The centres are truncated to so many; None: they are left as they are.
+        decimals: The centers are truncated to so many; None: they are left as they are.
         clip: Bounds of both thresholds.
         momentum: Share of the pair before that is kept.
     """

@@ -61,7 +61,7 @@ def test_a_batch_of_the_semi_supervised_config(task):
     assert not all(np.array_equal(matrix, np.eye(3)) for matrix in matrices)
 
 
-def test_the_supervised_config_gives_plain_batches_of_the_same_labelled_scenes(task):
+def test_the_supervised_config_gives_plain_batches_of_the_same_labeled_scenes(task):
     cfg = config(f"digits_{task}_supervised")
     plain = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     semi = Runner.build_dataloader(config(f"digits_{task}").train_dataloader, seed=0)

@@ -7,11 +7,11 @@ import torch
 from mmengine.registry import DefaultScope
 
 from ssdet.datasets import (
+    DigitExternalLabels,
     DigitScenesSeg,
-    DigitSecondLabels,
     LoadDigitScene,
-    LoadSecondLabels,
-    PackSecondLabels,
+    LoadExternalLabels,
+    PackExternalLabels,
     WeakStrongViews,
 )
 from ssdet.datasets.seeding import seeded
@@ -36,7 +36,9 @@ def folder(tmp_path):
 
 
 def load(folder, name="town/a.jpg", size=(3, 4), classes=3, **options):
-    transform = LoadSecondLabels(str(folder / "second"), str(folder / "images"), classes, **options)
+    transform = LoadExternalLabels(
+        str(folder / "second"), str(folder / "images"), classes, **options
+    )
     results = {"img_path": str(folder / "images" / name), "ori_shape": size}
     return transform(results)["second_seg_map"]
 
@@ -62,8 +64,8 @@ def test_what_does_not_fit_is_named(folder):
         load(folder, "../../elsewhere.jpg")
     with pytest.raises(ValueError, match=r"values=\(0, 255\)"):
         load(folder, values=(0, 255))
-    with pytest.raises(ValueError, match="put LoadSecondLabels behind"):
-        PackSecondLabels()({"img": np.zeros((2, 2, 3), np.uint8)})
+    with pytest.raises(ValueError, match="put LoadExternalLabels behind"):
+        PackExternalLabels()({"img": np.zeros((2, 2, 3), np.uint8)})
 
 
 class Blocks:
@@ -96,7 +98,7 @@ def test_they_come_out_of_a_view_where_the_annotations_do(ratios):
     ]
     views = WeakStrongViews(
         shared=[LoadDigitScene(), Blocks(), geometry[0]],
-        views=dict(sup=[*geometry[1:], PackSecondLabels()]),
+        views=dict(sup=[*geometry[1:], PackExternalLabels()]),
     )
     dataset, flips = scenes(views), set()
     for number in range(6):
@@ -114,28 +116,30 @@ def test_they_come_out_of_a_view_where_the_annotations_do(ratios):
 
 
 def test_a_careless_source():
-    exact = scenes(DigitSecondLabels(0.0, 0.0, rim=0), LoadDigitScene())
+    exact = scenes(DigitExternalLabels(0.0, 0.0, rim=0), LoadDigitScene())
     for number in range(3):
         sample = exact[number]
         assert np.array_equal(sample["second_seg_map"], sample["gt_seg_map"])
-    assert not scenes(DigitSecondLabels(missed=1.0), LoadDigitScene())[0]["second_seg_map"].any()
-    swapped = scenes(DigitSecondLabels(0.0, 1.0, rim=0), LoadDigitScene())[1]
+    assert not scenes(DigitExternalLabels(missed=1.0), LoadDigitScene())[0]["second_seg_map"].any()
+    swapped = scenes(DigitExternalLabels(0.0, 1.0, rim=0), LoadDigitScene())[1]
     truth = torch.from_numpy(swapped["gt_seg_map"])
     assert torch.equal(
         torch.from_numpy(swapped["second_seg_map"]), torch.where(truth > 0, 3 - truth, 0)
     )
-    thick = [scenes(DigitSecondLabels(), LoadDigitScene())[2] for _ in range(2)]
+    thick = [scenes(DigitExternalLabels(), LoadDigitScene())[2] for _ in range(2)]
     labels, truth = thick[0]["second_seg_map"], thick[0]["gt_seg_map"]
     assert np.array_equal(labels, thick[1]["second_seg_map"])
     assert (labels == 255).any() and ((labels > 0) & (labels < 255)).sum() > (truth > 0).sum()
     with pytest.raises(ValueError, match=r"missed=2"):
-        DigitSecondLabels(missed=2)
+        DigitExternalLabels(missed=2)
 
 
-def test_unlabelled_scenes_have_them_too():
+def test_unlabeled_scenes_have_them_too():
     views = WeakStrongViews(
-        shared=[DigitSecondLabels(), LoadDigitScene()],
-        views=dict(unsup_teacher=[PackSecondLabels()], unsup_student=[dict(type="PackSegInputs")]),
+        shared=[DigitExternalLabels(), LoadDigitScene()],
+        views=dict(
+            unsup_teacher=[PackExternalLabels()], unsup_student=[dict(type="PackSegInputs")]
+        ),
     )
     options = dict(count=6, labeled=2, image_size=64, digits=(0, 3), pipeline=[views])
     data = DigitScenesSeg(split="unlabeled", **options)[0]["data_samples"]

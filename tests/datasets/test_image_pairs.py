@@ -1,4 +1,4 @@
-"""Pairs of images: the data set, its faults, what is drawn for each image and what for both."""
+"""Pairs of images: the data set, its issues, what is drawn for each image and what for both."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ from ssdet.datasets import (
     WeakStrongViews,
     check_views,
 )
-from ssdet.datasets.seeding import Place, seeded
+from ssdet.datasets.seeding import BatchSlot, seeded
 from ssdet.doctor.findings import Findings
 from ssdet.doctor.sources import of_config
 from ssdet.engine.configs import load_config
@@ -63,7 +63,7 @@ def logged(monkeypatch):
     return heard
 
 
-def labelled(folder, *steps, **options):
+def labeled(folder, *steps, **options):
     load = [LoadImagePair(), dict(type="LoadMask"), *steps]
     return ImagePairs(str(folder), values=(0, 255), pipeline=load, **options)
 
@@ -73,7 +73,7 @@ def names(dataset):
 
 
 def test_a_pair_is_one_picture_of_six_channels(pairs):
-    dataset = labelled(pairs)
+    dataset = labeled(pairs)
     sample = dataset[1]
     assert names(dataset) == ["one", "three", "two"]
     assert dataset.metainfo["classes"] == ("unchanged", "changed")
@@ -88,48 +88,48 @@ def test_lists_of_names_and_those_of_ssdet_split(pairs):
     file = pairs / "some.txt"
     for text in ("two\none.png\n", "A/two.png label/two.png\nA/one.png label/one.png\n"):
         file.write_text(text)
-        assert names(labelled(pairs, only=str(file))) == ["two", "one"]
+        assert names(labeled(pairs, only=str(file))) == ["two", "one"]
     file.write_text("A/two.png\nA/one.png\n")
-    unlabelled = ImagePairs(str(pairs), only=str(file), labeled=False, pipeline=[LoadImagePair()])
-    assert unlabelled.unlabeled and names(unlabelled) == ["two", "one"]
-    assert "gt_seg_map" not in unlabelled[0] and "seg_map_path" not in unlabelled[0]
+    unlabeled = ImagePairs(str(pairs), only=str(file), labeled=False, pipeline=[LoadImagePair()])
+    assert unlabeled.unlabeled and names(unlabeled) == ["two", "one"]
+    assert "gt_seg_map" not in unlabeled[0] and "seg_map_path" not in unlabeled[0]
 
 
 def test_a_missing_partner_is_named_counted_and_left_out(pairs, logged):
     (pairs / "B" / "two.png").unlink()
     (pairs / "A" / "three.png").unlink()
-    assert names(labelled(pairs)) == ["one"]
+    assert names(labeled(pairs)) == ["one"]
     assert logged[0].startswith("2 x pair that is not whole, left out; first: ")
     with pytest.raises(DataError, match=re.escape("no " + str(Path("A", "three.png")))):
-        labelled(pairs, strict=True)
+        labeled(pairs, strict=True)
     (pairs / "label" / "one.png").unlink()
     with pytest.raises(DataError, match="no pair of images"):
-        labelled(pairs)
+        labeled(pairs)
     assert names(ImagePairs(str(pairs), labeled=False)) == ["one"]
 
 
 def test_a_list_cannot_lead_out_of_the_data(pairs):
     (pairs / "bad.txt").write_text("../../secret.png\n")
     with pytest.raises(DataError, match=r"bad.txt, line 1.*climbs out"):
-        labelled(pairs, only=str(pairs / "bad.txt"))
+        labeled(pairs, only=str(pairs / "bad.txt"))
 
 
 def test_images_of_different_size_are_named(pairs):
     cv2.imwrite(str(pairs / "B" / "one.png"), np.zeros((9, 7, 3), np.uint8))
     with pytest.raises(DataError, match=r"B/one.png: .*differ in size: found 7x9; allowed: 32x24"):
-        labelled(pairs)[0]
+        labeled(pairs)[0]
 
 
 def test_a_damaged_partner_is_named_or_skipped(pairs, logged):
     damaged = pairs / "B" / "one.png"
     damaged.write_bytes(damaged.read_bytes()[:60])
     with pytest.raises(OSError, match=r"B/one.png: image that is cut off"):
-        labelled(pairs)[0]
+        labeled(pairs)[0]
     pack = dict(type="PackSegInputs")
     view = WeakStrongViews(shared=[LoadImagePair()], views=dict(unsup_teacher=[pack]))
     source = ImagePairs(str(pairs), labeled=False, pipeline=[view])
     dataset = LabeledUnlabeledDataset([source], labeled=0)
-    sample = dataset[SeededIndex(0, 5, Place(0, 1))]
+    sample = dataset[SeededIndex(0, 5, BatchSlot(0, 1))]
     assert sample["inputs"]["unsup_teacher"].shape == (6, *SIZE)
     assert len(dataset.bad_files()) == 1 and "B/one.png" in logged[-1]
 
@@ -156,7 +156,7 @@ class AddNoise:
         return results
 
 
-def test_colours_change_for_each_image_alone():
+def test_colors_change_for_each_image_alone():
     pair = {"img": np.zeros((4, 4, 6), np.int32), "gt_seg_map": np.ones((4, 4))}
     with seeded(3):
         wanted = np.random.randint(1, 1000, dtype=np.int32), np.random.randint(1, 1000)
@@ -178,7 +178,7 @@ def test_geometry_is_refused_within_it():
 
 
 def of_levir(pairs, config):
-    """The unlabelled source of a config, on the little data."""
+    """The unlabeled source of a config, on the little data."""
     cfg = load_config(config).train_dataloader.dataset.datasets[-1]
     cfg.update(data_root=str(pairs), only=None)
     cfg.pop("type")
@@ -197,13 +197,13 @@ def test_the_views_of_the_config_are_followed(pairs):
     # Both images are flipped and cropped as one: undo it, and it is the later one again.
     earlier, later = weak[:3].numpy(), weak[3:].numpy()
     whole = np.concatenate([cv2.imread(str(pairs / f / "one.png")) for f in "AB"], axis=2)
-    seen = cv2.warpPerspective(whole[..., 3:], centred(metas[0]), later.shape[:0:-1])
-    first = cv2.warpPerspective(whole[..., :3], centred(metas[0]), earlier.shape[:0:-1])
+    seen = cv2.warpPerspective(whole[..., 3:], centerd(metas[0]), later.shape[:0:-1])
+    first = cv2.warpPerspective(whole[..., :3], centerd(metas[0]), earlier.shape[:0:-1])
     for found, wanted in ((later, seen), (earlier, first)):
         assert np.abs(found.transpose(1, 2, 0).astype(int) - wanted)[16:-16, 16:-16].mean() < 3
 
 
-def centred(matrix):
+def centerd(matrix):
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return np.linalg.inv(half) @ matrix @ half
 
@@ -245,6 +245,6 @@ def test_digits_come_and_go():
         order.append(later[changed].mean() > earlier[changed].mean())
     assert 0 < sum(order) < 12  # some appear, some disappear
     assert dataset.get_cat_ids(0) == [1]
-    unlabelled = DigitScenePairs(split="unlabeled", pipeline=[LoadDigitPair()], **options)
-    assert "gt_seg_map" not in unlabelled[0] and unlabelled.get_cat_ids(0) == []
+    unlabeled = DigitScenePairs(split="unlabeled", pipeline=[LoadDigitPair()], **options)
+    assert "gt_seg_map" not in unlabeled[0] and unlabeled.get_cat_ids(0) == []
     assert dataset.metainfo["classes"] == ("unchanged", "changed")

@@ -92,7 +92,7 @@ def test_a_data_loader_with_another_batch_size_is_refused_with_numbers():
         next(iter(wrong))
 
 
-def test_classes_must_agree_and_unlabelled_sources_need_none():
+def test_classes_must_agree_and_unlabeled_sources_need_none():
     with pytest.raises(ValueError, match=r"classes \('1', '0'\).*'0', '1'"):
         LabeledUnlabeledDataset(
             [scenes("labeled", digits=(0, 1)), scenes("unlabeled", digits=(1, 0))]
@@ -143,7 +143,7 @@ def run(folder, workers=0, count=14):
     return batches(stream, count), dataset
 
 
-def test_an_unreadable_unlabelled_image_is_replaced_and_counted(folder):
+def test_an_unreadable_unlabeled_image_is_replaced_and_counted(folder):
     (folder / "07.png").write_bytes(b"")
     (folder / "11.png").write_bytes(b"no picture")
     (folder / "20.png").write_bytes((folder / "20.png").read_bytes()[:40])
@@ -173,9 +173,9 @@ def test_too_many_bad_images_stop_training_and_are_named(folder):
     assert all(f"{number}.png" in str(error.value) for number in range(10, 16))
 
 
-def test_an_unreadable_labelled_image_is_an_error_with_its_cause(folder):
+def test_an_unreadable_labeled_image_is_an_error_with_its_cause(folder):
     (folder / "03.png").write_bytes(b"")
-    with pytest.raises(BadImageError, match=r"03\.png.*empty \(0 bytes\).*labelled image 3"):
+    with pytest.raises(BadImageError, match=r"03\.png.*empty \(0 bytes\).*labeled image 3"):
         run(folder)
 
 

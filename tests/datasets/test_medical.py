@@ -17,7 +17,7 @@ SIDE = 64
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
-    """Six grey slices whose brightness is 60 times their label."""
+    """Six gray slices whose brightness is 60 times their label."""
     root = tmp_path_factory.mktemp("acdc")
     rows, columns = np.mgrid[:48, :40]
     for number in range(6):

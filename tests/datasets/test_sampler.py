@@ -173,7 +173,7 @@ def test_mmengine_skips_without_loading_a_sample():
     assert next(iterator).tolist() == [int(i) for i in straight[12000:12004]]
 
 
-def test_length_is_a_pass_over_the_unlabelled_images():
+def test_length_is_a_pass_over_the_unlabeled_images():
     sampler = make([4, 10], [1, 3])
     assert sampler.pass_length == 4
     assert len(DataLoader(Source(14), 4, sampler=sampler)) == 4

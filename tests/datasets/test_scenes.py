@@ -54,7 +54,7 @@ def test_training_and_validation_share_no_picture_and_use_all():
 
 
 def test_pictures_are_the_digits_they_are_called():
-    """Nearest mean picture, learned from the training digits, recognises unseen ones."""
+    """Nearest mean picture, learned from the training digits, recognizes unseen ones."""
     ink, _ = glyphs()
     means = np.stack([ink[pictures_of(digit, False)].mean(0) for digit in range(10)])
     hits = total = 0
@@ -127,7 +127,7 @@ def test_drawing_is_quick():
     assert np.median(times) < 0.008  # 1.5 ms where this was written
 
 
-def test_labelled_scenes_are_nested_and_the_rest_is_unlabelled():
+def test_labeled_scenes_are_nested_and_the_rest_is_unlabeled():
     few, more, most = (scenes(split="labeled", labeled=n).numbers for n in (3, 5, 9))
     assert set(few) < set(more) < set(most) < set(range(12))
     rest = scenes(split="unlabeled", labeled=5).numbers
@@ -135,7 +135,7 @@ def test_labelled_scenes_are_nested_and_the_rest_is_unlabelled():
     assert scenes(split="labeled", fold=1, labeled=5).numbers != more
 
 
-def test_labelled_and_unlabelled_parts_show_the_training_scenes():
+def test_labeled_and_unlabeled_parts_show_the_training_scenes():
     everything = scenes(split="train")
     for split in ("labeled", "unlabeled"):
         part = scenes(split=split)
@@ -145,7 +145,7 @@ def test_labelled_and_unlabelled_parts_show_the_training_scenes():
 
 
 @pytest.mark.parametrize("cls", [DigitScenes, DigitScenesSeg])
-def test_unlabelled_samples_carry_no_annotation(cls):
+def test_unlabeled_samples_carry_no_annotation(cls):
     sample = scenes(cls, split="unlabeled")[0]
     assert sample["instances"] == [] and "gt_seg_map" not in sample and "scene" not in sample
     assert scenes(cls, split="unlabeled").get_cat_ids(0) == []
@@ -173,7 +173,7 @@ def test_segmentation_samples_have_a_label_map():
     assert dataset.get_cat_ids(1) == (draw(dataset.scenes, 1).labels + 1).tolist()
 
 
-def test_a_choice_of_digits_is_relabelled_in_its_order():
+def test_a_choice_of_digits_is_relabeled_in_its_order():
     dataset = scenes(digits=(7, 3))
     assert dataset.metainfo["classes"] == ("7", "3")
     labels = {i["bbox_label"] for k in range(12) for i in dataset[k]["instances"]}

@@ -81,7 +81,7 @@ def test_small_sets_lie_inside_large_ones_also_when_made_later(coco_file, tmp_pa
     assert (len(small), len(large)) == (6, 15)
 
 
-def test_every_class_is_labelled_or_named(coco_file, tmp_path, capsys):
+def test_every_class_is_labeled_or_named(coco_file, tmp_path, capsys):
     split("coco", coco_file, "--count", 3, 2, "--fold", 1, 2, 3, 4)
     for fold in range(1, 5):
         data = read(tmp_path / "splits" / f"train.{fold}@3images.json", "coco")
@@ -91,7 +91,7 @@ def test_every_class_is_labelled_or_named(coco_file, tmp_path, capsys):
     coco_file.write_text(json.dumps(content))
     capsys.readouterr()
     split("coco", coco_file, "--count", 5)
-    assert "no labelled image has unicorn: a model cannot learn" in capsys.readouterr().out
+    assert "no labeled image has unicorn: a model cannot learn" in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten_or_written_into_the_data(coco_file, tmp_path, monkeypatch, capsys):
@@ -191,5 +191,5 @@ def test_training_logs_the_checksum_that_the_file_holds(coco_file, tmp_path, mon
     assert dataset.checksum() == dataset.checksum()
     recorded = json.loads(twin.read_text())["info"]["split"]["sha256"]
     labeled = json.loads(base.read_text())["info"]["split"]["sha256"]
-    assert log[0] == f"source 0 (LabeledImages): 3 labelled images, sha256 {labeled}"
-    assert log[1] == f"source 1 (UnlabeledImages): 27 unlabelled images, sha256 {recorded}"
+    assert log[0] == f"source 0 (LabeledImages): 3 labeled images, sha256 {labeled}"
+    assert log[1] == f"source 1 (UnlabeledImages): 27 unlabeled images, sha256 {recorded}"

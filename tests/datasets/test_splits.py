@@ -1,4 +1,4 @@
-"""Who is labelled: numbers worked out by hand, nested sets, every class, the same everywhere."""
+"""Who is labeled: numbers worked out by hand, nested sets, every class, the same everywhere."""
 
 import hashlib
 
@@ -52,7 +52,7 @@ def test_impossible_shares_are_refused(kind, text):
         Share(kind, text)
 
 
-def test_more_labelled_images_than_there_are():
+def test_more_labeled_images_than_there_are():
     with pytest.raises(DataError, match=r"found 8; allowed: 1 \.\.\. 7"):
         Share("count", "8").size(7)
 
@@ -95,7 +95,7 @@ def test_rare_classes_come_first_and_are_asked_for_only_as_long_as_needed():
     assert asked == plain[:151]
 
 
-def test_a_class_that_no_labelled_image_has_is_named():
+def test_a_class_that_no_labeled_image_has_is_named():
     labels = {name: {0} for name in NAMES} | {NAMES[9]: {0, 1}}
     split = divide(NAMES, NAMES[:5], labels.get, ("cat", "dog", "owl"))
     assert split.missing == ("dog", "owl")

@@ -30,7 +30,7 @@ def view(type, **options):
 
 
 def dataset(*strong, scope="mmdet", multibranch=False, meta_keys=None, shared=()):
-    """Unlabelled scenes whose strong view has the given transforms."""
+    """Unlabeled scenes whose strong view has the given transforms."""
     pack = view("PackDetInputs" if scope == "mmdet" else "PackSegInputs")
     if meta_keys:
         pack["meta_keys"] = meta_keys
@@ -161,11 +161,11 @@ def test_packing_that_drops_the_matrix_is_refused():
     check_views(dataset(view("ErasePatches"), multibranch=True))  # no geometry, nothing to keep
 
 
-def test_what_fails_on_unlabelled_samples_is_named():
+def test_what_fails_on_unlabeled_samples_is_named():
     text = refusal(view("RandomCrop", crop_size=(64, 64), cat_max_ratio=0.75), scope="mmseg")
-    assert "RandomCrop fails on an unlabelled sample: KeyError('gt_seg_map')" in text
+    assert "RandomCrop fails on an unlabeled sample: KeyError('gt_seg_map')" in text
     text = refusal(view("RandomCrop", crop_size=(60, 60)))
-    assert "RandomCrop refused an unlabelled sample" in text and "allow_negative_crop" in text
+    assert "RandomCrop refused an unlabeled sample" in text and "allow_negative_crop" in text
 
 
 def test_random_states_are_left_alone():

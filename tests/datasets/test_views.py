@@ -80,8 +80,8 @@ def test_the_format_is_that_of_multibranch(scope):
     for key in ours:
         assert ours[key].keys() == theirs[key].keys()
         assert [type(v) for v in ours[key].values()] == [type(v) for v in theirs[key].values()]
-    labelled = WeakStrongViews(views={"sup": [pack(scope)]}, shared=[Load()])({"seg_fields": []})
-    batch = pseudo_collate([labelled, ours])
+    labeled = WeakStrongViews(views={"sup": [pack(scope)]}, shared=[Load()])({"seg_fields": []})
+    batch = pseudo_collate([labeled, ours])
     assert batch["inputs"]["sup"][1] is None and batch["inputs"]["unsup_student"][0] is None
     assert batch["data_samples"]["unsup_teacher"][1].metainfo["homography_matrix"].shape == (3, 3)
 

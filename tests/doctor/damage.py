@@ -103,7 +103,7 @@ LABELED, CUT_OFF = (
 )
 FILES = {
     "missing": (image(LABELED, os.remove), "error", r"labeled/002\.jpg: missing file",
-                r"002\.jpg.*[Nn]o such file.*labelled image 2"),
+                r"002\.jpg.*[Nn]o such file.*labeled image 2"),
     "zero bytes": (image(LABELED, lambda p: p.write_bytes(b"")), "error",
                    r"002\.jpg: empty file: found 0 bytes", r"002\.jpg.*empty \(0 bytes\)"),
     "text as jpg": (image(LABELED, lambda p: p.write_text("not an image")), "error",
@@ -119,13 +119,13 @@ FILES = {
     "a folder with the name of an image": (image(LABELED, folder_as_image), "error",
                                            r"unreadable file: found Is a directory",
                                            r"002\.jpg.*Is a directory"),
-    "unlabelled zero bytes": (image("unlabeled/203.jpg", lambda p: p.write_bytes(b"")), "warning",
+    "unlabeled zero bytes": (image("unlabeled/203.jpg", lambda p: p.write_bytes(b"")), "warning",
                               r"203\.jpg: empty file: found 0 bytes\. Training skips", Skipped(1)),
-    "unlabelled cut off": (image("unlabeled/203.jpg", cut(0.7)), "warning",
+    "unlabeled cut off": (image("unlabeled/203.jpg", cut(0.7)), "warning",
                            r"203\.jpg: image that is cut off", Skipped(1)),
-    "unlabelled text": (image("unlabeled/203.jpg", lambda p: p.write_text("x")), "warning",
+    "unlabeled text": (image("unlabeled/203.jpg", lambda p: p.write_text("x")), "warning",
                         r"203\.jpg: file that is no image", Skipped(1)),
-    "many unlabelled damaged": (six_bad, "error", r"empty file.*6 of 8 images are damaged and "
+    "many unlabeled damaged": (six_bad, "error", r"empty file.*6 of 8 images are damaged and "
                                 r"training stops after 5", r"6 of 8 images cannot be read, 5 are"),
     "listed and missing": (listed, "error", r"unlabeled/999\.jpg: missing file",
                            r"line 2: '.*999\.jpg' does not exist"),
@@ -148,14 +148,14 @@ FILES = {
                                      r"EXIF orientation: found orientation 6, applied", None),
     "upside down": (image(LABELED, lambda p: exif(p, 3)), "warning",
                     r"EXIF orientation that the size cannot confirm: found orientation 3", None),
-    "mirrored, unlabelled": (image("unlabeled/200.jpg", lambda p: exif(p, 2)), "info",
+    "mirrored, unlabeled": (image("unlabeled/200.jpg", lambda p: exif(p, 2)), "info",
                              r"200\.jpg: EXIF orientation: found orientation 2", None),
-    "grey": (image(LABELED, converted("L", "JPEG")), "info", r"grey image: found JPEG, mode L",
+    "gray": (image(LABELED, converted("L", "JPEG")), "info", r"gray image: found JPEG, mode L",
              None),
     "palette": (image(LABELED, converted("P")), "info", r"palette image: found PNG, mode P", None),
-    "16 bits, grey": (image(LABELED, converted("I;16")), "warning",
+    "16 bits, gray": (image(LABELED, converted("I;16")), "warning",
                       r"more than 8 bits per channel: found 16 bits \(PNG", None),
-    "16 bits, colour": (image(LABELED, sixteen_colors), "warning",
+    "16 bits, color": (image(LABELED, sixteen_colors), "warning",
                         r"more than 8 bits per channel: found 16 bits \(PNG, mode RGB\)", None),
     "16 bits, tiff": (image(LABELED, sixteen_tiff), "warning",
                       r"more than 8 bits per channel: found 16 bits \(TIFF", None),
@@ -163,7 +163,7 @@ FILES = {
              r"CMYK image: found JPEG, mode CMYK", None),
     "alpha": (image(LABELED, converted("RGBA")), "warning", r"alpha channel: found PNG, mode RGBA",
               None),
-    "grey with alpha": (image(LABELED, converted("LA")), "warning", r"alpha channel.*mode LA",
+    "gray with alpha": (image(LABELED, converted("LA")), "warning", r"alpha channel.*mode LA",
                         None),
     "one pixel": (image("unlabeled/200.jpg", lambda p: picture(p, 1, (1, 1))), "warning",
                   r"tiny image: found 1x1", None),
@@ -201,7 +201,7 @@ def other_validation_classes(root, config):
     config.val_dataloader.dataset.metainfo = dict(classes=("dog", "cat"))
 
 
-def unlabelled_json(**first):
+def unlabeled_json(**first):
     def action(root, config):
         images = [dict(id=1, file_name="unlabeled/200.jpg") | first]
         (root / "u.json").write_text(json.dumps(dict(images=images)))
@@ -210,8 +210,8 @@ def unlabelled_json(**first):
     return action
 
 
-def unlabelled_by_mmdetection(root, config):
-    """An unlabelled source as MMDetection's own configs have it, annotations and all."""
+def unlabeled_by_mmdetection(root, config):
+    """An unlabeled source as MMDetection's own configs have it, annotations and all."""
     sources = config.train_dataloader.dataset.datasets
     pipeline = sources[1].pipeline
     sources[1] = dict(sources[0], ann_file="more.json", pipeline=pipeline)
@@ -279,9 +279,9 @@ ANNOTATIONS = {
                      r"labeled\.json, line 1, column \d+: not a JSON file", "not a JSON file"),
     "no json": (lambda root, config: (root / "labeled.json").unlink(), "error",
                 r"labeled\.json: missing file", r"labeled\.json: missing file"),
-    "class never labelled": (content(only_cats), "warning",
-                             r"labeled\.json: class never labelled: found dog",
-                             Warned("class never labelled")),
+    "class never labeled": (content(only_cats), "warning",
+                             r"labeled\.json: class never labeled: found dog",
+                             Warned("class never labeled")),
     "class never validated": (content(only_cats, "val"), "warning",
                               r"val\.json: class never validated: found dog",
                               Warned("class never validated")),
@@ -307,18 +307,18 @@ ANNOTATIONS = {
                  OUT, OUT),
     "absolute path": (content(lambda c: c["images"][0].update(file_name="/etc/x.jpg")), "error",
                       r"images\[0\] \(id 1\): file name is absolute", "file name is absolute"),
-    "unlabelled path out": (unlabelled_json(file_name="../x.jpg"), "error",
+    "unlabeled path out": (unlabeled_json(file_name="../x.jpg"), "error",
                             r"u\.json, images\[0\]: '.*\.\./x\.jpg' leads out of", "leads out of"),
-    "unlabelled list, path out": (lambda r, c: listed(r, c, "../x.jpg"), "error",
+    "unlabeled list, path out": (lambda r, c: listed(r, c, "../x.jpg"), "error",
                                   r"list\.txt, line 2: .*leads out of", "leads out of"),
-    "unlabelled without names": (unlabelled_json(file_name=None), "error",
+    "unlabeled without names": (unlabeled_json(file_name=None), "error",
                                  r"images\[0\] \(id 1\) has file_name=None", "file_name=None"),
-    "unlabelled of another size": (unlabelled_json(width=99, height=48), "warning",
+    "unlabeled of another size": (unlabeled_json(width=99, height=48), "warning",
                                    r"another size than in the annotations: found 64x48 as loaded",
                                    None),
-    "annotations of unlabelled images": (unlabelled_by_mmdetection, "warning",
-                                         r"unlabelled source with annotations: found 12 annot",
-                                         Warned("unlabelled source with annotations")),
+    "annotations of unlabeled images": (unlabeled_by_mmdetection, "warning",
+                                         r"unlabeled source with annotations: found 12 annot",
+                                         Warned("unlabeled source with annotations")),
 }  # fmt: skip
 
 
@@ -331,24 +331,24 @@ def train_is_validation(root, config):
 
 
 SPLITS = {
-    "labelled among unlabelled": (copy("labeled/001.jpg", "unlabeled/001.jpg"), "warning",
-                                  r"labeled/001\.jpg: labelled image among the unlabelled ones: "
+    "labeled among unlabeled": (copy("labeled/001.jpg", "unlabeled/001.jpg"), "warning",
+                                  r"labeled/001\.jpg: labeled image among the unlabeled ones: "
                                   r"found the same content as .*unlabeled/001\.jpg",
-                                  Warned("labelled image among the unlabelled ones")),
+                                  Warned("labeled image among the unlabeled ones")),
     "the same, renamed": (copy("labeled/001.jpg", "unlabeled/new.jpg"), "warning",
                           r"found the same content as .*new\.jpg", None),
-    "unlabelled in validation": (copy("val/100.jpg", "unlabeled/100.jpg"), "error",
-                                 r"unlabelled image in the validation data: found the same cont",
-                                 "unlabelled image in the validation data"),
-    "labelled in validation": (copy("val/100.jpg", "labeled/001.jpg"), "error",
-                               r"labeled/001\.jpg: labelled image in the validation data", None),
+    "unlabeled in validation": (copy("val/100.jpg", "unlabeled/100.jpg"), "error",
+                                 r"unlabeled image in the validation data: found the same cont",
+                                 "unlabeled image in the validation data"),
+    "labeled in validation": (copy("val/100.jpg", "labeled/001.jpg"), "error",
+                               r"labeled/001\.jpg: labeled image in the validation data", None),
     "validation is training": (train_is_validation, "error",
-                               r"labelled image in the validation data: found the same file",
-                               "6 x labelled image in the validation data"),
-    "unlabelled is everything": (
+                               r"labeled image in the validation data: found the same file",
+                               "6 x labeled image in the validation data"),
+    "unlabeled is everything": (
         lambda root, config: config.train_dataloader.dataset.datasets[1].update(source=str(root)),
-        "error", r"unlabelled image in the validation data: found the same file",
-        "unlabelled image in the validation data",
+        "error", r"unlabeled image in the validation data: found the same file",
+        "unlabeled image in the validation data",
     ),
 }  # fmt: skip
 
@@ -420,9 +420,9 @@ SETTINGS = {
     "evaluated too often": (settings(train_cfg__val_interval=1), "warning",
                             r"evaluated very often: found every 1 of 400 iterations, 400 times",
                             Warned("evaluated very often")),
-    "few unlabelled images": (settings(**{BATCH: (5, 1)}, train_dataloader__batch_size=6),
-                              "warning", r"few unlabelled images in a batch: found 5 labelled, 1",
-                              Warned("few unlabelled images")),
+    "few unlabeled images": (settings(**{BATCH: (5, 1)}, train_dataloader__batch_size=6),
+                              "warning", r"few unlabeled images in a batch: found 5 labeled, 1",
+                              Warned("few unlabeled images")),
     "two averages": (hooks("TeacherEMAHook", "MeanTeacherHook", "FixedThresholdHook"), "error",
                      r"two averages of the weights: found TeacherEMAHook, MeanTeacherHook",
                      "two averages of the weights"),
@@ -433,7 +433,7 @@ SETTINGS = {
     "no threshold": (hooks("TeacherEMAHook"), "warning", r"no threshold on pseudo labels: found Te",
                      Warned("no threshold on pseudo labels")),
     "no teacher": (plain_model, "warning",
-                   r"unlabelled images, but no teacher and student: found RetinaNet",
+                   r"unlabeled images, but no teacher and student: found RetinaNet",
                    Warned("no teacher and student")),
     "number of classes": (settings(model__detector__bbox_head__num_classes=80), "error",
                           r"model\.bbox_head\.num_classes: head with another number of classes "
@@ -474,7 +474,7 @@ MASKS = {
     "another size": (mask(of_size(60, 48)), "error",
                      r"label map of another size than its image: found 60x48; allowed: 64x48",
                      r"301\.png: label map of (60x48|another size)"),
-    "class never labelled": (only_ground, "warning", r"class never labelled: found cat", None),
+    "class never labeled": (only_ground, "warning", r"class never labeled: found cat", None),
     "image cut off": (image("seg/images/301.jpg", cut(0.5)), "error",
                       r"301\.jpg: image that is cut off", r"301\.jpg: image that is cut off"),
 }  # fmt: skip

@@ -40,7 +40,7 @@ def coco(folder, name, first, count):
 
 
 def build(folder):
-    """labelled 0 ... 5, validation 100 ... 102, unlabelled 200 ... 207, and label maps."""
+    """labeled 0 ... 5, validation 100 ... 102, unlabeled 200 ... 207, and label maps."""
     coco(folder, "labeled", 0, 6)
     coco(folder, "val", 100, 3)
     for n in range(8):

@@ -102,7 +102,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_layouts_are_recognised(tmp_path, capsys, name):
+def test_layouts_are_recognized(tmp_path, capsys, name):
     source = LAYOUTS[name](tmp_path / "data")
     more = f"--images {tmp_path}/data/train2017" if name == "coco" else ""
     code, out = doctor(f"{source} {more} --json", capsys)

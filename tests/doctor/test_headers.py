@@ -165,7 +165,7 @@ def test_large_annotation_files_are_left_to_the_doctor(root, monkeypatch):
     assert doctor.examine_config(config).failed()
 
 
-def test_an_unlabelled_json_may_lack_everything_but_names(root):
+def test_an_unlabeled_json_may_lack_everything_but_names(root):
     images = [dict(file_name=f"unlabeled/{200 + n}.jpg") for n in range(3)]
     (root / "u.json").write_text(json.dumps(dict(images=images)))
     config = place.detection(root)

@@ -11,7 +11,7 @@ from ssdet.evaluation.groups import look
 
 LOOKS = dict(
     dark=dict(brightness=(0, 100)),
-    stained=dict(brightness=(100, 256), colour=(16, 256)),
+    stained=dict(brightness=(100, 256), color=(16, 256)),
     bright=dict(brightness=(100, 256)),
 )
 
@@ -42,11 +42,11 @@ def evaluated(groups, batches, metric="IoUMetric"):
 RIGHT, WRONG = [[0, 0, 1, 1]], [[1, 1, 0, 0]]
 
 
-def test_brightness_and_colour_of_a_picture():
+def test_brightness_and_color_of_a_picture():
     half = torch.zeros(3, 2, 4, dtype=torch.uint8)
     half[0, :, :2] = 120  # 120 in a sixth of the values; a difference of 120 in half of the pixels
-    assert look(half) == {"brightness": 20.0, "colour": 60.0}
-    assert look(picture(10, 250, 100))["colour"] == 240  # no overflow of bytes
+    assert look(half) == {"brightness": 20.0, "color": 60.0}
+    assert look(picture(10, 250, 100))["color"] == 240  # no overflow of bytes
 
 
 @pytest.mark.parametrize("metric", ["IoUMetric", "SegmentationMetric"])
@@ -97,8 +97,8 @@ def test_a_look_without_pixels_is_refused():
     ("settings", "says"),
     [
         (dict(groups={}), "groups is empty"),
-        (dict(groups=dict(a=dict(shine=(0, 1)))), "'shine'.*brightness and colour"),
-        (dict(groups=dict(a=dict(colour=(9, 1)))), r"\(low, high\)"),
+        (dict(groups=dict(a=dict(shine=(0, 1)))), "'shine'.*brightness and color"),
+        (dict(groups=dict(a=dict(color=(9, 1)))), r"\(low, high\)"),
         (dict(groups=LOOKS, metric=dict(type="mmdet.CocoMetric")), "CocoMetric does not count"),
     ],
 )

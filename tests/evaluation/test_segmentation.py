@@ -130,7 +130,7 @@ def test_the_protocol_is_in_the_log_and_above_the_table(monkeypatch):
     where = "ssdet.evaluation.segmentation.print_log"
     monkeypatch.setattr(where, lambda text, logger: printed.append(text))
     metric = metric_of(protocol=PROTOCOL)
-    metric.meet(build_seg())
+    metric.set_model(build_seg())
     metric.process({}, [sample(square(4), square(2))])
     metric.evaluate(1)
     text = "\n".join(printed)

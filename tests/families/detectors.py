@@ -87,14 +87,14 @@ def _shrink(node) -> None:
 
 
 def build(family: str, cfg: ConfigDict | None = None) -> torch.nn.Module:
-    """A small detector in training mode, with the initialisation of its family."""
+    """A small detector in training mode, with the initialization of its family."""
     # TOOD asks for the epoch, which a runner would have written there.
     MessageHub.get_current_instance().update_info("epoch", 4)
     with DefaultScope.overwrite_default_scope("mmdet"):
-        return initialised(MODELS.build(cfg or small_config(family)))
+        return initialized(MODELS.build(cfg or small_config(family)))
 
 
-def initialised(model: torch.nn.Module) -> torch.nn.Module:
+def initialized(model: torch.nn.Module) -> torch.nn.Module:
     """Initial weights, without MMEngine's line in the log for each of them."""
     logging.disable(logging.INFO)
     model.init_weights()

@@ -14,7 +14,7 @@ from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 from ssdet.hooks import StepHook, TeacherEMAHook
 from ssdet.registry import MODELS
 
-from .detectors import FAMILIES, build, initialised, sample, small_config
+from .detectors import FAMILIES, build, initialized, sample, small_config
 
 pytestmark = pytest.mark.family
 
@@ -64,7 +64,7 @@ def without_threshold(cfg):
 def pair(family, cfg=None):
     detector = without_threshold(cfg or small_config(family))
     model = MODELS.build(dict(type="TeacherStudentDetector", detector=detector))
-    initialised(model)
+    initialized(model)
     awaken(model.student)
     model.copy_student()
     model.attach(KeepBest())
@@ -81,7 +81,7 @@ def awaken(student):
 
 
 def batch(family):
-    """One labelled and two unlabelled images, the strong view of which is flipped."""
+    """One labeled and two unlabeled images, the strong view of which is flipped."""
     generator = torch.Generator().manual_seed(3)
 
     def images(count):
@@ -91,7 +91,7 @@ def batch(family):
         ]
 
     masks = family == "mask_rcnn"
-    labelled = sample([(4, 4, 36, 36), (30, 28, 62, 60)], masks=masks)
+    labeled = sample([(4, 4, 36, 36), (30, 28, 62, 60)], masks=masks)
     strong = [sample(), sample()]
     for view in strong:
         view.set_metainfo(dict(homography_matrix=FLIP))
@@ -102,7 +102,7 @@ def batch(family):
             unsup_student=[None, *images(2)],
         ),
         data_samples=dict(
-            sup=[labelled, None, None],
+            sup=[labeled, None, None],
             unsup_teacher=[None, sample(), sample()],
             unsup_student=[None, *strong],
         ),
@@ -125,8 +125,8 @@ def steps(model, optimizer, family, count):
 
 
 def optimizer_of(model):
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    return OptimWrapper(torch.optim.SGD(learnt, lr=1e-3, momentum=0.9))
+    learned = [p for p in model.parameters() if p.requires_grad]
+    return OptimWrapper(torch.optim.SGD(learned, lr=1e-3, momentum=0.9))
 
 
 def test_trains_on_labels_and_pseudo_labels(family):
@@ -137,10 +137,10 @@ def test_trains_on_labels_and_pseudo_labels(family):
     for log in logs:
         assert all(torch.as_tensor(value).isfinite().all() for value in log.values())
         assert log["pseudo/kept"] == 3
-    learnt = {key for key in logs[-1] if key.startswith("unsup_") and "loss" in key}
-    assert learnt == {"un" + key for key in logs[-1] if key.startswith("sup_") and "loss" in key}, (
-        "the same losses from labels and pseudo labels"
-    )
+    learned = {key for key in logs[-1] if key.startswith("unsup_") and "loss" in key}
+    assert learned == {
+        "un" + key for key in logs[-1] if key.startswith("sup_") and "loss" in key
+    }, "the same losses from labels and pseudo labels"
     step = model.hooks[0].step
     for target in step.targets["unsup_student"]:
         assert 0 < len(target.gt_instances) <= 3
@@ -160,9 +160,9 @@ def test_every_parameter_of_the_student_learns(family):
         model(**model.data_preprocessor(batch(family), True), mode="loss")
     )
     losses.backward()
-    learnt = [(n, p) for n, p in model.student.named_parameters() if p.requires_grad]
-    assert [name for name, parameter in learnt if parameter.grad is None] == []
-    idle = [name for name, parameter in learnt if not parameter.grad.any()]
+    learned = [(n, p) for n, p in model.student.named_parameters() if p.requires_grad]
+    assert [name for name, parameter in learned if parameter.grad is None] == []
+    idle = [name for name, parameter in learned if not parameter.grad.any()]
     assert [name for name in idle if not re.fullmatch(IDLE.get(family, ""), name)] == []
 
 

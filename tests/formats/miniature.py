@@ -141,14 +141,14 @@ def palette_png(path, labels):
     return path
 
 
-def grey_png(path, labels):
+def gray_png(path, labels):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(labels).save(path)
     return path
 
 
 def cityscapes(root: Path, train=16, val=3):
-    """leftImg8bit and gtFine as they are downloaded: labelIds, instanceIds, colour, polygons.
+    """leftImg8bit and gtFine as they are downloaded: labelIds, instanceIds, color, polygons.
 
     Road (labelId 7) below, sky (23) above, two cars (26), a group of persons (24), and the ego
     vehicle (1), which is no class.
@@ -166,8 +166,8 @@ def cityscapes(root: Path, train=16, val=3):
             instances[44:] = 1
             labels = np.where(instances >= 1000, instances // 1000, instances).astype(np.uint8)
             base = root / "gtFine" / split / f"{stem}_gtFine"
-            grey_png(base.with_name(f"{base.name}_labelIds.png"), labels)
-            grey_png(base.with_name(f"{base.name}_instanceIds.png"), instances.astype(np.uint16))
+            gray_png(base.with_name(f"{base.name}_labelIds.png"), labels)
+            gray_png(base.with_name(f"{base.name}_instanceIds.png"), instances.astype(np.uint16))
             polygon = [[5, 30], [20, 30], [20, 40], [5, 40]]
             objects = [dict(label="car", polygon=polygon)]
             write_json(

@@ -61,7 +61,7 @@ def place(tmp_path, monkeypatch):
         miniature.picture(root / "images" / split / "b.jpg", (8, 8))
         for name in "ab":
             labels = np.full((8, 8), 3, np.uint8)
-            miniature.grey_png(root / "annotations" / split / f"{name}.png", labels)
+            miniature.gray_png(root / "annotations" / split / f"{name}.png", labels)
     return tmp_path
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 from ssdet.cli import main
 from ssdet.formats import (
     FORMATS,
+    ImageRecord,
     Instance,
     MaskEncoding,
-    Picture,
     components,
     read,
     write_coco,
@@ -58,7 +58,7 @@ def test_yolo_fractions_become_pixels(data):
     assert data.classes == ("cat", "dog", "owl")
     third = data.pictures[2]
     assert third.name == "images/train/002.jpg"
-    # centre (32, 24), size (16, 24); polygon (8, 12), (32, 12), (32, 36)
+    # center (32, 24), size (16, 24); polygon (8, 12), (32, 12), (32, 36)
     assert boxes(third) == [(2, (24, 12, 40, 36)), (1, (8, 12, 32, 36))]
     assert third.instances[1].segmentation == [[8, 12, 32, 12, 32, 36]]
     assert data.pictures[3].instances == []
@@ -85,7 +85,7 @@ def test_cvat_shapes(data):
     expected[20:23, 10:13] = [[0, 1, 1], [0, 0, 0], [1, 1, 0]]
     assert (decode(mask.segmentation, 48, 64) == expected).all()
     assert mask.box == (10, 20, 13, 23)
-    assert [fault.what for fault in data.faults] == ["points (left out)"] * 4
+    assert [issue.what for issue in data.issues] == ["points (left out)"] * 4
 
 
 def test_a_mask_drawn_in_labelme(tmp_path):
@@ -156,7 +156,7 @@ def colored(labels):
     return np.array([[table[v] for v in row] for row in labels.tolist()], np.uint8)
 
 
-@pytest.mark.parametrize("kind", ["palette", "grey", "mapped", "16 bit", "colour", "grey as RGB"])
+@pytest.mark.parametrize("kind", ["palette", "gray", "mapped", "16 bit", "color", "gray as RGB"])
 def test_every_kind_of_label_map_decodes_to_the_same(tmp_path, kind):
     path = tmp_path / "m.png"
     encoding = MaskEncoding(3)
@@ -166,14 +166,14 @@ def test_every_kind_of_label_map_decodes_to_the_same(tmp_path, kind):
         values = {10: 0, 20: 1, 30: 2, 0: 255}
         raw = {label: value for value, label in values.items()}
         encoding = MaskEncoding(3, values=values)
-        miniature.grey_png(path, np.vectorize(raw.get)(LABELS).astype(np.uint8))
-    elif kind == "colour":
+        miniature.gray_png(path, np.vectorize(raw.get)(LABELS).astype(np.uint8))
+    elif kind == "color":
         encoding = MaskEncoding(3, colors=COLORS)
         Image.fromarray(colored(LABELS)).save(path)
-    elif kind == "grey as RGB":
+    elif kind == "gray as RGB":
         Image.fromarray(np.repeat(LABELS[..., None], 3, axis=2)).save(path)
     else:
-        miniature.grey_png(path, LABELS.astype(np.uint16) if kind == "16 bit" else LABELS)
+        miniature.gray_png(path, LABELS.astype(np.uint16) if kind == "16 bit" else LABELS)
     assert (encoding.decode(path) == LABELS).all()
     assert encoding.labels_in(path) == {0, 1, 2}
 
@@ -191,7 +191,7 @@ def _made(folder):
     return folder
 
 
-def test_colour_maps_become_palette_maps_that_read_the_same(tmp_path):
+def test_color_maps_become_palette_maps_that_read_the_same(tmp_path):
     colors = {color: label for color, label in COLORS.items()}
     root = mask_folder(tmp_path / "data")
     data = read(root, "masks", split="train", classes=("sky", "red car", "green"), colors=colors)
@@ -207,7 +207,7 @@ def test_outlines_become_label_maps_with_the_small_on_top(tmp_path):
     square = [[2, 2, 10, 2, 10, 10, 2, 10]]
     small = [[4, 4, 6, 4, 6, 6, 4, 6]]
     crowd = [[12, 0, 16, 0, 16, 12, 12, 12]]
-    picture = Picture("a.jpg", 16, 12, instances=[
+    picture = ImageRecord("a.jpg", 16, 12, instances=[
         Instance(1, (4, 4, 6, 6), small), Instance(0, (2, 2, 10, 10), square),
         Instance(0, (12, 0, 16, 12), crowd, crowd=True)])  # fmt: skip
     from ssdet.formats import Annotations
@@ -224,7 +224,7 @@ def test_regions_of_label_maps_become_instances(tmp_path):
     labels = np.zeros((10, 12), np.uint8)
     labels[1:3, 1:4], labels[6:9, 7:12], labels[0, 11] = 1, 1, 255
     miniature.picture(tmp_path / "images" / "a.jpg", labels.shape)
-    miniature.grey_png(tmp_path / "masks" / "a.png", labels)
+    miniature.gray_png(tmp_path / "masks" / "a.png", labels)
     data = components(read(tmp_path, "masks", classes=("background", "cell")))
     assert data.classes == ("cell",)
     assert boxes(data.pictures[0]) == [(0, (1, 1, 4, 3)), (0, (7, 6, 12, 9))]
@@ -244,7 +244,7 @@ def test_cityscapes_instances_and_groups(tmp_path):
 def test_ade_ignores_zero_and_starts_at_one(tmp_path):
     labels = np.array([[0, 1], [150, 2]], np.uint8)
     miniature.picture(tmp_path / "images" / "training" / "a.jpg", labels.shape)
-    miniature.grey_png(tmp_path / "annotations" / "training" / "a.png", labels)
+    miniature.gray_png(tmp_path / "annotations" / "training" / "a.png", labels)
     data = read(tmp_path, "ade")
     assert data.encoding.decode(data.pictures[0].mask).tolist() == [[255, 0], [149, 1]]
 
@@ -334,7 +334,7 @@ def test_classes_of_the_config_choose_and_order(tmp_path):
             DATASETS.build({**build, "metainfo": dict(classes=("Cat",))})
 
 
-def test_training_reads_colour_maps_without_conversion(tmp_path):
+def test_training_reads_color_maps_without_conversion(tmp_path):
     root = mask_folder(tmp_path / "data")
     (root / "colors.txt").write_text(
         "sky 0 0 0\nred car: 128 0 0\ngreen 0 128 0\nwhite 255 255 255\n"

@@ -154,9 +154,9 @@ def test_coco(tmp_path, name):
 def complete(error, file):
     """What, where, found, allowed, next step."""
     assert error.exit_code == 65
-    for fault in error.faults:
-        assert file in fault.where
-        assert fault.what and fault.found and fault.allowed and fault.advice
+    for issue in error.issues:
+        assert file in issue.where
+        assert issue.what and issue.found and issue.allowed and issue.advice
     assert re.search(r"found .*; allowed: .*\. .", str(error), re.DOTALL)
 
 
@@ -264,7 +264,7 @@ def test_a_voc_size_of_zero_is_read_from_the_image(tmp_path):
     path.write_text(path.read_text().replace("<width>64", "<width>0"))
     data = read(tmp_path, "voc")
     assert data.pictures[0].width == 64
-    assert summary(data.faults)[0].startswith("1 x annotation without a size (read from the image)")
+    assert summary(data.issues)[0].startswith("1 x annotation without a size (read from the image)")
 
 
 YOLO = {
@@ -424,7 +424,7 @@ MASKS = {
         "label map with an unknown value: found 7 in 64 pixels, 1 unknown values in all; "
         "allowed: 0 ... 1 and 255 (ignored)",
     ),
-    "colours": (lambda p: Image.new("RGB", (8, 8), (9, 0, 0)).save(p), "label map in colours"),
+    "colors": (lambda p: Image.new("RGB", (8, 8), (9, 0, 0)).save(p), "label map in colors"),
     "16 bit": (lambda p: Image.new("I;16", (8, 8), 999).save(p), "found 999 in 64 pixels"),
 }
 
@@ -439,10 +439,10 @@ def test_masks(tmp_path, name):
             data.labels_in(picture)
 
 
-def test_a_mask_colour_that_is_no_class(tmp_path):
+def test_a_mask_color_that_is_no_class(tmp_path):
     Image.new("RGB", (8, 8), (9, 8, 7)).save(masks(tmp_path) / "masks" / "1.png")
     data = read(tmp_path, "masks", classes=("sky", "earth"), colors={(0, 0, 0): 0, (1, 1, 1): 1})
-    with pytest.raises(DataError, match=r"found colour \(9, 8, 7\) in 64 pixels"):
+    with pytest.raises(DataError, match=r"found color \(9, 8, 7\) in 64 pixels"):
         data.labels_in(data.pictures[1])
 
 
@@ -451,10 +451,10 @@ def test_black_and_white_maps_are_pointed_out(tmp_path):
     white = Image.new("L", (8, 8), 255)
     white.paste(0, (0, 0, 4, 4))
     white.save(tmp_path / "masks" / "0.png")
-    (fault,) = read(tmp_path, "masks", classes=("no", "yes")).faults
-    assert "--values 0,255" in fault.advice and fault.severity == "warning"
+    (issue,) = read(tmp_path, "masks", classes=("no", "yes")).issues
+    assert "--values 0,255" in issue.advice and issue.severity == "warning"
     encoding = MaskEncoding(2, values={0: 0, 255: 1})
-    assert read(tmp_path, "masks", classes=("no", "yes"), encoding=encoding).faults == []
+    assert read(tmp_path, "masks", classes=("no", "yes"), encoding=encoding).issues == []
 
 
 LISTS = {
@@ -526,12 +526,12 @@ def test_many_faults_are_counted_with_the_first_of_each_kind(tmp_path):
     with pytest.raises(DataError) as error:
         read(source, "coco")
     text = str(error.value)
-    assert text.startswith("13 faults:\n  12 x box without area; first: ")
+    assert text.startswith("13 issues:\n  12 x box without area; first: ")
     assert "1 x unknown category; first: " in text
-    data, faults = examine(source, "coco")
+    data, issues = examine(source, "coco")
     total = sum(len(picture.instances) for picture in data.pictures)
-    assert total + len(faults) == len(content["annotations"])
-    assert summary(faults)[0].startswith("12 x box without area, left out; first: ")
+    assert total + len(issues) == len(content["annotations"])
+    assert summary(issues)[0].startswith("12 x box without area, left out; first: ")
     assert examine(tmp_path / "none.json", "coco")[0] is None
 
 
@@ -539,9 +539,9 @@ def test_a_fatal_fault_does_not_hide_the_earlier_ones(tmp_path):
     content = miniature.coco_records(4)
     content["images"][0]["width"] = 0
     content["images"][3]["id"] = 3
-    data, faults = examine(miniature.write_json(tmp_path / "a.json", content), "coco")
+    data, issues = examine(miniature.write_json(tmp_path / "a.json", content), "coco")
     assert data is None
-    assert [f.what for f in faults] == ["image without a usable size", "image id used twice"]
+    assert [f.what for f in issues] == ["image without a usable size", "image id used twice"]
 
 
 def test_where_nothing_is_left_skipping_is_refused(tmp_path):
@@ -558,9 +558,9 @@ def test_a_box_that_reaches_out_is_clipped_and_said(tmp_path):
     content["annotations"][0].update(bbox=[-5, 40, 30, 20], segmentation=[])
     data = read(miniature.write_json(tmp_path / "a.json", content), "coco")
     assert data.pictures[0].instances[0].box == (0, 40, 25, 48)
-    assert [fault.severity for fault in data.faults] == ["warning"]
+    assert [issue.severity for issue in data.issues] == ["warning"]
     content["annotations"][0]["bbox"] = [-0.6, 40, 30, 8.4]  # rounding is nothing to report
-    assert read(miniature.write_json(tmp_path / "b.json", content), "coco").faults == []
+    assert read(miniature.write_json(tmp_path / "b.json", content), "coco").issues == []
 
 
 CHANGES = [change for name, (change, _) in COCO.items() if name not in ("path out",)]
@@ -576,10 +576,10 @@ def test_any_mixture_of_faults_ends_in_an_error_or_adds_up(tmp_path_factory, cha
         except (KeyError, IndexError, TypeError, AttributeError):
             return  # two changes of the same thing
     path = miniature.write_json(tmp_path_factory.mktemp("mix") / "a.json", content)
-    data, faults = examine(path, "coco")
-    assert faults
+    data, issues = examine(path, "coco")
+    assert issues
     if data is None:
         return
     kept = sum(len(picture.instances) for picture in data.pictures)
-    of_annotations = {f.where for f in faults if "annotations[" in f.where}
+    of_annotations = {f.where for f in issues if "annotations[" in f.where}
     assert kept + len(of_annotations) == len(content["annotations"])

@@ -214,7 +214,7 @@ def test_voc12(place, protocol, options, sizes):
 
 
 def test_published_lists_are_read_as_they_are(place):
-    """Lists of UniMatch: `image mask` for both, and nothing of the masks of unlabelled images."""
+    """Lists of UniMatch: `image mask` for both, and nothing of the masks of unlabeled images."""
     root = miniature.voc_masks(place / "data/VOCdevkit/VOC2012")
     lines = [f"JPEGImages/2007_{n:06}.jpg SegmentationClass/2007_{n:06}.png" for n in range(16)]
     miniature.write_list(place / "lists" / "labeled.txt", lines[:4])

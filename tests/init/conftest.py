@@ -14,7 +14,7 @@ from tests.seg_helpers import tiny_fcn
 
 @pytest.fixture(scope="session")
 def coco(tmp_path_factory):
-    """`train/`, `val/`, `annotations/` of six labelled, six unlabelled and three other scenes."""
+    """`train/`, `val/`, `annotations/` of six labeled, six unlabeled and three other scenes."""
     root = tmp_path_factory.mktemp("data") / "coco"
     write_coco(root, train=12, val=3, labeled=6, image_size=64)
     return root

@@ -49,7 +49,7 @@ def test_method_is_written_as_it_is_shipped(name, written, detector, segmentor):
         with torch.device("meta"):
             model = MODELS.build(config.model)
         for hook in config.custom_hooks:
-            HOOKS.build(hook).check(model)
+            HOOKS.build(hook).on_attach(model)
 
     variables = ("iterations", "momentum", "lr", "image_scale", "crop_size", "with_mask", "batch")
     values = {key: config[key] for key in variables if key in config}
@@ -70,7 +70,7 @@ def unlabeled(config):
 
 
 def without_data(part):
-    """As plain values, without the data set of labelled images that a hook may have."""
+    """As plain values, without the data set of labeled images that a hook may have."""
     if isinstance(part, dict):
         return {key: without_data(value) for key, value in part.items() if key != "labeled"}
     return [without_data(item) for item in part] if isinstance(part, (list, tuple)) else part

@@ -71,7 +71,7 @@ def test_method(refused, segmentor):
 
 def test_labeled_data_without_boxes(refused, change):
     found = refused(labeled=change("labeled", lambda c: c.update(annotations=[])))
-    check(found, 65, "labeled.json: no labelled object", "Is this the labelled")
+    check(found, 65, "labeled.json: no labeled object", "Is this the labeled")
 
 
 def test_validation_data_with_other_classes(refused, change):
@@ -91,18 +91,18 @@ def test_validation_data_in_another_order_of_classes(refused, change, tmp_path):
 def test_unlabeled_images_that_are_none(refused, coco, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    check(refused(unlabeled=empty), 65, "unusable unlabelled images", "no image in")
+    check(refused(unlabeled=empty), 65, "unusable unlabeled images", "no image in")
     check(refused(unlabeled=tmp_path / "gone"), 65, "does not exist; give a folder, a glob")
 
 
 def test_images_in_two_roles(refused, coco):
-    check(refused(unlabeled=coco / "val"), 65, "unlabelled images that are also validated on",
+    check(refused(unlabeled=coco / "val"), 65, "unlabeled images that are also validated on",
           "3 images, such as", "ssdet split")  # fmt: skip
     check(refused(val=coco / "annotations" / "instances_labeled.json"), 65,
-          "labelled images that are also validated on")  # fmt: skip
+          "labeled images that are also validated on")  # fmt: skip
     code, said = refused(unlabeled=coco / "train")
     assert code == 0
-    assert "6 images are labelled and unlabelled" in said.out
+    assert "6 images are labeled and unlabeled" in said.out
 
 
 def test_files_that_are_not_there(refused, tmp_path, change):
@@ -125,19 +125,19 @@ def test_labels_that_do_not_fit_the_task(refused, tmp_path, segmentor, masks, ch
 
     boxes = change("labeled", forget)
     check(refused(base="mask-rcnn-r50", labeled=boxes), 65, "without an outline", "faster-rcnn-r50")
-    grey = dict(base=segmentor, method="fixmatch", labeled=masks, split="train", val="",
+    gray = dict(base=segmentor, method="fixmatch", labeled=masks, split="train", val="",
                 val_split="val", unlabeled=masks / "more")  # fmt: skip
-    check(refused(**grey, values="0"), 65, r"label map|two classes")
+    check(refused(**gray, values="0"), 65, r"label map|two classes")
 
 
-def test_more_labelled_than_unlabelled_images_is_said(refused, coco):
+def test_more_labeled_than_unlabeled_images_is_said(refused, coco):
     files = coco / "annotations"
     code, said = refused(
         labeled=files / "instances_train.json",
         unlabeled=files / "instances_train-unlabeled.json",
     )
     assert code == 0
-    assert "12 labelled and 6 unlabelled images: expect little" in said.out
+    assert "12 labeled and 6 unlabeled images: expect little" in said.out
 
 
 def test_a_config_is_overwritten_only_on_demand(refused):

@@ -41,7 +41,7 @@ def test_detection_from_coco(coco, detector, tmp_path, capsys):
         "--val", files / "instances_val.json", "--out", out,
     ) == 0  # fmt: skip
     said = capsys.readouterr().out
-    assert "6 labelled, 6 unlabelled and 3 validation images" in said
+    assert "6 labeled, 6 unlabeled and 3 validation images" in said
     assert f"ssdet train {out}" in said
     assert not out.with_name("config_data").exists(), "nothing had to be converted"
     config = Config.fromfile(out)
@@ -102,7 +102,7 @@ def test_the_function_gives_the_same(coco, detector, tmp_path):
         detector, method="mean-teacher", gpus=4, work=tmp_path / "work", **sources
     )
     assert config._cfg_dict == Config.fromfile(out)._cfg_dict
-    assert config.batch == (1, 2), "six labelled images for four processes"
+    assert config.batch == (1, 2), "six labeled images for four processes"
     assert config.optim_wrapper.optimizer.lr == 0.0025 * 4 * 1 / 2
 
 
@@ -125,7 +125,7 @@ def test_short_names(name):
 
 
 def loaded(out, scope):
-    """The first labelled sample of a config, and its validation set."""
+    """The first labeled sample of a config, and its validation set."""
     config = Config.fromfile(out)
     with DefaultScope.overwrite_default_scope(scope):
         train_set = DATASETS.build(config.train_dataloader.dataset)
@@ -167,7 +167,7 @@ def test_outlines_become_label_maps_beside_the_config(coco, segmentor, tmp_path,
     assert sample.gt_sem_seg.data.unique().numel() > 1
 
 
-def test_grey_values_become_labels_beside_the_config(masks, segmentor, tmp_path):
+def test_gray_values_become_labels_beside_the_config(masks, segmentor, tmp_path):
     data, out = tmp_path / "binary", tmp_path / "config.py"
     for path in (masks / "masks").rglob("*.png"):
         target = data / path.relative_to(masks)

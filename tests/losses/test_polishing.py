@@ -74,7 +74,7 @@ def test_decoding_moves_scales_and_clips():
     found = decode_boxes(
         boxes([10, 10, 30, 20]), torch.tensor([[0.5, -1.0, math.log(2), 0.0]]), (100, 100)
     )
-    # Centre (20, 15) + (0.5 * 20, -1 * 10) = (30, 5); sides 40 and 10.
+    # Center (20, 15) + (0.5 * 20, -1 * 10) = (30, 5); sides 40 and 10.
     assert found.tolist() == [pytest.approx([10, 0, 50, 10])]
     same = decode_boxes(boxes([10, 10, 30, 20]), torch.zeros(1, 4))
     assert same.tolist() == [[10, 10, 30, 20]]
@@ -103,7 +103,7 @@ def test_losses_of_both_networks():
     assert box.item() == pytest.approx((1 - 1 / 7 + 2 / 9) / 2)
     assert cls.item() == pytest.approx(math.log(3))
     (box + cls).backward()
-    # The first box must go left and up: its centre is at 2 and belongs to 1.
+    # The first box must go left and up: its center is at 2 and belongs to 1.
     assert (deltas.grad[0, :2] > 0).all()
 
 

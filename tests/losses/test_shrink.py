@@ -59,7 +59,7 @@ def test_three_classes_lose_one_at_most_and_two_lose_none():
 
 @pytest.mark.parametrize("classes", [2, 3, 6, 19])
 @pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
-def test_vectorised_equals_the_loop(classes, threshold):
+def test_vectorized_equals_the_loop(classes, threshold):
     p = (3 * torch.randn(2, classes, 4, 5)).softmax(1)
     logits = torch.randn_like(p)
     found = shrink_classes(p, threshold)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ssdet.mixing.canvas import Place, fit, mixup_places, mosaic_places, put, put_boxes
+from ssdet.mixing.canvas import CanvasBox, fit, mixup_places, mosaic_places, put, put_boxes
 
 
 def test_fit_keeps_proportions():
@@ -15,36 +15,38 @@ def test_fit_keeps_proportions():
 
 def test_put_adds_a_share_mirrored_and_in_place():
     canvas = torch.ones(1, 3, 4)
-    put(canvas, torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]), Place(1, 1, 2, 2, True), share=0.5)
+    put(canvas, torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]), CanvasBox(1, 1, 2, 2, True), share=0.5)
     assert canvas[0].tolist() == [[1, 1, 1, 1], [1, 2.0, 1.5, 1], [1, 3.0, 2.5, 1]]
 
 
 def test_put_resizes():
     canvas = torch.zeros(1, 2, 2)
-    put(canvas, torch.tensor([[[0.0, 4.0, 8.0, 12.0]] * 4]), Place(0, 0, 2, 2))
-    # Made half as large, each pixel is a mean of its neighbourhood: symmetric, rising.
+    put(canvas, torch.tensor([[[0.0, 4.0, 8.0, 12.0]] * 4]), CanvasBox(0, 0, 2, 2))
+    # Made half as large, each pixel is a mean of its neighborhood: symmetric, rising.
     (left, right), (below, _) = canvas[0].tolist()
     assert left == below
     assert left + right == pytest.approx(12.0)
     assert 1 < left < 4
     labels = torch.zeros(1, 4, 4)
-    put(labels, torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), Place(0, 0, 4, 4), mode="nearest")
+    put(labels, torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), CanvasBox(0, 0, 4, 4), mode="nearest")
     assert labels[0].tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
 
 
 def test_boxes_by_hand():
     boxes = torch.tensor([[10.0, 20.0, 30.0, 60.0]])
     # An image of 100 x 200 (height x width), half as large, at (5, 7)
-    assert put_boxes(boxes, (100, 200), Place(5, 7, 50, 100)).tolist() == [[10, 17, 20, 37]]
+    assert put_boxes(boxes, (100, 200), CanvasBox(5, 7, 50, 100)).tolist() == [[10, 17, 20, 37]]
     # Mirrored: 170 to 190, halved: 85 to 95
-    assert put_boxes(boxes, (100, 200), Place(5, 7, 50, 100, True)).tolist() == [[90, 17, 100, 37]]
-    assert put_boxes(boxes[:0], (100, 200), Place(5, 7, 50, 100)).shape == (0, 4)
+    assert put_boxes(boxes, (100, 200), CanvasBox(5, 7, 50, 100, True)).tolist() == [
+        [90, 17, 100, 37]
+    ]
+    assert put_boxes(boxes[:0], (100, 200), CanvasBox(5, 7, 50, 100)).shape == (0, 4)
 
 
 def test_boxes_stay_on_their_object():
     image = torch.zeros(1, 40, 60)
     image[:, 10:20, 30:50] = 1
-    place = Place(8, 4, 20, 30, True)
+    place = CanvasBox(8, 4, 20, 30, True)
     canvas = torch.zeros(1, 50, 50)
     put(canvas, image, place, mode="nearest")
     x1, y1, x2, y2 = (

@@ -34,7 +34,7 @@ def test_a_quarter_turn_counter_clockwise():
 
 
 def test_a_turn_keeps_angles_in_a_picture_that_is_not_square():
-    # A point 1 pixel right of the centre of a 3x5 picture comes to lie 1 pixel above it.
+    # A point 1 pixel right of the center of a 3x5 picture comes to lie 1 pixel above it.
     picture = torch.zeros(1, 1, 3, 5)
     picture[0, 0, 1, 3] = 1.0
     moved, _ = deform(picture, affine(90, shape=(3, 5)))
@@ -46,7 +46,7 @@ def test_a_turn_keeps_angles_in_a_picture_that_is_not_square():
 def test_enlarging_by_two_shows_the_middle():
     row = torch.tensor([0.0, 1.0, 2.0, 3.0]).expand(1, 1, 4, 4)
     moved, inside = deform(row, affine(scale=2.0, shape=(4, 4)))
-    # Centres at -3/4, -1/4, 1/4, 3/4 of the half width look at half of that.
+    # Centers at -3/4, -1/4, 1/4, 3/4 of the half width look at half of that.
     assert moved[0, 0, 0].tolist() == pytest.approx([0.75, 1.25, 1.75, 2.25], abs=1e-5)
     assert inside.all()
 

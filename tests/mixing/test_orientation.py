@@ -30,9 +30,9 @@ def test_and_back(orientation):
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_the_matrix_moves_pixel_centres_as_the_map_moves(orientation):
+def test_the_matrix_moves_pixel_centers_as_the_map_moves(orientation):
     marked = torch.zeros(2, 3)
-    marked[0, 2] = 1  # its centre is (2.5, 0.5)
+    marked[0, 2] = 1  # its center is (2.5, 0.5)
     y, x = orient(marked, orientation).nonzero()[0].tolist()
     moved = orientation_matrix(orientation, 2, 3) @ [2.5, 0.5, 1]
     assert moved.tolist() == [x + 0.5, y + 0.5, 1]

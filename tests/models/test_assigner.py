@@ -151,12 +151,12 @@ def test_no_box_no_candidate_and_one_box():
     found = predictions(torch.rand(len(priors), 3), priors.repeat(1, 1), priors)
     assigner = AdaptiveSampleAssigner()
     assert not assigner.assign(found, truth([], [])).gt_inds.any()
-    # No centre of a cell lies in this box: left out when alone, matched when another is there.
+    # No center of a cell lies in this box: left out when alone, matched when another is there.
     speck = (9.0, 9.0, 11.0, 11.0)
     assert not assigner.assign(found, truth([speck], [0])).gt_inds.any()
     both = assigner.assign(found, truth([speck, (32, 32, 60, 60)], [0, 1]))
     assert (both.gt_inds == 1).sum() == 1
-    # A centre on the border is not inside: the box ends at the centres 4 and 12.
+    # A center on the border is not inside: the box ends at the centers 4 and 12.
     assert not assigner.assign(found, truth([(4.0, 4.0, 12.0, 12.0)], [0])).gt_inds[:2].any()
 
 

@@ -63,7 +63,7 @@ def test_levels_are_maps_and_class_tokens(encoder):
     assert [tuple(m.shape) for m, _ in levels] == [(2, 48, 3, 5)] * 4
     assert [tuple(t.shape) for _, t in levels] == [(2, 48)] * 4
     last = levels[-1][0].mean(1)
-    assert torch.allclose(last, torch.zeros_like(last), atol=1e-5), "normalised over the channels"
+    assert torch.allclose(last, torch.zeros_like(last), atol=1e-5), "normalized over the channels"
 
 
 def test_other_sizes_are_resized_to_the_nearest_patches(encoder):

@@ -128,7 +128,7 @@ def test_boxes_of_an_untrained_head_are_its_anchors():
         torch.nn.init.zeros_(conv.weight)
         torch.nn.init.zeros_(conv.bias)
     _, boxes = one(features())
-    # Anchors are centred on the corners of the cells and 8 strides wide.
+    # Anchors are centerd on the corners of the cells and 8 strides wide.
     assert boxes[0][0, :, 0, 0].tolist() == [-32.0, -32.0, 32.0, 32.0]
     assert boxes[1][1, :, 1, 2].tolist() == [-32.0, -48.0, 96.0, 80.0]
 
@@ -259,4 +259,4 @@ def test_more_anchors_or_softmax_are_refused():
 
 
 def test_says_that_it_reads_weights_itself():
-    assert FAM3DHead.carries_weights is True
+    assert FAM3DHead.honors_weights is True

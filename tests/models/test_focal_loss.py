@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 
 from ssdet.losses import softmax_focal
 from ssdet.registry import MODELS
-from ssdet.teacher_student.weights import carry_weights
+from ssdet.teacher_student.weights import honor_weights
 
 from ..families.detectors import build, sample, small_config
 
@@ -48,7 +48,7 @@ def test_in_a_box_head_it_carries_weights():
     cfg.roi_head.bbox_head.loss_cls = dict(type="SoftmaxFocalLoss", gamma=1.5)
     with DefaultScope.overwrite_default_scope("mmdet"):
         model = build("faster_rcnn", cfg)
-    assert carry_weights(model) == []
+    assert honor_weights(model) == []
     images = torch.rand(1, 3, 64, 64)
 
     def loss(weight):

@@ -78,7 +78,7 @@ def test_a_single_image_is_refused():
         build({**siamese(), "fusion": "sum"})
 
 
-def test_colours_are_turned_and_normalised_image_by_image():
+def test_colors_are_turned_and_normalized_image_by_image():
     cfg = dict(PAIRS, mean=[1.0, 2.0, 3.0], std=[1.0, 2.0, 4.0], bgr_to_rgb=True, size_divisor=1)
     processor = MODELS.build({**cfg, "_scope_": "mmseg"})
     picture = torch.tensor([10, 20, 30, 40, 50, 60], dtype=torch.uint8)[:, None, None]
@@ -118,4 +118,4 @@ def test_one_pass_for_all_branches():
     seen = []
     model.student.backbone.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
     assert losses(model, pair_batch())["unsup_decode.loss_ce"] > 0
-    assert seen == [8]  # two labelled and two unlabelled pairs
+    assert seen == [8]  # two labeled and two unlabeled pairs

@@ -199,7 +199,7 @@ def _align(draw: torch.Generator) -> Iterator[Case]:
     rois[1, 1:] = torch.tensor([-9.0, -7.0, 70.0, 60.0])  # beyond all borders
     rois[2, 1:] = torch.tensor([8.0, 8.0, 8.0, 8.0])  # without extent
     rois[3, 1:] = torch.tensor([90.0, 90.0, 99.0, 99.0])  # beside the image
-    rois[4, 1:] = torch.tensor([4.0, 4.0, 32.0, 32.0])  # samples on pixel centres and borders
+    rois[4, 1:] = torch.tensor([4.0, 4.0, 32.0, 32.0])  # samples on pixel centers and borders
     for pool in ("avg", "max"):
         for aligned in (True, False):
             for ratio in (0, 1, 2, 3):

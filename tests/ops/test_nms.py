@@ -36,7 +36,7 @@ def test_numpy_in_numpy_out():
 
 
 def test_a_chain_longer_than_a_block():
-    # Each box overlaps its neighbours only: every second one is kept, whatever the block size.
+    # Each box overlaps its neighbors only: every second one is kept, whatever the block size.
     count = 700
     left = torch.arange(count) * 5.0
     chain = torch.stack([left, torch.zeros(count), left + 10, torch.ones(count)], 1)

@@ -10,16 +10,16 @@ ROIS = torch.tensor([[0, 1.0, 2, 6.3, 7.1], [1, -2, 0.5, 3, 4], [1, 4, 4, 4, 4]]
 
 
 def ramp(height=8, width=9):
-    """Features that are their own x and y: a bin's average is its centre."""
+    """Features that are their own x and y: a bin's average is its center."""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return torch.stack([x, y])[None].float()
 
 
 @pytest.mark.parametrize("ratio", [0, 1, 2])
-def test_averages_of_a_ramp_are_the_centres(ratio):
+def test_averages_of_a_ramp_are_the_centers(ratio):
     rois = torch.tensor([[0, 1.0, 1, 7, 5]])
     bins = roi_align(ramp(), rois, (2, 3), 1.0, ratio, "avg", True)[0]
-    # Bins 2 wide and 2 high; pixel 0 has its centre at 0.5.
+    # Bins 2 wide and 2 high; pixel 0 has its center at 0.5.
     assert torch.allclose(bins[0], torch.tensor([[1.5, 3.5, 5.5]] * 2))
     assert torch.allclose(bins[1], torch.tensor([[1.5] * 3, [3.5] * 3]))
     legacy = roi_align(ramp(), rois, (2, 3), 1.0, ratio, "avg", False)[0]

@@ -1,4 +1,4 @@
-"""Faults on demand: `SSDET_FAULT=point:n:action`, honoured by the configs of these tests only.
+"""Issues on demand: `SSDET_FAULT=point:n:action`, honored by the configs of these tests only.
 
 Points: `after_train_iter` (n = iterations done), `after_val_iter` (n = batch), `save` (n = bytes
 written of a checkpoint; `save:n:action:k` is the k-th one), `rename` (n = which rename of a

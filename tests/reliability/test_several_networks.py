@@ -43,7 +43,7 @@ def test_ranks_are_identical_bit_for_bit(two, method):
     first, second = (torch.load(here / f"rank_{rank}.pth", weights_only=True) for rank in (0, 1))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
-    learnt = [line for line in metrics(here) if line["mode"] == "train"]
-    assert len(learnt) == 8
-    unsup = [max(v for k, v in x.items() if "unsup" in k and "loss" in k) for x in learnt[2:]]
+    learned = [line for line in metrics(here) if line["mode"] == "train"]
+    assert len(learned) == 8
+    unsup = [max(v for k, v in x.items() if "unsup" in k and "loss" in k) for x in learned[2:]]
     assert all(value > 0 for value in unsup)

@@ -95,7 +95,7 @@ def test_how_a_run_was_started_and_on_what(tmp_path):
     run_folder(tmp_path / "a", role="baseline", top=0.3, data=data(8), command=command, **times)
     run_folder(tmp_path / "b", data=data(24), command="/x/ssdet/cli/__main__.py train d.py")
     page = render(collect([tmp_path]))
-    assert "the same 8 labelled pictures; 16 more came without labels" in page
+    assert "the same 8 labeled pictures; 16 more came without labels" in page
     assert "<code>ssdet train c.py</code>" in page and "<code>ssdet train d.py</code>" in page
     assert "400 iterations · seed 0 · 8 pictures to train, 9 to validate · 1.5 minutes" in page
 

@@ -15,7 +15,7 @@ from ..helpers import build_pair, losses, multi_branch, tiny_retinanet, total
 
 
 class Recorder(StepHook):
-    """Writes down the stations it came by."""
+    """Writes down the hook points it came by."""
 
     def __init__(self):
         self.seen = []
@@ -90,7 +90,7 @@ def test_any_set_of_branches_is_legal(batch, has):
     assert torch.isfinite(total(found))
 
 
-def test_plain_batch_is_the_labelled_branch():
+def test_plain_batch_is_the_labeled_branch():
     model, batch = build_pair(), multi_branch(unsup=0)
     plain = {key: batch[key]["sup"] for key in batch}
     assert set(losses(model, plain)) == set(losses(model, batch))
@@ -236,7 +236,7 @@ def test_mmdet_preprocessor_wrapper_is_understood():
     assert torch.isfinite(total(losses(model, multi_branch())))
 
 
-def test_batch_augmentations_leave_the_unlabelled_views_alone():
+def test_batch_augmentations_leave_the_unlabeled_views_alone():
     cfg = tiny_retinanet()
     resize = dict(
         type="BatchSyncRandomResize", random_size_range=(96, 96), size_divisor=32, interval=1
@@ -250,7 +250,7 @@ def test_batch_augmentations_leave_the_unlabelled_views_alone():
     assert data["inputs"]["unsup_teacher"].shape[-2:] == (64, 64)
 
 
-def test_auxiliary_models_are_learnt_and_saved():
+def test_auxiliary_models_are_learned_and_saved():
     model = build_pair(auxiliary=dict(other=tiny_retinanet()))
     assert any(n.startswith("auxiliary.other.") for n, _ in model.named_parameters())
     assert all(p.requires_grad for p in model.auxiliary["other"].parameters())

@@ -90,7 +90,7 @@ def test_images_without_boxes_are_weak_background():
     torch.manual_seed(3)
     alone = {k: {b: v[:1] for b, v in batch[k].items()} for k in batch}
     assert found[1] < found[0]
-    # Four anchors are positive; MMDetection's normaliser counts an image without any as one more.
+    # Four anchors are positive; MMDetection's normalizer counts an image without any as one more.
     assert torch.allclose(found[1], total(run(alone, boxes)[1]) * 4 / 5, rtol=1e-4)
 
 

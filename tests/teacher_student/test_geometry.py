@@ -13,10 +13,10 @@ from ssdet.teacher_student.geometry import IDENTITY, between, clip_boxes, projec
 from ..helpers import sample
 
 
-def rotation(degrees, centre=32.0):
+def rotation(degrees, center=32.0):
     a = math.radians(degrees)
     turn = np.array([[math.cos(a), -math.sin(a), 0], [math.sin(a), math.cos(a), 0], [0, 0, 1]])
-    shift = np.array([[1, 0, centre], [0, 1, centre], [0, 0, 1]])
+    shift = np.array([[1, 0, center], [0, 1, center], [0, 0, 1]])
     return shift @ turn @ np.linalg.inv(shift)
 
 

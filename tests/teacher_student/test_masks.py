@@ -156,7 +156,7 @@ class Says(StepHook):
         step.pseudo[:] = [found]
 
 
-def test_pseudo_masks_are_learnt_with_their_weight():
+def test_pseudo_masks_are_learned_with_their_weight():
     batch, found = multi_branch(sup=0, unsup=1), {}
     for weight in (1.0, 0.25):
         torch.manual_seed(2)

@@ -50,7 +50,7 @@ def test_every_teacher_follows_its_student_unless_that_rests():
     before = copy.deepcopy(model)
     perturb(model.student)
     perturb(model.auxiliary["second"])
-    model.resting = {"student"}
+    model.frozen = {"student"}
     hook.update()
     assert equal(model.teacher, before.teacher)
     for key, value in model.auxiliary_teachers["second"].named_parameters():
@@ -109,10 +109,10 @@ def test_labels_for_others_move_with_the_view(soft):
     weak = Views(torch.zeros(1, 3, 32, 32), [seg_sample()])
     step = Step(model, 0, weak=weak, strong={"unsup_student": views}, pseudo=pseudo)
     moved = model.transfer(step)["unsup_student"]
-    assert moved.others.dtype == torch.long
-    assert moved.others[0, 0, 0, 8:].tolist() == list(range(100, 124))
-    assert moved.others[0, 1, 5, 8:].tolist() == list(range(150, 174))
-    assert (moved.others[0, :, :, :8] == 255).all()
+    assert moved.extra_labels.dtype == torch.long
+    assert moved.extra_labels[0, 0, 0, 8:].tolist() == list(range(100, 124))
+    assert moved.extra_labels[0, 1, 5, 8:].tolist() == list(range(150, 174))
+    assert (moved.extra_labels[0, :, :, :8] == 255).all()
     assert moved.labels[0, 0, 8:].tolist() == list(range(24))
     if soft:
         assert torch.allclose(moved.soft[0, 0, 0, 8:], torch.arange(24) / 32)

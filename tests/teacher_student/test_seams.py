@@ -1,4 +1,4 @@
-"""What the core offers to hooks beside the stations: features, logits, probabilities, shares."""
+"""What the core offers to hooks beside the hook points: features, logits, probabilities, shares."""
 
 from contextlib import contextmanager
 
@@ -39,7 +39,7 @@ def test_every_pass_of_the_student_is_entered_and_left():
     assert hook.passes == ["sup", "unsup_student", "unsup_student_2"] and hook.inside is None
 
 
-def test_the_labelling_pass_of_the_teacher_is_entered_and_left():
+def test_the_labeling_pass_of_the_teacher_is_entered_and_left():
     model, seen = build_seg(), []
 
     class Listener(StepHook):
@@ -65,7 +65,7 @@ def test_joint_features_refuse_a_hook_that_changes_single_passes():
 
 
 @pytest.mark.parametrize("build, batch", [(build_pair, multi_branch), (build_seg, seg_batch)])
-def test_features_of_the_labelling_pass_are_kept(build, batch):
+def test_features_of_the_labeling_pass_are_kept(build, batch):
     model = build()
     hook, _ = ridden(model, batch())
     again = model.teacher.extract_feat(hook.step.weak.inputs)
@@ -147,8 +147,8 @@ def test_another_network_labels_and_learns():
     found = model.label(hook.step.weak, second)
     assert not torch.equal(found.scores, hook.step.pseudo.scores)
     name = "unsup_student"
-    learnt = model.student_losses(hook.step.strong[name], hook.step.targets[name], second)
-    learnt["decode.loss_ce"].backward()
+    learned = model.student_losses(hook.step.strong[name], hook.step.targets[name], second)
+    learned["decode.loss_ce"].backward()
     assert all(p.grad is not None for p in second.parameters())
     assert all(p.grad is None for p in model.student.parameters())
 

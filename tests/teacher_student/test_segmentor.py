@@ -371,7 +371,7 @@ def test_labels_alone_train_as_the_plain_segmentor_does():
     cfg = tiny_fcn(sampler=dict(type="OHEMPixelSampler", thresh=0.7, min_kept=100))
     model, segmentor = build_seg(cfg), MODELS.build(dict(cfg, _scope_="mmseg")).train()
     segmentor.load_state_dict(model.student.state_dict())
-    losses(model, seg_batch())  # with unlabelled images once, to see that nothing is left behind
+    losses(model, seg_batch())  # with unlabeled images once, to see that nothing is left behind
     batch = plain(seg_batch(unsup=0))
     mine = losses(model, batch)
     theirs = segmentor(**segmentor.data_preprocessor(copy.deepcopy(batch), True), mode="loss")

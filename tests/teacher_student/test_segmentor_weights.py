@@ -160,7 +160,7 @@ def test_auxiliary_heads_carry_the_weights_too():
         assert torch.allclose(half[key], 0.5 * one[key])
 
 
-def test_hard_examples_are_mined_in_labelled_images_only():
+def test_hard_examples_are_mined_in_labeled_images_only():
     sampler = dict(type="OHEMPixelSampler", thresh=0.7, min_kept=4)
     model = model_of(CROSS_ENTROPY, sampler=sampler)
     logits, labels = torch.randn(1, 4, 8, 8), torch.randint(4, (1, 8, 8))

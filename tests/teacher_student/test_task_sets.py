@@ -9,7 +9,7 @@ from ssdet.registry import MODELS
 from ssdet.teacher_student.step import Views
 from ssdet.teacher_student.task_sets import check_task_sets, members, narrow, separated
 
-from ..families.detectors import build, initialised, sample, small_config
+from ..families.detectors import build, initialized, sample, small_config
 
 BOXES = [(2, 2, 34, 34), (30, 28, 62, 62), (8, 30, 40, 60)]
 SETS = dict(rpn=[True, False, True], cls=[True, True, False], box=[False, True, True])
@@ -36,7 +36,7 @@ def pair(family):
         for stage in [cfg.train_cfg.rpn, *stages]:
             stage.sampler.update(num=100000, pos_fraction=0.5)
     model = MODELS.build(dict(type="TeacherStudentDetector", detector=cfg))
-    return initialised(model)
+    return initialized(model)
 
 
 def images():

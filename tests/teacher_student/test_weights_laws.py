@@ -9,7 +9,7 @@ import copy
 import pytest
 import torch
 
-from ssdet.teacher_student.weights import carry_weights
+from ssdet.teacher_student.weights import honor_weights
 
 from ..families.detectors import FAMILIES, build, sample
 
@@ -34,7 +34,7 @@ def detector(family):
         plain = build(family)
         _sample_everything(plain)
         carrying = copy.deepcopy(plain)
-        assert carry_weights(carrying) == []
+        assert honor_weights(carrying) == []
         _built[family] = plain, carrying
     return _built[family]
 
@@ -140,7 +140,7 @@ def test_weights_of_one_change_nothing(family):
         torch.testing.assert_close(left[key], right[key], rtol=1e-6, atol=1e-9)
 
 
-def test_the_normaliser_is_a_count(family):
+def test_the_normalizer_is_a_count(family):
     """All weights c: c times each loss, not the same loss."""
     carrying = detector(family)[1]
     c = 0.3
@@ -239,11 +239,11 @@ def expected_ignored(family, region):
     sizes = [(max(h, 1), max(w, 1)) for h, w in sizes]
     priors = torch.cat(head.prior_generator.grid_priors(sizes, device="cpu"))
     x1, y1, x2, y2 = region
-    if family == "fam3d":  # its anchors are assigned by their centres
+    if family == "fam3d":  # its anchors are assigned by their centers
         priors = (priors[:, :2] + priors[:, 2:]) / 2
     if priors.shape[1] == 2:
         x, y = priors.unbind(1)
-        if family == "yolox":  # its points are corners of the cells, which are assigned by centres
+        if family == "yolox":  # its points are corners of the cells, which are assigned by centers
             strides = [torch.full((h * w,), s[0]) for (h, w), s in
                        zip(sizes, head.prior_generator.strides, strict=True)]  # fmt: skip
             x, y = x + torch.cat(strides) / 2, y + torch.cat(strides) / 2

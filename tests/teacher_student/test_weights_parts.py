@@ -10,10 +10,10 @@ from mmengine import MessageHub
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from ssdet.teacher_student.weights import carry_weights
+from ssdet.teacher_student.weights import honor_weights
 from ssdet.teacher_student.weights.boxes import covered, inside
-from ssdet.teacher_student.weights.carry import become
-from ssdet.teacher_student.weights.losses import WeightedLoss, WeightedMaskLoss, carry
+from ssdet.teacher_student.weights.honor import apply_mixin
+from ssdet.teacher_student.weights.losses import WeightedLoss, WeightedMaskLoss, queue_weights
 
 from ..families.detectors import build, sample, small_config
 
@@ -27,7 +27,7 @@ def images():
 
 def carrying(family):
     model = build(family)
-    assert carry_weights(model) == []
+    assert honor_weights(model) == []
     return model
 
 
@@ -60,31 +60,31 @@ def test_a_point_is_inside_and_not_on_the_border():
 
 def test_a_loss_multiplies_by_what_lies_ready_once():
     loss = MODELS.build(dict(type="mmdet.L1Loss"))
-    become(loss, WeightedLoss)
+    apply_mixin(loss, WeightedLoss)
     pred, target = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.zeros(2, 2)
     assert loss(pred, target, avg_factor=2) == pytest.approx(5.0)
-    carry(loss, [torch.tensor([0.3, 1.0]), torch.tensor([0.0, 0.5])])
+    queue_weights(loss, [torch.tensor([0.3, 1.0]), torch.tensor([0.0, 0.5])])
     # (0.3 * 3 + 7) / 2, then with weights of the head's own: (0.5 * (2 * 3 + 0 * 4)) / 2
     assert loss(pred, target, avg_factor=2) == pytest.approx(3.95)
     own = torch.tensor([[1.0, 1.0], [2.0, 0.0]])
     assert loss(pred, target, own, avg_factor=2) == pytest.approx(1.5)
     with pytest.raises(RuntimeError, match=r"L1Loss.*2 predictions and weights for \[\]"):
         loss(pred, target)
-    carry(loss, None)
+    queue_weights(loss, None)
     assert loss(pred, target, avg_factor=2) == pytest.approx(5.0)
 
 
 def test_weights_of_another_number_of_predictions_are_refused():
     loss = MODELS.build(dict(type="mmdet.L1Loss"))
-    become(loss, WeightedLoss)
-    carry(loss, [torch.ones(3)])
+    apply_mixin(loss, WeightedLoss)
+    queue_weights(loss, [torch.ones(3)])
     with pytest.raises(RuntimeError, match=r"2 predictions and weights for \[3\].*requirements"):
         loss(torch.ones(2, 4), torch.ones(2, 4))
 
 
 def test_mask_loss_is_the_mean_over_all_masks():
     loss = MODELS.build(dict(type="mmdet.CrossEntropyLoss", use_mask=True, loss_weight=2.0))
-    become(loss, WeightedMaskLoss)
+    apply_mixin(loss, WeightedMaskLoss)
     pred = torch.zeros(2, 3, 4, 4)
     pred[0, 1], pred[1, 2] = 100.0, -100.0
     target = torch.zeros(2, 4, 4)
@@ -92,7 +92,7 @@ def test_mask_loss_is_the_mean_over_all_masks():
     labels = torch.tensor([1, 2])
     # Logits 100 on 16 empty pixels cost 100 each; -100 on 8 of 16 full ones cost 50 on average.
     assert loss(pred, target, labels).item() == pytest.approx(2 * (100 + 50) / 2)
-    carry(loss, [torch.tensor([0.3, 1.0])])
+    queue_weights(loss, [torch.tensor([0.3, 1.0])])
     assert loss(pred, target, labels).item() == pytest.approx(2 * (0.3 * 100 + 50) / 2)
 
 
@@ -210,12 +210,12 @@ def test_the_detector_stays_what_it_is(images):
     plain = build("faster_rcnn")
     keys, names = list(plain.state_dict()), [type(m).__name__ for m in plain.modules()]
     kinds = [type(m) for m in plain.modules()]
-    carry_weights(plain)
+    honor_weights(plain)
     assert list(plain.state_dict()) == keys
     assert [type(m).__name__ for m in plain.modules()] == names
     assert all(isinstance(m, k) for m, k in zip(plain.modules(), kinds, strict=True))
     once = [type(m) for m in plain.modules()]
-    assert carry_weights(plain) == []
+    assert honor_weights(plain) == []
     assert [type(m) for m in plain.modules()] == once
     double = copy.deepcopy(plain)
     fields = dict(weight_cls=[0.3, 1.0], weight_box=[0.3, 1.0])
@@ -253,7 +253,7 @@ def small(family, **head):
 def test_a_head_with_its_own_loss_is_named_and_works(images):
     model = small("retinanet", type=OddRetinaHead)
     twin = copy.deepcopy(model)
-    assert carry_weights(model) == ["bbox_head (OddRetinaHead)"]
+    assert honor_weights(model) == ["bbox_head (OddRetinaHead)"]
     fields = dict(weight_cls=[0.3, 1.0], weight_box=[0.3, 1.0], ignored=[(0, 0, 9, 9)])
     left = run(twin, images, sample(BOXES))
     right = run(model, images, sample(BOXES, **fields))
@@ -263,7 +263,7 @@ def test_a_head_with_its_own_loss_is_named_and_works(images):
 
 def test_another_family_is_named_and_works(images):
     model = small("retinanet", type="FreeAnchorRetinaHead", loss_bbox=dict(type="SmoothL1Loss"))
-    assert carry_weights(model) == ["bbox_head (FreeAnchorRetinaHead)"]
+    assert honor_weights(model) == ["bbox_head (FreeAnchorRetinaHead)"]
     twin = copy.deepcopy(model)
     left = run(twin, images, sample(BOXES))
     right = run(model, images, sample(BOXES, weight_cls=[0.0, 0.0], weight_box=[0.0, 0.0]))
@@ -272,7 +272,7 @@ def test_another_family_is_named_and_works(images):
 
 def test_a_loss_that_does_more_with_its_weight_is_named(images):
     model = small("retinanet", loss_cls=dict(type="GHMC"))
-    assert carry_weights(model) == ["bbox_head.loss_cls (GHMC)"]
+    assert honor_weights(model) == ["bbox_head.loss_cls (GHMC)"]
     plain = run(model, images, sample(BOXES))
     half = run(model, images, sample(BOXES, weight_cls=[0.5, 0.5], weight_box=[0.5, 0.5]))
     torch.testing.assert_close(half["loss_bbox"], plain["loss_bbox"] * 0.5)

@@ -8,7 +8,7 @@ from ssdet.thresholds.two_means import DualThreshold, levels, truncate, two_mean
 POOL = torch.tensor([0.94, 0.30, 0.92, 0.34, 0.90, 0.32])
 
 
-def test_centres_of_two_clusters():
+def test_centers_of_two_clusters():
     assert two_means(POOL) == pytest.approx((0.92, 0.32))
 
 
@@ -27,7 +27,7 @@ def test_the_split_is_the_best_of_all():
 
 
 @pytest.mark.parametrize("values", [[0.7], [0.7, 0.7, 0.7]])
-def test_equal_values_give_equal_centres(values):
+def test_equal_values_give_equal_centers(values):
     assert two_means(torch.tensor(values)) == pytest.approx((0.7, 0.7))
 
 

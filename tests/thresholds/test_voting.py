@@ -14,7 +14,7 @@ LABELS = torch.tensor([0, 0, 1, 0, 0])
 VIEWS = torch.tensor([0, 1, 0, 1, 1])
 
 
-def test_the_surest_box_speaks_for_its_neighbours():
+def test_the_surest_box_speaks_for_its_neighbors():
     assert clusters(BOXES, SCORES, LABELS, 0.6).tolist() == [0, 0, 2, 4, 4]
     assert clusters(BOXES, SCORES, LABELS, 0.85).tolist() == [0, 1, 2, 4, 4]  # IoU 10 / 12
     assert clusters(BOXES, SCORES, LABELS * 0, 0.6).tolist() == [0, 0, 0, 4, 4]

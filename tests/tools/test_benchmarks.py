@@ -28,7 +28,7 @@ def tools(monkeypatch):
         sys.modules.pop(name)
 
 
-def test_the_baseline_of_a_demo_has_the_same_everything_but_the_unlabelled_scenes(tools):
+def test_the_baseline_of_a_demo_has_the_same_everything_but_the_unlabeled_scenes(tools):
     demo = load_config("soft_teacher/faster_rcnn_demo.py")
     base = tools[1].supervised(demo)
     assert base.model.detector == demo.model.detector
@@ -61,7 +61,7 @@ def test_the_variables_of_a_demo_do_not_make_its_baseline_another_one(tools, tmp
     assert one.base[0] is other.base[0]
 
 
-def test_a_control_has_the_labelled_scenes_as_its_unlabelled_ones(tools, tmp_path):
+def test_a_control_has_the_labeled_scenes_as_its_unlabeled_ones(tools, tmp_path):
     demo = ROOT / "configs" / "fixmatch_seg" / "deeplabv3plus_classmix_demo.py"
     ((plain,), (controlled,)) = (
         tools[1].demos_of([demo], [0], tmp_path, controlled=flag) for flag in (False, True)
@@ -302,9 +302,9 @@ def test_what_is_trained_for_each_number_of_labels(tools, tmp_path):
     theirs = [load_config(str(cells[len(kinds) - 1].runs[seed].config)) for seed in (0, 1)]
     assert theirs[0].model.type == "SemiDetectorOfViews"
     for config, draw in zip(theirs, ("", "_seed1"), strict=True):
-        labelled, unlabelled = config.train_dataloader.dataset.datasets
-        assert labelled.ann_file == f"annotations/train_labeled_5{draw}.json"
-        assert unlabelled.source == f"annotations/train_unlabeled_5{draw}.json"
+        labeled, unlabeled = config.train_dataloader.dataset.datasets
+        assert labeled.ann_file == f"annotations/train_labeled_5{draw}.json"
+        assert unlabeled.source == f"annotations/train_unlabeled_5{draw}.json"
 
 
 def test_all_runs_with_the_same_labels_begin_from_one_burn_in(tools, tmp_path):
@@ -348,7 +348,7 @@ def test_a_method_with_more_networks_does_burn_in_and_the_rest_in_one(tools, tmp
     assert baseline.burn_ins and baseline.runs[0].iterations == 6
 
 
-def test_a_control_takes_its_unlabelled_images_from_the_labelled_ones(tools, tmp_path):
+def test_a_control_takes_its_unlabeled_images_from_the_labeled_ones(tools, tmp_path):
     args = asked(
         tmp_path,
         "label_efficiency/dsb2018_segmentation.py",
@@ -358,7 +358,7 @@ def test_a_control_takes_its_unlabelled_images_from_the_labelled_ones(tools, tmp
         seeds=[1],
     )
     _, plain, controlled, _ = tools[0].cells_of(args)
-    assert controlled.kind == f"{plain.kind} without unlabelled images"
+    assert controlled.kind == f"{plain.kind} without unlabeled images"
     ours, theirs = (load_config(str(cell.runs[1].config)) for cell in (controlled, plain))
     labeled, unlabeled = ours.train_dataloader.dataset.datasets
     assert labeled.ann_file == unlabeled.source == "splits/seed1/labeled_1_8.txt"
@@ -401,7 +401,7 @@ def test_what_a_failed_burn_in_should_begin_is_not_trained(tools, tmp_path, monk
 
 
 @pytest.mark.parametrize("name", ["bccd_detection", "dsb2018_segmentation"])
-def test_the_draw_of_a_protocol_chooses_the_labelled_images(name):
+def test_the_draw_of_a_protocol_chooses_the_labeled_images(name):
     """A variable that is computed would not be replaced."""
     name = f"label_efficiency/{name}.py"
     draw = load_config(name).draws[2]

@@ -8,7 +8,7 @@ unlabeled_list = 'data/acdc/splits/unlabeled.txt'
 val_list = 'data/acdc/splits/val.txt'
 classes = ('background', 'right ventricle', 'myocardium', 'left ventricle')
 crop_size = (256, 256)  # every slice is resized to it; also `size` of the model's data preprocessor
-batch = (12, 12)  # labelled and unlabelled slices per process and iteration
+batch = (12, 12)  # labeled and unlabeled slices per process and iteration
 num_workers = 4
 
 load = dict(type='LoadImageFromFile')

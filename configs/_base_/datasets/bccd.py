@@ -1,9 +1,9 @@
-# Blood cells (BCCD, photographs of 320x240, 3 classes), a share of the training images labelled.
+# Blood cells (BCCD, photographs of 320x240, 3 classes), a share of the training images labeled.
 data_root = 'data/bccd/'
-labels = '10'  # percent of the training images that are labelled; 'full': all of them
+labels = '10'  # percent of the training images that are labeled; 'full': all of them
 draws = ('', '_seed1', '_seed2', '_seed3', '_seed4')
-draw = ''  # which images are labelled, one of `draws`
-batch = (4, 4)  # labelled and unlabelled images per iteration
+draw = ''  # which images are labeled, one of `draws`
+batch = (4, 4)  # labeled and unlabeled images per iteration
 num_workers = 0
 
 classes = ('RBC', 'WBC', 'Platelets')

@@ -1,4 +1,4 @@
-# Cityscapes as in cityscapes_semi.py, with two strong views of each unlabelled crop.
+# Cityscapes as in cityscapes_semi.py, with two strong views of each unlabeled crop.
 _base_ = './cityscapes_semi.py'
 branches = ('sup', 'unsup_teacher', 'unsup_student', 'unsup_student_2')
 labeled_images = _base_.labeled_images

@@ -1,4 +1,4 @@
-# COCO, all of train2017 labelled and the 123,403 images of unlabeled2017 besides.
+# COCO, all of train2017 labeled and the 123,403 images of unlabeled2017 besides.
 _base_ = './coco_semi.py'
 
 labeled_images = {

@@ -1,4 +1,4 @@
-# COCO, train2017 with 1, 2, 5 or 10 % labelled, with the masks of the labelled instances.
+# COCO, train2017 with 1, 2, 5 or 10 % labeled, with the masks of the labeled instances.
 _base_ = './coco_semi.py'
 
 sup_view = [

@@ -1,10 +1,10 @@
-# COCO, train2017 with 1, 2, 5 or 10 % labelled, as in STAC and Soft Teacher. docs/datasets.md says
+# COCO, train2017 with 1, 2, 5 or 10 % labeled, as in STAC and Soft Teacher. docs/datasets.md says
 # how the files of a split are made, or published ones used.
 data_root = 'data/coco/'
 percent = 10
 fold = 1
 with_mask = False  # instance masks, for Mask R-CNN and its like
-batch = (1, 4)  # labelled and unlabelled images per process and iteration
+batch = (1, 4)  # labeled and unlabeled images per process and iteration
 num_workers = 4
 splits = 'semi_anns/instances_train2017'  # folder and beginning of the files of a split
 

@@ -1,14 +1,14 @@
-# The demo set for detection: a few labelled and many unlabelled scenes of handwritten digits.
-labeled = 20  # labelled scenes; fewer are a subset of more
-count = 600  # all training scenes; the unlabelled ones are the rest
+# The demo set for detection: a few labeled and many unlabeled scenes of handwritten digits.
+labeled = 20  # labeled scenes; fewer are a subset of more
+count = 600  # all training scenes; the unlabeled ones are the rest
 val_count = 100
-fold = 0  # which scenes are labelled
+fold = 0  # which scenes are labeled
 seed = 0  # which scenes there are
 digits = (0, 1, 2)  # the classes; with others, set num_classes of the model too
 clutter = 0.3  # strokes and shapes that are no digits; 1 is much
 image_size = 128
 with_mask = False  # instance masks, for Mask R-CNN and its like
-batch = (8, 8)  # labelled and unlabelled images per process and iteration
+batch = (8, 8)  # labeled and unlabeled images per process and iteration
 num_workers = 0
 
 scenes = dict(

@@ -1,4 +1,4 @@
-# The labelled scenes of digits_det.py alone, in plain batches: also for a model without a teacher.
+# The labeled scenes of digits_det.py alone, in plain batches: also for a model without a teacher.
 _base_ = './digits_det.py'
 
 train_dataloader = dict(

@@ -2,7 +2,7 @@
 _base_ = './digits_det.py'
 
 side = _base_.image_size
-# RandomAffine knows no masks: labelled scenes are resized and cropped.
+# RandomAffine knows no masks: labeled scenes are resized and cropped.
 labeled_scenes = {
     **_base_.labeled_scenes,
     'pipeline': [

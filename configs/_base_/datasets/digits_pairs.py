@@ -1,14 +1,14 @@
 # The demo set for change detection: pairs of scenes in which a digit appeared or disappeared.
-labeled = 4  # labelled pairs; fewer are a subset of more
-count = 600  # all training pairs; the unlabelled ones are the rest
+labeled = 4  # labeled pairs; fewer are a subset of more
+count = 600  # all training pairs; the unlabeled ones are the rest
 val_count = 100
-fold = 0  # which pairs are labelled
+fold = 0  # which pairs are labeled
 seed = 0  # which scenes there are
 digits = (0, 3)  # which digits come and go
 objects = (1, 2)  # digits that both pictures of a pair show
 clutter = 0.5  # strokes and shapes that are no digits; 1 is much
 image_size = 64
-batch = (8, 8)  # labelled and unlabelled pairs per process and iteration
+batch = (8, 8)  # labeled and unlabeled pairs per process and iteration
 num_workers = 0
 
 scenes = dict(
@@ -18,7 +18,7 @@ scenes = dict(
     objects=objects,
     clutter=clutter,
     cache=True)
-# Both pictures are moved alike; their colours change each for itself.
+# Both pictures are moved alike; their colors change each for itself.
 geometry = [
     dict(
         type='RandomResize',
@@ -30,7 +30,7 @@ geometry = [
 colors = dict(type='PerImage', transforms=[dict(type='PhotoMetricDistortion')])
 pack = dict(type='PackSegInputs')
 sup_view = [*geometry, colors, pack]
-# The teacher sees the pair as it is; the student another size and part of it in other colours.
+# The teacher sees the pair as it is; the student another size and part of it in other colors.
 weak_view = [pack]
 strong_view = [*geometry, colors, pack]
 

@@ -1,13 +1,13 @@
 # The demo set for semantic segmentation: background and digits.
-labeled = 8  # labelled scenes; fewer are a subset of more
-count = 600  # all training scenes; the unlabelled ones are the rest
+labeled = 8  # labeled scenes; fewer are a subset of more
+count = 600  # all training scenes; the unlabeled ones are the rest
 val_count = 100
-fold = 0  # which scenes are labelled
+fold = 0  # which scenes are labeled
 seed = 0  # which scenes there are
 digits = (0, 3)  # the classes beside the background; with others, set num_classes of the model
 clutter = 0.5  # strokes and shapes that are no digits; 1 is much
 image_size = 64
-batch = (8, 8)  # labelled and unlabelled images per process and iteration
+batch = (8, 8)  # labeled and unlabeled images per process and iteration
 num_workers = 0
 
 scenes = dict(
@@ -22,7 +22,7 @@ geometry = [
         keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size)]
 sup_view = [*geometry, dict(type='PhotoMetricDistortion'), dict(type='PackSegInputs')]
-# The teacher sees the scene as it is; the student another size and part of it in other colours.
+# The teacher sees the scene as it is; the student another size and part of it in other colors.
 weak_view = [dict(type='PackSegInputs')]
 strong_view = [
     *geometry,

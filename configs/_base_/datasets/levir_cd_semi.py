@@ -5,13 +5,13 @@ data_root = 'data/LEVIR-CD256/'
 percent = 5  # 5, 10, 20, 40
 fold = 1
 crop_size = (256, 256)  # also `size` of the model's data preprocessor
-batch = (8, 8)  # labelled and unlabelled pairs per process and iteration
+batch = (8, 8)  # labeled and unlabeled pairs per process and iteration
 num_workers = 4
 labeled_list = None  # a published list; None: the file of `ssdet split`
 unlabeled_list = None
 
 load = dict(type='LoadImagePair')
-# Both images are moved alike; their colours change each for itself.
+# Both images are moved alike; their colors change each for itself.
 geometry = [
     dict(
         type='RandomResize',

@@ -1,4 +1,4 @@
-# LEVIR-CD as in levir_cd_semi.py, with two strong views of each unlabelled pair.
+# LEVIR-CD as in levir_cd_semi.py, with two strong views of each unlabeled pair.
 _base_ = './levir_cd_semi.py'
 branches = ('sup', 'unsup_teacher', 'unsup_student', 'unsup_student_2')
 labeled_pairs = _base_.labeled_pairs

@@ -8,7 +8,7 @@ val_list = 'splits/val.txt'
 classes = ('background', 'object')
 image_scale = (1024, 512)  # longer and shorter side
 crop_size = (512, 512)  # also `size` of the model's data preprocessor
-batch = (2, 2)  # labelled and unlabelled images per process and iteration
+batch = (2, 2)  # labeled and unlabeled images per process and iteration
 num_workers = 2
 
 load = dict(type='LoadImageFromFile')

@@ -1,16 +1,16 @@
-# Your own data for detection: COCO annotations for the labelled images, a folder for the others.
+# Your own data for detection: COCO annotations for the labeled images, a folder for the others.
 # Set the variables here, in a copy, or on the command line: --cfg-options labeled=... unlabeled=...
 # `ssdet init` writes a config of these views for data of any format.
 data_root = 'data/own/'
-labeled = 'labeled.json'  # COCO annotations of the labelled images
+labeled = 'labeled.json'  # COCO annotations of the labeled images
 unlabeled = 'unlabeled/'  # folder, glob, list file or COCO json; its annotations are never read
-unlabeled_prefix = ''  # where the files named in an unlabelled list or COCO json lie
+unlabeled_prefix = ''  # where the files named in an unlabeled list or COCO json lie
 val = 'val.json'
 images = 'images/'  # where the files named in the two COCO files lie
 classes = ('object', )  # names as in the annotations
 image_scale = (1333, 800)  # longer and shorter side
 with_mask = False  # learn outlines too: for Mask R-CNN and its like
-batch = (2, 2)  # labelled and unlabelled images per process and iteration
+batch = (2, 2)  # labeled and unlabeled images per process and iteration
 num_workers = 2
 
 labeled_source = dict(

@@ -1,4 +1,4 @@
-# As own_det.py, with the outlines of the labelled objects (`ssdet init` sets `with_mask` instead).
+# As own_det.py, with the outlines of the labeled objects (`ssdet init` sets `with_mask` instead).
 _base_ = './own_det.py'
 
 load_labels = dict(type='LoadAnnotations', with_bbox=True, with_mask=True)

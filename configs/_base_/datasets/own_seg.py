@@ -13,7 +13,7 @@ map_suffix = '.png'
 classes = ('background', 'object')  # in the order of the numbers in the maps; 255 is ignored
 image_scale = (1024, 512)  # longer and shorter side
 crop_size = (512, 512)  # also `size` of the model's data preprocessor
-batch = (2, 2)  # labelled and unlabelled images per process and iteration
+batch = (2, 2)  # labeled and unlabeled images per process and iteration
 num_workers = 2
 
 labeled_source = dict(

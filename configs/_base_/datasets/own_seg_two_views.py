@@ -1,4 +1,4 @@
-# As own_seg.py, with two strong views of each unlabelled crop. Each assignment here takes the place
+# As own_seg.py, with two strong views of each unlabeled crop. Each assignment here takes the place
 # of that of own_seg.py, also where `ssdet init` writes them out.
 _base_ = './own_seg.py'
 

@@ -1,7 +1,7 @@
-# VOC07 trainval (5,011 images) labelled, VOC12 trainval (11,540) unlabelled, VOC07 test (4,952) for
+# VOC07 trainval (5,011 images) labeled, VOC12 trainval (11,540) unlabeled, VOC07 test (4,952) for
 # evaluation: VOC's own AP50 and COCO's AP50 and AP50:95.
 data_root = 'data/VOCdevkit/'
-batch = (4, 4)  # labelled and unlabelled images per process and iteration
+batch = (4, 4)  # labeled and unlabeled images per process and iteration
 num_workers = 4
 
 resize = dict(

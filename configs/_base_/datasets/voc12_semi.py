@@ -1,13 +1,13 @@
 # VOC 2012 with few labels. The two protocols are never compared with each other:
-#   classic: labelled images from VOC's own 1,464; all others of the 10,582 are unlabelled
-#   blender: labelled images from all 10,582, most of them annotated by SBD
+#   classic: labeled images from VOC's own 1,464; all others of the 10,582 are unlabeled
+#   blender: labeled images from all 10,582, most of them annotated by SBD
 # docs/datasets.md says how the lists of a split are made, or published ones used.
 data_root = 'data/VOCdevkit/VOC2012/'
 protocol = 'classic'
 split = '1_16'  # 1_16, 1_8, 1_4, 1_2; classic also 1_1
 fold = 1
 crop_size = (321, 321)  # also `size` of the model's data preprocessor
-batch = (4, 4)  # labelled and unlabelled images per process and iteration
+batch = (4, 4)  # labeled and unlabeled images per process and iteration
 num_workers = 4
 labeled_list = None  # a published list; None: the file of `ssdet split`
 unlabeled_list = None

@@ -1,4 +1,4 @@
-# VOC 2012 as in voc12_semi.py, with two strong views of each unlabelled crop.
+# VOC 2012 as in voc12_semi.py, with two strong views of each unlabeled crop.
 _base_ = './voc12_semi.py'
 branches = ('sup', 'unsup_teacher', 'unsup_student', 'unsup_student_2')
 labeled_images = _base_.labeled_images

@@ -1,5 +1,5 @@
-# What the demo of every method for segmentation starts from: a small DeepLabV3+, few labelled and
-# many unlabelled scenes of digits, a schedule of minutes on a CPU. A demo adds its hooks.
+# What the demo of every method for segmentation starts from: a small DeepLabV3+, few labeled and
+# many unlabeled scenes of digits, a schedule of minutes on a CPU. A demo adds its hooks.
 _base_ = [
     '../models/deeplabv3plus_r18_tiny.py', '../datasets/digits_seg.py',
     '../schedules/demo_seg.py', '../default_runtime.py'

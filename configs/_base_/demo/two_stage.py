@@ -4,7 +4,7 @@ _base_ = [
     '../models/faster_rcnn_r18_tiny.py', '../datasets/digits_det.py',
     '../schedules/demo_det.py', '../default_runtime.py'
 ]
-batch = (4, 4)  # labelled and unlabelled scenes per iteration
+batch = (4, 4)  # labeled and unlabeled scenes per iteration
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
 model = dict(
     type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)

@@ -1,4 +1,4 @@
-# DeepLabV3+ with a ResNet-101 for Cityscapes: 19 classes, crops of 801, hard pixels of the labelled
+# DeepLabV3+ with a ResNet-101 for Cityscapes: 19 classes, crops of 801, hard pixels of the labeled
 # images (the unsupervised losses take all pixels), sliding windows in the evaluation.
 _base_ = './deeplabv3plus_r101.py'
 num_classes = 19

@@ -1,5 +1,5 @@
 # The small UNet of semi-supervised medical segmentation (SSL4MIS, BCP): 16 to 256 channels, four
-# levels down, for slices of 256x256. Grey slices are read as three equal channels. Other classes:
+# levels down, for slices of 256x256. Gray slices are read as three equal channels. Other classes:
 # set segmentor.decode_head.num_classes.
 num_classes = 4
 input_size = (256, 256)  # divisible by 16; also the size of the data

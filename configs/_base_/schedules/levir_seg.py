@@ -1,8 +1,8 @@
-# Change detection on LEVIR-CD: 80 passes over the unlabelled tiles with SGD and a polynomial decay;
+# Change detection on LEVIR-CD: 80 passes over the unlabeled tiles with SGD and a polynomial decay;
 # includes default_runtime.py through voc_seg.py.
 _base_ = './voc_seg.py'
-iterations = 67640  # 80 passes over 6,764 tiles (5 % of 7,120 are labelled), 8 at a time
-lr = 0.02  # for 8 labelled and 8 unlabelled pairs per iteration, in all processes together
+iterations = 67640  # 80 passes over 6,764 tiles (5 % of 7,120 are labeled), 8 at a time
+lr = 0.02  # for 8 labeled and 8 unlabeled pairs per iteration, in all processes together
 head_lr = 1.0
 
 train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))

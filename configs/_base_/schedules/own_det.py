@@ -2,7 +2,7 @@
 # sets the length and the rate for your data.
 _base_ = '../default_runtime.py'
 iterations = 12000
-lr = 0.0025  # for 2 labelled images per iteration, in all processes together
+lr = 0.0025  # for 2 labeled images per iteration, in all processes together
 
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 12, 1))
 optim_wrapper = dict(

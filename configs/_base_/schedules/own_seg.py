@@ -3,7 +3,7 @@
 _base_ = '../default_runtime.py'
 default_scope = 'mmseg'
 iterations = 20000
-lr = 0.005  # for 2 labelled images per iteration, in all processes together
+lr = 0.005  # for 2 labeled images per iteration, in all processes together
 
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 10, 1))
 optim_wrapper = dict(

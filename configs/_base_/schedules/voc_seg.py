@@ -1,9 +1,9 @@
-# VOC segmentation: 80 passes over the unlabelled images with SGD and a polynomial decay; includes
+# VOC segmentation: 80 passes over the unlabeled images with SGD and a polynomial decay; includes
 # default_runtime.py, so that its intervals are set in one place.
 _base_ = '../default_runtime.py'
 default_scope = 'mmseg'
 iterations = 105000  # 80 passes over 10,490 images (split 1_16 of the classic protocol), 8 at a time
-lr = 0.001  # for 8 labelled and 8 unlabelled images per iteration, in all processes together
+lr = 0.001  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
 head_lr = 10.0  # factor on the learning rate of the decode head
 
 train_cfg = dict(

@@ -70,7 +70,7 @@ class DigitScenePairs(DigitScenesSeg):
 
 @TRANSFORMS.register_module()
 class LoadDigitPair(BaseTransform):
-    """Draws the pair of a sample, and its label map unless it is unlabelled."""
+    """Draws the pair of a sample, and its label map unless it is unlabeled."""
 
     def transform(self, results: dict) -> dict:
         """Add `img`, its shapes, and `gt_seg_map`."""

@@ -45,8 +45,8 @@ class DigitScenes(BaseDataset):
         split: 'train' (all training scenes with labels), 'labeled' and 'unlabeled' (its two parts;
             the latter without any annotation), or 'val'.
         count: Scenes of the training or the validation set.
-        labeled: Size of the labelled part. Smaller parts lie inside larger ones.
-        fold: Which scenes are labelled; any number gives another choice.
+        labeled: Size of the labeled part. Smaller parts lie inside larger ones.
+        fold: Which scenes are labeled; any number gives another choice.
         digits: The classes, in this order.
         image_size: Side, or (height, width).
         objects: Fewest and most digits of a scene (fewer where they do not fit).
@@ -78,7 +78,7 @@ class DigitScenes(BaseDataset):
         if count < 1 or (split in SPLITS[1:3] and not 0 < labeled < count):
             raise ValueError(
                 f"{type(self).__name__}: labeled={labeled} of count={count} scenes; "
-                f"it must leave at least one scene labelled and one unlabelled"
+                f"it must leave at least one scene labeled and one unlabeled"
             )
         height, width = (image_size,) * 2 if isinstance(image_size, int) else image_size
         fewest, most = objects
@@ -149,7 +149,7 @@ class DigitScenesSeg(DigitScenes):
 
 @TRANSFORMS.register_module()
 class LoadDigitScene(BaseTransform):
-    """Draws the scene of a sample: image, and instances or a label map unless it is unlabelled."""
+    """Draws the scene of a sample: image, and instances or a label map unless it is unlabeled."""
 
     def transform(self, results: dict) -> dict:
         """Add `img` and its shapes; fill `instances`, or `gt_seg_map` for segmentation."""
@@ -171,7 +171,7 @@ class LoadDigitScene(BaseTransform):
 
 
 def scene_numbers(split: str, count: int, labeled: int, fold: int) -> list[int]:
-    """The scenes of a split, in ascending order; fewer labelled ones are a subset of more."""
+    """The scenes of a split, in ascending order; fewer labeled ones are a subset of more."""
     if split not in ("labeled", "unlabeled"):
         return list(range(count))
     draws = np.random.PCG64(np.random.SeedSequence(fold)).random_raw(count)

@@ -1,7 +1,7 @@
 """The demo set on disk, laid out as COCO, Pascal VOC or Cityscapes: to try importers and configs.
 
 Each writer takes the scene options of `DigitScenes` and makes the same scenes as it does, split
-into labelled and unlabelled training images and validation images.
+into labeled and unlabeled training images and validation images.
 """
 
 import json
@@ -61,7 +61,7 @@ def write_voc(
     """Write JPEGImages, Annotations, SegmentationClass, SegmentationObject and ImageSets.
 
     `ImageSets/Main` and `ImageSets/Segmentation` have lists train, labeled, unlabeled and val;
-    unlabelled images have no annotation files.
+    unlabeled images have no annotation files.
     """
     folder = _new_folder(root)
     parts = _parts(DigitScenesSeg, train, val, labeled, scenes)
@@ -88,7 +88,7 @@ def write_cityscapes(
 ) -> Path:
     """Write leftImg8bit and gtFine (`..._gtFine_labelTrainIds.png`) of one city, 'digits'.
 
-    Unlabelled images have no label map; `labeled.txt`, `unlabeled.txt` and `val.txt` list the
+    Unlabeled images have no label map; `labeled.txt`, `unlabeled.txt` and `val.txt` list the
     images without their suffix, as `ann_file` of MMSegmentation takes them.
     """
     folder = _new_folder(root)
@@ -165,7 +165,7 @@ def _objects(scene: Scene) -> np.ndarray:
 
 def _write_palette(path: Path, labels: np.ndarray, palette: list[tuple[int, int, int]]) -> None:
     image = Image.fromarray(labels).convert("P")
-    image.putpalette([channel for colour in palette for channel in colour])
+    image.putpalette([channel for color in palette for channel in color])
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
 

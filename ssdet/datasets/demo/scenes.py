@@ -142,18 +142,18 @@ class _Canvas:
         for _ in range(_PLACE_TRIALS):
             left = dice.below(width - alpha.shape[1] + 1)
             top = dice.below(height - alpha.shape[0] + 1)
-            centre = left + alpha.shape[1] / 2, top + alpha.shape[0] / 2
-            if self.stamp(dice, alpha, centre, owner=len(self.labels)):
+            center = left + alpha.shape[1] / 2, top + alpha.shape[0] / 2
+            if self.stamp(dice, alpha, center, owner=len(self.labels)):
                 self.areas.append(int((alpha > 0.5).sum()))
                 self.labels.append(label)
                 return
 
     def stamp(
-        self, dice: _Dice, alpha: np.ndarray, centre: tuple[float, float], owner: int = -1
+        self, dice: _Dice, alpha: np.ndarray, center: tuple[float, float], owner: int = -1
     ) -> bool:
-        """Paint `alpha` in a random colour around `centre` unless it hides too much of a digit."""
-        top = int(centre[1] - alpha.shape[0] / 2)
-        left = int(centre[0] - alpha.shape[1] / 2)
+        """Paint `alpha` in a random color around `center` unless it hides too much of a digit."""
+        top = int(center[1] - alpha.shape[0] / 2)
+        left = int(center[0] - alpha.shape[1] / 2)
         height, width = self.owner.shape
         y1, x1 = max(top, 0), max(left, 0)
         y2, x2 = min(top + alpha.shape[0], height), min(left + alpha.shape[1], width)
@@ -166,8 +166,8 @@ class _Canvas:
             return False
         self.owner[window][solid] = owner
         pixels = self.image[window]
-        colour = dice.field(3) * 255 if owner < 0 else _bright(dice, pixels)
-        pixels += (alpha * np.float32(dice(0.8, 1.0)))[..., None] * (colour - pixels)
+        color = dice.field(3) * 255 if owner < 0 else _bright(dice, pixels)
+        pixels += (alpha * np.float32(dice(0.8, 1.0)))[..., None] * (color - pixels)
         return True
 
     def _hides_too_much(self, window: tuple[slice, slice], solid: np.ndarray) -> bool:
@@ -197,7 +197,7 @@ class _Canvas:
 
 
 def _background(dice: _Dice, height: int, width: int) -> np.ndarray:
-    """A gradient between two colours with coarse colour clouds and a finer grey texture."""
+    """A gradient between two colors with coarse color clouds and a finer gray texture."""
     first, second = dice.field(3) * 130 + 15, dice.field(3) * 130 + 15
     cos, sin = dice.direction()
     x = np.arange(width, dtype=np.float32) * np.float32(cos / width)
@@ -223,23 +223,23 @@ def _clouds(dice: _Dice, size: tuple[int, int], cells: int, channels: int) -> np
 
 
 def _bright(dice: _Dice, pixels: np.ndarray) -> np.ndarray:
-    """A light colour, at least 70 of 255 brighter than what is there or the best of six tries."""
+    """A light color, at least 70 of 255 brighter than what is there or the best of six tries."""
     rows, columns = pixels.shape[:2]
     spots = [pixels[rows * k // 4, columns * k // 4] for k in (1, 2, 3)]
     ground = sum(float(spot[0]) + float(spot[1]) + float(spot[2]) for spot in spots) / 9
     best, gap = pixels[0, 0], -256.0
     for _ in range(6):
-        colour = 255 - dice.field(3) * np.float32(130)
-        distance = float(colour[0] + colour[1] + colour[2]) / 3 - ground
+        color = 255 - dice.field(3) * np.float32(130)
+        distance = float(color[0] + color[1] + color[2]) / 3 - ground
         if distance > gap:
-            best, gap = colour, distance
+            best, gap = color, distance
         if gap >= 70:
             break
     return best
 
 
 def _grid(reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel centres (x, y) of a square patch, relative to its middle."""
+    """Pixel centers (x, y) of a square patch, relative to its middle."""
     half = math.ceil(reach)
     line = np.arange(-half, half, dtype=np.float32) + np.float32(0.5)
     return line[None], line[:, None]

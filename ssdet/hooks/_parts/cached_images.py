@@ -1,4 +1,4 @@
-"""Pseudo-labelled images as pieces that can be kept for later steps and put together."""
+"""Pseudo-labeled images as pieces that can be kept for later steps and put together."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...mixing.canvas import Place, Shape, put, put_boxes
+from ...mixing.canvas import CanvasBox, Shape, put, put_boxes
 from ...teacher_student.core import STRONG
 from ...teacher_student.step import Step, Views
 
 
 @dataclass
-class Picture:
+class CachedImage:
     """An image (C, h, w) without padding, its boxes, and regions (K, 4) to ignore."""
 
     image: Tensor
@@ -32,7 +32,7 @@ class Picture:
         return self.image.shape[-2], self.image.shape[-1]
 
 
-class PictureCache:
+class ImageCache:
     """The last `size` pictures of earlier steps; they travel with the checkpoint.
 
     Kept in half precision, which is finer than the 8 bits that images come with. With several
@@ -41,22 +41,22 @@ class PictureCache:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.pictures: list[Picture] = []
+        self.pictures: list[CachedImage] = []
 
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def add(self, pictures: Iterable[Picture]) -> None:
+    def add(self, pictures: Iterable[CachedImage]) -> None:
         """Keep copies; the oldest ones make room."""
         copies = [
-            Picture(
+            CachedImage(
                 p.image.detach().to(torch.float16, copy=True), _copy(p.boxes), p.ignored.clone()
             )
             for p in pictures
         ]
         self.pictures = [*self.pictures, *copies][-self.size :]
 
-    def draw(self, count: int) -> list[Picture]:
+    def draw(self, count: int) -> list[CachedImage]:
         """Random pictures; none comes twice before all have come once."""
         order: list[int] = []
         while len(order) < count:
@@ -72,7 +72,7 @@ class PictureCache:
 
     def load(self, state: Sequence[dict[str, Any]]) -> None:
         """Go on with the pictures that `state` returned."""
-        kept = [Picture(p["image"], _as_boxes(p["boxes"]), p["ignored"]) for p in state]
+        kept = [CachedImage(p["image"], _as_boxes(p["boxes"]), p["ignored"]) for p in state]
         self.pictures = kept[-self.size :]
 
 
@@ -91,18 +91,18 @@ def put_together(views: Views) -> bool:
     return any(sample.metainfo.get("pieces", 1) > 1 for sample in views.samples)
 
 
-def pictures_of(views: Views, targets: Sequence[DetDataSample]) -> list[Picture]:
+def pictures_of(views: Views, targets: Sequence[DetDataSample]) -> list[CachedImage]:
     """The images of a strong view with what the student is to learn from them."""
     found = []
     for image, sample in zip(views.inputs, targets, strict=True):
         height, width = sample.img_shape[:2]
         ignored = sample.ignored_instances.bboxes
-        found.append(Picture(image[:, :height, :width], sample.gt_instances, ignored))
+        found.append(CachedImage(image[:, :height, :width], sample.gt_instances, ignored))
     return found
 
 
 def compose(
-    parts: Sequence[tuple[Picture, Place, float]], shape: Shape, like: Tensor
+    parts: Sequence[tuple[CachedImage, CanvasBox, float]], shape: Shape, like: Tensor
 ) -> tuple[Tensor, DetDataSample]:
     """Pictures on one canvas, each at its place and with its share, and their boxes together.
 
@@ -131,7 +131,9 @@ def as_views(images: Sequence[Tensor], samples: Sequence[DetDataSample], divisor
     return Views(torch.stack(inputs), [DetDataSample(metainfo=s.metainfo) for s in samples])
 
 
-def _placed(picture: Picture, place: Place, shape: Shape, device: torch.device) -> InstanceData:
+def _placed(
+    picture: CachedImage, place: CanvasBox, shape: Shape, device: torch.device
+) -> InstanceData:
     boxes = _copy(picture.boxes).to(device)
     boxes.bboxes = put_boxes(boxes.bboxes, picture.shape, place)
     if "masks" in boxes:

@@ -137,7 +137,7 @@ def highest_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
 
 
 def box_pools(values: Values, boxes: InstanceData, truth: Any, classes: int) -> Pools:
-    """Values of the boxes that are right: IoU >= 0.5 with a labelled object of their class.
+    """Values of the boxes that are right: IoU >= 0.5 with a labeled object of their class.
 
     An overlap of 0 with the second view says that there is no box, not how good it is.
     """

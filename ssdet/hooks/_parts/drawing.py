@@ -13,12 +13,12 @@ import numpy as np
 Style = Literal["kept", "unsure", "ignored", "dropped"]
 Color = tuple[int, int, int]
 
-# Told apart by readers with any kind of colour vision, on dark and on light pictures.
+# Told apart by readers with any kind of color vision, on dark and on light pictures.
 PALETTE: tuple[Color, ...] = (
     (255, 159, 28), (46, 196, 182), (255, 84, 112), (120, 170, 255), (190, 242, 84),
     (217, 130, 255), (255, 221, 87), (64, 224, 255), (255, 140, 190), (160, 220, 160),
 )  # fmt: skip
-GREY: Color = (188, 192, 200)
+GRAY: Color = (188, 192, 200)
 DPI = 100
 TEXT_HEIGHT = 18
 
@@ -31,7 +31,7 @@ class BoxGroup:
         style: "kept" (solid), "unsure" (solid, thin), "ignored" (hatched) or "dropped" (dashed).
         bboxes: (N, 4) in pixels of the picture.
         texts: What is written at each box.
-        colors: RGB of each box; grey for all if empty.
+        colors: RGB of each box; gray for all if empty.
         masks: (N, H, W) bool, or None.
     """
 
@@ -43,7 +43,7 @@ class BoxGroup:
 
 
 def class_colors(count: int, palette: Sequence[Sequence[int]] | None = None) -> list[Color]:
-    """A colour for each class: the data set's own, or a fixed list that repeats."""
+    """A color for each class: the data set's own, or a fixed list that repeats."""
     if palette is not None and len(palette) >= count:
         return [(int(r), int(g), int(b)) for r, g, b in palette[:count]]
     return [PALETTE[i % len(PALETTE)] for i in range(count)]
@@ -81,21 +81,21 @@ def paint_pixels(
     kept: np.ndarray | None = None,
     size: int = 360,
 ) -> np.ndarray:
-    """An RGB picture under the colours of its label map; what is not kept becomes grey stripes.
+    """An RGB picture under the colors of its label map; what is not kept becomes gray stripes.
 
-    A black class (the background) only dims the picture, and labels without a colour show it.
+    A black class (the background) only dims the picture, and labels without a color show it.
     """
     picture, _ = fit(image, size)
     labels = _enlarge(labels, picture.shape)
-    table = np.array([*colors, GREY], dtype=np.float32)
+    table = np.array([*colors, GRAY], dtype=np.float32)
     known = (labels >= 0) & (labels < len(colors))
     paint = table[np.where(known, labels, len(colors))]
     share = np.where(paint.any(-1), 0.62, 0.3)[..., None] * known[..., None]
     painted = picture * (1 - share) + paint * share
     if kept is not None:
         lost = ~_enlarge(kept, picture.shape).astype(bool)
-        grey = picture.mean(-1, keepdims=True) * 0.55
-        painted[lost] = (grey + 70 * _stripes(lost.shape)[..., None]).repeat(3, -1)[lost]
+        gray = picture.mean(-1, keepdims=True) * 0.55
+        painted[lost] = (gray + 70 * _stripes(lost.shape)[..., None]).repeat(3, -1)[lost]
     return painted.clip(0, 255).astype(np.uint8)
 
 
@@ -120,7 +120,7 @@ def _draw_box(axes: Any, group: BoxGroup, number: int, scale: float) -> None:
     from matplotlib.patches import Rectangle
 
     x1, y1, x2, y2 = (float(v) * scale for v in group.bboxes[number])
-    color = tuple(v / 255 for v in (group.colors[number] if group.colors else GREY))
+    color = tuple(v / 255 for v in (group.colors[number] if group.colors else GRAY))
     looks: dict[Style, dict[str, Any]] = {
         "kept": dict(linewidth=2.0),
         "unsure": dict(linewidth=1.1),
@@ -174,7 +174,7 @@ def _paint_masks(picture: np.ndarray, group: BoxGroup) -> np.ndarray:
     result = picture.astype(np.float32)
     for number, mask in enumerate(group.masks):
         inside = _enlarge(mask, picture.shape).astype(bool)
-        color = np.array(group.colors[number] if group.colors else GREY, dtype=np.float32)
+        color = np.array(group.colors[number] if group.colors else GRAY, dtype=np.float32)
         share = 0.45 if group.style in ("kept", "unsure") else 0.2
         result[inside] = result[inside] * (1 - share) + color * share
     return result.astype(np.uint8)

@@ -37,9 +37,9 @@ class FileLabels:
             found = np.flatnonzero(self._read[:UNKNOWN] == label)
             if not len(found):
                 raise ValueError(
-                    f"PseudoLabelBankHook: no value of a label file is read as class {label} with "
+                    f"PseudoLabelDiskHook: no value of a label file is read as class {label} with "
                     f"reduce_zero_label={reduce_zero_label} and label_map={dict(label_map or {})}; "
-                    f"the model has {classes} classes. Set both as the labelled data set has them."
+                    f"the model has {classes} classes. Set both as the labeled data set has them."
                 )
             self._written[label] = found[0]
 

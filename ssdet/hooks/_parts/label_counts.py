@@ -1,4 +1,4 @@
-"""How often each class is labelled."""
+"""How often each class is labeled."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .labeled_pass import numbers_of
 
 
 class LabelCounts:
-    """Labels of each class in the labelled data, and the amount of data they were counted in.
+    """Labels of each class in the labeled data, and the amount of data they were counted in.
 
     Boxes are counted once in all annotations where the training data are known (`count`); pixels,
-    and boxes in a plain PyTorch loop, in the labelled batches as they come (`add`). The amount is
-    a number of images for boxes, and of labelled pixels for pixels.
+    and boxes in a plain PyTorch loop, in the labeled batches as they come (`add`). The amount is
+    a number of images for boxes, and of labeled pixels for pixels.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class LabelCounts:
         self.complete = False
 
     def count(self, dataset: Any, classes: int) -> None:
-        """Count the boxes of all labelled images of a training set, if their annotations are."""
+        """Count the boxes of all labeled images of a training set, if their annotations are."""
         infos = _labeled_infos(dataset)
         found = [
             one["bbox_label"]
@@ -41,7 +41,7 @@ class LabelCounts:
         self.amount, self.complete = float(len(infos)), True
 
     def add(self, views: Views, classes: int) -> None:
-        """Count a labelled batch of all processes, unless everything is counted already."""
+        """Count a labeled batch of all processes, unless everything is counted already."""
         if self.complete:
             return
         labels, amount = _labels(views.samples)

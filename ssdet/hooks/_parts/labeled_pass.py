@@ -16,14 +16,14 @@ from ...teacher_student.step import Views
 
 
 class LabeledPass:
-    """Labelled images as views of the model, each process its part, one at a time.
+    """Labeled images as views of the model, each process its part, one at a time.
 
     The images come through the pipeline of their dataset, with random numbers of their own: the
     random state of the training is left as it is, and the same moment of a resumed run shows the
     same images.
 
     Args:
-        dataset: A dataset with labels, or the training set with labelled and unlabelled sources.
+        dataset: A dataset with labels, or the training set with labeled and unlabeled sources.
         max_images: So many of them are drawn, by all processes together.
     """
 
@@ -47,7 +47,7 @@ class LabeledPass:
         found = cls(dataset, limit)
         if not found.numbers:
             raise ValueError(
-                f"{owner}: the training data have no labelled image to learn thresholds from; "
+                f"{owner}: the training data have no labeled image to learn thresholds from; "
                 "give a dataset with labels as labeled=dict(type=...)"
             )
         return found
@@ -75,7 +75,7 @@ class UnlabeledPass(LabeledPass):
 
 
 def numbers_of(dataset: Any, *, labeled: bool) -> list[int]:
-    """The labelled or the unlabelled samples of a dataset; a plain one is labelled.
+    """The labeled or the unlabeled samples of a dataset; a plain one is labeled.
 
     The sources of MMDetection's `ConcatDataset` are told apart by the branches that they make.
     """

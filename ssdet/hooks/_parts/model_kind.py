@@ -19,7 +19,7 @@ def segmentor_only(
     return _only(TeacherStudentSegmentor, hook, model, does, instead)
 
 
-def carries_weights(hook: StepHook, model: TeacherStudentSegmentor) -> None:
+def honors_weights(hook: StepHook, model: TeacherStudentSegmentor) -> None:
     """Refuse a segmentor to whose losses a pixel either counts or does not."""
     weights = model.pixel_weights[model.student]
     if not weights.carries:

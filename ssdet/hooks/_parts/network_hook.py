@@ -26,7 +26,7 @@ class NetworkHook(StepHook):
 
     A network is called by its name: "student", or its key in `auxiliary` of the model. Each one
     takes part in the loss of every step, be it with 0, so that no process waits for another. The
-    weights of those in `model.resting` stay as they are, whatever momentum and weight decay say.
+    weights of those in `model.frozen` stay as they are, whatever momentum and weight decay say.
 
     Attributes:
         names: The auxiliary networks, which the model must have.
@@ -35,7 +35,7 @@ class NetworkHook(StepHook):
     names: Sequence[str] = ()
     pixels_only = True
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a model of another task, or without the networks."""
         if self.pixels_only:
             segmentor_only(self, model, "compares the labels of pixels")
@@ -50,7 +50,7 @@ class NetworkHook(StepHook):
                     f"<config of a {kind.__name__}>)"
                 )
             self._check_alike(model, name, found)
-        super().check(model)
+        super().on_attach(model)
 
     def before_train(self, runner: Any) -> None:
         """Stand between the optimizers and the networks that rest."""
@@ -60,31 +60,33 @@ class NetworkHook(StepHook):
 
     def watch(self, optimizer: torch.optim.Optimizer) -> None:
         """Do so in a plain PyTorch loop; a runner's optimizer is watched."""
-        optimizer.register_step_pre_hook(self._skip_resting)
+        optimizer.register_step_pre_hook(self._skip_frozen)
 
     def network(self, name: str) -> nn.Module:
         """The student or an auxiliary network."""
-        return self.present.student if name == STUDENT else self.present.auxiliary[name]
+        return (
+            self.attached_model.student if name == STUDENT else self.attached_model.auxiliary[name]
+        )
 
     def label(self, step: Step, name: str) -> Any:
         """Labels of the weak views by a network's teacher, or by itself where it has none."""
-        pair = self.present.pairs.get(name)
+        pair = self.attached_model.pairs.get(name)
         network = self.network(name) if pair is None else pair[1]
-        with resting_statistics(network):
-            return self.present.label(step.weak_views, network)
+        with frozen_statistics(network):
+            return self.attached_model.label(step.weak_views, network)
 
     def supervise(self, step: Step, name: str, views: Views | None = None) -> None:
-        """Losses of an auxiliary network on the labelled images (or on `views` of them)."""
+        """Losses of an auxiliary network on the labeled images (or on `views` of them)."""
         network, views = self.network(name), views or step.sup
         if views is None:
-            step.losses[f"sup_{name}_loss"] = self.present.zero_loss(network)
+            step.losses[f"sup_{name}_loss"] = self.attached_model.zero_loss(network)
             return
         losses = network(views.inputs, views.samples, mode="loss")
-        step.losses.update(weighted(losses, f"sup_{name}_", self.present.sup_weight))
+        step.losses.update(weighted(losses, f"sup_{name}_", self.attached_model.sup_weight))
 
     def teach(self, step: Step, name: str, view: str, targets: Any, views: Any = None) -> None:
         """Losses of an auxiliary network on a strong view (or on `views` made of it)."""
-        model = self.present
+        model = self.attached_model
         losses = model.student_losses(views or step.strong[view], targets, self.network(name))
         weight = 0.0 if model.targets_empty(targets) else step.unsup_weight * step.shares[view]
         step.losses.update(weighted(losses, f"{prefix_of(view)}{name}_", weight))
@@ -92,12 +94,12 @@ class NetworkHook(StepHook):
     def outputs_of(self, name: str, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """What these parts of a network put out, without gradient and with statistics at rest."""
         network = self.network(name)
-        with torch.no_grad(), resting_statistics(network), recorded(network, layers) as outputs:
+        with torch.no_grad(), frozen_statistics(network), recorded(network, layers) as outputs:
             network(inputs, mode="tensor")
         return outputs
 
     def _check_alike(self, model: TeacherStudent, name: str, found: nn.Module) -> None:
-        """What one network says is read, and learnt by another, as if it were its own."""
+        """What one network says is read, and learned by another, as if it were its own."""
         if not isinstance(model, TeacherStudentSegmentor):
             return
         (own, ours), (other, theirs) = (_answer_of(one) for one in (model.student, found))
@@ -109,9 +111,9 @@ class NetworkHook(StepHook):
                 "take heads of one kind"
             )
 
-    def _skip_resting(self, *_: Any) -> None:
+    def _skip_frozen(self, *_: Any) -> None:
         # Without a gradient an optimizer leaves a parameter alone; with zeros it would decay it.
-        for name in self.present.resting:
+        for name in self.attached_model.frozen:
             for parameter in self.network(name).parameters():
                 parameter.grad = None
 
@@ -131,7 +133,7 @@ def require_first(hook: NetworkHook) -> None:
     for other in hook.present.hooks:
         if other is hook:
             return
-        if type(other).after_teacher is not plain and not other.watches_only:
+        if type(other).after_teacher is not plain and not other.read_only:
             raise ValueError(
                 f"{type(hook).__name__}: puts the labels of another network in the place of the "
                 f"teacher's, and what {type(other).__name__} has done to those would be lost. List "
@@ -163,15 +165,15 @@ def prefix_of(view: str) -> str:
 
 def targets_of(pixels: PixelLabels, number: int) -> PixelLabels:
     """What a further network is to learn: `others[:, number]`, with weight 1 where it says so."""
-    if pixels.others is None:
+    if pixels.extra_labels is None:
         raise ValueError("these pixel labels hold nothing for further networks")
-    labels = pixels.others[:, number]
+    labels = pixels.extra_labels[:, number]
     said = ((labels != IGNORE) & pixels.valid).float()
     return PixelLabels(labels, said, said.clone(), pixels.valid)
 
 
 @contextmanager
-def resting_statistics(network: nn.Module) -> Iterator[None]:
+def frozen_statistics(network: nn.Module) -> Iterator[None]:
     """Within it the network is in eval mode; then each of its parts is as it was."""
     training = [module for module in network.modules() if module.training]
     network.eval()

@@ -29,12 +29,23 @@ class ObjectPaste:
     """Copy-paste for detectors; see `CopyPasteHook`."""
 
     def __init__(
-        self, owner: str, mode: str, *, prob: float = 0.5, most: int = 10, min_visible: float = 0.3
+        self,
+        owner: str,
+        mode: str,
+        *,
+        prob: float = 0.5,
+        max_objects: int = 10,
+        min_visible: float = 0.3,
     ) -> None:
         check_range(owner, "prob", prob)
-        check_range(owner, "most", most, 1, float("inf"))
+        check_range(owner, "max_objects", max_objects, 1, float("inf"))
         check_range(owner, "min_visible", min_visible)
-        self.mode, self.prob, self.most, self.min_visible = mode, prob, most, min_visible
+        self.mode, self.prob, self.max_objects, self.min_visible = (
+            mode,
+            prob,
+            max_objects,
+            min_visible,
+        )
 
     def before_student(self, step: Step) -> None:
         """Paste in the directions of the mode; each reads the images as they were before."""
@@ -46,7 +57,7 @@ class ObjectPaste:
                 mixed = self._paste(step, strong, sup, shift=0)
             elif self.mode == "unlabeled":
                 mixed = self._paste(step, strong, strong, shift=1)
-            # The labelled batch exists once: it gets objects of the first strong view.
+            # The labeled batch exists once: it gets objects of the first strong view.
             if self.mode in TO_LABELED and sup is not None and number == 0:
                 labeled = self._paste(step, sup, _weighted(strong), shift=0)
             views.inputs, step.targets[name] = mixed.inputs, mixed.samples
@@ -84,8 +95,8 @@ class ObjectPaste:
         frame[:height, :width] = True
         share, _, _ = restrict(boxes, masks, frame)
         seen = self._visible(share).nonzero()[:, 0]
-        most = min(self.most, len(seen))
-        count = int(torch.randint(1, most + 1, ())) if most else 0
+        max_objects = min(self.max_objects, len(seen))
+        count = int(torch.randint(1, max_objects + 1, ())) if max_objects else 0
         drawn = seen[torch.randperm(len(seen))[:count].to(seen.device)]
         only = masks[drawn] if masks is not None else None
         region = region_of(boxes[drawn], only, (size[0], size[1])) & frame
@@ -135,7 +146,7 @@ class ObjectPaste:
 def _weighted(views: Views) -> Views:
     """Views whose objects tell by their weights what tasks learn of them.
 
-    The labelled pass has one set of objects for all tasks.
+    The labeled pass has one set of objects for all tasks.
     """
     samples = []
     for sample in views.samples:

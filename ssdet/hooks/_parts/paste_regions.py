@@ -1,4 +1,4 @@
-"""Regions of labelled images in unlabelled ones and the other way round: BCP."""
+"""Regions of labeled images in unlabeled ones and the other way round: BCP."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RegionPaste:
         self.alpha, self.per_image, self.supervised = alpha, per_image, supervised
 
     def mix_labeled(self, step: Step) -> None:
-        """Half of the labelled images are the partners of the other half, and vice versa."""
+        """Half of the labeled images are the partners of the other half, and vice versa."""
         sup = step.sup
         if sup is None or len(sup.samples) < 2:
             step.count("copy_paste/skipped", 1.0)
@@ -51,12 +51,12 @@ class RegionPaste:
         step.sup = Views(paste(sup.inputs, sup.inputs.roll(half, dims=0), mask), samples)
 
     def before_student(self, step: Step) -> None:
-        """Every strong view becomes the mixtures; the labelled images as they are have served."""
+        """Every strong view becomes the mixtures; the labeled images as they are have served."""
         for name, views in step.strong.items():
             own = {"inputs": views.inputs, **step.targets[name].fields()}
             size = views.inputs.shape[-2:]
             labeled = fitted(labeled_fields(_sup(step), own), len(views.samples), size)
-            # Even images get a labelled patch, odd ones are the patch; a batch of one takes turns.
+            # Even images get a labeled patch, odd ones are the patch; a batch of one takes turns.
             turn = torch.arange(len(views.samples), device=views.inputs.device) + step.iteration
             inward = (turn % 2 == 0)[:, None, None]
             annotated = self._patches(views.inputs) == inward
@@ -93,7 +93,7 @@ class RegionPaste:
 
 def _sup(step: Step) -> Views:
     if step.sup is None:
-        raise ValueError("this step has no labelled images")
+        raise ValueError("this step has no labeled images")
     return step.sup
 
 

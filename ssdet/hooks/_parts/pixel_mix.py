@@ -33,7 +33,7 @@ class PixelMixHook(StepHook):
     Args:
         prob: Probability, for each image, that something is pasted into it.
         source: Where the partners come from: other images of the same strong view ("unlabeled"),
-            or the labelled batch with its annotations ("labeled").
+            or the labeled batch with its annotations ("labeled").
     """
 
     mix = "mix"  # the name in the log
@@ -48,10 +48,10 @@ class PixelMixHook(StepHook):
     def mask(self, partner: Fields) -> Tensor:
         """Which pixels (H, W) of one partner, with its `inputs` and label fields, are pasted."""
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Boxes cannot be cut like pixels: half an object would keep its whole box."""
         other = "; for boxes there is CopyPasteHook"
-        super().check(segmentor_only(self, model, "mixes the labels of pixels", instead=other))
+        super().on_attach(segmentor_only(self, model, "mixes the labels of pixels", instead=other))
 
     def before_student(self, step: Step) -> None:
         """Mix every strong view with its partners."""
@@ -98,7 +98,7 @@ class PixelMixHook(StepHook):
 
 
 def labeled_fields(views: Views, like: Fields) -> Fields:
-    """The labelled batch like a strong view: annotations as labels of score and weight 1.
+    """The labeled batch like a strong view: annotations as labels of score and weight 1.
 
     What is annotated with 255, or padded, is not valid. Probabilities, and labels for further
     networks, are there if `like` has them.
@@ -107,8 +107,8 @@ def labeled_fields(views: Views, like: Fields) -> Fields:
     valid = labels != IGNORE
     sure = valid.float()
     fields = dict(inputs=views.inputs, labels=labels, scores=sure, weights=sure, valid=valid)
-    if "others" in like:
-        fields["others"] = labels[:, None].expand(-1, like["others"].shape[1], -1, -1)
+    if "extra_labels" in like:
+        fields["extra_labels"] = labels[:, None].expand(-1, like["extra_labels"].shape[1], -1, -1)
     if "soft" in like:
         classes = like["soft"].shape[1]
         one_hot = F.one_hot(labels.clamp(max=classes), classes + 1)[..., :classes]
@@ -122,6 +122,6 @@ def fitted(fields: Fields, count: int, size: Any) -> Fields:
     missing = (0, size[1] - width, 0, size[0] - height)
     turn = torch.arange(count, device=fields["inputs"].device) % len(fields["inputs"])
     return {
-        key: F.pad(value[turn], missing, value=IGNORE if key in ("labels", "others") else 0)
+        key: F.pad(value[turn], missing, value=IGNORE if key in ("labels", "extra_labels") else 0)
         for key, value in fields.items()
     }

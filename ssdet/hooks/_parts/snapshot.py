@@ -49,7 +49,7 @@ class Snapshot:
         ]
         self.iteration = model.iteration
         copier = _Copier([*model.parameters(), *model.buffers()])
-        acting = [hook for hook in model.hooks if not hook.watches_only]
+        acting = [hook for hook in model.hooks if not hook.read_only]
         self.hooks = [(hook, copier(vars(hook))) for hook in acting]
         self.random = rng.capture()
 

@@ -34,7 +34,7 @@ class BackgroundScoreHook(StepHook):
     (`unsup_student_<word>`, such as mosaics) or mixed, are left as they are: negatives weigh 1.
     """
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors without RoI heads, and classifications without weights."""
         name = type(self).__name__
         check_roi_heads(name, model, "weights negative proposals")
@@ -46,7 +46,7 @@ class BackgroundScoreHook(StepHook):
                     "weighted by a probability of background; a box head with a softmax over the "
                     "classes and the background can (CrossEntropyLoss, SoftmaxFocalLoss)."
                 )
-        super().check(model)
+        super().on_attach(model)
 
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:

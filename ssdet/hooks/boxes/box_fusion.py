@@ -65,7 +65,7 @@ class BoxFusionHook(StepHook):
         self.others += [SecondView("identity", scale=scale) for scale in scales]
         self.min_iou = min_iou
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Refuse segmentors (they have `UncertaintyFusionHook`) and earlier thresholds."""
         name = type(self).__name__
         earlier = next((h for h in model.hooks if isinstance(h, ThresholdHook)), None)
@@ -74,7 +74,7 @@ class BoxFusionHook(StepHook):
                 f"{name}: {type(earlier).__name__} stands before it in custom_hooks, and what that "
                 f"drops, other views would bring back; list {name} first"
             )
-        super().check(detector_only(self, model, "fuses boxes"))
+        super().on_attach(detector_only(self, model, "fuses boxes"))
 
     def after_teacher(self, step: Step) -> None:
         """Ask about the other views, and fuse what was said of each image."""
@@ -86,7 +86,7 @@ class BoxFusionHook(StepHook):
 
     def _seen(self, views: Views, other: SecondView) -> list[InstanceData]:
         """What the teacher says of the views in another form, in the frame of the views."""
-        found: list[InstanceData] = self.present.label(other.views(views))
+        found: list[InstanceData] = self.attached_model.label(other.views(views))
         for boxes, sample in zip(found, views.samples, strict=True):
             shape = shape_of(sample, views)
             boxes.bboxes = other.boxes_back(boxes.bboxes, shape)

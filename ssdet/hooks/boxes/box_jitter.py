@@ -39,11 +39,11 @@ class BoxJitterHook(StepHook):
         check_range(name, "max_spread", max_spread, 0, float("inf"))
         self.times, self.scale, self.max_spread = times, scale, max_spread
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors without RoI heads."""
         check_roi_heads(type(self).__name__, model, "asks the teacher's RoI head about moved boxes")
         check_task_sets(type(self).__name__, model.student, "box")
-        super().check(model)
+        super().on_attach(model)
 
     def after_teacher(self, step: Step) -> None:
         """Narrow the sets of the box regression."""

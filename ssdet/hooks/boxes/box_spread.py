@@ -24,7 +24,7 @@ class BoxSpreadHook(StepHook):
     """Only boxes that many predictions agree on are targets of the box regression.
 
     The counterpart of `BoxJitterHook` for one-stage detectors (not of a paper): a dense head says
-    each object many times, from its neighbouring points and anchors, and NMS keeps one of them. How
+    each object many times, from its neighboring points and anchors, and NMS keeps one of them. How
     far the others of the same class scatter around it says how well it is placed. The teacher's
     head runs once more for it, on the features that it has. List this hook behind the threshold.
 
@@ -41,7 +41,7 @@ class BoxSpreadHook(StepHook):
         check_range(name, "min_iou", min_iou)
         self.max_spread, self.min_iou = max_spread, min_iou
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Refuse heads that cannot give their boxes without NMS."""
         name = type(self).__name__
         head: Any = getattr(model.student, "bbox_head", None)
@@ -52,7 +52,7 @@ class BoxSpreadHook(StepHook):
                 f"with a {type(model.student).__name__}. Two-stage detectors have BoxJitterHook."
             )
         check_task_sets(name, model.student, "box")
-        super().check(model)
+        super().on_attach(model)
 
     def after_teacher(self, step: Step) -> None:
         """Narrow the sets of the box regression."""

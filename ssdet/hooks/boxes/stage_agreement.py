@@ -51,7 +51,7 @@ class StageAgreementHook(StepHook):
             check_range(name, "level of max_stage_by_level", level, AMBIGUOUS, HIGH)
             check_range(name, f"max_stage_by_level[{level}]", stages, 0, float("inf"))
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors without at least two stages."""
         name = type(self).__name__
         check_roi_heads(name, model, "compares the stages of a cascade")
@@ -63,7 +63,7 @@ class StageAgreementHook(StepHook):
             )
         if self.threshold is not None:
             check_task_sets(name, model.student, "box")
-        super().check(model)
+        super().on_attach(model)
 
     def after_teacher(self, step: Step) -> None:
         """Weight the boxes, or narrow the sets of the box regression."""
@@ -90,9 +90,9 @@ class StageAgreementHook(StepHook):
             return
         table = torch.full((HIGH + 1,), len(box_heads(step.model.student.roi_head)))
         table[list(self.max_stage)] = torch.tensor(list(self.max_stage.values()))
-        # Labelled images have a level where pseudo boxes were pasted into them.
-        learnt = [*step.targets.values(), step.sup.samples if step.sup else []]
-        for sample in (sample for samples in learnt for sample in samples):
+        # Labeled images have a level where pseudo boxes were pasted into them.
+        learned = [*step.targets.values(), step.sup.samples if step.sup else []]
+        for sample in (sample for samples in learned for sample in samples):
             boxes = sample.gt_instances
             if "level" in boxes:
                 boxes.max_stage = table.to(boxes.level.device)[boxes.level]

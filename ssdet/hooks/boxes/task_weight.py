@@ -27,9 +27,9 @@ class TaskWeightHook(StepHook):
         check_range(type(self).__name__, "box", box, 0, float("inf"))
         self.cls, self.box = cls, box
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Refuse segmentors."""
-        super().check(detector_only(self, model, "weights pseudo boxes"))
+        super().on_attach(detector_only(self, model, "weights pseudo boxes"))
 
     def after_teacher(self, step: Step) -> None:
         """Multiply."""

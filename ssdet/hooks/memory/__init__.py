@@ -3,6 +3,6 @@
 Not here: statistics of scores that a threshold remembers (`thresholds`).
 """
 
-from .external_labels import SecondSourceHook as SecondSourceHook
-from .pseudo_box_memory import PseudoLabelStoreHook as PseudoLabelStoreHook
-from .pseudo_label_disk import PseudoLabelBankHook as PseudoLabelBankHook
+from .external_labels import ExternalLabelsHook as ExternalLabelsHook
+from .pseudo_box_memory import PseudoBoxMemoryHook as PseudoBoxMemoryHook
+from .pseudo_label_disk import PseudoLabelDiskHook as PseudoLabelDiskHook

@@ -1,4 +1,4 @@
-"""Labels of a second source, learnt by a projection of their own."""
+"""Labels of a second source, learned by a projection of their own."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ FIELD = "second_sem_seg"
 
 
 @HOOKS.register_module()
-class SecondSourceHook(StepHook):
+class ExternalLabelsHook(StepHook):
     """Learn from labels of another source (a vision-language model, an old map) on the side.
 
     SemiCD-VL (TGRS 2024) and SemiVL (ECCV 2024): such labels help at first and contradict the
     teacher's later. So they never meet the main projection: a second one learns them from the same
     features of the decode head, with a weight that fades. The main head, and with it teacher,
-    pseudo labels and inference, only notices what the shared layers have learnt.
+    pseudo labels and inference, only notices what the shared layers have learned.
 
-    The labels come with the samples (`LoadSecondLabels`, `PackSecondLabels`): for the strong views
-    with those of the weak view, since they move and are mixed like its pseudo labels. The loss is
-    the weight times the mean of the terms that there are, each a cross entropy over the pixels
-    that the source knows. Terms of unlabelled images begin after the burn-in. The loss is called
-    `second_loss`, its terms and weight are logged as `second/...`.
+    The labels come with the samples (`LoadExternalLabels`, `PackExternalLabels`): for the strong
+    views with those of the weak view, since they move and are mixed like its pseudo labels. The
+    loss is the weight times the mean of the terms that there are, each a cross entropy over the
+    pixels that the source knows. Terms of unlabeled images begin after the burn-in. The loss is
+    called `second_loss`, its terms and weight are logged as `second/...`.
 
     Args:
         head: Name of the second projection in the model's `auxiliary`: a `ProjectionHead`.
         start, end: The weight in the first iteration, and after the last.
         length: Iterations over which it goes from one to the other in a straight line; None: the
             whole training.
-        on: Where the source is learnt: "labeled" images, "weak" views (one more pass of the
+        on: Where the source is learned: "labeled" images, "weak" views (one more pass of the
             student), "strong" views. Images without second labels have no such term.
     """
 
@@ -76,7 +76,7 @@ class SecondSourceHook(StepHook):
         self._weak: Tensor | None = None
         self._slot = 0
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """A segmentor whose decode head ends in a projection, with a second one beside it."""
         name = type(self).__name__
         model = segmentor_only(self, model, "learns labels of pixels")
@@ -94,7 +94,7 @@ class SecondSourceHook(StepHook):
                 f"auxiliary has {sorted(model.auxiliary)}. Give it one: auxiliary=dict("
                 f"{self.head}=dict(type='ProjectionHead', in_channels={width}, num_classes=...))"
             )
-        super().check(model)
+        super().on_attach(model)
 
     def before_train(self, runner: Any) -> None:
         """The weight fades over the whole training, unless a length was given."""
@@ -111,7 +111,7 @@ class SecondSourceHook(StepHook):
                 raise ValueError(
                     f"{type(self).__name__}: {type(hook).__name__} pastes annotations of "
                     f"{step.model.num_classes} classes into labels of a source with "
-                    f"{self._second(step).num_classes}. Paste between unlabelled images "
+                    f"{self._second(step).num_classes}. Paste between unlabeled images "
                     "(source='unlabeled', mode='unlabeled')."
                 )
 
@@ -121,9 +121,9 @@ class SecondSourceHook(StepHook):
         if self._weak is None:
             return
         pseudo = step.pseudo_pixels
-        there = [] if pseudo.others is None else [pseudo.others]
-        self._slot = sum(others.shape[1] for others in there)
-        pseudo.others = torch.cat([*there, self._weak[:, None]], dim=1)
+        there = [] if pseudo.extra_labels is None else [pseudo.extra_labels]
+        self._slot = sum(labels.shape[1] for labels in there)
+        pseudo.extra_labels = torch.cat([*there, self._weak[:, None]], dim=1)
 
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
@@ -171,10 +171,10 @@ class SecondSourceHook(StepHook):
         return terms
 
     def _carried(self, step: Step, name: str) -> Tensor:
-        others = step.targets[name].others
-        if others is None:
+        extra_labels = step.targets[name].extra_labels
+        if extra_labels is None:
             raise ValueError(f"{type(self).__name__}: a hook has lost the second labels of {name}")
-        return others[:, self._slot]
+        return extra_labels[:, self._slot]
 
     def _compare(self, step: Step, name: str, views: Views, labels: Tensor) -> Tensor:
         """Mean cross entropy over the known pixels of a batch."""
@@ -214,9 +214,9 @@ def second_labels(views: Views) -> Tensor | None:
     for sample in views.samples:
         if "homography_matrix" not in sample.metainfo or FIELD not in sample:
             raise ValueError(
-                f"{sample.metainfo.get('img_path')}: no second labels, or no record of how its "
-                "view lies in the image. Pack all samples of a branch with PackSecondLabels, in a "
-                "view of WeakStrongViews"
+                f"{sample.metainfo.get('img_path')}: no external labels, or no record of how its "
+                "view lies in the image. Pack all samples of a branch with PackExternalLabels, in "
+                "a view of WeakStrongViews"
             )
         labels = sample.get(FIELD).data.to(views.inputs.device).long()
         moved, inside = warp(labels, homography(sample), size)

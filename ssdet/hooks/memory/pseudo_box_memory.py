@@ -53,7 +53,7 @@ class Mined:
 
 
 @HOOKS.register_module()
-class PseudoLabelStoreHook(StepHook):
+class PseudoBoxMemoryHook(StepHook):
     """Remember boxes of level HIGH, and teach them again whenever their image is drawn.
 
     HSSDA (Liu et al., CVPR 2023) writes such boxes into the annotations, as if they were ground
@@ -61,7 +61,7 @@ class PseudoLabelStoreHook(StepHook):
     again when `interval` iterations have passed since, its stored boxes are held against what the
     teacher says now (of level AMBIGUOUS at least), unsupported ones are dropped, and new ones of
     level HIGH are added. In other steps the stored boxes are merged into the pseudo labels, with
-    weight 1; the teacher's own boxes at the same places give way. Thresholds are fitted to labelled
+    weight 1; the teacher's own boxes at the same places give way. Thresholds are fitted to labeled
     images alone, never to mined boxes.
 
     Boxes are kept in the coordinates of the original image (weak views may flip, scale and crop;
@@ -95,7 +95,7 @@ class PseudoLabelStoreHook(StepHook):
         self.support, self.overlap, self.min_visible = support, overlap, min_visible
         self.images: dict[Hashable, Mined] = {}
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Boxes alone are kept: there is no mask to teach with them."""
         model = detector_only(self, model, "stores boxes")
         parts = (getattr(model.teacher, "roi_head", None), model.teacher)
@@ -104,7 +104,7 @@ class PseudoLabelStoreHook(StepHook):
                 f"{type(self).__name__}: stores boxes without masks, and "
                 f"{type(model.teacher).__name__} learns masks. Take it out of custom_hooks."
             )
-        super().check(model)
+        super().on_attach(model)
 
     def after_teacher(self, step: Step) -> None:
         """Check, merge and mine."""
@@ -215,7 +215,7 @@ def _name(owner: str, sample: Any) -> Hashable:
     if found:
         return found if len(found) > 1 else found[0]
     raise ValueError(
-        f"{owner}: an unlabelled image has neither img_id nor img_path, so its boxes cannot be "
+        f"{owner}: an unlabeled image has neither img_id nor img_path, so its boxes cannot be "
         "found again; let the packing transform of the view keep them (meta_keys)"
     )
 

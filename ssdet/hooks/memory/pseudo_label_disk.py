@@ -13,7 +13,7 @@ from mmengine.dist import barrier, get_dist_info, is_main_process
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...formats.pseudo_label_folder import LabelBank
+from ...formats.pseudo_label_folder import PseudoLabelFolder
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import areas, clip_boxes, homography, project_boxes, warp
@@ -29,14 +29,14 @@ BOX_FIELDS = {"bboxes", "labels", "scores", "weight_cls", "weight_box", "level"}
 
 
 @HOOKS.register_module()
-class PseudoLabelBankHook(StepHook):
+class PseudoLabelDiskHook(StepHook):
     """Keep the teacher's labels of each image on disk and, if wanted, train on them.
 
     "Two-shot Video Object Segmentation" (CVPR 2023): a first entry holds what the teacher is fairly
     sure of; later what is known changes only where the teacher is very sure of something that is
     not stored. Labels are carried back into the original image, whatever the weak view shows of it,
     in the values that MMSegmentation reads as these labels with `reduce_zero_label` and `label_map`
-    of the labelled data set (colours and mapped values of `LoadMask` are not undone: there the
+    of the labeled data set (colors and mapped values of `LoadMask` are not undone: there the
     values are the numbers of the classes). Another training reads them: pixels as an ordinary
     `seg_map_path` folder (`images.txt` lists the images), boxes from `coco.json`; both lists are
     written when the training ends. A run that trains on its own bank (`use`) and is resumed goes on
@@ -55,7 +55,7 @@ class PseudoLabelBankHook(StepHook):
             again: single pixels at borders do not rewrite the file in every step.
         iou: Overlap from which two boxes of one class are the same object.
         start: Iteration of the training from which the bank is written.
-        reduce_zero_label, label_map: How files of the labelled data set become labels of the
+        reduce_zero_label, label_map: How files of the labeled data set become labels of the
             model. None: as the data set says.
         max_entries, max_bytes: Bounds of the bank, over all processes.
     """
@@ -92,14 +92,14 @@ class PseudoLabelBankHook(StepHook):
         self.min_change = min_change
         self.reduce_zero_label, self.label_map = reduce_zero_label, label_map
         self.bounds: dict[str, Any] = dict(root=root, max_entries=max_entries, max_bytes=max_bytes)
-        self.bank: LabelBank | None = None
+        self.bank: PseudoLabelFolder | None = None
         self.class_names: list[str] = []
 
     # ------------------------------------------------------------------ the run
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """A label must fit into one byte, beside 255 for unknown."""
-        super().check(model)
+        super().on_attach(model)
         if isinstance(model, TeacherStudentSegmentor) and model.num_classes >= UNKNOWN:
             raise ValueError(
                 f"{type(self).__name__}: label maps hold at most {UNKNOWN - 1} classes, the model "
@@ -111,7 +111,7 @@ class PseudoLabelBankHook(StepHook):
             self._open(self.folder)
 
     def before_train(self, runner: Any) -> None:
-        """Open the bank of this run; learn from the labelled data set what its files mean."""
+        """Open the bank of this run; learn from the labeled data set what its files mean."""
         super().before_train(runner)
         if self.bank is None:
             # The main process has put away what an earlier run left in the work folder.
@@ -275,14 +275,14 @@ class PseudoLabelBankHook(StepHook):
     # ------------------------------------------------------------------ helpers
 
     @property
-    def _bank(self) -> LabelBank:
+    def _bank(self) -> PseudoLabelFolder:
         if self.bank is None:
             raise RuntimeError(f"{type(self).__name__}: set folder, or let a runner say where")
         return self.bank
 
     def _open(self, folder: str | os.PathLike) -> None:
         rank, world_size = get_dist_info()
-        self.bank = LabelBank(folder, rank=rank, world_size=world_size, **self.bounds)
+        self.bank = PseudoLabelFolder(folder, rank=rank, world_size=world_size, **self.bounds)
 
 
 def _image_of(sample: Any) -> str | int:
@@ -290,7 +290,7 @@ def _image_of(sample: Any) -> str | int:
     name = sample.metainfo.get("img_path", sample.metainfo.get("img_id"))
     if name is None:
         raise ValueError(
-            "PseudoLabelBankHook: a weak view has neither img_path nor img_id; add one to the "
+            "PseudoLabelDiskHook: a weak view has neither img_path nor img_id; add one to the "
             "meta_keys of the transform that packs it"
         )
     return name
@@ -301,7 +301,7 @@ def _geometry(sample: Any) -> np.ndarray:
     unknown = "homography_matrix" not in sample.metainfo
     if unknown and tuple(sample.img_shape[:2]) != tuple(sample.ori_shape[:2]):
         raise ValueError(
-            f"PseudoLabelBankHook: the view of {_image_of(sample)} has another size than its image "
+            f"PseudoLabelDiskHook: the view of {_image_of(sample)} has another size than its image "
             "and no homography_matrix; make the views with WeakStrongViews, which records it"
         )
     return homography(sample)

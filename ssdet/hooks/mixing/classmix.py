@@ -15,14 +15,14 @@ class ClassMixHook(PixelMixHook):
     """Paste the pixels of half of another image's classes into each strong view.
 
     ClassMix (Olsson et al. 2021): the objects keep their outlines, as far as the pseudo labels know
-    them. With `source="labeled"` their annotations do, and objects of labelled images stand among
-    unlabelled ones, as in DACS (Tranheden et al. 2021). Pixels that are not valid are never pasted;
+    them. With `source="labeled"` their annotations do, and objects of labeled images stand among
+    unlabeled ones, as in DACS (Tranheden et al. 2021). Pixels that are not valid are never pasted;
     see `PixelMixHook` for the partners.
 
     Args:
         prob: Probability, for each image, that something is pasted into it.
         share: Share of the partner's classes that is pasted, rounded up.
-        source: Paste from other images of the strong view ("unlabeled") or from the labelled batch
+        source: Paste from other images of the strong view ("unlabeled") or from the labeled batch
             ("labeled").
     """
 

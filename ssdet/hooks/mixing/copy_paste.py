@@ -1,4 +1,4 @@
-"""Copy-paste between labelled and unlabelled images."""
+"""Copy-paste between labeled and unlabeled images."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Mode = Literal["labeled_to_unlabeled", "unlabeled_to_labeled", "bidirectional", 
 
 @HOOKS.register_module()
 class CopyPasteHook(StepHook):
-    """Paste between labelled and unlabelled images: objects for detectors, regions for segmentors.
+    """Paste between labeled and unlabeled images: objects for detectors, regions for segmentors.
 
     *Detectors*: after the transfer, objects of one image are laid over another, at their own place
-    (Simple Copy-Paste, Ghiasi et al. 2021, between the labelled batch and the strong views). Where
+    (Simple Copy-Paste, Ghiasi et al. 2021, between the labeled batch and the strong views). Where
     an object has a mask, its pixels are pasted, else its box. What they cover is cut from the masks
     of the objects below, whose boxes become tight around the rest; without masks a box shrinks if a
     whole side of it is hidden. An object of which less than `min_visible` is left is gone. A pasted
@@ -31,17 +31,17 @@ class CopyPasteHook(StepHook):
     Pasted objects keep their weights; annotated ones have weight 1.
 
     *Segmentors*: bidirectional copy-paste (BCP, Bai et al. 2023), mode "bidirectional". Half of the
-    strong views get a patch of a labelled image, the other half become a patch in a labelled image,
+    strong views get a patch of a labeled image, the other half become a patch in a labeled image,
     and the student learns from these mixtures alone. The mean loss of the annotated pixels of each
-    half counts 1 and that of the pseudo-labelled ones `alpha`, divided by the sum of these
-    (2 + 2 alpha): `unsup_weight=3` gives the sum of the paper. In the burn-in the labelled images
-    are mixed among themselves. Labelled and unlabelled images are paired in turn.
+    half counts 1 and that of the pseudo-labeled ones `alpha`, divided by the sum of these
+    (2 + 2 alpha): `unsup_weight=3` gives the sum of the paper. In the burn-in the labeled images
+    are mixed among themselves. Labeled and unlabeled images are paired in turn.
 
     Args:
         mode: Where from and where to; "unlabeled" pastes between images of the same strong view.
             For segmentors only "bidirectional": other mixtures are `ClassMixHook`, `CutMixHook`.
         prob: Detectors: probability, for each image, that something is pasted into it (0.5).
-        most: Detectors: up to so many objects are drawn from an image (10).
+        max_objects: Detectors: up to so many objects are drawn from an image (10).
         min_visible: Detectors: the least share of an object that counts as this object (0.3).
         side: Segmentors: share of the height and of the width that the patch has (2/3).
         patch: Segmentors: "box"; "grid" of parts x parts smaller ones (the paper's random mask);
@@ -49,7 +49,7 @@ class CopyPasteHook(StepHook):
         parts: Segmentors: cells of the grid in each direction (3).
         alpha: Segmentors: weight of the pseudo labels beside the annotations (0.5).
         per_image: Segmentors: a patch for each image instead of one for the batch (False).
-        supervised: Segmentors: learn from the labelled images as they are, too (False).
+        supervised: Segmentors: learn from the labeled images as they are, too (False).
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class CopyPasteHook(StepHook):
         mode: Mode = "bidirectional",
         *,
         prob: float | None = None,
-        most: int | None = None,
+        max_objects: int | None = None,
         min_visible: float | None = None,
         side: float | None = None,
         patch: Kind | None = None,
@@ -69,7 +69,7 @@ class CopyPasteHook(StepHook):
         name = type(self).__name__
         check_choice(name, "mode", mode, Mode)
         self.mode = mode
-        self._of_objects = _given(prob=prob, most=most, min_visible=min_visible)
+        self._of_objects = _given(prob=prob, max_objects=max_objects, min_visible=min_visible)
         self._of_regions = _given(
             side=side,
             patch=patch,
@@ -82,7 +82,7 @@ class CopyPasteHook(StepHook):
         self._regions = RegionPaste(name, **self._of_regions)
         self._paste: ObjectPaste | RegionPaste = self._objects
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Choose what is pasted; refuse settings that this model has no use for."""
         name = type(self).__name__
         if isinstance(model, TeacherStudentSegmentor):
@@ -94,7 +94,7 @@ class CopyPasteHook(StepHook):
                 )
             if model.reduction == "image":
                 raise ValueError(
-                    f"{name}: gives annotated pixels another weight than pseudo-labelled ones, and "
+                    f"{name}: gives annotated pixels another weight than pseudo-labeled ones, and "
                     "reduction='image' of the model gives all the same; take 'valid' or 'kept'"
                 )
             self._paste, foreign = self._regions, self._of_objects
@@ -109,10 +109,10 @@ class CopyPasteHook(StepHook):
             raise ValueError(
                 f"{name}: {', '.join(foreign)} is not for a {type(model).__name__}; take it out"
             )
-        super().check(model)
+        super().on_attach(model)
 
     def before_teacher(self, step: Step) -> None:
-        """In the burn-in, a segmentor's labelled images are mixed among themselves."""
+        """In the burn-in, a segmentor's labeled images are mixed among themselves."""
         if self._paste is self._regions and step.iteration < step.model.burn_in:
             self._regions.mix_labeled(step)
 
@@ -120,7 +120,7 @@ class CopyPasteHook(StepHook):
         """Paste."""
         if step.sup is None and self.mode != "unlabeled":
             raise ValueError(
-                f"{type(self).__name__}: mode={self.mode!r} needs labelled images in each batch, "
+                f"{type(self).__name__}: mode={self.mode!r} needs labeled images in each batch, "
                 "and this one has no branch 'sup'. Look at the sampler, or take mode='unlabeled'."
             )
         self._paste.before_student(step)

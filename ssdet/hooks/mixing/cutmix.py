@@ -22,7 +22,7 @@ class CutMixHook(PixelMixHook):
         area: Lowest and highest share of the view that the box covers, in (0, 1].
         aspect: Lowest and highest height of the box divided by its width, both measured in the
             height and width of the view.
-        source: Paste from other images of the strong view ("unlabeled") or from the labelled batch
+        source: Paste from other images of the strong view ("unlabeled") or from the labeled batch
             ("labeled").
     """
 

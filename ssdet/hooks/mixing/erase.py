@@ -23,7 +23,7 @@ class EraseHook(StepHook):
     Erasing in the pipeline happens before there are pseudo boxes: the student is then told of
     objects that it cannot see. Here (as in MixPL, 2023) a box is dropped if at least `hidden` of
     its area is erased, pixels under several patches counted once. Take the erasing out of the
-    pipeline of the strong view. Erased pixels get the mean colour of the data set. All strong views
+    pipeline of the strong view. Erased pixels get the mean color of the data set. All strong views
     that are there are erased, each anew: hooks that mix views come after this one.
 
     Args:
@@ -47,9 +47,9 @@ class EraseHook(StepHook):
         check_range(name, "hidden", hidden)
         self.hidden = hidden
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Works on boxes."""
-        super().check(detector_only(self, model, "drops pseudo boxes"))
+        super().on_attach(detector_only(self, model, "drops pseudo boxes"))
 
     def before_student(self, step: Step) -> None:
         """Erase in every strong view."""

@@ -26,7 +26,7 @@ class PatchShuffleHook(StepHook):
     """Shuffle the cells of a grid before the student's backbone, and its features back after it.
 
     HSSDA (Liu et al., CVPR 2023) in two dimensions. Each strong view gets a permutation of its own,
-    drawn from PyTorch's generator in the main process; convolutions see neighbours that are none,
+    drawn from PyTorch's generator in the main process; convolutions see neighbors that are none,
     while neck, heads, boxes and label maps stay where they are. The image is padded to a multiple
     of the grid times the largest stride first, so that the grid divides every level, and the
     features are cut back to the size that they have without.
@@ -63,9 +63,9 @@ class PatchShuffleHook(StepHook):
         self.grid, self.prob, self.views = (grid[0], grid[1]), prob, views
         self._stride = 0
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Find out what the backbone makes of an image; refuse one that cannot be shuffled."""
-        super().check(model)
+        super().on_attach(model)
         name = type(self).__name__
         if not isinstance(getattr(model.student, "backbone", None), nn.Module):
             raise TypeError(
@@ -91,7 +91,7 @@ class PatchShuffleHook(StepHook):
             raise ValueError(
                 f"{type(self).__name__}: views={list(self.views or ())} names {missing[0]!r}, but "
                 f"the batch has the strong views {sorted(step.strong)}. Name one of these, or add "
-                "the view to the pipeline of the unlabelled images."
+                "the view to the pipeline of the unlabeled images."
             )
 
     @contextmanager

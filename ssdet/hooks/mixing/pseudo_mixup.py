@@ -1,4 +1,4 @@
-"""Mixup of pseudo-labelled images."""
+"""Mixup of pseudo-labeled images."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
-from ...mixing.canvas import Place, mixup_places
+from ...mixing.canvas import CanvasBox, mixup_places
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import homography
 from ...teacher_student.step import Step, Views
 from ...validation import check_range
 from .._parts.cached_images import (
-    Picture,
-    PictureCache,
+    CachedImage,
+    ImageCache,
     as_views,
     batch_views,
     compose,
@@ -53,15 +53,15 @@ class PseudoMixupHook(StepHook):
         if extra is not None:
             check_range(name, "extra", extra, 0, float("inf"))
         self.share, self.flip, self.extra = share, flip, extra
-        self.cache = PictureCache(cache)
+        self.cache = ImageCache(cache)
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Works on boxes."""
-        super().check(detector_only(self, model, "puts pseudo boxes together"))
+        super().on_attach(detector_only(self, model, "puts pseudo boxes together"))
 
     def before_student(self, step: Step) -> None:
         """Mix every strong view of the batch with what was kept, then keep what came."""
-        fresh: list[Picture] = []
+        fresh: list[CachedImage] = []
         # Every process has as many pictures as the others, so that all mix or none does.
         mixing = len(self.cache) > 0
         for name in batch_views(step):
@@ -72,7 +72,7 @@ class PseudoMixupHook(StepHook):
         step.count("mixup/skipped", float(not mixing))
         self.cache.add(fresh)
 
-    def _mix(self, step: Step, name: str, own: list[Picture]) -> None:
+    def _mix(self, step: Step, name: str, own: list[CachedImage]) -> None:
         views = step.strong[name]
         mixed = [
             self._mixture(mine, other, sample, views)
@@ -90,7 +90,7 @@ class PseudoMixupHook(StepHook):
         step.targets[target] = samples
 
     def _mixture(
-        self, own: Picture, other: Picture, sample: DetDataSample, views: Views
+        self, own: CachedImage, other: CachedImage, sample: DetDataSample, views: Views
     ) -> tuple[Tensor, DetDataSample]:
         limit = (views.inputs.shape[-2], views.inputs.shape[-1])
         mine, theirs, shape = mixup_places(own.shape, other.shape, limit, flip=self.flip)
@@ -117,5 +117,5 @@ def pad_divisor(model: TeacherStudent) -> int:
     return int(getattr(preprocessor.inner, "pad_size_divisor", None) or 1)
 
 
-def _shift(place: Place) -> np.ndarray:
+def _shift(place: CanvasBox) -> np.ndarray:
     return np.array([[1.0, 0.0, place.x], [0.0, 1.0, place.y], [0.0, 0.0, 1.0]])

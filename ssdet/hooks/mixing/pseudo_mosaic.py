@@ -1,4 +1,4 @@
-"""Mosaics of pseudo-labelled images."""
+"""Mosaics of pseudo-labeled images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...teacher_student.core import STRONG, TeacherStudent
 from ...teacher_student.geometry import areas
 from ...teacher_student.step import Step
 from ...validation import check_pair, check_range
-from .._parts.cached_images import PictureCache, as_views, batch_views, compose, pictures_of
+from .._parts.cached_images import ImageCache, as_views, batch_views, compose, pictures_of
 from .._parts.model_kind import detector_only
 from ..step_hook import StepHook
 from .pseudo_mixup import PseudoMixupHook, pad_divisor
@@ -64,9 +64,9 @@ class PseudoMosaicHook(StepHook):
         check_range(name, "cache", cache, PIECES, float("inf"))
         self.size, self.images = (int(smallest), int(largest)), images
         self.weight, self.flip = weight, flip
-        self.cache = PictureCache(cache)
+        self.cache = ImageCache(cache)
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Works on boxes, of images that are not mixed yet."""
         detector_only(self, model, "puts pseudo boxes together")
         if any(isinstance(h, PseudoMixupHook) and h.extra is None for h in model.hooks):
@@ -74,7 +74,7 @@ class PseudoMosaicHook(StepHook):
                 f"{type(self).__name__}: a PseudoMixupHook stands before it and would give it "
                 "mixtures instead of images. List PseudoMosaicHook first in custom_hooks."
             )
-        super().check(model)
+        super().on_attach(model)
 
     def before_student(self, step: Step) -> None:
         """Add the mosaics of what was kept, then keep what came."""

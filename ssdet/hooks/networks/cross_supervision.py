@@ -11,10 +11,10 @@ from .._parts.network_hook import NetworkHook, require_average, require_first, t
 
 @HOOKS.register_module()
 class CrossSupervisionHook(NetworkHook):
-    """Two networks of different initialisation learn each other's labels (CPS, CVPR 2021).
+    """Two networks of different initialization learn each other's labels (CPS, CVPR 2021).
 
-    On unlabelled images the student learns the labels of the second network and the second one
-    those of the student, in the same (mixed) pictures; on labelled images each learns the truth.
+    On unlabeled images the student learns the labels of the second network and the second one
+    those of the student, in the same (mixed) pictures; on labeled images each learns the truth.
     There is no threshold and no average: list `TeacherEMAHook(momentum=0.0)`, which makes the
     teacher an exact copy of the student after each step; it labels, in eval mode, in the student's
     place. With a higher momentum, and the second network in `auxiliary_teachers` of the model, the
@@ -37,7 +37,7 @@ class CrossSupervisionHook(NetworkHook):
     def after_teacher(self, step: Step) -> None:
         """Swap the labels: those of the student are for the other network."""
         own, other = step.pseudo_pixels, self.label(step, self.names[0])
-        other.others = own.labels[:, None]
+        other.extra_labels = own.labels[:, None]
         step.pseudo = other
         same = (own.labels == other.labels) & own.valid
         step.count("cross/agreement", same.sum() / own.valid.sum().clamp(min=1))

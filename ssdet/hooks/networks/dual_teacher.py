@@ -77,9 +77,9 @@ class DualTeacherHook(NetworkHook):
         self.unmatched, self.background, self.collapse = unmatched, background, collapse
         self._mean, self._steps = 0.0, 0
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """The second student needs a teacher of its own."""
-        super().check(model)
+        super().on_attach(model)
         if self.names[0] not in model.pairs:
             raise ValueError(
                 f"{type(self).__name__}: the network {self.names[0]!r} has no teacher: set "

@@ -68,7 +68,7 @@ class FutureTeacherHook(StepHook):
                 "virtual step would take the gradients that were gathered for a real one. Use "
                 "accumulative_counts=1 and a larger batch."
             )
-        stay = [type(h).__name__ for h in self.present.hooks if not h.reversible]
+        stay = [type(h).__name__ for h in self.attached_model.hooks if not h.reversible]
         if stay and self.steps:
             raise ValueError(
                 f"{name}: what {stay[0]} does in a virtual step cannot be taken back. Take one of "
@@ -101,10 +101,10 @@ class FutureTeacherHook(StepHook):
         `train_step` takes a batch and updates the parameters through the wrapper. Call it before
         each real step of a plain PyTorch loop.
         """
-        model = self.present
+        model = self.attached_model
         snapshot, average = Snapshot(model, wrapper, self.restore), self._average()
         hooks, hub = model.hooks, wrapper.message_hub
-        model.hooks = [hook for hook in hooks if not hook.watches_only]
+        model.hooks = [hook for hook in hooks if not hook.read_only]
         # Gradient norms of virtual steps are not those of the log.
         wrapper.message_hub = MessageHub.get_instance("future")
         outcome: Any = {}
@@ -151,7 +151,7 @@ class FutureTeacherHook(StepHook):
         return outcome
 
     def _average(self) -> TeacherEMAHook:
-        found = [hook for hook in self.present.hooks if isinstance(hook, TeacherEMAHook)]
+        found = [hook for hook in self.attached_model.hooks if isinstance(hook, TeacherEMAHook)]
         if len(found) != 1:
             raise ValueError(
                 f"{type(self).__name__}: needs one TeacherEMAHook, whose teacher looks into the "

@@ -34,7 +34,7 @@ Outputs = dict[str, Tensor]  # logits and features of a network, by the names of
 class MultiGranularityHook(NetworkHook):
     """Teach a light student with two larger networks on three levels (MGD, ECCV 2022).
 
-    * pixels: cross entropy with the labels of each of the two, on unlabelled and on labelled
+    * pixels: cross entropy with the labels of each of the two, on unlabeled and on labeled
       images; the networks that learn take the student's labels in turn;
     * regions: self-similarity of the features of student and `wide` network, 7x7 regions;
     * image: mean logits of student and `deep` network.
@@ -81,9 +81,9 @@ class MultiGranularityHook(NetworkHook):
         self.layers = (region_layer, logit_layer)
         self._student: dict[str, Outputs] = {}
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Every network needs the layers that are compared, and a map of logits for each class."""
-        super().check(model)
+        super().on_attach(model)
         if getattr(head_of(model.student), "out_channels", None) == 1:
             raise ValueError(
                 f"{type(self).__name__}: the decode head gives one map for two classes, and MGD "
@@ -109,15 +109,15 @@ class MultiGranularityHook(NetworkHook):
     def before_teacher(self, step: Step) -> None:
         """A new step; after the burn-in the networks that do not learn rest."""
         self._student = {}
-        model = self.present
+        model = self.attached_model
         distilling = step.weak is not None and step.iteration >= model.burn_in
-        model.resting = set(self.names) - self.learning if distilling else set()
+        model.frozen = set(self.names) - self.learning if distilling else set()
 
     def after_teacher(self, step: Step) -> None:
         """The student learns the labels of the wide network; the others travel along."""
         own = step.pseudo_pixels
         wide, deep = (self.label(step, name) for name in self.names)
-        wide.others = torch.stack([own.labels, deep.labels], dim=1)
+        wide.extra_labels = torch.stack([own.labels, deep.labels], dim=1)
         step.pseudo = wide
         same = (wide.labels == deep.labels) & own.valid
         step.count("mgd/agreement", same.sum() / own.valid.sum().clamp(min=1))
@@ -125,15 +125,15 @@ class MultiGranularityHook(NetworkHook):
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
         """Keep the student's features and logits."""
-        with recorded(self.present.student, self.layers) as outputs:
+        with recorded(self.attached_model.student, self.layers) as outputs:
             yield
         self._student[branch] = outputs
 
     def after_loss(self, step: Step) -> None:
         """The losses of the larger networks, and those between them and the student."""
-        labelled = {name: self._supervised(step, name) for name in self.names}
+        labeled = {name: self._supervised(step, name) for name in self.names}
         if step.sup is not None and step.targets:
-            self._labelled_pixels(step, labelled)
+            self._labeled_pixels(step, labeled)
         for view, targets in step.targets.items():
             found = {name: self._taught(step, name, view, targets) for name in self.names}
             if view in self._student:
@@ -143,11 +143,11 @@ class MultiGranularityHook(NetworkHook):
     # ------------------------------------------------------------------ the larger networks
 
     def _supervised(self, step: Step, name: str) -> Outputs:
-        """What a network puts out on the labelled images, which it learns unless it rests."""
+        """What a network puts out on the labeled images, which it learns unless it rests."""
         network = self.network(name)
-        rests = name in self.present.resting
+        rests = name in self.attached_model.frozen
         if rests or step.sup is None:
-            step.losses[f"sup_{name}_loss"] = self.present.zero_loss(network)
+            step.losses[f"sup_{name}_loss"] = self.attached_model.zero_loss(network)
             return {} if step.sup is None else self.outputs_of(name, step.sup.inputs, self.layers)
         with recorded(network, self.layers) as outputs:
             self.supervise(step, name)
@@ -155,7 +155,7 @@ class MultiGranularityHook(NetworkHook):
 
     def _taught(self, step: Step, name: str, view: str, targets: PixelLabels) -> Outputs:
         """The same on a strong view, where it learns the labels of the student."""
-        if name in self.present.resting:
+        if name in self.attached_model.frozen:
             return self.outputs_of(name, step.strong[view].inputs, self.layers)
         with recorded(self.network(name), self.layers) as outputs:
             self.teach(step, name, view, targets_of(targets, 0))
@@ -184,18 +184,18 @@ class MultiGranularityHook(NetworkHook):
         weight = step.unsup_weight * step.shares[view]
         step.losses.update(weighted(losses, f"{prefix_of(view)}mgd_", weight))
 
-    def _labelled_pixels(self, step: Step, labelled: dict[str, Outputs]) -> None:
-        """Cross entropy with the labels of each other, on labelled images."""
+    def _labeled_pixels(self, step: Step, labeled: dict[str, Outputs]) -> None:
+        """Cross entropy with the labels of each other, on labeled images."""
         truth = torch.stack([sample.gt_sem_seg.data[0] for sample in step.sup.samples])  # type: ignore[union-attr]
         valid = truth != IGNORE
-        outputs = {STUDENT: self._student["sup"], **labelled}
+        outputs = {STUDENT: self._student["sup"], **labeled}
         logits = {
             name: self._resized(name, one[self.logit_layer], truth) for name, one in outputs.items()
         }
         labels = {name: one.detach().argmax(1) for name, one in logits.items()}
         ones = valid.float()
         for learner, told in ((STUDENT, self.names), *((name, (STUDENT,)) for name in self.names)):
-            if learner in self.present.resting:
+            if learner in self.attached_model.frozen:
                 continue
             losses = {
                 f"loss_{name}": masked_cross_entropy(
@@ -208,7 +208,7 @@ class MultiGranularityHook(NetworkHook):
     @property
     def reduction(self) -> Any:
         """The model's mean over pixels."""
-        model: Any = self.present
+        model: Any = self.attached_model
         return model.reduction
 
     def _resized(self, name: str, logits: Tensor, labels: Tensor) -> Tensor:

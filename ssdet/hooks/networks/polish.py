@@ -1,4 +1,4 @@
-"""Dual polishing: two small networks learn from labelled images to correct pseudo boxes."""
+"""Dual polishing: two small networks learn from labeled images to correct pseudo boxes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from ..step_hook import StepHook
 
 @HOOKS.register_module()
 class PolishHook(StepHook):
-    """Learn on labelled images to move and to name pseudo boxes ("Mind the Gap", AAAI 2023).
+    """Learn on labeled images to move and to name pseudo boxes ("Mind the Gap", AAAI 2023).
 
-    In each step boxes around the truth of the labelled images are made wrong on purpose; from the
+    In each step boxes around the truth of the labeled images are made wrong on purpose; from the
     teacher's features (without gradient to the detector) a `BoxPolisher` learns to move them back
     and a `ClassPolisher` to tell what they show. Slow averages of both then correct the pseudo
     boxes, in two sets. For the box regression: every box, polished, with the teacher's label. For
@@ -39,7 +39,8 @@ class PolishHook(StepHook):
         box, cls: Names of the two networks in the model's `auxiliary`.
         momentum, gamma: Share that the averages keep in an iteration, a running mean at first:
             min(momentum, 1 - gamma / (t + gamma)), as in `TeacherEMAHook`.
-        sure: A class probability, or a score of the teacher, from which a box is classified.
+        min_confidence: A class probability, or a score of the teacher, from which a box is
+            classified.
         iou: A wrong box shows the class of a true one from this overlap on, else background.
         box_jitter, cls_jitter: Pairs (copies of each true box, standard deviation as a share of
             its sides).
@@ -57,7 +58,7 @@ class PolishHook(StepHook):
         *,
         momentum: float = 0.99,
         gamma: float = 1.0,
-        sure: float = 0.9,
+        min_confidence: float = 0.9,
         iou: float = 0.7,
         box_jitter: Sequence[Sequence[float]] = ((150, 0.2),),
         cls_jitter: Sequence[Sequence[float]] = ((50, 0.06), (50, 0.2)),
@@ -68,14 +69,16 @@ class PolishHook(StepHook):
         strides: Sequence[int] | None = None,
     ) -> None:
         name = type(self).__name__
-        for key, value in dict(momentum=momentum, sure=sure, iou=iou, context=context).items():
+        for key, value in dict(
+            momentum=momentum, min_confidence=min_confidence, iou=iou, context=context
+        ).items():
             check_range(name, key, value)
         for key, value in dict(box_weight=box_weight, cls_weight=cls_weight).items():
             check_range(name, key, value, 0, float("inf"))
         check_range(name, "budget", budget, 1, float("inf"))
         if not gamma > 0:
             raise ValueError(f"{name}: gamma={gamma!r} is not above 0")
-        self.box, self.cls, self.sure, self.iou = box, cls, sure, iou
+        self.box, self.cls, self.min_confidence, self.iou = box, cls, min_confidence, iou
         self.momentum, self.gamma = momentum, gamma
         self.box_jitter = _checked_jitter(name, "box_jitter", box_jitter)
         self.cls_jitter = _checked_jitter(name, "cls_jitter", cls_jitter)
@@ -83,11 +86,11 @@ class PolishHook(StepHook):
         self.box_weight, self.cls_weight = box_weight, cls_weight
         self.updates = 0
 
-    # ------------------------------------------------------------------ stations
+    # ------------------------------------------------------------------ hook points
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """It needs a detector with a feature pyramid, and both networks in `auxiliary`."""
-        super().check(detector_only(self, model, "polishes boxes"))
+        super().on_attach(detector_only(self, model, "polishes boxes"))
         name = type(self).__name__
         check_task_sets(name, model.student)
         self.boxes: BoxPolisher = _network(name, model, self.box, BoxPolisher)
@@ -126,7 +129,7 @@ class PolishHook(StepHook):
             step.pseudo_boxes[image] = self._refine(step, boxes, better, chances[image])
 
     def after_loss(self, step: Step) -> None:
-        """Learn both networks on the labelled images."""
+        """Learn both networks on the labeled images."""
         if step.sup is None:
             box, cls = (step.model.zero_loss(net) for net in (self.boxes, self.classes))
         else:
@@ -137,7 +140,7 @@ class PolishHook(StepHook):
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Let the averages follow what was learnt."""
+        """Let the averages follow what was learned."""
         self.update()
 
     def update(self) -> None:
@@ -172,9 +175,9 @@ class PolishHook(StepHook):
     ) -> InstanceData:
         """The boxes to classify and, after them, the polished ones to regress."""
         best, label = chances[:, :-1].max(-1)
-        certain = best >= self.sure
-        kept = certain | (boxes.scores > self.sure)
-        renamed = certain & (boxes.scores < self.sure)
+        certain = best >= self.min_confidence
+        kept = certain | (boxes.scores > self.min_confidence)
+        renamed = certain & (boxes.scores < self.min_confidence)
         solid = (moved[:, 2:] > moved[:, :2]).all(-1)
         named, polished = boxes[kept], boxes[solid]
         named.labels = torch.where(renamed, label, boxes.labels)[kept]

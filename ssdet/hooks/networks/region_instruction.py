@@ -34,11 +34,11 @@ class RegionInstructionHook(NetworkHook):
     """Region-aware instructive learning (RAIL, 2025), for any number of classes.
 
     Two groups of two students take turns; all four look at every batch, and the one with the best
-    Dice on its labelled images instructs. The students of the group whose turn it is learn
+    Dice on its labeled images instructs. The students of the group whose turn it is learn
 
     * from the labels: the losses of the segmentor, and once more, with `disagreement_focused`,
       where a student disagrees with the best one;
-    * on unlabelled images: the sharpened probabilities of the best student (squared error), and,
+    * on unlabeled images: the sharpened probabilities of the best student (squared error), and,
       where they disagree with it, to be unsure (`flatten`);
     * from the mean teacher of their group: its sharpened probabilities (squared error).
 
@@ -90,9 +90,9 @@ class RegionInstructionHook(NetworkHook):
         self.region, self.error, self.flatten = region, error, flatten
         self.consistency, self.teacher = consistency, teacher
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """The second group needs a teacher; all of them a layer of logits."""
-        super().check(model)
+        super().on_attach(model)
         leader = self.groups[1][0]
         if leader not in model.pairs:
             raise ValueError(
@@ -110,12 +110,12 @@ class RegionInstructionHook(NetworkHook):
 
     def before_teacher(self, step: Step) -> None:
         """Whose turn it is; the other group rests."""
-        since = step.iteration - self.present.burn_in
+        since = step.iteration - self.attached_model.burn_in
         if step.weak is None or since < 0:
-            self.present.resting = set()
+            self.attached_model.frozen = set()
             return
         turn = since // self.period
-        self.present.resting = set(self.groups[1 - turn % 2])
+        self.attached_model.frozen = set(self.groups[1 - turn % 2])
         step.count("rail/group", float(turn % 2))
 
     def after_teacher(self, step: Step) -> None:
@@ -131,33 +131,33 @@ class RegionInstructionHook(NetworkHook):
             return
         if step.sup is None:
             raise ValueError(
-                f"{type(self).__name__}: a step without labelled images: the best student is found "
+                f"{type(self).__name__}: a step without labeled images: the best student is found "
                 "on them. Every batch needs some, and no other hook may take them out."
             )
         labels = torch.stack([sample.gt_sem_seg.data[0] for sample in step.sup.samples])
         # So far there are the student's losses: those for pseudo labels are not RAIL's, and one
         # that rests has none. With 0 they keep the graph that other processes wait for.
-        rests = STUDENT in self.present.resting
+        rests = STUDENT in self.attached_model.frozen
         gone = {k: v for k, v in step.losses.items() if rests or k.startswith("unsup")}
         step.losses.update(weighted(gone, "", 0.0))
         found = {name: self._supervised(step, name, labels) for name in (STUDENT, *self.names)}
         best = self._best(found, labels)
         step.count("rail/best", float((STUDENT, *self.names).index(best)))
-        first_turn = step.iteration - self.present.burn_in < 2 * self.period
+        first_turn = step.iteration - self.attached_model.burn_in < 2 * self.period
         if not first_turn:
             self._look_again(step, found, labels, best)
         for view, targets in step.targets.items():
             self._learn_view(step, view, targets, None if first_turn else best)
 
-    # ------------------------------------------------------------------ labelled images
+    # ------------------------------------------------------------------ labeled images
 
     def _supervised(self, step: Step, name: str, labels: Tensor) -> Tensor:
-        """Probabilities of a network on the labelled images, which it learns unless it rests."""
+        """Probabilities of a network on the labeled images, which it learns unless it rests."""
         if name == STUDENT:
             return self._probabilities(name, step.outputs["sup"], labels)
         network = self.network(name)
-        if name in self.present.resting:
-            step.losses[f"sup_{name}_loss"] = self.present.zero_loss(network)
+        if name in self.attached_model.frozen:
+            step.losses[f"sup_{name}_loss"] = self.attached_model.zero_loss(network)
             seen: Any = step.sup
             logits = self.outputs_of(name, seen.inputs, (LOGITS,))[LOGITS]
             return self._probabilities(name, logits, labels)
@@ -167,7 +167,7 @@ class RegionInstructionHook(NetworkHook):
 
     def _best(self, found: Maps, labels: Tensor) -> str:
         """Name of the network with the lowest Dice loss, in all processes together."""
-        valid, classes = labels != IGNORE, self.present.num_classes
+        valid, classes = labels != IGNORE, self.attached_model.num_classes
         scores = [dice_loss(one.argmax(1), labels, classes, valid) for one in found.values()]
         mean = torch.stack(scores).detach()
         all_reduce(mean, "mean")
@@ -185,15 +185,15 @@ class RegionInstructionHook(NetworkHook):
                 region=self.region,
                 error=self.error,
             )
-            step.losses[f"sup_{name}_rail_loss"] = value * self.present.sup_weight
+            step.losses[f"sup_{name}_rail_loss"] = value * self.attached_model.sup_weight
 
-    # ------------------------------------------------------------------ unlabelled images
+    # ------------------------------------------------------------------ unlabeled images
 
     def _learn_view(self, step: Step, view: str, targets: PixelLabels, best: str | None) -> None:
         if view not in step.outputs or targets.soft is None:
             return  # nothing in the view is valid
         maps = {name: self._view(step, view, name, targets) for name in self._needed(step, best)}
-        since = step.iteration - self.present.burn_in
+        since = step.iteration - self.attached_model.burn_in
         share = ramp(since, self.ramp_length) * step.shares[view]
         told = sharpen(targets.soft, self.temperature)
         for name in self._active(step):
@@ -212,7 +212,7 @@ class RegionInstructionHook(NetworkHook):
     def _view(self, step: Step, view: str, name: str, targets: PixelLabels) -> Tensor:
         if name == STUDENT:
             logits = step.outputs[view]
-        elif name in self.present.resting:
+        elif name in self.attached_model.frozen:
             logits = self.outputs_of(name, step.strong[view].inputs, (LOGITS,))[LOGITS]
         else:
             logits = self.network(name)(step.strong[view].inputs, mode="tensor")
@@ -221,7 +221,7 @@ class RegionInstructionHook(NetworkHook):
     # ------------------------------------------------------------------ helpers
 
     def _group(self, step: Step) -> int:
-        return max(0, step.iteration - self.present.burn_in) // self.period % 2
+        return max(0, step.iteration - self.attached_model.burn_in) // self.period % 2
 
     def _active(self, step: Step) -> tuple[str, ...]:
         return self.groups[self._group(step)]
@@ -232,7 +232,7 @@ class RegionInstructionHook(NetworkHook):
 
     def _probabilities(self, name: str, logits: Tensor, labels: Tensor) -> Tensor:
         """Probabilities of a network in the size of the labels, as its own losses enlarge them."""
-        model: Any = self.present
+        model: Any = self.attached_model
         size, corners = labels.shape[-2:], head_of(self.network(name)).align_corners
         logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=corners)
         return model.probabilities(logits)

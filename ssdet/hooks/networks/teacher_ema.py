@@ -35,7 +35,7 @@ class TeacherEMAHook(StepHook):
         schedule: "constant"; "mean" (a running mean at first, min(momentum, 1 - gamma/(t+gamma)));
             "linear" or "cosine" from `start` to `momentum` over `length` updates.
         begin: Updates before those that the schedule counts (the burn-in, for a schedule that
-            belongs to the unlabelled images).
+            belongs to the unlabeled images).
         gamma: 1 is the mean of all weights so far; the larger, the more later ones count.
         buffers: What happens to float buffers (statistics of batch norm): "ema", "copy" or
             "skip". Integer buffers are copied.
@@ -77,9 +77,9 @@ class TeacherEMAHook(StepHook):
         self.updates = 0
         self._steps = 0
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Student and teacher must have the same tensors by name and shape."""
-        super().check(model)
+        super().on_attach(model)
         for name, pair in model.pairs.items():
             student, teacher = (_tensors(module) for module in pair)
             different = sorted(set(student) ^ set(teacher)) or [
@@ -136,7 +136,7 @@ class TeacherEMAHook(StepHook):
         )
         share = {"ema": kept, "copy": 0.0, "skip": 1.0}[self.buffers]
         for name, (student, teacher) in self.model.pairs.items():
-            if name not in self.model.resting:
+            if name not in self.model.frozen:
                 move(_named(teacher.named_parameters()), _named(student.named_parameters()), kept)
                 move(_named(teacher.named_buffers()), _named(student.named_buffers()), share)
         self.updates += 1

@@ -42,7 +42,7 @@ class GalleryHook(StepHook):
     """
 
     priority = "VERY_LOW"
-    watches_only = True
+    read_only = True
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_range
-from .._parts.model_kind import carries_weights, segmentor_only
+from .._parts.model_kind import honors_weights, segmentor_only
 from ..step_hook import StepHook
 
 
@@ -41,16 +41,16 @@ class BoundaryLossHook(StepHook):
             raise ValueError(f"{name}: width={width!r} is not a whole number of pixels")
         self.weight, self.width = weight, width
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Pixels, and a mean in which each has a weight of its own."""
         model = segmentor_only(self, model, "looks for boundaries between pixels")
-        carries_weights(self, model)
+        honors_weights(self, model)
         if model.reduction == "image":
             raise ValueError(
                 f"{type(self).__name__}: with reduction='image' all pixels share one weight. "
                 "Set the model's reduction to 'kept' (CW-BASS) or 'valid'."
             )
-        super().check(model)
+        super().on_attach(model)
 
     def before_student(self, step: Step) -> None:
         """Raise the weights at boundaries, in each strong view."""

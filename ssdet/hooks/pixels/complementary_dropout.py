@@ -26,7 +26,7 @@ class ComplementaryDropoutHook(StepHook):
     Yang et al., TPAMI 2025. A mask d1 with the factors 0 and 2, and d2 = 2 - d1 for the other
     view; a part of the pairs of views, drawn anew in each step, stays whole. The views take their
     passes one after the other; in a model whose head has batch norm their statistics are therefore
-    those of one view each, and with it or without it the labelled images never share a pass.
+    those of one view each, and with it or without it the labeled images never share a pass.
 
     Args:
         views: The two strong views.

@@ -46,7 +46,7 @@ class ConsistencyHook(StepHook):
         check_choice(name, "ramp_kind", ramp_kind, Ramp)
         self.weight, self.ramp_length, self.ramp_kind = weight, ramp_length, ramp_kind
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Ask for the probabilities of the teacher and the logits of the student."""
         model = segmentor_only(self, model, "compares pixels")
         head = _head(model)
@@ -58,7 +58,7 @@ class ConsistencyHook(StepHook):
         model.keep_outputs = True
         model.always_pass = model.always_pass or not self.needs_labels
         model.keep_soft = model.keep_soft or self.needs_soft
-        super().check(model)
+        super().on_attach(model)
 
     def after_loss(self, step: Step) -> None:
         """Add a loss for each strong view."""

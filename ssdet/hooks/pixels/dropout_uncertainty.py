@@ -30,8 +30,8 @@ class DropoutUncertaintyHook(StepHook):
     need one pass; the labels and probabilities themselves stay those of the quiet teacher.
 
     Args:
-        passes: Of the teacher; each costs as much as labelling.
-        noise, noise_limit: Standard deviation and bound of the noise on the normalised input.
+        passes: Of the teacher; each costs as much as labeling.
+        noise, noise_limit: Standard deviation and bound of the noise on the normalized input.
         start: The limit at first, as a share of ln(classes).
         ramp_length, ramp_kind: Iterations after the burn-in over which the limit rises.
     """
@@ -57,7 +57,7 @@ class DropoutUncertaintyHook(StepHook):
         self.passes, self.noise, self.noise_limit, self.start = passes, noise, noise_limit, start
         self.ramp_length, self.ramp_kind = ramp_length, ramp_kind
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """It needs pixels and a teacher that has dropout."""
         model = segmentor_only(self, model, "weighs pixels")
         if not dropouts(model.teacher):
@@ -66,7 +66,7 @@ class DropoutUncertaintyHook(StepHook):
                 "same; set dropout_ratio of its decode_head above 0"
             )
         model.keep_soft = True
-        super().check(model)
+        super().on_attach(model)
 
     @torch.no_grad()
     def after_teacher(self, step: Step) -> None:

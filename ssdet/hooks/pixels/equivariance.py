@@ -33,7 +33,7 @@ class EquivarianceHook(ConsistencyHook):
         flip: Probability of a mirrored picture (left to right).
         elastic, points: Largest movement of the points x points control points, as a share of the
             side; 0 for none.
-        labeled: Deform the labelled images too; with the same factor, from the first iteration.
+        labeled: Deform the labeled images too; with the same factor, from the first iteration.
         detach: The deformed first answer is a target and gets no gradient.
     """
 
@@ -68,7 +68,7 @@ class EquivarianceHook(ConsistencyHook):
         self.elastic, self.points, self.labeled, self.detach = elastic, points, labeled, detach
 
     def after_loss(self, step: Step) -> None:
-        """Add a loss for each strong view and, if asked for, for the labelled ones."""
+        """Add a loss for each strong view and, if asked for, for the labeled ones."""
         super().after_loss(step)
         if self.labeled and "sup" in step.outputs:
             step.losses[f"sup_loss_{self.loss_name}"] = self.weight * self.compare(step, "sup")
@@ -110,8 +110,8 @@ def _seen(step: Step, name: str) -> tuple[Tensor, Tensor]:
     if name != "sup":
         return step.strong[name].inputs, step.targets[name].valid
     views: Any = step.sup
-    return views.inputs, torch.cat(list(_labelled(views.samples))) != IGNORE
+    return views.inputs, torch.cat(list(_labeled(views.samples))) != IGNORE
 
 
-def _labelled(samples: list[Any]) -> Iterator[Tensor]:
+def _labeled(samples: list[Any]) -> Iterator[Tensor]:
     return (sample.gt_sem_seg.data for sample in samples)

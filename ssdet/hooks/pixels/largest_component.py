@@ -14,7 +14,7 @@ from ...validation import check_range
 from .._parts.model_kind import segmentor_only
 from ..step_hook import StepHook
 
-_NEIGHBOURS = np.ones((3, 3), dtype=int)  # diagonal ones too, as in BCP
+_NEIGHBORS = np.ones((3, 3), dtype=int)  # diagonal ones too, as in BCP
 
 
 @HOOKS.register_module()
@@ -35,7 +35,7 @@ class LargestComponentHook(StepHook):
             check_range(type(self).__name__, key, value, 0, float("inf"))
         self.background, self.min_area = background, min_area
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Boxes have no components."""
         model = segmentor_only(self, model, "cleans the labels of pixels")
         if self.background >= model.num_classes:
@@ -43,7 +43,7 @@ class LargestComponentHook(StepHook):
                 f"{type(self).__name__}: background={self.background}, but the model has "
                 f"{model.num_classes} classes, counted from 0"
             )
-        super().check(model)
+        super().on_attach(model)
 
     def after_teacher(self, step: Step) -> None:
         """Clean the labels of each image."""
@@ -68,7 +68,7 @@ class LargestComponentHook(StepHook):
 
 def largest(mask: np.ndarray, min_area: int = 0) -> np.ndarray:
     """The largest component of a mask; of equal ones the first, empty if it is below `min_area`."""
-    numbers, _ = ndimage.label(mask, structure=_NEIGHBOURS)
+    numbers, _ = ndimage.label(mask, structure=_NEIGHBORS)
     sizes = np.bincount(numbers.ravel())
     sizes[0] = 0
     return (numbers == sizes.argmax()) & (sizes.max() >= max(min_area, 1))

@@ -18,7 +18,7 @@ class NoisyDiceHook(ConsistencyHook):
 
     After "Annotation-efficient learning" (TMI 2022): L = 1 - 2 sum(w p y) / sum(w (p + y)), with
     the weights w = 1 - |p' - y| from a prediction p' beside the one that made the label y. Where
-    the labels come from earlier (`PseudoLabelBankHook(use=True)`), the teacher of today judges
+    the labels come from earlier (`PseudoLabelDiskHook(use=True)`), the teacher of today judges
     them; labels that it has just made itself get their own confidence as weight. For this loss
     alone set `unsup_weight=0.0` of the model.
 

@@ -23,7 +23,7 @@ from .consistency import ConsistencyHook
 class ShapePriorHook(ConsistencyHook):
     """Follow the teacher where its labels look like labels ("Anatomically-aware uncertainty").
 
-    MICCAI 2022, for slices. First a `LabelAutoEncoder` learns on the labelled masks to repair
+    MICCAI 2022, for slices. First a `LabelAutoEncoder` learns on the labeled masks to repair
     masks that were made wrong; then it stands still. Its answer p' to the teacher's labels is
     compared with the teacher's probabilities p: U = (p' - p)^2 is their uncertainty, and the loss
     sum(w (p_s - p)^2) / (2 sum(w)) has the weights w = exp(-gamma U). One more pass, and no
@@ -73,9 +73,9 @@ class ShapePriorHook(ConsistencyHook):
         self.noise, self.noise_limit, self.prior_weight = noise, noise_limit, prior_weight
         self._learning = False
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """It needs its auto-encoder, of the model's classes, and time to learn it."""
-        super().check(model)
+        super().on_attach(model)
         name = type(self).__name__
         prior = dict(model.auxiliary.items()).get(self.name)
         if not isinstance(prior, LabelAutoEncoder):
@@ -107,7 +107,7 @@ class ShapePriorHook(ConsistencyHook):
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """The copy that answers takes over what was learnt, until the prior stands still."""
+        """The copy that answers takes over what was learned, until the prior stands still."""
         if self._learning:
             self.prior.follow(0.0)
 
@@ -124,7 +124,7 @@ class ShapePriorHook(ConsistencyHook):
         return weighted_consistency(student, teacher, weights, targets.valid)
 
     def _repair(self, step: Step) -> Tensor:
-        """The loss of the prior on labelled masks that were made wrong."""
+        """The loss of the prior on labeled masks that were made wrong."""
         samples = step.sup.samples if step.sup is not None else []
         maps = [sample.gt_sem_seg.data for sample in samples]
         # Views of one batch are padded to one size by the preprocessor; one map for each anyway.

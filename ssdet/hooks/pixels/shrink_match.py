@@ -74,7 +74,7 @@ class ShrinkMatchHook(StepHook):
         self.ratio: float | None = None
         self._features: dict[str, Any] = {}
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """A segmentor with a second head of its classes; ask it for the probabilities."""
         name = type(self).__name__
         model = segmentor_only(self, model, "learns pixel by pixel")
@@ -93,7 +93,7 @@ class ShrinkMatchHook(StepHook):
         if model.num_classes == 2:
             print_log(f"{name}: of two classes none can be removed: no loss", "current", 30)
         model.keep_soft = True
-        super().check(model)
+        super().on_attach(model)
 
     def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
         """Remember the features of the strong views."""
@@ -109,7 +109,7 @@ class ShrinkMatchHook(StepHook):
     def after_loss(self, step: Step) -> None:
         """Add the loss of the uncertain pixels of all strong views."""
         head: Any = step.model.auxiliary[self.head]
-        # Connected to every parameter, in steps without unlabelled images too.
+        # Connected to every parameter, in steps without unlabeled images too.
         loss = step.model.zero_loss(head)
         parts = {name: self._look(targets) for name, targets in step.targets.items()}
         ratio = self._update(step, list(parts.values())) if parts else 0.0

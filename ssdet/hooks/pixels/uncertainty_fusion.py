@@ -19,7 +19,7 @@ from ...teacher_student.step import Step, Views
 from ...thresholds import Uncertainty, fuse, uncertainty_of, variance_of
 from ...validation import check_choice, check_range
 from .._parts.features import active_dropout, dropouts
-from .._parts.network_hook import STUDENT, NetworkHook, resting_statistics, targets_of
+from .._parts.network_hook import STUDENT, NetworkHook, frozen_statistics, targets_of
 
 Extent = Literal["pixel", "image"]
 
@@ -32,7 +32,7 @@ class UncertaintyFusionHook(NetworkHook):
     there is one orientation for each network, which labels and learns in it, and the student has
     the first one, which must be "identity"; each network then learns a fusion of its own
     (`exclude_self`: of what the others say). A network with a teacher (`auxiliary_teachers` of the
-    model) is labelled for by that, another one by itself in eval mode. Thresholds are for the
+    model) is labeled for by that, another one by itself in eval mode. Thresholds are for the
     student; the further networks learn every pixel of their fusions.
 
     Args:
@@ -84,9 +84,9 @@ class UncertaintyFusionHook(NetworkHook):
         self.uncertainty, self.passes, self.extent = uncertainty, int(passes), extent
         self.exclude_self, self.eps = exclude_self, eps
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Ask the model for the probabilities of its teacher; passes need dropout."""
-        super().check(model)
+        super().on_attach(model)
         for name in (STUDENT, *self.names) if self.passes else ():
             if not dropouts(self.network(name)):
                 raise ValueError(
@@ -125,12 +125,12 @@ class UncertaintyFusionHook(NetworkHook):
         pseudo.soft = fused[0].where(valid[:, None], 0.0)
         if learners > 1:
             others = torch.stack([one.argmax(1) for one in fused[1:]], dim=1)
-            pseudo.others = others.where(valid[:, None], IGNORE)
+            pseudo.extra_labels = others.where(valid[:, None], IGNORE)
 
     def after_loss(self, step: Step) -> None:
         """Each further network learns in its own orientation."""
         for number, (name, view) in enumerate(zip(self.names, self.views[1:], strict=False)):
-            self.supervise(step, name, _labelled(step.sup, view))
+            self.supervise(step, name, _labeled(step.sup, view))
             for branch, targets in step.targets.items():
                 own = targets_of(targets, number).map(lambda field, v=view: orient(field, v))
                 seen = step.strong[branch]
@@ -139,23 +139,23 @@ class UncertaintyFusionHook(NetworkHook):
     def _sources(self) -> list[tuple[nn.Module, Orientation]]:
         """Who says something, and how it sees the picture."""
         names = (STUDENT, *self.names) if self.names else (STUDENT,) * len(self.views)
-        pairs = self.present.pairs
+        pairs = self.attached_model.pairs
         networks = [pairs[name][1] if name in pairs else self.network(name) for name in names]
         return list(zip(networks, self.views, strict=True))
 
     def _predict(self, step: Step, network: nn.Module, view: Orientation) -> tuple[Tensor, Tensor]:
         """Probabilities (B, C, H, W) and uncertainty (B, H, W) in the frame of the weak view."""
-        if network is self.present.teacher and view == "identity" and not self.passes:
+        if network is self.attached_model.teacher and view == "identity" and not self.passes:
             known = step.pseudo_pixels.soft  # what the core has just asked for
             if known is not None:
                 return known, uncertainty_of(known, self.uncertainty)
         inputs = orient(step.weak_views.inputs, view).contiguous()
         size = inputs.shape[-2:]
         metas = [{"img_shape": size, "ori_shape": size} for _ in inputs]
-        model: Any = self.present
+        model: Any = self.attached_model
         passes = []
         dropping = active_dropout(network) if self.passes else nullcontext()
-        with resting_statistics(network), dropping:
+        with frozen_statistics(network), dropping:
             for _ in range(max(1, self.passes)):
                 logits = network.inference(inputs, metas)  # type: ignore[operator]
                 passes.append(orient_back(model.probabilities(logits), view))
@@ -164,8 +164,8 @@ class UncertaintyFusionHook(NetworkHook):
         return mean, variance_of(every) if self.passes else uncertainty_of(mean, self.uncertainty)
 
 
-def _labelled(views: Views | None, view: Orientation) -> Views | None:
-    """Labelled images and their maps in another orientation."""
+def _labeled(views: Views | None, view: Orientation) -> Views | None:
+    """Labeled images and their maps in another orientation."""
     if views is None:
         return None
     samples = []

@@ -15,7 +15,7 @@ from ...teacher_student.segmentor import TeacherStudentSegmentor
 from ...teacher_student.step import PixelLabels, Step
 from ...thresholds.mean_confidence import mean_confidence_threshold
 from ...validation import check_choice, check_pair, check_range
-from .._parts.model_kind import carries_weights
+from .._parts.model_kind import honors_weights
 from ..step_hook import StepHook
 from .threshold_hook import Limits, ThresholdHook
 
@@ -38,7 +38,7 @@ class MeanConfidenceThresholdHook(ThresholdHook):
         bounds: Lowest and highest threshold, in [0, 1].
     """
 
-    between = "drop"
+    uncertain_as = "drop"
     log_limits = False  # the same for all classes: one number is logged
 
     def __init__(
@@ -107,11 +107,11 @@ class ConfidenceWeightHook(StepHook):
         self.gamma, self.decay = gamma, decay
         self.epoch_length = epoch_length if decay_schedule == "per_epoch" else None
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """A segmentor has to have a loss that carries weights of pixels."""
         if isinstance(model, TeacherStudentSegmentor):
-            carries_weights(self, model)
-        super().check(model)
+            honors_weights(self, model)
+        super().on_attach(model)
 
     def after_teacher(self, step: Step) -> None:
         """Weight pixels or boxes."""

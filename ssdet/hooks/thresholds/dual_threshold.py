@@ -45,9 +45,9 @@ class DualThresholdHook(ThresholdHook):
     """Two thresholds for each class and criterion, fitted to what the teacher finds rightly.
 
     HSSDA (Liu et al., CVPR 2023) in two dimensions. Every `interval` iterations the teacher labels
-    `max_images` labelled images; the values of its true positives (IoU >= 0.5 with an object of
+    `max_images` labeled images; the values of its true positives (IoU >= 0.5 with an object of
     their class; correct pixels) are split in two by two-means, for each class and each criterion:
-    the upper centre is the high threshold, the lower one the low threshold.
+    the upper center is the high threshold, the lower one the low threshold.
 
     A pseudo label above all high thresholds of its class is of level HIGH and weighs 1; above all
     low ones it is AMBIGUOUS and weighs the product of `soft`; else it is low. A criterion that the
@@ -56,14 +56,14 @@ class DualThresholdHook(ThresholdHook):
     ("ignore"), gray boxes in the strong view ("erase", up to a quarter of it; larger ones are
     ignored), or nothing ("background"). Low pixels weigh 0.
 
-    The labelled images come through the pipeline of the training (its view `sup`) unless `labeled`
+    The labeled images come through the pipeline of the training (its view `sup`) unless `labeled`
     names another dataset, held out or with weaker views. Where no data are known (a plain PyTorch
-    loop), or with `online`, the labelled images of the batches are labelled as they come, one more
+    loop), or with `online`, the labeled images of the batches are labeled as they come, one more
     pass of the teacher in each step, and the last `memory` values of each class are kept.
 
     Args:
         interval: Iterations between two fits.
-        max_images: Labelled images for a fit, in all processes together.
+        max_images: Labeled images for a fit, in all processes together.
         criteria: Of "confidence", "objectness", "consistency"; see `Criteria` for what they are.
         second_view: `dict(flip=True, scale=1.0)`: how the view for the consistency is made, which
             costs a second pass of the teacher.
@@ -124,11 +124,11 @@ class DualThresholdHook(ThresholdHook):
         self._heard = Heard()
         self._values: dict[int, Values] = {}
 
-    # ------------------------------------------------------------------ stations
+    # ------------------------------------------------------------------ hook points
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Pixels know no other low mode than to weigh nothing."""
-        super().check(model)
+        super().on_attach(model)
         if isinstance(model, TeacherStudentSegmentor) and self.low_mode != "ignore":
             raise ValueError(
                 f"{type(self).__name__}: low_mode={self.low_mode!r} is for boxes; low pixels of a "
@@ -136,7 +136,7 @@ class DualThresholdHook(ThresholdHook):
             )
 
     def before_train(self, runner: Any) -> None:
-        """Find the labelled images."""
+        """Find the labeled images."""
         super().before_train(runner)
         if not self.online:
             owner = type(self).__name__
@@ -178,7 +178,7 @@ class DualThresholdHook(ThresholdHook):
     # ------------------------------------------------------------------ thresholds
 
     def fit(self, model: TeacherStudent, step: Step) -> None:
-        """New thresholds from the labelled images of all processes."""
+        """New thresholds from the labeled images of all processes."""
         classes = self.num_classes or 0
         pools = self._pools
         if self.images is not None:
@@ -266,11 +266,11 @@ class DualThresholdHook(ThresholdHook):
         self.table, self.fitted_at = dict(state["table"]), state["fitted_at"]
         self._pools = dict(state["pools"])
 
-    # ------------------------------------------------------------------ labelled images
+    # ------------------------------------------------------------------ labeled images
 
     @torch.no_grad()
     def _judged(self, model: TeacherStudent, views: Views) -> Pools:
-        """The values of what the teacher finds rightly in labelled views."""
+        """The values of what the teacher finds rightly in labeled views."""
         classes = self.num_classes or 0
         with self.criteria.listening(model) as heard:
             found = model.label(views)

@@ -37,7 +37,7 @@ class FixedThresholdHook(ThresholdHook):
             weights; see `ssdet.teacher_student.task_sets`.
     """
 
-    between = "ignore"
+    uncertain_as = "ignore"
     log_limits = False  # they are in the config
 
     def __init__(
@@ -60,9 +60,9 @@ class FixedThresholdHook(ThresholdHook):
         self.tasks = {task: limit for task, limit in tasks.items() if limit is not None}
         self._refuse_idle()
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a list that is too short before the teacher finds such a class."""
-        super().check(model)
+        super().on_attach(model)
         if self.tasks:
             check_task_sets(type(self).__name__, model.student, *self.tasks)
         self.limits(self.num_classes or 0, torch.device("cpu"))

@@ -69,7 +69,7 @@ class GMMThresholdHook(ThresholdHook):
         self.pixels = pixels
         self.history = ScoreHistory(name, num_scores, sync)
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Two of the settings count boxes."""
         for key in ("count_ratio", "background_weight"):
             if isinstance(model, TeacherStudentSegmentor) and getattr(self, key) is not None:
@@ -77,7 +77,7 @@ class GMMThresholdHook(ThresholdHook):
                     f"{type(self).__name__}: {key}={getattr(self, key)} counts the boxes of an "
                     f"image, but a {type(model).__name__} labels pixels; leave it out"
                 )
-        super().check(model)
+        super().on_attach(model)
 
     def observe(self, step: Step) -> None:
         """Keep as many boxes as their scores promise, and remember the scores of these."""

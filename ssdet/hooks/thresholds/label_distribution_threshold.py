@@ -17,38 +17,38 @@ from .._parts.image_scores import ImageScores, image_rows
 from .._parts.label_counts import LabelCounts
 from .._parts.labeled_pass import UnlabeledPass
 from .._parts.score_history import gathered
-from .threshold_hook import Between, Limits, ThresholdHook
+from .threshold_hook import Limits, ThresholdHook, Uncertain
 
 Source = Literal["queue", "pass"]
 
 
 @HOOKS.register_module()
 class LabelDistributionThresholdHook(ThresholdHook):
-    """As many pseudo labels of each class as there should be, judged by the labelled data.
+    """As many pseudo labels of each class as there should be, judged by the labeled data.
 
-    The adaptive threshold of LabelMatch (Chen et al., CVPR 2022): labelled and unlabelled images
+    The adaptive threshold of LabelMatch (Chen et al., CVPR 2022): labeled and unlabeled images
     are taken to have the same number of boxes of each class on average, so n_c of them are expected
-    in K unlabelled images. The best `reliable` * n_c boxes that the teacher finds there are sure;
+    in K unlabeled images. The best `reliable` * n_c boxes that the teacher finds there are sure;
     those up to rank `uncertain` * n_c are between, and become ignore regions. Of pixels, shares of
-    the labelled pixels are counted instead of boxes, in the labelled batches as they come.
+    the labeled pixels are counted instead of boxes, in the labeled batches as they come.
 
     `source="queue"` remembers the teacher's labels of the latest `images` images, which costs
     nothing more; until it is full, `default` rules. `source="pass"` labels that many random
-    unlabelled images every `interval` iterations, the first time right after the burn-in. (The
+    unlabeled images every `interval` iterations, the first time right after the burn-in. (The
     proposal self-assignment of LabelMatch, a soft loss on what lies between, and its mining of
     reliable ones among them are not part of this hook.)
 
     Args:
         reliable, uncertain: Shares of the expected number.
         source: "queue" or "pass".
-        images: Unlabelled images that the thresholds come from, in all processes together.
+        images: Unlabeled images that the thresholds come from, in all processes together.
         interval: Iterations between two computations of the thresholds.
         per_image: Labels of an image that are remembered: the best boxes, or pixels drawn at
             random.
         floor: Lowest threshold.
         default: Threshold of a class without any label, and of all until the first computation.
-        between: What becomes of labels that are not sure: "ignore", "ambiguous" (trained on with
-            their score as weight) or "drop".
+        uncertain_as: What becomes of labels that are not sure: "ignore", "ambiguous" (trained on
+            with their score as weight) or "drop".
     """
 
     inclusive = True  # the best box of a class is sure, however few are expected
@@ -64,18 +64,18 @@ class LabelDistributionThresholdHook(ThresholdHook):
         per_image: int = 100,
         floor: float = 0.05,
         default: float = 0.9,
-        between: Between = "ignore",
+        uncertain_as: Uncertain = "ignore",
     ) -> None:
         name = type(self).__name__
         check_choice(name, "source", source, Source)
-        check_choice(name, "between", between, Between)
+        check_choice(name, "uncertain_as", uncertain_as, Uncertain)
         check_range(name, "reliable", reliable, 0, uncertain)
         for key, value in dict(floor=floor, default=default).items():
             check_range(name, key, value)
         for key, count in dict(images=images, interval=interval, per_image=per_image).items():
             check_range(name, key, count, 1, float("inf"))
         self.shares, self.floor, self.default = (reliable, uncertain), floor, default
-        self.source, self.interval, self.between = source, interval, between
+        self.source, self.interval, self.uncertain_as = source, interval, uncertain_as
         self.ring = ImageScores(images if source == "queue" else 0, per_image)
         self.images, self.per_image = images, per_image
         self.counts = LabelCounts()
@@ -83,7 +83,7 @@ class LabelDistributionThresholdHook(ThresholdHook):
         self._dataset: Any = None
 
     def before_train(self, runner: Any) -> None:
-        """Count the boxes of the labelled images."""
+        """Count the boxes of the labeled images."""
         super().before_train(runner)
         self._dataset = getattr(runner.train_dataloader, "dataset", None)
         if self.num_classes and not isinstance(self.model, TeacherStudentSegmentor):

@@ -76,9 +76,9 @@ class QuantileThresholdHook(ThresholdHook):
         self.history = ScoreHistory(name, num_scores, sync)
         self._share = share
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """The entropy needs the probabilities of all classes, which boxes do not have."""
-        super().check(model)
+        super().on_attach(model)
         if self.measure != "entropy":
             return
         if not isinstance(model, TeacherStudentSegmentor):

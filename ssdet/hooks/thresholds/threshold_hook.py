@@ -15,7 +15,7 @@ from ...teacher_student.core import TeacherStudent
 from ...teacher_student.step import AMBIGUOUS, LOW, PixelLabels, Step
 from ..step_hook import StepHook
 
-Between = Literal["ambiguous", "ignore", "drop"]
+Uncertain = Literal["ambiguous", "ignore", "drop"]
 Labels: TypeAlias = "InstanceData | PixelLabels"
 
 
@@ -32,7 +32,8 @@ class ThresholdHook(StepHook):
 
     In each step a subclass may look at the new labels (`observe`) and gives its limits (`limits`).
     A box above the upper limit of its class is kept (as in MMDetection), a pixel at or above it (as
-    in FixMatch); with `inclusive`, a box at it too. What lies between the limits is, by `between`:
+    in FixMatch); with `inclusive`, a box at it too. What lies between the limits is, by
+    `uncertain_as`:
 
     * "ambiguous": trained on with `soft_weights` (the score, unless a subclass says otherwise);
     * "ignore": a region of which no loss says anything (a pixel of weight 0);
@@ -43,7 +44,7 @@ class ThresholdHook(StepHook):
     `threshold_low/<class>`; one limit for all classes (`one_limit`) as `threshold/all`.
     """
 
-    between: Between = "ambiguous"
+    uncertain_as: Uncertain = "ambiguous"
     log_limits = True
     one_limit = False
     inclusive = False
@@ -77,11 +78,11 @@ class ThresholdHook(StepHook):
         """Weight of each label, if it turns out to be between the limits."""
         return labels.scores
 
-    # ------------------------------------------------------------------ stations
+    # ------------------------------------------------------------------ hook points
 
-    def check(self, model: TeacherStudent) -> None:
+    def on_attach(self, model: TeacherStudent) -> None:
         """Take the number of classes from the model."""
-        super().check(model)
+        super().on_attach(model)
         self.num_classes = getattr(model, "num_classes", None)
 
     def before_train(self, runner: Any) -> None:
@@ -108,19 +109,19 @@ class ThresholdHook(StepHook):
         """Drop, mark and weight the boxes of one image."""
         boxes = step.pseudo_boxes[image]
         sure, unsure = self.grade(boxes, limits)
-        if self.between == "ambiguous":
+        if self.uncertain_as == "ambiguous":
             soft = torch.where(unsure, self.soft_weights(boxes), 1.0)
             boxes.weight_cls, boxes.weight_box = boxes.weight_cls * soft, boxes.weight_box * soft
             boxes.level = torch.where(unsure, boxes.level.clamp(max=AMBIGUOUS), boxes.level)
-        elif self.between == "ignore":
+        elif self.uncertain_as == "ignore":
             boxes.level = torch.where(unsure, LOW, boxes.level)
-        step.keep(image, sure if self.between == "drop" else sure | unsure, "score")
+        step.keep(image, sure if self.uncertain_as == "drop" else sure | unsure, "score")
 
     def weight_pixels(self, pixels: PixelLabels, limits: Limits) -> None:
         """Multiply the weights of the pixels."""
         sure, unsure = self.grade(pixels, limits)
         factor = sure.to(pixels.weights.dtype)
-        if self.between == "ambiguous":
+        if self.uncertain_as == "ambiguous":
             factor = torch.where(unsure, self.soft_weights(pixels), factor)
         pixels.weights = pixels.weights * factor
 

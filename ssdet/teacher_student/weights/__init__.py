@@ -1,6 +1,6 @@
 """Weights of boxes and regions to ignore, in the losses of any MMDetection detector.
 
-After `carry_weights(detector)`, `detector.loss(inputs, samples)` honours, for every sample:
+After `honor_weights(detector)`, `detector.loss(inputs, samples)` honors, for every sample:
 
 * `gt_instances.weight_cls (N,)`: a prior, proposal or query that is assigned to box j has its
   classification loss (objectness included) multiplied by `weight_cls[j]`.
@@ -14,7 +14,7 @@ After `carry_weights(detector)`, `detector.loss(inputs, samples)` honours, for e
 
 What is absent counts as 1 or as empty; with nothing at all the losses are the plain detector's, bit
 for bit. The weights are read when the targets are assigned and enter where a loss module
-multiplies: no normaliser ever sees them. It stays the *count* that it would be with weights 1, so
+multiplies: no normalizer ever sees them. It stays the *count* that it would be with weights 1, so
 that all weights equal to c give c times the loss; dividing by the sum of the weights would undo
 them. (Only where negatives are counted, in the sampled losses of two-stage detectors and in the
 query losses with background weight, does an ignored negative leave the count: it is not there.)
@@ -23,6 +23,6 @@ The denoising queries of DINO follow the weights of the box that they were made 
 regions to ignore.
 """
 
-from .carry import carry_weights
+from .honor import honor_weights
 
-__all__ = ["carry_weights"]
+__all__ = ["honor_weights"]

@@ -37,7 +37,7 @@ class BoxWeights:
 
     @classmethod
     def of(cls, gt_instances: InstanceData) -> BoxWeights | None:
-        """The weights which a sample of `dressed` carries; None if its batch has none."""
+        """The weights which a sample of `with_box_weights` carries; None if its batch has none."""
         regions = gt_instances.get(REGIONS)
         if regions is None:
             return None
@@ -54,8 +54,8 @@ class BoxWeights:
         """The same in a stage (from 0): weight 0 where `max_stage` is not above it."""
         if self.max_stage is None:
             return self
-        learnt = self.max_stage > stage
-        return replace(self, cls=self.cls * learnt, box=self.box * learnt)
+        learned = self.max_stage > stage
+        return replace(self, cls=self.cls * learned, box=self.box * learned)
 
     def spread(self, positive: Tensor, ignored: Tensor) -> Tensor:
         """Classification weights (P,) of all priors of the image; self is at the positives."""
@@ -72,12 +72,12 @@ def complete(weights: Iterable[BoxWeights | None]) -> list[BoxWeights]:
     return present if len(present) == len(found) else []
 
 
-def dressed(samples: list[Any]) -> list[Any]:
+def with_box_weights(samples: list[Any]) -> list[Any]:
     """Samples whose `gt_instances` carry everything, since some heads are handed nothing else.
 
     The samples themselves if nothing is carried at all, copies otherwise.
     """
-    return [_dress(s) for s in samples] if any(_carries(s) for s in samples) else samples
+    return [_with_box_weights(s) for s in samples] if any(_carries(s) for s in samples) else samples
 
 
 def _carries(sample: Any) -> bool:
@@ -86,7 +86,7 @@ def _carries(sample: Any) -> bool:
     return (ignored is not None and len(ignored) > 0) or any(k in sample.gt_instances for k in keys)
 
 
-def _dress(sample: Any) -> Any:
+def _with_box_weights(sample: Any) -> Any:
     sample = sample.new()
     boxes = sample.gt_instances.new()
     corners = get_box_tensor(boxes.bboxes)
@@ -119,7 +119,7 @@ class WeighedDetector(Mixin):
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list[Any]) -> Any:
         """As before."""
-        return super().loss(batch_inputs, dressed(batch_data_samples))
+        return super().loss(batch_inputs, with_box_weights(batch_data_samples))
 
 
 class Recorded(Mixin):

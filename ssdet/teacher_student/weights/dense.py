@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .boxes import BoxWeights, Mixin, complete, inside, recording
-from .losses import carry
+from .losses import queue_weights
 
 
 def nonempty(weights: Iterable[Tensor]) -> list[Tensor]:
@@ -34,9 +34,9 @@ class AnchorTargets(Mixin):
         weights = complete(result.weights for result in results)
         cls, box = self.by_level(targets[self.labels_at], weights) if weights else (None, None)
         for name in self.cls_losses:
-            carry(getattr(self, name), cls)
+            queue_weights(getattr(self, name), cls)
         for name, times in self.box_losses.items():
-            carry(getattr(self, name), box and [w.repeat_interleave(times) for w in box])
+            queue_weights(getattr(self, name), box and [w.repeat_interleave(times) for w in box])
         return targets
 
     def by_level(
@@ -97,16 +97,16 @@ class FCOSTargets(Mixin):
         targets = super().get_targets(points, batch_gt_instances)
         if not self._images:
             for loss in (self.loss_cls, self.loss_bbox, self.loss_centerness):
-                carry(loss, None)
+                queue_weights(loss, None)
             return targets
         sizes = [len(level) for level in points]
         cls, box, positive = (
             torch.cat([level.flatten() for level in torch.stack(field).split(sizes, 1)])
             for field in zip(*self._images, strict=True)
         )
-        carry(self.loss_cls, [cls])
-        carry(self.loss_bbox, nonempty([box[positive]]))
-        carry(self.loss_centerness, nonempty([box[positive]]))
+        queue_weights(self.loss_cls, [cls])
+        queue_weights(self.loss_bbox, nonempty([box[positive]]))
+        queue_weights(self.loss_centerness, nonempty([box[positive]]))
         return targets
 
     def _get_targets_single(
@@ -141,7 +141,7 @@ class YOLOXTargets(Mixin):
     def loss_by_feat(self, *args: Any, **kwargs: Any) -> Any:
         """As before."""
         self._images: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._lay_ready(None, None, None)
+        self._queue_weights(None, None, None)
         return super().loss_by_feat(*args, **kwargs)
 
     def _get_targets_single(
@@ -165,11 +165,11 @@ class YOLOXTargets(Mixin):
             everywhere = found.spread(targets[0], inside(centers, weights.regions))
             self._images.append((everywhere, found.cls, found.box))
             fields = [torch.cat(field) for field in zip(*self._images, strict=True)]
-            self._lay_ready([fields[0]], nonempty(fields[1:2]), nonempty(fields[2:]))
+            self._queue_weights([fields[0]], nonempty(fields[1:2]), nonempty(fields[2:]))
         return targets
 
-    def _lay_ready(self, everywhere: Any, cls: Any, box: Any) -> None:
-        carry(self.loss_obj, everywhere)
-        carry(self.loss_cls, cls)
-        carry(self.loss_bbox, box)
-        carry(self.loss_l1, box)
+    def _queue_weights(self, everywhere: Any, cls: Any, box: Any) -> None:
+        queue_weights(self.loss_obj, everywhere)
+        queue_weights(self.loss_cls, cls)
+        queue_weights(self.loss_bbox, box)
+        queue_weights(self.loss_l1, box)

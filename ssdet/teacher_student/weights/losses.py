@@ -36,18 +36,18 @@ LINEAR = (
 class Carrying(Mixin):
     """A loss module with the weights (P,) of its next calls; None: it works as before."""
 
-    carried: deque[Tensor] | None = None
+    queued: deque[Tensor] | None = None
 
     def next_weights(self, pred: Tensor) -> Tensor:
         """The weights of this call, one for each row of the prediction."""
-        if not self.carried or len(self.carried[0]) != len(pred):
+        if not self.queued or len(self.queued[0]) != len(pred):
             raise RuntimeError(
                 f"{type(self).__name__}: weights of boxes do not fit the predictions: found "
-                f"{len(pred)} predictions and weights for {[len(w) for w in self.carried or ()]}. "
+                f"{len(pred)} predictions and weights for {[len(w) for w in self.queued or ()]}. "
                 "This version of MMDetection calls the loss in another way than ssdet expects: "
                 "install the version that requirements/ asks for, or report it."
             )
-        return self.carried.popleft()
+        return self.queued.popleft()
 
 
 class WeightedLoss(Carrying):
@@ -57,7 +57,7 @@ class WeightedLoss(Carrying):
         self, pred: Tensor, target: Any, weight: Tensor | None = None, *args: Any, **kwargs: Any
     ) -> Any:
         """As before."""
-        if self.carried is not None:
+        if self.queued is not None:
             extra = self.next_weights(pred)
             if weight is None:
                 elementwise = isinstance(target, Tensor) and target.shape == pred.shape
@@ -73,7 +73,7 @@ class WeightedMaskLoss(Carrying):
         self, pred: Tensor, target: Tensor, label: Tensor, *args: Any, **kwargs: Any
     ) -> Any:
         """As before."""
-        if self.carried is None:
+        if self.queued is None:
             return super().forward(pred, target, label, *args, **kwargs)
         weights = self.next_weights(pred)
         chosen = pred[torch.arange(len(pred), device=pred.device), label]
@@ -81,10 +81,10 @@ class WeightedMaskLoss(Carrying):
         return self.loss_weight * (loss * weights[:, None, None]).mean()[None]
 
 
-def carry(loss: nn.Module, weights: Iterable[Tensor] | None) -> None:
+def queue_weights(loss: nn.Module, weights: Iterable[Tensor] | None) -> None:
     """Lay the weights of the next calls of a loss ready; calls on nothing do not happen."""
     if isinstance(loss, Carrying):
-        loss.carried = None if weights is None else deque(weights)
+        loss.queued = None if weights is None else deque(weights)
 
 
 def wrapping_of(loss: Any) -> type[Carrying] | None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .boxes import BoxWeights, Mixin, complete, recording
 from .dense import nonempty
-from .losses import carry
+from .losses import queue_weights
 
 
 class BBoxTargets(Mixin):
@@ -30,13 +30,13 @@ class BBoxTargets(Mixin):
         weights = complete(getattr(result, "weights", None) for result in sampling_results)
         scores = None
         if not weights:
-            carry(self.loss_cls, None)
-            carry(self.loss_bbox, None)
+            queue_weights(self.loss_cls, None)
+            queue_weights(self.loss_bbox, None)
         else:
             scores = self.score_negatives and self.score_negatives(sampling_results)
             cls = _with_negatives(weights, sampling_results, scores)
-            carry(self.loss_cls, nonempty([cls]))
-            carry(self.loss_bbox, nonempty([torch.cat([found.box for found in weights])]))
+            queue_weights(self.loss_cls, nonempty([cls]))
+            queue_weights(self.loss_bbox, nonempty([torch.cat([found.box for found in weights])]))
         result = super().loss_and_target(
             cls_score, bbox_pred, rois, sampling_results, *args, **kwargs
         )
@@ -116,9 +116,9 @@ class MaskTargets(Mixin):
         """As before."""
         weights = complete(getattr(result, "weights", None) for result in sampling_results)
         if not weights:
-            carry(self.loss_mask, None)
+            queue_weights(self.loss_mask, None)
         else:
-            carry(self.loss_mask, nonempty([torch.cat([found.box for found in weights])]))
+            queue_weights(self.loss_mask, nonempty([torch.cat([found.box for found in weights])]))
         return super().loss_and_target(mask_preds, sampling_results, *args, **kwargs)
 
 
@@ -139,7 +139,7 @@ class QueryTargets(Mixin):
             )
         weights = complete(BoxWeights.of(boxes) for boxes in batch_gt_instances)
         if not weights:
-            self._lay_ready(None, None)
+            self._queue_weights(None, None)
             return targets
         cls, box = [], []
         for found, result in zip(weights, results, strict=True):
@@ -147,14 +147,14 @@ class QueryTargets(Mixin):
             assigned = found.at(result.gt_inds[positive] - 1)
             cls.append(assigned.spread(positive, result.gt_inds < 0))
             box.append(torch.ones_like(cls[-1]).masked_scatter(positive, assigned.box))
-        self._lay_ready(torch.cat(cls), torch.cat(box))
+        self._queue_weights(torch.cat(cls), torch.cat(box))
         return targets
 
-    def _lay_ready(self, cls: Tensor | None, box: Tensor | None) -> None:
+    def _queue_weights(self, cls: Tensor | None, box: Tensor | None) -> None:
         # Without a denoising query, the box losses are called on nothing all the same.
-        carry(self.loss_cls, None if cls is None else nonempty([cls]))
-        carry(self.loss_bbox, None if box is None else [box])
-        carry(self.loss_iou, None if box is None else [box])
+        queue_weights(self.loss_cls, None if cls is None else nonempty([cls]))
+        queue_weights(self.loss_bbox, None if box is None else [box])
+        queue_weights(self.loss_iou, None if box is None else [box])
 
 
 class DenoisingTargets(QueryTargets):
@@ -167,7 +167,7 @@ class DenoisingTargets(QueryTargets):
         targets = super().get_dn_targets(batch_gt_instances, batch_img_metas, dn_meta)
         weights = complete(BoxWeights.of(boxes) for boxes in batch_gt_instances)
         if not weights:
-            self._lay_ready(None, None)
+            self._queue_weights(None, None)
             return targets
         groups = dn_meta["num_denoising_groups"]
         most = dn_meta["num_denoising_queries"] // groups // 2
@@ -179,5 +179,5 @@ class DenoisingTargets(QueryTargets):
             filled[1, :, : len(found.box)] = found.box
             cls.append(filled[0].flatten())
             box.append(filled[1].flatten())
-        self._lay_ready(torch.cat(cls), torch.cat(box))
+        self._queue_weights(torch.cat(cls), torch.cat(box))
         return targets

@@ -20,11 +20,11 @@ from ssdet.hooks import (
 )
 from ssdet.registry import MODELS
 from ssdet.teacher_student.step import AMBIGUOUS, HIGH, Step, Views
-from ssdet.teacher_student.weights import carry_weights
+from ssdet.teacher_student.weights import honor_weights
 from ssdet.teacher_student.weights.sparse import scored_negatives
 
 from ...families import detectors
-from ...families.detectors import build, initialised, sample, small_config
+from ...families.detectors import build, initialized, sample, small_config
 from ...helpers import instances, losses, multi_branch, pseudo, total
 from ...seg_helpers import build_seg
 
@@ -60,7 +60,7 @@ def room_for_everything(cfg):
 def pair(family, *hooks, cfg=None, **settings):
     MessageHub.get_current_instance().update_info("epoch", 4)
     cfg = cfg or small_config(family)
-    model = initialised(MODELS.build(dict(type="TeacherStudentDetector", detector=cfg, **settings)))
+    model = initialized(MODELS.build(dict(type="TeacherStudentDetector", detector=cfg, **settings)))
     for hook in hooks:
         model.attach(hook)
     return model
@@ -148,7 +148,7 @@ def test_spread_of_a_dense_detector(family):
 @pytest.mark.parametrize("family", ["faster_rcnn", "cascade_rcnn"])
 def test_negatives_weigh_what_they_score_and_the_mean_is_over_the_weights(family):
     model = build(family, room_for_everything(small_config(family)))
-    carry_weights(model)
+    honor_weights(model)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     counts = {}
 
@@ -179,7 +179,7 @@ def test_negatives_weigh_what_they_score_and_the_mean_is_over_the_weights(family
 
 def test_the_sum_of_weights_is_at_least_one():
     model = build("faster_rcnn", room_for_everything(small_config("faster_rcnn")))
-    carry_weights(model)
+    honor_weights(model)
     images = torch.rand(1, 3, 64, 64)
     image = sample([], weight_cls=[], weight_box=[])
     found = {}
@@ -197,7 +197,7 @@ def test_the_sum_of_weights_is_at_least_one():
     torch.testing.assert_close(found[1e-4], found[1.0] * counts[0] * 1e-4)
 
 
-def test_background_scores_leave_labelled_images_and_boxes_alone():
+def test_background_scores_leave_labeled_images_and_boxes_alone():
     cfg = room_for_everything(small_config("faster_rcnn"))
     results = []
     for hooks in ([], [BackgroundScoreHook()]):
@@ -282,7 +282,7 @@ def test_late_stages_learn_sure_boxes_alone():
         )
 
 
-def test_pseudo_boxes_in_labelled_images_have_their_stages_too():
+def test_pseudo_boxes_in_labeled_images_have_their_stages_too():
     pasted, plain = pseudo(BOXES, [0.9, 0.8]), instances(BOXES)
     pasted.level = torch.tensor([HIGH, AMBIGUOUS])
     hook = StageAgreementHook(max_stage_by_level={1: 1})
@@ -353,7 +353,7 @@ def test_a_cascade_of_one_stage_is_faster_rcnn():
 
 def test_the_last_stage_without_positives_is_zero_and_finite():
     model = build("cascade_rcnn")
-    carry_weights(model)
+    honor_weights(model)
     found = model.loss(torch.rand(1, 3, 64, 64), [sample([], weight_cls=[], weight_box=[])])
     assert found["s2.loss_bbox"] == 0 and torch.isfinite(found["s2.loss_cls"])
 

@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from ssdet.hooks import BackgroundScoreHook, BoxJitterHook, FixedThresholdHook, StepHook
 from ssdet.registry import MODELS
 
-from ...families.detectors import initialised, sample, small_config
+from ...families.detectors import initialized, sample, small_config
 
 FLIP = [[-1.0, 0, 64], [0, 1, 0], [0, 0, 1]]
 MOVE = [[0.75, 0, 10], [0, 0.75, 4], [0, 0, 1]]
@@ -38,8 +38,8 @@ def batch():
     weak, strong = [sample(), sample()], [sample(), sample()]
     for view, matrix in zip(weak + strong, (FLIP, IDENTITY, MOVE, FLIP), strict=True):
         view.set_metainfo(dict(homography_matrix=torch.tensor(matrix).numpy()))
-    labelled = sample([(4, 4, 36, 36), (30, 28, 62, 60)])
-    return inputs, {"sup": [labelled], "unsup_teacher": weak, "unsup_student": strong}
+    labeled = sample([(4, 4, 36, 36), (30, 28, 62, 60)])
+    return inputs, {"sup": [labeled], "unsup_teacher": weak, "unsup_student": strong}
 
 
 def detector(agnostic=False):
@@ -58,7 +58,7 @@ def theirs(kind, cfg, **settings):
             dict(type=kind, detector=cfg, semi_train_cfg=ConfigDict(settings), semi_test_cfg={})
         )
     torch.manual_seed(0)
-    initialised(model).eval()
+    initialized(model).eval()
     for network, strength in ((model.student, 0.3), (model.teacher, 0.5)):
         head = network.roi_head.bbox_head
         head.fc_cls.weight.normal_(0, strength)

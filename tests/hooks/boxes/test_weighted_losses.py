@@ -136,7 +136,7 @@ def test_a_whole_step_with_two_views_reaches_the_student_alone(hook):
 
 
 @pytest.mark.parametrize("kind", [NoisyDiceHook, EquivarianceHook])
-def test_nothing_was_labelled(kind):
+def test_nothing_was_labeled(kind):
     class Doubt(StepHook):
         def after_teacher(self, step):
             step.pseudo.weights *= 0
@@ -147,7 +147,7 @@ def test_nothing_was_labelled(kind):
     found = losses(model, seg_batch())
     assert all(torch.isfinite(v).all() for v in found.values() if isinstance(v, torch.Tensor))
     assert found["pseudo/empty_batch"] == 1
-    # Equivariance needs no label, and so is learnt in such a step too.
+    # Equivariance needs no label, and so is learned in such a step too.
     loss = found.get(f"unsup_loss_{kind.loss_name}", torch.zeros(()))
     assert (loss > 0) == (kind is EquivarianceHook)
 

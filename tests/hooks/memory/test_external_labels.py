@@ -8,7 +8,7 @@ import torch
 from mmengine.structures import PixelData
 from torch import nn
 
-from ssdet.hooks import CutMixHook, FixedThresholdHook, SecondSourceHook, StepHook
+from ssdet.hooks import CutMixHook, ExternalLabelsHook, FixedThresholdHook, StepHook
 from ssdet.hooks.memory.external_labels import second_labels
 from ssdet.teacher_student.schedules import annealed
 from ssdet.teacher_student.step import Views
@@ -70,7 +70,7 @@ def test_the_weight_fades_in_a_straight_line(t, weight):
 
 
 def test_the_weight_follows_the_iterations():
-    model, hook = pair(), SecondSourceHook(start=0.2, end=0.1, length=4)
+    model, hook = pair(), ExternalLabelsHook(start=0.2, end=0.1, length=4)
     found = []
     for _ in range(6):
         _, step = step_of(model, seg_batch(unsup=0), hook)
@@ -82,23 +82,23 @@ def test_the_length_is_that_of_the_training_unless_it_is_given():
     class Runner:
         iter, max_iters = 0, 80
 
-    given, open_end = SecondSourceHook(length=5), SecondSourceHook()
+    given, open_end = ExternalLabelsHook(length=5), ExternalLabelsHook()
     for hook in (given, open_end):
         hook.before_train(Runner)
     assert (given.length, open_end.length) == (5, 80)
     with pytest.raises(ValueError, match=r"give length="):
-        step_of(pair(), seg_batch(), SecondSourceHook())
+        step_of(pair(), seg_batch(), ExternalLabelsHook())
 
 
 # ---------------------------------------------------------------------- the loss
 
 
 def test_the_loss_by_hand():
-    """Half of each labelled map is unknown and does not count; the other half is class 0."""
+    """Half of each labeled map is unknown and does not count; the other half is class 0."""
     half = full(0)
     half[:, 16:] = 255
     batch = with_second(seg_batch(), sup=[half, half], unsup_teacher=[full(2), full(1)])
-    found, step = step_of(pair(), batch, SecondSourceHook(start=0.3, length=10))
+    found, step = step_of(pair(), batch, ExternalLabelsHook(start=0.3, length=10))
     labeled, others = math.log(8), (math.log(8 / 5) + math.log(8 / 2)) / 2
     assert step.log["second/labeled"].item() == pytest.approx(labeled, rel=1e-5)
     assert step.log["second/weak"].item() == pytest.approx(others, rel=1e-5)
@@ -111,7 +111,7 @@ def test_the_loss_by_hand():
 @pytest.mark.parametrize("on", ["labeled", "weak", "strong"])
 def test_terms_can_be_chosen(on):
     batch = with_second(seg_batch(views=2), sup=[full(0)] * 2, unsup_teacher=[full(2)] * 2)
-    found, step = step_of(pair(), batch, SecondSourceHook(start=0.5, length=10, on=[on]))
+    found, step = step_of(pair(), batch, ExternalLabelsHook(start=0.5, length=10, on=[on]))
     wanted = 0.5 * (math.log(8) if on == "labeled" else math.log(8 / 5))
     assert found["second_loss"].item() == pytest.approx(wanted, rel=1e-5)
     assert sum(name in step.log for name in ("second/labeled", "second/weak", "second/strong")) == 1
@@ -120,7 +120,7 @@ def test_terms_can_be_chosen(on):
 def test_who_learns_and_who_does_not():
     batch = with_second(seg_batch(), unsup_teacher=[full(2), full(1)])
     model = pair(num_classes=4)
-    found, _ = step_of(model, batch, SecondSourceHook(length=10))
+    found, _ = step_of(model, batch, ExternalLabelsHook(length=10))
     found["second_loss"].backward()
     for part in (model.auxiliary.second, model.student.backbone, model.student.decode_head.convs):
         assert any(p.grad is not None and p.grad.any() for p in part.parameters())
@@ -135,7 +135,7 @@ def test_the_main_losses_and_the_answers_are_those_without():
     answers = model.eval()(torch.rand(1, 3, 32, 32))
     alone = losses(model.train(), batch)
     model._set_iteration(0)
-    found, _ = step_of(model, batch, SecondSourceHook(length=10))
+    found, _ = step_of(model, batch, ExternalLabelsHook(length=10))
     for name in ("sup_decode.loss_ce", "unsup_decode.loss_ce"):
         assert found[name].item() == alone[name].item() > 0
     assert answers.shape[1] == 4  # classes of the main head, not of the second source
@@ -171,8 +171,8 @@ def test_cutmix_mixes_them_like_the_pictures():
         images = batch["inputs"][branch]
         for value, image in zip((10, 200), (i for i in images if i is not None), strict=True):
             image[:] = value
-    _, step = step_of(pair(), batch, CutMixHook(1.0), SecondSourceHook(length=10))
-    second = step.targets["unsup_student"].others[:, -1]
+    _, step = step_of(pair(), batch, CutMixHook(1.0), ExternalLabelsHook(length=10))
+    second = step.targets["unsup_student"].extra_labels[:, -1]
     bright = step.strong["unsup_student"].inputs[:, 0] > 0
     assert bright[0].any() and not bright[0].all()
     assert torch.equal(second, torch.where(bright, 2, 1))
@@ -180,7 +180,7 @@ def test_cutmix_mixes_them_like_the_pictures():
 
 def test_unknown_is_not_invalid():
     batch = with_second(seg_batch(), unsup_teacher=[full(255), full(255)])
-    found, step = step_of(pair(), batch, SecondSourceHook(length=10))
+    found, step = step_of(pair(), batch, ExternalLabelsHook(length=10))
     assert step.pseudo.valid.all() and found["unsup_decode.loss_ce"] > 0
     assert found["second_loss"].item() == 0
 
@@ -189,30 +189,30 @@ class Networks(StepHook):
     """Puts labels for two further networks into the pseudo labels."""
 
     def after_teacher(self, step):
-        step.pseudo.others = torch.stack([step.pseudo.labels] * 2, dim=1)
+        step.pseudo.extra_labels = torch.stack([step.pseudo.labels] * 2, dim=1)
 
 
 def test_labels_of_further_networks_stay_where_they_are():
     batch = with_second(seg_batch(), unsup_teacher=[full(2)] * 2)
-    found, step = step_of(pair(), batch, Networks(), SecondSourceHook(length=10, on=["strong"]))
-    others = step.targets["unsup_student"].others
+    found, step = step_of(pair(), batch, Networks(), ExternalLabelsHook(length=10, on=["strong"]))
+    others = step.targets["unsup_student"].extra_labels
     assert others.shape[1] == 3 and (others[:, 2] == 2).all()
     assert torch.equal(others[:, 0], step.targets["unsup_student"].labels)
     assert found["second_loss"].item() == pytest.approx(0.1 * math.log(8 / 5), rel=1e-5)
 
 
-def test_it_is_learnt_where_the_teacher_is_sure_of_nothing():
+def test_it_is_learned_where_the_teacher_is_sure_of_nothing():
     batch = with_second(seg_batch(), unsup_teacher=[full(2)] * 2)
-    hooks = FixedThresholdHook(1.0), SecondSourceHook(length=10)
+    hooks = FixedThresholdHook(1.0), ExternalLabelsHook(length=10)
     found, step = step_of(pair(), batch, *hooks)
     assert step.log["pseudo/empty_batch"] == 1
     assert found["second_loss"].item() == pytest.approx(0.1 * math.log(8 / 5), rel=1e-5)
 
 
-def test_the_burn_in_is_left_to_labelled_images():
+def test_the_burn_in_is_left_to_labeled_images():
     maps = dict(sup=[full(0)] * 2, unsup_teacher=[full(2)] * 2)
     model = pair(burn_in=1)
-    hook = SecondSourceHook(length=10)
+    hook = ExternalLabelsHook(length=10)
     found, _ = step_of(model, with_second(seg_batch(), **maps), hook)
     assert found["second_loss"].item() == pytest.approx(0.1 * math.log(8), rel=1e-5)
     found, _ = step_of(model, with_second(seg_batch(), **maps), hook)
@@ -225,7 +225,7 @@ def test_without_labels_or_weight_the_projection_is_still_part_of_the_step():
         model = pair()
         if length == 1:
             model._set_iteration(1)
-        found, _ = step_of(model, batch, SecondSourceHook(length=length))
+        found, _ = step_of(model, batch, ExternalLabelsHook(length=length))
         assert found["second_loss"].item() == 0
         found["second_loss"].backward()
         assert all(p.grad is not None for p in model.auxiliary.second.parameters())
@@ -236,15 +236,15 @@ def test_without_labels_or_weight_the_projection_is_still_part_of_the_step():
 
 def test_models_it_cannot_work_with():
     with pytest.raises(TypeError, match="learns labels of pixels and works with a Teacher"):
-        build_pair().attach(SecondSourceHook())
+        build_pair().attach(ExternalLabelsHook())
     with pytest.raises(ValueError, match=r"no projection 'other' of 8 channels.*in_channels=8"):
-        pair().attach(SecondSourceHook("other"))
+        pair().attach(ExternalLabelsHook("other"))
     with pytest.raises(ValueError, match=r"no projection 'second' of 8 channels"):
-        pair(in_channels=16).attach(SecondSourceHook())
+        pair(in_channels=16).attach(ExternalLabelsHook())
     model = pair()
     model.student.decode_head.conv_seg = nn.Identity()
     with pytest.raises(TypeError, match="does not end in a projection"):
-        model.attach(SecondSourceHook())
+        model.attach(ExternalLabelsHook())
 
 
 def test_a_head_that_does_not_use_its_projection():
@@ -252,11 +252,11 @@ def test_a_head_that_does_not_use_its_projection():
     model.student.decode_head.cls_seg = lambda features: features[:, :4]
     batch = with_second(seg_batch(), unsup_teacher=[full(2)] * 2)
     with pytest.raises(TypeError, match="FCNHead has a projection `conv_seg` that it does not use"):
-        step_of(model, batch, SecondSourceHook(length=10))
+        step_of(model, batch, ExternalLabelsHook(length=10))
 
 
 def test_annotations_of_other_classes_are_not_mixed_in():
-    hooks = CutMixHook(source="labeled"), SecondSourceHook(length=10)
+    hooks = CutMixHook(source="labeled"), ExternalLabelsHook(length=10)
     with pytest.raises(ValueError, match=r"CutMixHook pastes annotations of 4 classes.*with 3"):
         step_of(pair(), seg_batch(), *hooks)
     step_of(pair(num_classes=4), seg_batch(), *hooks)
@@ -265,10 +265,10 @@ def test_annotations_of_other_classes_are_not_mixed_in():
 def test_settings_and_samples_that_do_not_fit():
     for settings in (dict(start=-0.1), dict(length=0), dict(on=[]), dict(on=["sup"])):
         with pytest.raises(ValueError, match=next(iter(settings))):
-            SecondSourceHook(**settings)
+            ExternalLabelsHook(**settings)
     batch = with_second(seg_batch(), unsup_teacher=[full(2)] * 2)
     del batch["data_samples"]["unsup_teacher"][-1].second_sem_seg
-    with pytest.raises(ValueError, match="Pack all samples of a branch with PackSecondLabels"):
-        step_of(pair(), batch, SecondSourceHook(length=10))
+    with pytest.raises(ValueError, match="Pack all samples of a branch with PackExternalLabels"):
+        step_of(pair(), batch, ExternalLabelsHook(length=10))
     with pytest.raises(ValueError, match=r"num_classes=1 is below 2"):
         pair(num_classes=1)

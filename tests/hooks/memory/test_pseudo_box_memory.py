@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssdet.hooks import PseudoLabelStoreHook
+from ssdet.hooks import PseudoBoxMemoryHook
 from ssdet.teacher_student.step import AMBIGUOUS, HIGH, LOW, Step, Views
 
 from ...families.detectors import small_config
@@ -38,7 +38,7 @@ def stored(hook, number=0):
 
 
 def test_high_boxes_are_mined_once_and_taught_from_then_on():
-    hook = PseudoLabelStoreHook(interval=10)
+    hook = PseudoBoxMemoryHook(interval=10)
     step = turn(hook, 0, [A, B, C], [HIGH, AMBIGUOUS, LOW])
     assert stored(hook) == [A] and step.log["store/mined"] == 1
     assert len(step.pseudo[0]) == 3  # nothing was known before
@@ -64,7 +64,7 @@ def test_high_boxes_are_mined_once_and_taught_from_then_on():
     ],
 )
 def test_what_the_teacher_no_longer_supports_is_dropped(places, levels, labels, stays):
-    hook = PseudoLabelStoreHook(interval=10, overlap=0.0)
+    hook = PseudoBoxMemoryHook(interval=10, overlap=0.0)
     turn(hook, 0, [A], [HIGH])
     turn(hook, 9, [])
     assert stored(hook) == [A]
@@ -73,7 +73,7 @@ def test_what_the_teacher_no_longer_supports_is_dropped(places, levels, labels, 
 
 
 def test_the_teachers_boxes_at_the_same_place_give_way():
-    hook = PseudoLabelStoreHook(interval=10)
+    hook = PseudoBoxMemoryHook(interval=10)
     turn(hook, 0, [A], [HIGH])
     near, far = [9, 8, 24, 24], [16, 8, 32, 24]  # IoU 0.94 and 1/3
     step = turn(hook, 1, [near, far], [AMBIGUOUS, AMBIGUOUS], labels=[1, 1])
@@ -82,7 +82,7 @@ def test_the_teachers_boxes_at_the_same_place_give_way():
 
 
 def test_boxes_are_those_of_the_original_image():
-    hook = PseudoLabelStoreHook(interval=10)
+    hook = PseudoBoxMemoryHook(interval=10)
     turn(hook, 0, [A], [HIGH], view=sample(homography=FLIP))
     assert stored(hook) == [[40, 8, 56, 24]]
     half = np.diag([0.5, 0.5, 1])
@@ -99,7 +99,7 @@ def crop(left):
 
 
 def test_cropped_views_neither_mine_nor_judge_what_they_cut():
-    hook = PseudoLabelStoreHook(interval=10)
+    hook = PseudoBoxMemoryHook(interval=10)
     cut, whole, border = [0, 8, 8, 24], [10, 8, 20, 24], [22, 8, 32, 24]
     turn(hook, 0, [cut, whole, border], [HIGH] * 3, view=crop(32))
     # The left side of this view cuts the image, its right side is the image's own.
@@ -111,19 +111,19 @@ def test_cropped_views_neither_mine_nor_judge_what_they_cut():
 
 
 def test_the_surest_of_an_image_are_kept():
-    hook = PseudoLabelStoreHook(max_boxes=2)
+    hook = PseudoBoxMemoryHook(max_boxes=2)
     turn(hook, 0, [A, B, C], scores=[0.9, 0.99, 0.95])
     assert stored(hook) == [B, C]
 
 
 def test_an_object_with_boxes_of_two_classes_is_mined_once():
-    hook = PseudoLabelStoreHook()
+    hook = PseudoBoxMemoryHook()
     turn(hook, 0, [[9, 8, 24, 24], A, B], scores=[0.9, 0.95, 0.8], labels=[1, 0, 2])
     assert stored(hook) == [A, B] and hook.images[0].labels.tolist() == [0, 2]
 
 
 def test_fields_of_other_hooks_are_filled():
-    hook = PseudoLabelStoreHook(interval=10)
+    hook = PseudoBoxMemoryHook(interval=10)
     turn(hook, 0, [A])
     boxes = pseudo([B], [0.9])
     boxes.spread = torch.tensor([[0.2, 0.3]])
@@ -135,14 +135,14 @@ def test_fields_of_other_hooks_are_filled():
 
 
 def test_state_goes_through_a_checkpoint():
-    hook = PseudoLabelStoreHook(interval=10)
+    hook = PseudoBoxMemoryHook(interval=10)
     turn(hook, 0, [A, B], [HIGH, HIGH], labels=[1, 2], number="a.jpg")
     turn(hook, 1, [], number="b.jpg")
     turn(hook, 2, [C], number=5)
     file = io.BytesIO()
     torch.save(hook.state_dict(), file)
     file.seek(0)
-    other = PseudoLabelStoreHook(interval=10)
+    other = PseudoBoxMemoryHook(interval=10)
     other.load_state_dict(torch.load(file, weights_only=True))
     assert list(other.images) == ["a.jpg", "b.jpg", 5]
     for key, mined in hook.images.items():
@@ -150,11 +150,11 @@ def test_state_goes_through_a_checkpoint():
             assert torch.equal(
                 torch.as_tensor(value), torch.as_tensor(vars(other.images[key])[name])
             )
-    assert PseudoLabelStoreHook().state_dict() == {}
+    assert PseudoBoxMemoryHook().state_dict() == {}
 
 
 def test_images_of_two_sources_with_the_same_number_are_two():
-    hook = PseudoLabelStoreHook(interval=10)
+    hook = PseudoBoxMemoryHook(interval=10)
     turn(hook, 0, [A], path="one/a.jpg")
     step = turn(hook, 1, [B], path="two/b.jpg")
     assert step.pseudo[0].bboxes.tolist() == [B]
@@ -162,7 +162,7 @@ def test_images_of_two_sources_with_the_same_number_are_two():
     file = io.BytesIO()
     torch.save(hook.state_dict(), file)
     file.seek(0)
-    other = PseudoLabelStoreHook(interval=10)
+    other = PseudoBoxMemoryHook(interval=10)
     other.load_state_dict(torch.load(file, weights_only=True))
     assert turn(other, 3, [], path="two/b.jpg").pseudo[0].bboxes.tolist() == [B]
 
@@ -170,18 +170,18 @@ def test_images_of_two_sources_with_the_same_number_are_two():
 def test_processes_learn_of_each_other(monkeypatch):
     import ssdet.hooks.memory.pseudo_box_memory as room
 
-    mine = PseudoLabelStoreHook()
+    mine = PseudoBoxMemoryHook()
     turn(mine, 0, [B], number=8)
     theirs = copy.deepcopy(mine.images)
     monkeypatch.setattr(room, "all_gather_object", lambda changed: [changed, theirs])
-    hook = PseudoLabelStoreHook()
+    hook = PseudoBoxMemoryHook()
     turn(hook, 0, [A])
     assert stored(hook) == [A] and stored(hook, 8) == [B]
 
 
 def test_students_learn_mined_boxes():
     model = build_pair()
-    hook = PseudoLabelStoreHook()
+    hook = PseudoBoxMemoryHook()
     model.attach(hook)
     model.label = lambda views, network=None: [pseudo([A], [0.9]) for _ in views.samples]
     losses(model, multi_branch())
@@ -192,13 +192,13 @@ def test_students_learn_mined_boxes():
 
 def test_refusals():
     with pytest.raises(TypeError, match="works with a TeacherStudentDetector"):
-        build_seg().attach(PseudoLabelStoreHook())
+        build_seg().attach(PseudoBoxMemoryHook())
     with pytest.raises(TypeError, match="stores boxes without masks, and MaskRCNN learns masks"):
-        build_pair(small_config("mask_rcnn")).attach(PseudoLabelStoreHook())
+        build_pair(small_config("mask_rcnn")).attach(PseudoBoxMemoryHook())
     with pytest.raises(ValueError, match="max_boxes=0"):
-        PseudoLabelStoreHook(max_boxes=0)
+        PseudoBoxMemoryHook(max_boxes=0)
     nameless = sample(gt=instances([]))
     del nameless.img_id
     with pytest.raises(ValueError, match="has neither img_id nor img_path"):
         weak = Views(torch.zeros(1, 3, 64, 64), [nameless])
-        PseudoLabelStoreHook().after_teacher(Step(None, 0, weak=weak, pseudo=[pseudo([], [])]))
+        PseudoBoxMemoryHook().after_teacher(Step(None, 0, weak=weak, pseudo=[pseudo([], [])]))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ssdet.formats.pseudo_label_folder import LabelBank
-from ssdet.hooks import PseudoLabelBankHook
+from ssdet.formats.pseudo_label_folder import PseudoLabelFolder
+from ssdet.hooks import PseudoLabelDiskHook
 from ssdet.hooks._parts.file_labels import FileLabels
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
@@ -35,7 +35,7 @@ def seen(hook, labels, scores=1.0, iteration=0):
 
 
 def seg_hook(folder, **settings):
-    hook = PseudoLabelBankHook(folder, root="/data", **settings)
+    hook = PseudoLabelDiskHook(folder, root="/data", **settings)
     build_seg().attach(hook)
     return hook
 
@@ -84,7 +84,9 @@ def test_nothing_is_written_before_the_start_or_by_an_unsure_teacher(tmp_path):
 
 
 def test_stored_labels_are_used_where_they_are_known(tmp_path):
-    LabelBank(tmp_path).write_map("x/a", np.array([[1, 1, 2, 255], [1, 1, 3, 0]], np.uint8), {})
+    PseudoLabelFolder(tmp_path).write_map(
+        "x/a", np.array([[1, 1, 2, 255], [1, 1, 3, 0]], np.uint8), {}
+    )
     hook = seg_hook(tmp_path, write=False, use=True)
     step = seen(hook, doubled([[1, 1], [1, 1]]), 0.4)
     assert step.pseudo.labels[0].tolist() == doubled([[1, 2], [0, 3]])
@@ -94,7 +96,7 @@ def test_stored_labels_are_used_where_they_are_known(tmp_path):
 
 
 def test_a_map_of_another_size_is_refused(tmp_path):
-    LabelBank(tmp_path).write_map("x/a", np.zeros((3, 3), np.uint8), {})
+    PseudoLabelFolder(tmp_path).write_map("x/a", np.zeros((3, 3), np.uint8), {})
     with pytest.raises(ValueError, match=r"has the size \(3, 3\), its image \(2, 4\)"):
         seen(seg_hook(tmp_path), doubled([[1, 1], [1, 1]]))
 
@@ -114,7 +116,7 @@ def test_files_are_read_by_mmsegmentation_as_the_model_meant_them(tmp_path, redu
     classes = 3
     files = FileLabels(classes, reduce, mapping)
     labels = np.array([[0, 1], [2, 255]])
-    bank = LabelBank(tmp_path)
+    bank = PseudoLabelFolder(tmp_path)
     bank.write_map("a", files.to_file(labels), {})
     info = dict(
         seg_map_path=str(bank.path("maps", "a")), reduce_zero_label=reduce, label_map=mapping,
@@ -139,12 +141,12 @@ def test_a_mapping_that_never_gives_a_class_is_refused():
 
 
 def box_hook(folder, **settings):
-    hook = PseudoLabelBankHook(folder, root="/data", **settings)
+    hook = PseudoLabelDiskHook(folder, root="/data", **settings)
     build_pair().attach(hook)
     return hook
 
 
-def labelled(hook, boxes):
+def labeled(hook, boxes):
     one = sample((100, 100), [[2, 0, -20], [0, 2, 0], [0, 0, 1]])
     one.set_metainfo(dict(img_path="/data/a.jpg", ori_shape=(50, 80)))
     step = Step(hook.model, 0, weak=Views(torch.zeros(1, 3, 100, 100), [one]), pseudo=[boxes])
@@ -155,26 +157,26 @@ def labelled(hook, boxes):
 
 def test_boxes_are_stored_in_the_original_image_and_refined(tmp_path):
     hook = box_hook(tmp_path)
-    labelled(hook, pseudo([[0, 0, 40, 40], [60, 60, 90, 90]], [0.95, 0.5], [1, 1]))
+    labeled(hook, pseudo([[0, 0, 40, 40], [60, 60, 90, 90]], [0.95, 0.5], [1, 1]))
     assert hook.bank.read_boxes("a")["boxes"] == [[10, 0, 30, 20]]
     # 0.995 replaces the stored box of its class and adds one of another class.
     found = pseudo([[0, 0, 40, 44], [0, 0, 40, 40]], [0.995, 0.999], [1, 2])
-    labelled(hook, found)
+    labeled(hook, found)
     entry = hook.bank.read_boxes("a")
     assert entry["boxes"] == [[10, 0, 30, 22], [10, 0, 30, 20]] and entry["labels"] == [1, 2]
     assert (entry["width"], entry["height"]) == (80, 50)
     before = hook.bank.path("boxes", "a").stat().st_mtime_ns
-    labelled(hook, found)
+    labeled(hook, found)
     assert hook.bank.path("boxes", "a").stat().st_mtime_ns == before
 
 
 def test_stored_boxes_take_the_place_of_the_same_object(tmp_path):
     entry = dict(width=80, height=50, boxes=[[10, 0, 30, 20]], labels=[1], scores=[0.97])
-    LabelBank(tmp_path).write_boxes("a", entry, {})
+    PseudoLabelFolder(tmp_path).write_boxes("a", entry, {})
     hook = box_hook(tmp_path, write=False, use=True)
     own = pseudo([[0, 0, 44, 40], [0, 0, 40, 40], [60, 60, 90, 90]], [0.9] * 3, [1, 0, 1])
     own.weight_cls = own.weight_cls * 0.5
-    boxes = labelled(hook, own)
+    boxes = labeled(hook, own)
     assert boxes.bboxes.tolist() == [[0, 0, 40, 40], [0, 0, 40, 40], [60, 60, 90, 90]]
     assert boxes.labels.tolist() == [1, 0, 1]
     assert boxes.weight_cls.tolist() == [1, 0.5, 0.5]
@@ -183,7 +185,7 @@ def test_stored_boxes_take_the_place_of_the_same_object(tmp_path):
 
 def test_no_boxes_and_no_entry(tmp_path):
     hook = box_hook(tmp_path, use=True)
-    assert len(labelled(hook, pseudo([], []))) == 0
+    assert len(labeled(hook, pseudo([], []))) == 0
     assert len(hook.bank) == 0
 
 
@@ -192,7 +194,7 @@ def test_boxes_with_more_fields_than_the_bank_holds_are_refused(tmp_path):
     boxes = pseudo([[0, 0, 9, 9]], [0.5])
     boxes.in_cls = boxes.scores > 0
     with pytest.raises(ValueError, match="holds no 'in_cls' of boxes"):
-        labelled(hook, boxes)
+        labeled(hook, boxes)
 
 
 def test_a_whole_step_writes_uses_and_exports(tmp_path):
@@ -203,7 +205,7 @@ def test_a_whole_step_writes_uses_and_exports(tmp_path):
         for number, one in enumerate(batch["data_samples"]["unsup_teacher"]):
             if one is not None:
                 one.set_metainfo({"img_path": f"/data/{number}.jpg"})
-        hook = PseudoLabelBankHook(tmp_path / kind, use=True, score=0.0)
+        hook = PseudoLabelDiskHook(tmp_path / kind, use=True, score=0.0)
         model = build()
         model.attach(hook)
         found = losses(model, batch)
@@ -214,20 +216,20 @@ def test_a_whole_step_writes_uses_and_exports(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (dict(score=1.3), r"PseudoLabelBankHook: score=1.3 is not in \[0, 1\]"),
+        (dict(score=1.3), r"PseudoLabelDiskHook: score=1.3 is not in \[0, 1\]"),
         (dict(start=-1), "start=-1"),
         (dict(write=False), "leave nothing to do"),
     ],
 )
 def test_settings_are_checked(settings, says):
     with pytest.raises(ValueError, match=says):
-        PseudoLabelBankHook(**settings)
+        PseudoLabelDiskHook(**settings)
 
 
 def test_a_run_says_where_the_bank_is_and_what_its_files_mean(tmp_path):
     from types import SimpleNamespace as Namespace
 
-    hook = PseudoLabelBankHook()
+    hook = PseudoLabelDiskHook()
     build_seg().attach(hook)
     with pytest.raises(RuntimeError, match="set folder"):
         seen(hook, doubled([[1, 2], [3, 0]]))

@@ -70,11 +70,11 @@ def test_a_batch_of_one_waits_for_the_next():
 
 
 @pytest.mark.parametrize("kind", [ClassMixHook, CutMixHook])
-def test_annotated_pixels_over_unlabelled_ones(kind):
+def test_annotated_pixels_over_unlabeled_ones(kind):
     torch.manual_seed(1)
     step = step_of([0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], soft=True)
     gt = torch.tensor([[2, 2, 255, 255], [2, 2, 255, 255]])
-    # One labelled image for three, and wider than they are.
+    # One labeled image for three, and wider than they are.
     wide = torch.nn.functional.pad(gt, (0, 1), value=255)
     step.sup = Views(torch.full((1, 3, 2, 5), 7.0), [seg_sample((2, 5), gt=wide)])
     kind(prob=1.0, source="labeled").before_student(step)
@@ -88,7 +88,7 @@ def test_annotated_pixels_over_unlabelled_ones(kind):
     assert targets.soft.movedim(1, -1)[known].tolist() == [[0, 0, 1]] * int(known.sum())
 
 
-def test_without_labelled_images_the_step_is_skipped():
+def test_without_labeled_images_the_step_is_skipped():
     step = step_of([0, 0, 0, 0])
     ClassMixHook(source="labeled").before_student(step)
     assert step.log["classmix/skipped"] == 1

@@ -27,7 +27,7 @@ def masks_of(boxes, notch=None):
 
 
 def step_of(sup, unsup, masks=True, shape=SIZE, notch=None, batch=1):
-    """A step whose labelled images show 1 and whose strong views show 2 everywhere."""
+    """A step whose labeled images show 1 and whose strong views show 2 everywhere."""
     step = Step(None, 0)
     labeled, targets = [], []
     for _ in range(batch):
@@ -103,7 +103,7 @@ def test_a_pasted_box_brings_along_what_lies_inside_of_it():
     seen = set()
     for _ in range(12):
         step = step_of([[0, 0, 4, 4], [2, 0, 6, 2]], [], masks=False)
-        _, found = pasted(step, most=1)
+        _, found = pasted(step, max_objects=1)
         seen.add(tuple(map(tuple, found.bboxes.int().tolist())))
     # Of the first box 4 of 16 pixels lie in the second: not enough to come along.
     assert seen == {((0, 0, 4, 4), (2, 0, 4, 2)), ((2, 0, 6, 2),)}
@@ -154,14 +154,14 @@ def test_both_directions_read_the_images_as_they_were():
     assert (step.strong[NAME].inputs[0, 0] == LABELED).sum() == 16
 
 
-def test_to_labelled_images_alone():
+def test_to_labeled_images_alone():
     step = step_of([[0, 0, 4, 4]], [[4, 2, 8, 6]])
     inputs, found = pasted(step, "unlabeled_to_labeled")
     assert (inputs == UNLABELED).all() and len(found) == 1
     assert len(step.sup.samples[0].gt_instances) == 2
 
 
-def test_between_unlabelled_images():
+def test_between_unlabeled_images():
     step = step_of([], [[0, 0, 4, 4]], batch=2)
     step.targets[NAME][1].gt_instances = instances([])
     step.targets[NAME][1].gt_instances.masks = masks_of([])
@@ -192,8 +192,8 @@ def test_sets_of_the_tasks_and_fields_of_other_hooks():
     assert "spread" not in found, "nobody knows it of the pasted object"
 
 
-def test_what_a_task_does_not_learn_weighs_nothing_in_labelled_images():
-    """The labelled pass knows no sets: a box that jitter moved is no target there either."""
+def test_what_a_task_does_not_learn_weighs_nothing_in_labeled_images():
+    """The labeled pass knows no sets: a box that jitter moved is no target there either."""
     step = step_of([[0, 0, 2, 2]], [[4, 2, 8, 6], [0, 4, 3, 6]])
     found = step.targets[NAME][0].gt_instances
     found.in_box, found.in_cls = torch.tensor([False, True]), torch.tensor([True, False])
@@ -231,10 +231,10 @@ def test_in_a_step_with_empty_pseudo_labels_ignore_regions_and_two_views(mode):
     assert empty == (2 if mode == "unlabeled" else 0), "pasted objects are something to learn"
 
 
-def test_labelled_images_are_needed():
+def test_labeled_images_are_needed():
     model = build_pair()
     model.attach(CopyPasteHook())
-    with pytest.raises(ValueError, match="needs labelled images in each batch"):
+    with pytest.raises(ValueError, match="needs labeled images in each batch"):
         losses(model, multi_branch(sup=0))
 
 
@@ -250,7 +250,7 @@ def test_masks_below_need_masks_above():
     [
         (dict(mode="sideways"), "CopyPasteHook: mode='sideways' is not one of"),
         (dict(prob=2), "CopyPasteHook: prob=2 is not in"),
-        (dict(most=0), "CopyPasteHook: most=0 is not in"),
+        (dict(max_objects=0), "CopyPasteHook: max_objects=0 is not in"),
         (dict(min_visible=-1), "CopyPasteHook: min_visible=-1"),
         (dict(side=1.5), "CopyPasteHook: side=1.5"),
         (dict(patch="round"), "CopyPasteHook: patch='round' is not one of"),

@@ -16,7 +16,7 @@ NAME = "unsup_student"
 
 
 def step_of(labeled=2, unlabeled=2, iteration=0, reduction="valid"):
-    """Labelled image i shows i + 1 and has this label, strong view i shows 11 + i."""
+    """Labeled image i shows i + 1 and has this label, strong view i shows 11 + i."""
     model = build_seg(reduction=reduction)
     step = Step(model, iteration)
     shown = torch.arange(1.0, labeled + 1).view(-1, 1, 1).expand(labeled, *SIZE)
@@ -31,12 +31,12 @@ def step_of(labeled=2, unlabeled=2, iteration=0, reduction="valid"):
 
 def mixed(step, **settings):
     hook = CopyPasteHook("bidirectional", **settings)
-    hook.check(step.model)
+    hook.on_attach(step.model)
     hook.before_student(step)
     return step.strong[NAME].inputs[:, 0], step.targets[NAME]
 
 
-def test_half_get_a_labelled_patch_and_half_are_the_patch():
+def test_half_get_a_labeled_patch_and_half_are_the_patch():
     shown, targets = mixed(step_of())
     first, second = (image.unique(return_counts=True) for image in shown)
     assert [part.tolist() for part in first] == [[1, 11], [24, 30]]
@@ -103,7 +103,7 @@ def test_a_batch_of_one_takes_turns():
     assert (first == 1).sum() == 24 and (second == 11).sum() == 24
 
 
-def test_labelled_images_are_used_in_turn_and_have_served():
+def test_labeled_images_are_used_in_turn_and_have_served():
     step = step_of(labeled=2, unlabeled=5)
     shown, _ = mixed(step)
     assert [int(image.min()) for image in shown] == [1, 2, 1, 2, 1]
@@ -113,22 +113,22 @@ def test_labelled_images_are_used_in_turn_and_have_served():
     assert step.sup is not None
 
 
-def test_labelled_images_of_another_size():
+def test_labeled_images_of_another_size():
     step = step_of()
     step.sup.inputs = step.sup.inputs[:, :, :, :5]
     for sample in step.sup.samples:
         sample.gt_sem_seg = PixelData(data=sample.gt_sem_seg.data[..., :5])
     shown, targets = mixed(step)
-    assert torch.equal(targets.valid, shown > 0), "beyond the labelled image nothing is valid"
+    assert torch.equal(targets.valid, shown > 0), "beyond the labeled image nothing is valid"
     assert not (shown[:, :, 5:] == 1).any()
 
 
-def test_labelled_images_are_mixed_among_themselves_in_the_burn_in():
+def test_labeled_images_are_mixed_among_themselves_in_the_burn_in():
     step = step_of(labeled=4)
     step.model.burn_in = 3
     before = step.sup
     hook = CopyPasteHook("bidirectional")
-    hook.check(step.model)
+    hook.on_attach(step.model)
     hook.before_teacher(step)
     shown = step.sup.inputs[:, 0]
     assert [image.unique().tolist() for image in shown] == [[1, 3], [2, 4], [1, 3], [2, 4]]
@@ -138,14 +138,14 @@ def test_labelled_images_are_mixed_among_themselves_in_the_burn_in():
     assert (before.inputs[0] == 1).all() and (before.samples[0].gt_sem_seg.data == 1).all()
     step.iteration, step.sup = 3, before
     hook.before_teacher(step)
-    assert step.sup is before, "after the burn-in they are mixed with unlabelled ones"
+    assert step.sup is before, "after the burn-in they are mixed with unlabeled ones"
 
 
-def test_one_labelled_image_has_no_partner():
+def test_one_labeled_image_has_no_partner():
     step = step_of(labeled=1)
     step.model.burn_in = 1
     hook = CopyPasteHook("bidirectional")
-    hook.check(step.model)
+    hook.on_attach(step.model)
     hook.before_teacher(step)
     assert step.log["copy_paste/skipped"] == 1
 
@@ -196,7 +196,7 @@ def test_the_largest_component_of_each_class_stays():
     assert step.log["components/removed"] == pytest.approx(2 / 23)
 
 
-def test_diagonal_neighbours_hang_together():
+def test_diagonal_neighbors_hang_together():
     assert cleaned(["100", "010", "001"])[0] == ["100", "010", "001"]
 
 

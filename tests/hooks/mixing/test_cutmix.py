@@ -101,7 +101,7 @@ def test_state_round_trip_continues_exactly():
     random = torch.get_rng_state()
     expected = total(losses(model, batches[2]))
     model.hooks = [second]
-    second.check(model)
+    second.on_attach(model)
     torch.set_rng_state(random)
     assert torch.equal(expected, total(losses(model, batches[2])))
 

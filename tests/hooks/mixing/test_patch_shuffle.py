@@ -72,7 +72,7 @@ def test_which_views_and_images():
     assert all(map(torch.equal, plain, features_of(hook, step, images)))
     assert not torch.equal(plain[0], features_of(hook, step, images, "unsup_student_2")[0])
     never = PatchShuffleHook(prob=0.0)
-    never.check(model)
+    never.on_attach(model)
     assert all(map(torch.equal, plain, features_of(never, step, images)))
 
 

@@ -1,4 +1,4 @@
-"""Mixup and mosaic of pseudo-labelled images."""
+"""Mixup and mosaic of pseudo-labeled images."""
 
 import io
 
@@ -8,10 +8,10 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData
 
 from ssdet.hooks import EraseHook, GalleryHook, PseudoMixupHook, PseudoMosaicHook, StepHook
-from ssdet.hooks._parts.cached_images import Picture, PictureCache, as_views, batch_views, compose
+from ssdet.hooks._parts.cached_images import CachedImage, ImageCache, as_views, batch_views, compose
 from ssdet.hooks.mixing import pseudo_mixup as mixup_module
 from ssdet.hooks.mixing import pseudo_mosaic as mosaic_module
-from ssdet.mixing.canvas import Place
+from ssdet.mixing.canvas import CanvasBox
 from ssdet.teacher_student.step import LOW, Step, Views
 
 from ...families import test_detectors as families
@@ -52,7 +52,7 @@ def scores(target):
 def test_mixes_with_the_step_before_by_hand(monkeypatch):
     def places(own, other, limit, flip):
         assert (own, other, limit, flip) == ((32, 48), (32, 48), (32, 64), 1.0)
-        return Place(0, 0, *own), Place(4, 0, *other, True), (32, 52)
+        return CanvasBox(0, 0, *own), CanvasBox(4, 0, *other, True), (32, 52)
 
     monkeypatch.setattr(mixup_module, "mixup_places", places)
     hook, first, second = PseudoMixupHook(share=0.75), step_of(8), step_of(4)
@@ -201,8 +201,8 @@ def test_regions_and_low_boxes_and_masks_move_along():
     drawn = torch.zeros(1, 8, 8, dtype=torch.uint8)
     drawn[0, 2:6, 2:6] = 1
     boxes.masks = BitmapMasks(drawn.numpy(), 8, 8)
-    picture = Picture(torch.ones(3, 8, 8), boxes, torch.tensor([[0.0, 0, 4, 4]]))
-    parts = [(picture, Place(0, 0, 8, 8), 1.0), (picture, Place(8, 4, 4, 4, True), 1.0)]
+    picture = CachedImage(torch.ones(3, 8, 8), boxes, torch.tensor([[0.0, 0, 4, 4]]))
+    parts = [(picture, CanvasBox(0, 0, 8, 8), 1.0), (picture, CanvasBox(8, 4, 4, 4, True), 1.0)]
     _, target = compose(parts, (8, 12), torch.zeros(1, 3, 8, 8))
     assert target.ignored_instances.bboxes.tolist() == [[0, 0, 4, 4], [10, 4, 12, 6]]
     assert target.gt_instances.bboxes.tolist() == [[2, 2, 6, 6], [9, 5, 11, 7]]
@@ -218,7 +218,7 @@ def test_a_field_that_only_some_have_is_left_out():
     other.spread = torch.zeros(1)
     none = torch.zeros(0, 4)
     parts = [
-        (Picture(torch.ones(3, 8, 8), boxes, none), Place(0, 0, 8, 8), 0.5)
+        (CachedImage(torch.ones(3, 8, 8), boxes, none), CanvasBox(0, 0, 8, 8), 0.5)
         for boxes in (one, other)
     ]
     _, target = compose(parts, (8, 8), torch.zeros(1, 3, 8, 8))
@@ -227,17 +227,17 @@ def test_a_field_that_only_some_have_is_left_out():
 
 
 def test_drawing_repeats_nothing_before_all_have_come():
-    cache = PictureCache(3)
+    cache = ImageCache(3)
     boxes = pseudo([], [])
-    cache.add(Picture(torch.full((1, 2, 2), float(v)), boxes, boxes.bboxes) for v in range(5))
+    cache.add(CachedImage(torch.full((1, 2, 2), float(v)), boxes, boxes.bboxes) for v in range(5))
     for _ in range(10):
         drawn = [int(p.image[0, 0, 0]) for p in cache.draw(7)]
         assert sorted(drawn[:3]) == sorted(drawn[3:6]) == [2, 3, 4]
 
 
 def test_notes_of_the_loss_do_not_get_into_the_cache():
-    cache, boxes = PictureCache(2), pseudo([], [])
-    cache.add([Picture(torch.zeros(3, 4, 4), boxes, boxes.bboxes)])
+    cache, boxes = ImageCache(2), pseudo([], [])
+    cache.add([CachedImage(torch.zeros(3, 4, 4), boxes, boxes.bboxes)])
     boxes.set_metainfo(dict(background_weight=0.01))
     assert cache.pictures[0].boxes.metainfo == {}
 
@@ -313,7 +313,7 @@ def test_state_round_trip_continues_exactly(kind):
     other.load_state_dict(torch.load(file, weights_only=True))
     batch, random = multi_branch(), torch.get_rng_state()
     expected = total(losses(model, batch))
-    other.check(model)
+    other.on_attach(model)
     model.hooks = [other]
     torch.set_rng_state(random)
     assert torch.equal(expected, total(losses(model, batch)))

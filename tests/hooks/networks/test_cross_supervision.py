@@ -80,7 +80,7 @@ def test_both_learn_in_the_same_mixed_pictures():
     inputs = step.strong["unsup_student"].inputs
     pasted = (inputs != step.weak.inputs).any(1)
     assert pasted.any()
-    for network, labels in (("second", targets.labels), ("student", targets.others[:, 0])):
+    for network, labels in (("second", targets.labels), ("student", targets.extra_labels[:, 0])):
         module = model.auxiliary["second"] if network == "second" else model.student
         plain = model.label(step.weak, module).labels
         assert torch.equal(labels[~pasted], plain[~pasted])
@@ -96,7 +96,7 @@ def test_annotations_that_are_pasted_are_for_both():
     pasted = (spy.step.strong["unsup_student"].inputs != spy.step.weak.inputs).any(1)
     truth = torch.stack([sample.gt_sem_seg.data[0] for sample in sup.samples])
     assert pasted.any()
-    assert torch.equal(targets.others[:, 0][pasted], truth[pasted])
+    assert torch.equal(targets.extra_labels[:, 0][pasted], truth[pasted])
     assert torch.equal(targets.labels[pasted], truth[pasted])
 
 
@@ -116,7 +116,7 @@ def test_labels_alone_and_burn_in_train_the_second_network():
     assert not unsup(found) and not unsup(found, "second_")
 
 
-def test_unlabelled_images_alone_reach_every_parameter():
+def test_unlabeled_images_alone_reach_every_parameter():
     model, _ = build(burn_in=5)
     found = losses(model, seg_batch(sup=0))
     assert found["sup_second_loss"].item() == 0
@@ -187,10 +187,10 @@ def test_a_filter_of_the_labels_that_are_replaced_is_refused():
 def test_a_network_at_rest_does_not_even_decay():
     model, _ = build()
     hook = next(h for h in model.hooks if isinstance(h, CrossSupervisionHook))
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(learnt, lr=0.1, weight_decay=0.1, momentum=0.9)
+    learned = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(learned, lr=0.1, weight_decay=0.1, momentum=0.9)
     hook.watch(optimizer)
-    model.resting = {"second"}
+    model.frozen = {"second"}
     before = copy.deepcopy(model.state_dict())
     for _ in range(2):
         optimizer.zero_grad()

@@ -5,9 +5,9 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from ssdet.hooks.networks.dual_teacher import HORIZON
 
 from ssdet.hooks import DualTeacherHook, TeacherEMAHook
+from ssdet.hooks.networks.dual_teacher import HORIZON
 from ssdet.teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
 
 from ...helpers import build_pair, losses, multi_branch, pseudo, sample, tiny_retinanet

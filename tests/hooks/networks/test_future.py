@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from ssdet.hooks.networks.future_teacher import split_batch
 
 from ssdet.hooks import CutMixHook, FixedThresholdHook, FutureTeacherHook, StepHook, TeacherEMAHook
 from ssdet.hooks._parts.snapshot import Snapshot
+from ssdet.hooks.networks.future_teacher import split_batch
 
 from ...helpers import build_pair, multi_branch, tiny_retinanet
 from ...seg_helpers import build_seg, seg_batch, tiny_fcn
@@ -29,7 +29,7 @@ class Counting(StepHook):
 
 
 class Watching(StepHook):
-    watches_only = True
+    read_only = True
 
     def __init__(self):
         self.seen = []
@@ -39,9 +39,9 @@ class Watching(StepHook):
 
 
 def wrapped(model, optimizer="AdamW", **settings):
-    learnt = [p for p in model.parameters() if p.requires_grad]
+    learned = [p for p in model.parameters() if p.requires_grad]
     more = dict(momentum=0.9) if optimizer == "SGD" else {}
-    one = getattr(torch.optim, optimizer)(learnt, lr=0.02, weight_decay=0.1, **more)
+    one = getattr(torch.optim, optimizer)(learned, lr=0.02, weight_decay=0.1, **more)
     return OptimWrapper(one, **settings)
 
 

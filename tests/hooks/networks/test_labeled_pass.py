@@ -1,4 +1,4 @@
-"""The labelled images of a fit: which ones, from which process, and without touching the run."""
+"""The labeled images of a fit: which ones, from which process, and without touching the run."""
 
 import random
 
@@ -67,7 +67,7 @@ def shown(source, moment=0):
     return list(source.views(build_pair(), moment))
 
 
-def test_labelled_images_alone_and_as_many_as_wanted(training_data):
+def test_labeled_images_alone_and_as_many_as_wanted(training_data):
     source = LabeledPass(training_data, 100)
     found = shown(source)
     assert len(found) == 6 and len(shown(LabeledPass(training_data, 4))) == 4
@@ -111,7 +111,7 @@ def test_a_run_without_labels_needs_a_data_set():
     assert len(shown(source)) == 6
 
 
-def test_a_run_without_unlabelled_images_ends_before_it_begins(training_data):
+def test_a_run_without_unlabeled_images_ends_before_it_begins(training_data):
     class Runner:
         iter = 0
 
@@ -128,7 +128,7 @@ def test_thresholds_of_the_teacher_on_these_images(training_data):
     """A plain data set (no branches) is enough; the thresholds are those of its true positives."""
     model = build_pair()
     hook = DualThresholdHook(criteria=("confidence",), min_samples=2)
-    hook.check(model)
+    hook.on_attach(model)
     hook.images = LabeledPass(training_data, 6)
     looks = []
 

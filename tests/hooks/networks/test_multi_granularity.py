@@ -64,7 +64,7 @@ def test_losses_of_three_levels_by_their_definition():
         assert found[f"unsup_{key}"].item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_labelled_images_distil_too():
+def test_labeled_images_distil_too():
     model, spy, hook = build()
     found = losses(model, seg_batch())
     inputs = spy.step.sup.inputs
@@ -99,7 +99,7 @@ def test_who_learns(learning, learners):
     model, _, _ = build(learning=learning)
     found = losses(model, seg_batch())
     sum(v for k, v in found.items() if "loss" in k).backward()
-    assert model.resting == {"wide", "deep"} - learners
+    assert model.frozen == {"wide", "deep"} - learners
     assert all(p.grad is not None and p.grad.any() for p in model.student.parameters())
     for name in ("wide", "deep"):
         grads = [p.grad for p in model.auxiliary[name].parameters()]
@@ -120,8 +120,8 @@ def test_region_and_image_losses_do_not_reach_the_larger_networks():
 def test_frozen_networks_keep_weights_and_statistics():
     model, _, hook = build(norm="BN")
     before = copy.deepcopy(model.auxiliary.state_dict())
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(learnt, lr=0.1, weight_decay=0.1)
+    learned = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(learned, lr=0.1, weight_decay=0.1)
     hook.watch(optimizer)
     sum(v for k, v in losses(model, seg_batch()).items() if "loss" in k).backward()
     optimizer.step()
@@ -133,7 +133,7 @@ def test_all_networks_learn_the_labels_in_the_burn_in():
     model, _, _ = build()
     model.burn_in = 5
     found = losses(model, seg_batch())
-    assert model.resting == set()
+    assert model.frozen == set()
     assert found["sup_wide_decode.loss_ce"] > 0 and found["sup_deep_decode.loss_ce"] > 0
     assert not any("mgd" in key for key in found)
 

@@ -1,4 +1,4 @@
-"""Dual polishing: sets by hand, learning on labelled images, and the edges."""
+"""Dual polishing: sets by hand, learning on labeled images, and the edges."""
 
 import math
 
@@ -111,7 +111,7 @@ def test_without_a_true_box_the_losses_are_finite_and_every_weight_takes_part(im
     assert step.losses["polish_loss_box"].item() == 0
 
 
-def test_the_budget_bounds_what_is_learnt_from():
+def test_the_budget_bounds_what_is_learned_from():
     model, hook = polished_pair(budget=10)
     looked = []
     for network in (hook.boxes, hook.classes):
@@ -129,8 +129,8 @@ def test_the_networks_learn_to_correct():
     for picture, (x1, y1, x2, y2) in zip(inputs, where, strict=True):
         picture[:, y1:y2, x1:x2] = 2.0
     views = Views(inputs, [sample(gt=instances([box])) for box in where])
-    learnt = [p for n in (hook.boxes, hook.classes) for p in n.learner.parameters()]
-    optimizer = torch.optim.Adam(learnt, lr=5e-3)
+    learned = [p for n in (hook.boxes, hook.classes) for p in n.learner.parameters()]
+    optimizer = torch.optim.Adam(learned, lr=5e-3)
     history = []
     for _ in range(40):
         step = Step(model, 0, sup=views)
@@ -155,7 +155,7 @@ def test_averages_follow_slowly_after_a_running_mean():
     assert hook.state_dict() == {"updates": 3}
 
 
-def test_a_larger_gamma_follows_what_is_learnt_now_for_longer():
+def test_a_larger_gamma_follows_what_is_learned_now_for_longer():
     """The published code warms up over 100 iterations: of t, 101 / (t + 101) is new."""
     _, hook = polished_pair(gamma=101)
     value, average = hook.boxes.learner[0].bias, hook.boxes.average[0].bias
@@ -187,7 +187,7 @@ def test_models_it_cannot_work_with_are_refused_by_name():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (dict(sure=1.2), r"PolishHook: sure=1.2 is not in \[0, 1\]"),
+        (dict(min_confidence=1.2), r"PolishHook: min_confidence=1.2 is not in \[0, 1\]"),
         (dict(budget=0), "budget=0"),
         (dict(box_jitter=[(3,)]), "list of \\(copies, deviation\\)"),
         (dict(cls_weight=-1), "cls_weight=-1"),

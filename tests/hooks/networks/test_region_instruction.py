@@ -52,7 +52,7 @@ def test_groups_take_turns(iteration, active):
         grads = [p.grad for p in network(model, name).parameters()]
         assert all(g is not None for g in grads), "another process would wait"
         assert any(g.any() for g in grads) == (number // 2 == active), name
-        assert (name in model.resting) == (number // 2 != active)
+        assert (name in model.frozen) == (number // 2 != active)
     assert found["rail/group"] == active
 
 
@@ -123,8 +123,8 @@ def test_only_the_active_group_moves_and_its_teacher_follows():
     model, _, hook = build(2)
     average = model.hooks[0]
     before = copy.deepcopy(model.state_dict())
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(learnt, lr=0.1, weight_decay=0.1, momentum=0.9)
+    learned = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(learned, lr=0.1, weight_decay=0.1, momentum=0.9)
     hook.watch(optimizer)
     sum(v for k, v in losses(model, seg_batch()).items() if "loss" in k).backward()
     optimizer.step()
@@ -144,7 +144,7 @@ def test_all_learn_the_labels_in_the_burn_in():
     model.burn_in = 5
     found = losses(model, seg_batch())
     assert {f"sup_{n}_decode.loss_ce" for n in NAMES[1:]} < set(found)
-    assert model.resting == set() and not any("unsup" in key for key in found)
+    assert model.frozen == set() and not any("unsup" in key for key in found)
 
 
 def test_refusals():
@@ -162,5 +162,5 @@ def test_refusals():
     with pytest.raises(ValueError, match="begin with 'student'"):
         RegionInstructionHook([("second", "student"), ("third", "fourth")])
     model, _, _ = build()
-    with pytest.raises(ValueError, match="without labelled images: the best"):
+    with pytest.raises(ValueError, match="without labeled images: the best"):
         losses(model, seg_batch(sup=0))

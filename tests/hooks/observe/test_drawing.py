@@ -16,12 +16,12 @@ BOX = np.array([[20, 10, 60, 40]], dtype=np.float32)
 
 
 def border(picture, color):
-    """How many of the pixels of the box's upper border have about this colour."""
+    """How many of the pixels of the box's upper border have about this color."""
     row = picture[20, 40:120].astype(int)
     return int((np.abs(row - color).sum(-1) < 90).sum())
 
 
-def test_kept_is_solid_in_its_colour_dropped_is_dashed_grey():
+def test_kept_is_solid_in_its_color_dropped_is_dashed_gray():
     kept = draw_boxes(BLACK, [BoxGroup("kept", BOX, [""], [(255, 0, 0)])], 200)
     dropped = draw_boxes(BLACK, [BoxGroup("dropped", BOX, [""])], 200)
     assert kept.shape == (100, 200, 3)
@@ -49,7 +49,7 @@ def test_text_of_a_class_is_not_read_as_mathematics():
     draw_boxes(BLACK, [BoxGroup("kept", BOX, ["$\\frac{"], [(255, 0, 0)])], 100)
 
 
-def test_pixels_kept_are_coloured_and_dropped_are_grey():
+def test_pixels_kept_are_colored_and_dropped_are_gray():
     image = np.full((2, 2, 3), 100, np.uint8)
     labels = np.array([[0, 1], [1, 255]])
     kept = np.array([[True, True], [False, True]])
@@ -58,7 +58,7 @@ def test_pixels_kept_are_coloured_and_dropped_are_grey():
     assert picture.shape == (40, 40, 3)
     assert picture[10, 10].tolist() == [70, 70, 70]  # background: 0.7 of the picture
     assert picture[10, 30].tolist() == [196, 38, 38]  # 0.38 * 100 + 0.62 * 255
-    assert (np.ptp(picture[25:35, 5:15], axis=-1) == 0).all()  # grey
+    assert (np.ptp(picture[25:35, 5:15], axis=-1) == 0).all()  # gray
     assert picture[30, 30].tolist() == [100, 100, 100]  # no label: as it is
 
 
@@ -67,7 +67,7 @@ def test_the_longer_side_decides():
     assert picture.shape == (25, 50, 3) and scale == 0.5
 
 
-def test_colours_of_the_data_set_or_a_list_that_repeats():
+def test_colors_of_the_data_set_or_a_list_that_repeats():
     assert class_colors(2, [[1, 2, 3], [4, 5, 6], [7, 8, 9]]) == [(1, 2, 3), (4, 5, 6)]
     assert len(class_colors(25)) == 25 and class_colors(25, [[1, 2, 3]])[0] != (1, 2, 3)
 

@@ -24,7 +24,7 @@ def model():
 
 
 def views(values=(100.0,), padding=0):
-    """Views of one colour, normalised as the helpers' preprocessor does, padded at the right."""
+    """Views of one color, normalized as the helpers' preprocessor does, padded at the right."""
     inputs = [torch.full((3, SIZE[0], SIZE[1] + padding), (v - 127.0) / 64.0) for v in values]
     samples = [
         DetDataSample(metainfo=dict(img_shape=SIZE, img_path=f"/data/{i}.png"))
@@ -75,7 +75,7 @@ def lines(folder, name):
     return [json.loads(t) for t in path.read_text().splitlines()] if path.is_file() else []
 
 
-def colour(folder, panel):
+def color(folder, panel):
     """Mean RGB of a place without box or text."""
     picture = cv2.imread(str(folder / "pseudo" / panel["file"]))
     return picture[27:34, 27:38, ::-1].reshape(-1, 3).mean(0), picture.shape
@@ -89,7 +89,7 @@ def test_boxes(tmp_path, model):
     assert line["score"] == pytest.approx(0.8) and line["classes"] == {"a": 1, "b": 1}
     assert [panel["view"] for panel in line["panels"]] == ["weak", "strong"]
     for panel, value in zip(line["panels"], (100, 60), strict=True):
-        found, shape = colour(tmp_path, panel)
+        found, shape = color(tmp_path, panel)
         assert shape == (64, 96, 3) and found == pytest.approx([value] * 3, abs=3)
 
 
@@ -198,12 +198,12 @@ def test_only_the_first_process_writes(tmp_path, model, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_colours_are_right_way_round(tmp_path, model):
+def test_colors_are_right_way_round(tmp_path, model):
     hook = hook_in(tmp_path, model)
     step = box_step(model)
     step.weak.inputs[:, 0] = (200.0 - 127.0) / 64.0  # blue: pictures are loaded as BGR
     hook.before_student(step)
-    found, _ = colour(tmp_path, lines(tmp_path, "gallery.jsonl")[0]["panels"][0])
+    found, _ = color(tmp_path, lines(tmp_path, "gallery.jsonl")[0]["panels"][0])
     assert found == pytest.approx([100, 100, 200], abs=8)
 
 

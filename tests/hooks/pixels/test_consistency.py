@@ -16,7 +16,7 @@ LOSS = "unsup_loss_consistency"
 
 def of(model, logits, soft, weights=None):
     hook = ConsistencyHook()
-    hook.check(model)
+    hook.on_attach(model)
     ones = torch.ones(soft.shape[0], *soft.shape[2:])
     weights = ones if weights is None else weights
     return hook._loss(logits, PixelLabels(ones.long(), ones, weights, ones.bool(), soft))

@@ -93,7 +93,7 @@ def test_uncertain_pixels_teach_where_none_is_certain():
     assert found["unsup_loss_shrink"].item() == pytest.approx(wanted.item(), rel=1e-4)
 
 
-def test_every_parameter_is_connected_without_unlabelled_images():
+def test_every_parameter_is_connected_without_unlabeled_images():
     model = pair(burn_in=5)
     found, _ = step_of(model, ShrinkMatchHook())
     found["unsup_loss_shrink"].backward()

@@ -78,7 +78,7 @@ def test_a_network_does_not_hear_itself():
     assert torch.allclose(spy.pseudo.soft, fuse(each, unsure, without=0), atol=1e-5)
     for number in (0, 1):
         expected = fuse(each, unsure, without=number + 1).argmax(1)
-        assert torch.equal(spy.pseudo.others[:, number], expected)
+        assert torch.equal(spy.pseudo.extra_labels[:, number], expected)
         assert found[f"unsup_{hook.names[number]}_decode.loss_ce"] > 0
 
 

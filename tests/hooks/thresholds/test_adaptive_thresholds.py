@@ -141,7 +141,7 @@ def test_the_threshold_follows_the_peaks():
 
 def matched(**settings):
     hook = LabelDistributionThresholdHook(0.5, 1.0, images=2, per_image=8, interval=1, **settings)
-    # 10 labelled images with 20 boxes of class 0 and none of class 1: in two images 4 and 0.2.
+    # 10 labeled images with 20 boxes of class 0 and none of class 1: in two images 4 and 0.2.
     hook.counts.labels = torch.tensor([20.0, 0.0], dtype=torch.float64)
     hook.counts.amount = 10.0
     return hook

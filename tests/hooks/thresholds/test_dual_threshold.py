@@ -138,7 +138,7 @@ def test_pools_of_pixels():
 def test_entropy_and_agreement_of_pixels():
     model = build_seg()
     hook = DualThresholdHook(criteria=NAMES, second_view=dict(flip=True), online=True)
-    hook.check(model)
+    hook.on_attach(model)
     truth = torch.zeros(32, 32, dtype=torch.long)
     truth[:, :5] = 255  # not to be looked at, on the left; in the mirrored view on the right
     views = Views(torch.randn(1, 3, 32, 32), [seg_sample(gt=truth)])
@@ -218,7 +218,7 @@ class Truthful:
         return [pseudo([[8, 8, 40, 40]] * len(self.scores), self.scores) for _ in views.samples]
 
 
-def test_online_thresholds_come_from_the_labelled_images_of_the_batch():
+def test_online_thresholds_come_from_the_labeled_images_of_the_batch():
     model = build_pair()
     Truthful(model, [0.94, 0.92, 0.9, 0.34, 0.32, 0.3])
     hook = DualThresholdHook(online=True, memory=8, low_mode="background")
@@ -253,7 +253,7 @@ def test_pixels_are_weighted_by_level():
     assert total(found).isfinite() and found["dual_threshold/true_positives"] > 0
 
 
-def test_no_pseudo_boxes_and_no_labelled_images():
+def test_no_pseudo_boxes_and_no_labeled_images():
     model = build_pair()
     Truthful(model, [])
     view = dict(flip=True, scale=0.5)

@@ -15,7 +15,7 @@ MIRRORED = dict(flip=True)
 
 
 class Shown(LabeledPass):
-    """Labelled images that are there already."""
+    """Labeled images that are there already."""
 
     def __init__(self, views):
         self.shown = views
@@ -30,7 +30,7 @@ def graded(seed=0, second=MIRRORED, **noise):
     teacher = FakeTeacher(model, seed=seed, **noise)
     names = ("confidence", "consistency") if second else ("confidence",)
     hook = DualThresholdHook(criteria=names, second_view=second, max_overlap=1.0, low_score=0.0)
-    hook.check(model)
+    hook.on_attach(model)
     hook.images = Shown(teacher.views(40))
     weak = teacher.views(60, first=40)
     step = Step(model, 0, weak=weak, pseudo=model.label(weak), dropped=[{} for _ in range(60)])

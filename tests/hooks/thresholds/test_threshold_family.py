@@ -106,7 +106,7 @@ def test_the_limits_are_logged_and_are_those_in_force(name, make):
     assert sorted(logged) == [f"threshold/{one}" for one in names]
     assert all(0 <= value <= 1 for value in logged.values())
     limit = [logged[f"threshold/{names[0] if hook.one_limit else one}"] for one in "abc"]
-    if make is boxes and hook.between != "ignore":
+    if make is boxes and hook.uncertain_as != "ignore":
         for one in step.pseudo:
             assert all(s > limit[c] for s, c in zip(one.scores, one.labels, strict=True))
 
@@ -145,7 +145,7 @@ def test_an_empty_batch_changes_nothing(name):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_not_a_number_is_not_learnt_from(name):
+def test_not_a_number_is_not_learned_from(name):
     hook, labels = ready(name), pixels(0)
     labels.scores[0, 0, 0] = math.nan
     run(hook, labels)
@@ -176,7 +176,7 @@ def test_in_a_training_step(name, task):
         values = [v for one in found.values() for v in (one if isinstance(one, list) else [one])]
         assert all(torch.isfinite(value).all() for value in values)
     if name == "distribution":
-        # Three labelled batches of two: six images, or all of their pixels.
+        # Three labeled batches of two: six images, or all of their pixels.
         assert hook.counts.amount == (6 if task == "boxes" else 6 * 32 * 32)
         assert int(hook.counts.labels.sum()) == hook.counts.amount
 

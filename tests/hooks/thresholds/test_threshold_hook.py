@@ -17,7 +17,7 @@ class Pair(ThresholdHook):
     """Class 0 is sure above 0.8 and unsure above 0.5; class 1 above 0.7 and 0.65."""
 
     def __init__(self, between, lower=True):
-        self.between, self.lower = between, lower
+        self.uncertain_as, self.lower = between, lower
 
     def limits(self, classes, device):
         assert classes == 2

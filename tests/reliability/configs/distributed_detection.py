@@ -1,4 +1,4 @@
-# FCOS: its losses are normalised by counts over all processes, so that two follow one exactly.
+# FCOS: its losses are normalized by counts over all processes, so that two follow one exactly.
 _base_ = ['./detection.py']
 norm = dict(type='GN', num_groups=4)
 model = dict(

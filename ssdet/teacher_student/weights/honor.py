@@ -66,17 +66,17 @@ KINDS = (
 )  # fmt: skip
 
 
-def carry_weights(detector: nn.Module) -> list[str]:
-    """Let the losses of a detector honour weights of boxes and regions to ignore.
+def honor_weights(detector: nn.Module) -> list[str]:
+    """Let the losses of a detector honor weights of boxes and regions to ignore.
 
     The detector and its parts stay what they are (instances of their classes, same parameters,
     same state dict) and can be copied. Call it once, when the detector is built. A head that reads
-    the `BoxWeights` of its boxes itself says so: `carries_weights = True`.
+    the `BoxWeights` of its boxes itself says so: `honors_weights = True`.
 
     Returns:
         The names of the parts that cannot carry weights; they work as if all weights were 1.
     """
-    become(detector, boxes.WeighedDetector)
+    apply_mixin(detector, boxes.WeighedDetector)
     left_out: list[str] = []
     for name, module in list(detector.named_modules()):
         kind = next((kind for kind in KINDS if kind.fits(module)), None)
@@ -87,7 +87,7 @@ def carry_weights(detector: nn.Module) -> list[str]:
     return left_out
 
 
-def become(thing: Any, mixin: Any) -> None:
+def apply_mixin(thing: Any, mixin: Any) -> None:
     """Put a mixin in front of the class of an object."""
     if not isinstance(thing, mixin):
         cls: Any = type(thing)
@@ -103,17 +103,17 @@ def _mixed(mixin: Any, cls: Any) -> type:
 def _teach(name: str, head: nn.Module, kind: Kind) -> list[str]:
     for part in _owned(head):
         if isinstance(part, BaseAssigner):
-            become(part, kind.assigner)
+            apply_mixin(part, kind.assigner)
         elif isinstance(part, BaseSampler):
-            become(part, boxes.WeighingSampler)
+            apply_mixin(part, boxes.WeighingSampler)
     if kind.mixin:
-        become(head, kind.mixin)
+        apply_mixin(head, kind.mixin)
     left_out = []
     for attribute in kind.losses.split():
         loss = getattr(head, attribute, None)
         mixin = wrapping_of(loss)
         if mixin is not None:
-            become(loss, mixin)
+            apply_mixin(loss, mixin)
         elif loss is not None:
             left_out.append(f"{name}.{attribute} ({type(loss).__name__})")
     return left_out
@@ -126,7 +126,7 @@ def _owned(head: nn.Module) -> list[Any]:
 
 
 def _reads_weights(module: nn.Module) -> bool:
-    return getattr(module, "carries_weights", False)
+    return getattr(module, "honors_weights", False)
 
 
 def _has_a_loss(module: nn.Module) -> bool:
