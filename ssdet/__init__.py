@@ -27,6 +27,9 @@ def register() -> None:
         import mmseg.datasets  # noqa: F401
 
     from . import datasets, engine, evaluation, hooks, models, teacher_student  # noqa: F401
+    from .renamed import install
+
+    install()
 
 
 def __getattr__(name: str) -> Any:

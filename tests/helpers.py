@@ -8,7 +8,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
 from ssdet.registry import MODELS
-from ssdet.teacher_student.step import HIGH
+from ssdet.teacher_student.pseudo_boxes import HIGH, PseudoBoxes
 
 PREPROCESSOR = dict(
     type="DetDataPreprocessor",
@@ -86,7 +86,7 @@ def instances(boxes=((8, 8, 40, 40),), labels=None):
 
 def pseudo(boxes, scores, labels=None):
     """Pseudo boxes of one image, as the teacher's labeling returns them."""
-    found = instances(boxes, labels)
+    found = PseudoBoxes.of(instances(boxes, labels))
     found.scores = torch.tensor(scores, dtype=torch.float32)
     found.weight_cls = torch.ones_like(found.scores)
     found.weight_box = torch.ones_like(found.scores)

@@ -12,6 +12,7 @@ from mmengine.registry import HOOKS, RUNNERS
 
 from ssdet.engine.configs import load_config
 from ssdet.hooks import StepHook
+from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -20,6 +21,8 @@ DEMOS = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.glob("*/*_demo
 
 class ConfidenceForTests(StepHook):
     """A teacher of some iterations is sure of nothing; this one, and any second one, says it is."""
+
+    phase = Phase.LABEL
 
     def on_attach(self, model):
         super().on_attach(model)

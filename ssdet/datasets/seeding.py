@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..seeds import derive_seed as derive_seed
+
 
 class BatchSlot(NamedTuple):
     """Where a drawn sample stands: `slot` of a batch of `size` samples in this process."""
@@ -35,11 +37,6 @@ class SeededIndex(int):
 
     def __reduce__(self) -> tuple:
         return SeededIndex, (int(self), self.seed, self.place)
-
-
-def derive_seed(*keys: int) -> int:
-    """A 64-bit seed from non-negative integers; the same on every machine."""
-    return int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0])
 
 
 @contextmanager

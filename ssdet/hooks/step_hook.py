@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 
+from ..renamed import current
 from ..teacher_student.core import TeacherStudent
-from ..teacher_student.step import Step
+from ..teacher_student.hook_points import HookPoints
+from ..teacher_student.phase import Phase as Phase
 
 CHECKPOINT_KEY = "step_hooks"
 
 
-class StepHook(Hook):
-    """An MMEngine hook with six more hook points, inside of the training step.
+class StepHook(HookPoints, Hook):
+    """An MMEngine hook that also takes part in the training step; the points are in `HookPoints`.
 
     List it in `custom_hooks` and it attaches itself to the model when the run begins; in a test or
-    a plain PyTorch loop, `model.attach(hook)` does the same. What `state_dict` returns (tensors,
-    numbers, strings, and lists and dicts of them) travels with the checkpoint.
+    a plain PyTorch loop, `model.attach(hook)` does the same. The core sorts hooks by their `phase`,
+    so that their order in the list matters only within one phase. What `state_dict` returns
+    (tensors, numbers, strings, and lists and dicts of them) travels with the checkpoint.
     """
 
     model: TeacherStudent | None = None
-    read_only = False  # changes nothing in a step, and need not see one that is taken back
-    reversible = True  # what it does in a step stays in itself and the model: no files
     _restored: dict[str, Any] | None = None
-
-    def before_teacher(self, step: Step) -> None:
-        """The batches are there, and nothing else yet; called in the burn-in too."""
-
-    def teacher_pass(self, step: Step) -> AbstractContextManager[Any]:
-        """Entered around the teacher's labeling of the weak views: listen to its parts."""
-        return nullcontext()
-
-    def after_teacher(self, step: Step) -> None:
-        """The teacher has labeled the weak views: filter or weight `step.pseudo`."""
-
-    def before_student(self, step: Step) -> None:
-        """The labels are in the strong views: change `step.strong` and `step.targets`."""
-
-    def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
-        """Entered around each pass of the student ("sup", "unsup_student", ...): perturb it."""
-        return nullcontext()
-
-    def after_loss(self, step: Step) -> None:
-        """All losses are in `step.losses`: weight them, add to them, log."""
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a model that this hook cannot work with; called once, when it is attached."""
@@ -70,7 +51,7 @@ class StepHook(Hook):
     # ------------------------------------------------------------------ runner events
 
     def before_run(self, runner: Any) -> None:
-        """Board the runner's model."""
+        """Attach to the runner's model."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if not isinstance(model, TeacherStudent):
             raise TypeError(
@@ -78,6 +59,10 @@ class StepHook(Hook):
                 f"TeacherStudentSegmentor, but the model is a {type(model).__name__}. Wrap the "
                 "model's config: model = dict(type='TeacherStudentDetector', detector=<config>)."
             )
+        if getattr(runner, "seed", None) is not None:
+            # With a seed of its own for each rank, MMEngine has added the rank.
+            alike = not getattr(runner, "_randomness_cfg", {}).get("diff_rank_seed", False)
+            model.seed = runner.seed if alike else runner.seed - get_rank()
         model.attach(self)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
@@ -93,7 +78,9 @@ class StepHook(Hook):
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Keep the state until it is known whether the run is resumed or starts anew from here."""
-        self._restored = checkpoint.get(CHECKPOINT_KEY, {}).get(self._key())
+        saved = checkpoint.get(CHECKPOINT_KEY, {})
+        states = {_current(key): state for key, state in saved.items()}
+        self._restored = states.get(self._key())
 
     def before_train(self, runner: Any) -> None:
         """A resumed run (not one that only starts from loaded weights) takes up the state."""
@@ -112,7 +99,13 @@ class StepHook(Hook):
         """The class name, numbered where a class is listed more than once."""
         same = [h for h in self.model.hooks if type(h) is type(self)] if self.model else [self]
         number = next(i for i, hook in enumerate(same) if hook is self)
-        return type(self).__name__ + (f".{number}" if number else "")
+        return current(type(self).__name__) + (f".{number}" if number else "")
+
+
+def _current(key: str) -> str:
+    """The key of a state in the names of today."""
+    name, dot, number = key.partition(".")
+    return current(name) + dot + number
 
 
 def optimizers_of(runner: Any) -> list[torch.optim.Optimizer]:

@@ -2,14 +2,18 @@
 
 from .core import TeacherStudent
 from .detector import TeacherStudentDetector
+from .phase import Phase
+from .pseudo_boxes import AMBIGUOUS, HIGH, LOW, PseudoBoxes
 from .segmentor import TeacherStudentSegmentor
-from .step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
+from .step import PixelLabels, Step, Views
 
 __all__ = [
     "AMBIGUOUS",
     "HIGH",
     "LOW",
+    "Phase",
     "PixelLabels",
+    "PseudoBoxes",
     "Step",
     "TeacherStudent",
     "TeacherStudentDetector",

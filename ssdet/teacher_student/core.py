@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -19,12 +19,12 @@ from typing_extensions import Self
 from ..registry import MODELS
 from ..validation import check_choice, check_range
 from .checkpoints import spread_to_both
-from .joint import joint_features, recorded_features, served_features
+from .hook_points import needs_of, overrides, phase_of
+from .passes import STRONG, WEAK, joined, look, student_pass, teacher_labels, weak_pass
 from .preprocessor import Branches
 from .schedules import checked_ramp, ramp
 from .step import Step, Views
 
-WEAK, STRONG = "unsup_teacher", "unsup_student"
 Role = Literal["teacher", "student"]
 
 
@@ -45,8 +45,9 @@ class TeacherStudent(BaseModel):
         burn_in: Iterations with labels alone, before the teacher is asked.
         copy_after_burn_in: The teacher then starts as a copy of the student; else it goes on as
             it is (a running mean, or a loaded checkpoint).
-        joint_features: One backbone pass for labeled and unlabeled images together (they share
-            batch statistics) instead of one for each.
+        joint_pass: One pass of backbone and heads for labeled and unlabeled images together (they
+            share batch statistics) instead of one for each. RoI heads, and heads that match
+            queries, look at each view alone.
         predict_with: Who answers `predict` and `tensor` calls: "teacher" or "student".
         compile_student: Arguments of `torch.nn.Module.compile` for the student.
         auxiliary: Further models to learn, by name (polishers, heads, a second student); the hook
@@ -56,7 +57,6 @@ class TeacherStudent(BaseModel):
     """
 
     scope = "mmengine"
-    always_pass = False  # hooks learn from what the student says of a view without any label
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class TeacherStudent(BaseModel):
         unsup_ramp: dict[str, Any] | None = None,
         burn_in: int = 0,
         copy_after_burn_in: bool = True,
-        joint_features: bool = False,
+        joint_pass: bool = False,
         predict_with: Role = "teacher",
         compile_student: dict[str, Any] | None = None,
         auxiliary: dict[str, dict[str, Any]] | None = None,
@@ -86,7 +86,7 @@ class TeacherStudent(BaseModel):
         self.unsup_ramp = checked_ramp(name, unsup_ramp)
         self.sup_weight, self.unsup_weight = sup_weight, unsup_weight
         self.burn_in, self.copy_after_burn_in = burn_in, copy_after_burn_in
-        self.joint_features, self.predict_with = joint_features, predict_with
+        self.joint_pass, self.predict_with = joint_pass, predict_with
         self.student: nn.Module = self._build(model)
         self.teacher: nn.Module = self._build(model).requires_grad_(False)
         auxiliary = auxiliary or {}
@@ -96,9 +96,13 @@ class TeacherStudent(BaseModel):
         self.auxiliary_teachers = nn.ModuleDict(
             {k: self._build(auxiliary[k]).requires_grad_(False) for k in auxiliary_teachers}
         )
+        # The run's seed, which the random generators of hooks start from.
+        self.seed = torch.initial_seed() & 0x7FFFFFFFFFFFFFFF
         # Networks ("student" or auxiliary) that a hook keeps as they are in this step.
         self.frozen: set[str] = set()
         self.hooks: list[Any] = []
+        self.needs: frozenset[str] = frozenset()  # what the hooks ask for together
+        self._told_order = False
         self.iteration = 0
         # The running iteration travels with the checkpoint, whether or not a hook is listed.
         self.register_buffer("_iteration", torch.zeros((), dtype=torch.long))
@@ -114,8 +118,16 @@ class TeacherStudent(BaseModel):
         """How many classes the student tells apart (a segmentor's background is one of them)."""
 
     @abstractmethod
-    def label(self, views: Views, network: nn.Module | None = None) -> Any:
-        """Labels of the weak views in their frame, by the teacher or another network."""
+    def label(
+        self,
+        views: Views,
+        network: nn.Module | None = None,
+        needs: Collection[str] | None = None,
+    ) -> Any:
+        """Labels of the weak views in their frame, by the teacher or another network.
+
+        `needs` says what they shall have beyond the usual; None: what the hooks need.
+        """
 
     @abstractmethod
     def transfer(self, step: Step) -> dict[str, Any]:
@@ -131,27 +143,47 @@ class TeacherStudent(BaseModel):
     ) -> dict[str, Any]:
         """Losses of the student, or of another network, on a strong view and its targets."""
 
-    def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
-        """Entered around each pass of the student, inside of what hooks do there."""
-        return nullcontext()
+    @abstractmethod
+    def forward_outputs(self, views: Views, network: nn.Module | None = None) -> Any:
+        """What the heads of the student, or of another network, put out on a view."""
+
+    @abstractmethod
+    def recorded_outputs(self, network: nn.Module) -> AbstractContextManager[list[Any]]:
+        """Within it, what the heads of a network put out is appended for each pass."""
+
+    @abstractmethod
+    def joint_heads(self) -> list[nn.Module]:
+        """The heads of the student that a joint pass goes through."""
+
+    def recorded_pixels(self, network: nn.Module) -> AbstractContextManager[list[Tensor]]:
+        """Within it, what the last layer of a segmentor sees is appended for each pass."""
+        raise TypeError(f"{type(self).__name__}: has no pixel_features; segmentors have")
 
     # ------------------------------------------------------------------ the step
 
     def attach(self, hook: Any) -> None:
-        """Let a hook take part in the steps of this model, after those attached already."""
-        on_attach = getattr(hook, "on_attach", None)
-        if on_attach is not None:
-            on_attach(self)
-        if self.joint_features and _overrides(hook, "student_pass"):
+        """Let a hook take part in the steps of this model, in the order of the phases."""
+        hook.on_attach(self)
+        name = type(hook).__name__
+        if self.joint_pass and overrides(hook, "student_pass"):
             raise ValueError(
-                f"{type(hook).__name__}: changes single passes of the student, and with "
-                "joint_features=True there is one for all branches. Set joint_features=False."
+                f"{name}: changes single passes of the student, and with joint_pass=True there is "
+                "one for all branches. Set joint_pass=False."
+            )
+        other = next((type(h).__name__ for h in self.hooks if h.replaces_loss), None)
+        if hook.replaces_loss and other is not None:
+            raise ValueError(
+                f"{name}: takes the place of the student's unsupervised losses, and so does "
+                f"{other}. Take one of the two out of custom_hooks."
             )
         if hook not in self.hooks:
-            self.hooks.append(hook)
+            # The sort is stable: hooks of one phase keep the order of the list.
+            self.hooks = sorted([*self.hooks, hook], key=phase_of)
+            self.needs = needs_of(self.hooks)
 
     def loss(self, inputs: Any, data_samples: Any) -> dict[str, Any]:
         """One training step: losses of all branches, and scalars for the log beside them."""
+        self._tell_order()
         step = self._step(inputs, data_samples)
         labeling = step.weak is not None and self.iteration >= self.burn_in
         if labeling and self.iteration == self.burn_in > 0 and self.copy_after_burn_in:
@@ -162,14 +194,17 @@ class TeacherStudent(BaseModel):
             step.targets = self.transfer(step)
             step.shares = dict.fromkeys(step.targets, 1 / len(step.targets))
             self._call("before_student", step)
-        with self._features(step):
+            look(self, step)
+        with joined(self, step):
             if step.sup is not None:
-                with self._passing(step, "sup"):
+                with student_pass(self, step, "sup"):
                     losses = self.student(step.sup.inputs, step.sup.samples, mode="loss")
                 step.losses.update(weighted(losses, "sup_", self.sup_weight))
             for name in step.targets:
                 # unsup_student -> unsup_, unsup_student_2 -> unsup_2_
                 self._learn(step, name, name.replace(STRONG, "unsup") + "_")
+            if labeling and "weak_pass" in self.needs:
+                weak_pass(self, step)
         if not step.losses:
             step.losses["sup_loss"] = self.zero_loss()
         self._call("after_loss", step)
@@ -202,12 +237,8 @@ class TeacherStudent(BaseModel):
         coarse = torch.get_autocast_dtype(device) == torch.bfloat16
         precise = torch.autocast(device, enabled=False) if coarse else nullcontext()
         with torch.no_grad(), precise:
-            with ExitStack() as stack:
-                for hook in self.hooks:
-                    stack.enter_context(hook.teacher_pass(step))
-                recorded = stack.enter_context(recorded_features(self.teacher, views.inputs))
+            with teacher_labels(self, step):
                 step.pseudo = self.label(views)
-            step.teacher_features = recorded.get("features")
             step.dropped = [{} for _ in range(len(step.pseudo))]
             self._call("after_teacher", step)
 
@@ -217,39 +248,40 @@ class TeacherStudent(BaseModel):
         empty = self.targets_empty(targets)
         step.count("pseudo/empty_batch", float(empty))
         alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
-        if empty and alone and not self.always_pass:
+        if empty and alone and not any(hook.learns_without_labels for hook in self.hooks):
             step.losses[prefix + "loss"] = self.zero_loss()
             return
         # With several processes the pass is taken all the same: another one may have labels, and
         # waits for this one in SyncBN and in the mean of the normalizers.
-        with self._passing(step, name):
-            losses = self.student_losses(step.strong[name], targets)
-        weight = 0.0 if empty else step.unsup_weight * step.shares[name]
+        own = next((hook for hook in self.hooks if hook.replaces_loss), None)
+        with student_pass(self, step, name):
+            if own is None:
+                losses = self.student_losses(step.strong[name], targets)
+            else:
+                outputs = self.forward_outputs(step.strong[name])
+                losses = own.student_loss(step, name, outputs)
+        weight = 0.0 if empty and own is None else step.unsup_weight * step.shares[name]
         step.losses.update(weighted(losses, prefix, weight))
 
-    def _call(self, station: str, step: Step) -> None:
+    def _call(self, point: str, step: Step) -> None:
         for hook in self.hooks:
-            getattr(hook, station)(step)
+            getattr(hook, point)(step)
 
-    @contextmanager
-    def _passing(self, step: Step, branch: str) -> Iterator[None]:
-        """A pass of the student on a branch, with what hooks do around it."""
-        with ExitStack() as stack:
-            for hook in self.hooks:
-                stack.enter_context(hook.student_pass(step, branch))
-            stack.enter_context(self.student_pass(step, branch))
-            yield
-
-    @contextmanager
-    def _features(self, step: Step) -> Iterator[None]:
-        """With `joint_features`, one backbone pass of the student over all its views."""
-        views = [step.sup, *(step.strong[name] for name in step.targets)]
-        present = [view for view in views if view is not None]
-        if not (self.joint_features and len(present) > 1):
-            yield
+    def _tell_order(self) -> None:
+        """Log once in which order the hooks act, and which of them did not say their phase."""
+        if self._told_order or not self.hooks:
             return
-        with served_features(self.student, joint_features(self.student, present)):
-            yield
+        self._told_order = True
+        order = [f"{phase_of(hook).name} {type(hook).__name__}" for hook in self.hooks]
+        print_log(f"Hooks act in this order: {', '.join(order)}", logger="current")
+        for hook in self.hooks:
+            if hook.phase is None:
+                print_log(
+                    f"{type(hook).__name__} does not say when it acts; taken for "
+                    f"Phase.{phase_of(hook).name}. Set phase = Phase.... in the class.",
+                    logger="current",
+                    level=30,
+                )
 
     def zero_loss(self, network: nn.Module | None = None) -> Tensor:
         """Zero, connected to every parameter of a network, so that no process waits for it."""
@@ -320,12 +352,6 @@ class TeacherStudent(BaseModel):
         state_dict.setdefault(prefix + "_iteration", self._iteration.clone())
         self.iteration = int(state_dict[prefix + "_iteration"])
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def _overrides(hook: Any, station: str) -> bool:
-    """Whether a hook does something at a station: it is not the method of the base class."""
-    owner = next((c for c in type(hook).__mro__ if station in vars(c)), None)
-    return owner is not None and owner.__name__ != "StepHook"
 
 
 def weighted(losses: dict[str, Any], prefix: str, weight: float) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
-from mmdet.structures.mask import BitmapMasks
 from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 from torch import nn
@@ -16,8 +18,11 @@ from ..registry import MODELS
 from ..validation import check_range
 from .core import TeacherStudent
 from .geometry import areas, between, clip_boxes, project_boxes, warp
-from .step import AMBIGUOUS, HIGH, Step, Views
-from .task_sets import TASKS, members, separated, task_losses
+from .objectness import predicted_objectness
+from .outputs import HeadOutputs, forward_outputs, recorded_outputs
+from .pseudo_boxes import AMBIGUOUS, HIGH, TASKS, PseudoBoxes, Source, as_bitmaps
+from .step import Step, Views
+from .task_sets import has_task_subsets, members, task_losses
 from .weights import honor_weights
 
 
@@ -73,12 +78,20 @@ class TeacherStudentDetector(TeacherStudent):
         last: Any = head[-1] if isinstance(head, nn.ModuleList) else head
         return last.num_classes
 
-    def label(self, views: Views, network: nn.Module | None = None) -> list[InstanceData]:
+    def label(
+        self,
+        views: Views,
+        network: nn.Module | None = None,
+        needs: Collection[str] | None = None,
+    ) -> list[PseudoBoxes]:
         """Boxes (and masks) of the teacher or another network, in the frame of the weak views."""
         # The view is the teacher's whole world: with the size and scale of the original image in
         # its sample, mask heads would paste the masks into another frame than the boxes.
         samples = [DetDataSample(metainfo=_as_whole_image(s.metainfo)) for s in views.samples]
-        found = (network or self.teacher)(views.inputs, samples, mode="predict")
+        model = network or self.teacher
+        wanted = "objectness" in (self.needs if needs is None else needs)
+        with predicted_objectness(model) if wanted else nullcontext():
+            found = model(views.inputs, samples, mode="predict")
         return [_pseudo_boxes(sample.pred_instances) for sample in found]
 
     def transfer(self, step: Step) -> dict[str, list[DetDataSample]]:
@@ -103,7 +116,7 @@ class TeacherStudentDetector(TeacherStudent):
     ) -> dict[str, Any]:
         """The detector's own losses; images without a pseudo box count as weak background."""
         network = network or self.student
-        if not separated(targets):
+        if not has_task_subsets(targets):
             return network(views.inputs, self._weigh_empty(targets), mode="loss")
         sets = {task: self._weigh_empty(members(targets, task)) for task in TASKS}
         return task_losses(network, views.inputs, sets)
@@ -114,7 +127,20 @@ class TeacherStudentDetector(TeacherStudent):
                 sample.gt_instances.set_metainfo({"background_weight": self.empty_weight})
         return samples
 
-    def _to_view(self, boxes: InstanceData, weak: Any, strong: Any) -> DetDataSample:
+    def forward_outputs(self, views: Views, network: nn.Module | None = None) -> HeadOutputs:
+        """What the heads of the student, or of another network, put out on a view."""
+        return forward_outputs(network or self.student, views)
+
+    def recorded_outputs(self, network: nn.Module) -> AbstractContextManager[list[Any]]:
+        """Within it, what the heads of a network put out is appended for each pass."""
+        return recorded_outputs(network)
+
+    def joint_heads(self) -> list[nn.Module]:
+        """The dense head, or the RPN; heads of queries look at each view alone."""
+        head: Any = getattr(self.student, "rpn_head", None) or self.student.bbox_head
+        return [head] if isinstance(head, BaseDenseHead) else []
+
+    def _to_view(self, boxes: PseudoBoxes, weak: Any, strong: Any) -> DetDataSample:
         matrix = between(weak, strong)
         shape = strong.img_shape
         hull = project_boxes(boxes.bboxes, matrix)
@@ -122,7 +148,7 @@ class TeacherStudentDetector(TeacherStudent):
         width, height = (clipped[:, 2:] - clipped[:, :2]).unbind(-1)
         seen = (width > self.min_size) & (height > self.min_size)
         seen &= areas(clipped) >= self.min_visible * areas(hull)
-        moved = boxes.new()
+        moved = PseudoBoxes.of(boxes)
         moved.bboxes = clipped
         if "masks" in moved:
             moved.masks, _ = warp(boxes.masks, matrix, shape) if len(boxes) else (boxes.masks, None)
@@ -134,8 +160,7 @@ class TeacherStudentDetector(TeacherStudent):
         sample.gt_instances = moved[trained]
         sample.ignored_instances = InstanceData(bboxes=moved.bboxes[~trained])
         if "masks" in moved:
-            masks = sample.gt_instances.masks.cpu().numpy().astype("uint8")
-            sample.gt_instances.masks = BitmapMasks(masks, *shape[:2])
+            sample.gt_instances.masks = as_bitmaps(sample.gt_instances.masks, shape[:2])
         return sample
 
     @staticmethod
@@ -156,15 +181,17 @@ def _as_whole_image(metainfo: dict[str, Any]) -> dict[str, Any]:
     return {**metainfo, "ori_shape": metainfo["img_shape"], "scale_factor": (1.0, 1.0)}
 
 
-def _pseudo_boxes(found: InstanceData) -> InstanceData:
+def _pseudo_boxes(found: InstanceData) -> PseudoBoxes:
     """The teacher's finite predictions, all trusted until a hook says otherwise."""
     bboxes = getattr(found.bboxes, "tensor", found.bboxes).float()
     finite = bboxes.isfinite().all(-1) & found.scores.isfinite()
-    boxes = InstanceData(bboxes=bboxes, labels=found.labels, scores=found.scores.float())
-    if "masks" in found:
-        boxes.masks = found.masks
+    boxes = PseudoBoxes(bboxes=bboxes, labels=found.labels, scores=found.scores.float())
+    for name in ("masks", "objectness"):
+        if name in found:
+            boxes[name] = found[name]
     boxes = boxes[finite]
     boxes.weight_cls = torch.ones_like(boxes.scores)
     boxes.weight_box = torch.ones_like(boxes.scores)
     boxes.level = torch.full_like(boxes.labels, HIGH)
+    boxes.source = torch.full_like(boxes.labels, Source.TEACHER)
     return boxes

@@ -1,22 +1,56 @@
-"""One backbone pass of a model over several batches, whose heads then run one after the other."""
+"""One pass of a model over several branches, whose losses are then taken one after the other."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
-from torch import Tensor, nn
+from torch import nn
 
+from .recording import replaced
 from .step import Views
 
+IGNORE = 255
 
-def joint_features(model: Any, views: list[Views]) -> dict[int, Any]:
-    """Features of each view from one pass; views of different size are padded alike first.
 
-    The result is keyed by the identity of the view's inputs.
+@contextmanager
+def joint_pass(model: Any, views: Sequence[Views], heads: Sequence[nn.Module]) -> Iterator[Any]:
+    """Within it, backbone and heads have seen all views at once, and answer for each from that.
+
+    Batch statistics are those of all views together, and are updated once. Views of different size
+    are padded alike first. Gives the features of all rows, in the order of the views.
     """
+    pad_alike(views)
+    features = model.extract_feat(torch.cat([view.inputs for view in views]))
+    rows = rows_of(views)
+    parts = {id(v.inputs): part_of(features, r) for v, r in zip(views, rows, strict=True)}
+    with ExitStack() as stack:
+        for head in heads:
+            output = head(features)
+            known = {
+                id(parts[id(view.inputs)]): part_of(output, row)
+                for view, row in zip(views, rows, strict=True)
+            }
+            stack.enter_context(_served(head, "forward", known))
+        stack.enter_context(_served(model, "extract_feat", parts))
+        yield features
+
+
+def rows_of(views: Sequence[Views]) -> list[slice]:
+    """Which rows of the joint batch each view has."""
+    rows, start = [], 0
+    for view in views:
+        rows.append(slice(start, start + len(view.inputs)))
+        start += len(view.inputs)
+    return rows
+
+
+def pad_alike(views: Sequence[Views]) -> None:
+    """Give all views one size, at the bottom and the right."""
     height = max(view.inputs.shape[-2] for view in views)
     width = max(view.inputs.shape[-1] for view in views)
     for view in views:
@@ -26,51 +60,26 @@ def joint_features(model: Any, views: list[Views]) -> dict[int, Any]:
             sample.set_metainfo({"batch_input_shape": (height, width)})
             if any(missing) and "gt_sem_seg" in sample:
                 # Segmentation heads stretch their output to the size of the label map.
-                labels = F.pad(sample.gt_sem_seg.data, missing, value=255)
+                labels = F.pad(sample.gt_sem_seg.data, missing, value=IGNORE)
                 sample.gt_sem_seg = PixelData(data=labels)
-    features = model.extract_feat(torch.cat([view.inputs for view in views]))
-    found, start = {}, 0
-    for view in views:
-        found[id(view.inputs)] = _part(features, start, start + len(view.inputs))
-        start += len(view.inputs)
-    return found
 
 
-@contextmanager
-def served_features(model: nn.Module, features: dict[int, Any]) -> Iterator[None]:
-    """Within it, `model.extract_feat` answers from `features` instead of running the backbone."""
-    compute: Any = model.extract_feat
-
-    def serve(inputs: Tensor) -> Any:
-        return features[id(inputs)] if id(inputs) in features else compute(inputs)
-
-    model.extract_feat = serve  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del model.extract_feat
+def part_of(outputs: Any, rows: slice) -> Any:
+    """Some rows of tensors in tuples and lists of any depth."""
+    if isinstance(outputs, torch.Tensor):
+        return outputs[rows]
+    return type(outputs)(part_of(each, rows) for each in outputs)
 
 
-@contextmanager
-def recorded_features(model: nn.Module, inputs: Tensor) -> Iterator[dict[str, Any]]:
-    """Within it, what `model.extract_feat` gives for these inputs is put under "features"."""
-    compute: Any = model.extract_feat
-    recorded: dict[str, Any] = {}
+def _served(owner: Any, name: str, known: dict[int, Any]) -> Any:
+    """A method answers from `known` where it is asked about the very object that is known."""
 
-    def record(batch: Tensor) -> Any:
-        features = compute(batch)
-        if batch is inputs:
-            recorded["features"] = features
-        return features
+    def make(method: Any) -> Any:
+        def serve(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            if id(inputs) in known:
+                return known[id(inputs)]
+            return method(inputs, *args, **kwargs)
 
-    model.extract_feat = record  # type: ignore[assignment]
-    try:
-        yield recorded
-    finally:
-        del model.extract_feat
+        return serve
 
-
-def _part(features: Any, start: int, end: int) -> Any:
-    if isinstance(features, Tensor):
-        return features[start:end]
-    return type(features)(_part(feature, start, end) for feature in features)
+    return replaced(owner, name, make)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from ..validation import check_choice
 from .core import TeacherStudent
 from .geometry import between, warp
 from .pixel_weights import PixelWeights, matches_masks
+from .recording import changed_results, recorded_input
 from .step import PixelLabels, Step, Views
 
 
@@ -52,8 +53,6 @@ class TeacherStudentSegmentor(TeacherStudent):
                 "config of a model of MMSegmentation such as EncoderDecoder"
             )
         self.reduction = reduction
-        # Set by hooks that need them: the teacher's probabilities, the student's logits.
-        self.keep_soft = self.keep_outputs = False
         extra_labels = [m for m in self.auxiliary.values() if hasattr(m, "decode_head")]
         self.pixel_weights = {n: PixelWeights(n, reduction) for n in (self.student, *extra_labels)}
         for part in dict.fromkeys(p for w in self.pixel_weights.values() for p in w.weightless):
@@ -70,7 +69,12 @@ class TeacherStudentSegmentor(TeacherStudent):
         head = self._head
         return max(2, getattr(head, "out_channels", None) or head.num_classes)
 
-    def label(self, views: Views, network: nn.Module | None = None) -> PixelLabels:
+    def label(
+        self,
+        views: Views,
+        network: nn.Module | None = None,
+        needs: Collection[str] | None = None,
+    ) -> PixelLabels:
         """Label and score of each pixel, in the frame of the padded weak views."""
         size = views.inputs.shape[-2:]
         # The view is the whole image: nothing is cut off, flipped back or rescaled.
@@ -79,12 +83,15 @@ class TeacherStudentSegmentor(TeacherStudent):
         logits = model.inference(views.inputs, metas)
         labels, scores = self._classify(logits)
         valid = _valid(views) & scores.isfinite()
-        soft = self.probabilities(logits) if self.keep_soft else None
+        wanted = {"soft", "soft_targets"} & set(self.needs if needs is None else needs)
+        soft = self.probabilities(logits) if wanted else None
         return _masked(PixelLabels(labels, scores, torch.ones_like(scores), valid, soft))
 
     def transfer(self, step: Step) -> dict[str, PixelLabels]:
         """Pseudo labels as they appear in each strong view."""
         self._log(step)
+        if "soft_targets" not in self.needs:
+            step.pseudo_pixels.soft = None  # maps of all classes are not moved for nothing
         return {
             name: self._to_view(step.pseudo_pixels, step.weak_views.samples, views)
             for name, views in step.strong.items()
@@ -112,17 +119,60 @@ class TeacherStudentSegmentor(TeacherStudent):
         with self.pixel_weights[network].of(targets):
             return network(views.inputs, samples, mode="loss")
 
-    def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
-        """Record the logits of the student's decode head, if a hook asked for them."""
-        head: Any = self.student.decode_head
-        head = head[-1] if isinstance(head, nn.ModuleList) else head
-        return _recorded_logits(head, step, branch) if self.keep_outputs else nullcontext()
+    def forward_outputs(self, views: Views, network: nn.Module | None = None) -> Tensor:
+        """The logits of the student, or of another network, on a view."""
+        model: Any = network or self.student
+        found: list[Tensor]
+        with self.recorded_outputs(model) as found:
+            model(views.inputs, views.samples, mode="tensor")
+        return found[-1]
+
+    @contextmanager
+    def recorded_outputs(self, network: nn.Module) -> Iterator[list[Any]]:
+        """Within it, the logits of a network are appended for each pass."""
+        head = _last_head(network)
+        found: list[Any] = []
+
+        def keep(logits: Any, *_: Any) -> Any:
+            if not isinstance(logits, Tensor):
+                raise TypeError(
+                    f"{type(head).__name__} gives several outputs at once; hooks that look at the "
+                    "logits of a network work with heads that give one map of logits."
+                )
+            found.append(logits)
+            return logits
+
+        with changed_results(head, "forward", keep):
+            yield found
+
+    @contextmanager
+    def recorded_pixels(self, network: nn.Module) -> Iterator[list[Tensor]]:
+        """Within it, what `conv_seg` of the decode head sees is appended for each pass."""
+        head = _last_head(network)
+        found: list[Tensor] = []
+        layer = getattr(head, "conv_seg", None)
+        if layer is None:
+            raise TypeError(
+                f"{type(head).__name__} does not end in a projection `conv_seg`, so its pixels "
+                "have no features that a hook could look at. Take another decode head."
+            )
+        with recorded_input(layer, found.append):
+            yield found
+
+    def joint_heads(self) -> list[nn.Module]:
+        """Decode and auxiliary heads; heads that match masks look at each view alone."""
+        found: list[nn.Module] = []
+        for name in ("decode_head", "auxiliary_head"):
+            part: Any = getattr(self.student, name, None)
+            # The heads of a cascade look at each other's results.
+            if part is not None and not (name == "decode_head" and isinstance(part, nn.ModuleList)):
+                found += part if isinstance(part, nn.ModuleList) else [part]
+        return [head for head in found if not matches_masks(head)]
 
     @property
     def _head(self) -> Any:
         """The decode head that answers."""
-        head = self.teacher.decode_head
-        return head[-1] if isinstance(head, torch.nn.ModuleList) else head
+        return _last_head(self.teacher)
 
     @property
     def _ignore_index(self) -> int:
@@ -219,25 +269,10 @@ def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> Pixel
     return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside, soft, extra_labels)
 
 
-@contextmanager
-def _recorded_logits(head: Any, step: Step, branch: str) -> Iterator[None]:
-    """Within it, what a decode head computes its losses from is put into `step.outputs`."""
-    compute = head.loss_by_feat
-
-    def record(logits: Any, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(logits, Tensor):
-            raise TypeError(
-                f"{type(head).__name__} gives several outputs at once; hooks that look at the "
-                "student's logits work with heads that give one map of logits."
-            )
-        step.outputs[branch] = logits
-        return compute(logits, *args, **kwargs)
-
-    head.loss_by_feat = record
-    try:
-        yield
-    finally:
-        del head.loss_by_feat
+def _last_head(network: Any) -> Any:
+    """The decode head that answers, the last one of a cascade."""
+    head = network.decode_head
+    return head[-1] if isinstance(head, nn.ModuleList) else head
 
 
 def _padded(targets: PixelLabels, size: Any) -> PixelLabels:

@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
-from mmengine.structures import InstanceData
+from mmengine.dist import get_rank
 from torch import Tensor
+
+from ..seeds import derive_seed
+from .pseudo_boxes import PseudoBoxes
 
 if TYPE_CHECKING:
     from .core import TeacherStudent
-
-# How far a pseudo box is trusted. HIGH and AMBIGUOUS boxes are trained on with their weights; a
-# LOW box says "something may be here": no loss is taken from the region that it covers.
-HIGH, AMBIGUOUS, LOW = 2, 1, 0
 
 
 @dataclass
@@ -35,8 +34,8 @@ class PixelLabels:
 
     A pixel of weight 0 is not trained on but counts in the mean; a pixel that is not valid
     (padding, outside of the view) does not exist for the loss at all. `soft` are the teacher's
-    probabilities (B, C, H, W), for hooks that asked for them (`model.keep_soft = True`). `others`
-    are the labels (B, N, H, W) that N further networks are to learn, 255 where nothing is said.
+    probabilities (B, C, H, W), for hooks that ask for them (`needs = {"soft"}`). `extra_labels` are
+    the labels (B, N, H, W) that N auxiliary networks are to learn, 255 where nothing is said.
     """
 
     labels: Tensor
@@ -58,28 +57,33 @@ class PixelLabels:
         return {name: field for name, field in vars(self).items() if field is not None}
 
 
-PseudoLabels: TypeAlias = "list[InstanceData] | PixelLabels"
+PseudoLabels: TypeAlias = "list[PseudoBoxes] | PixelLabels"
 
 
 @dataclass
 class Step:
-    """What the hook points of one iteration hand on; hooks read it and change it in place.
+    """What travels through the hook points of one iteration; hooks read it and change it in place.
 
     Attributes:
         model: The `TeacherStudent` that takes the step.
         iteration: Number of iterations done before this one.
         sup, weak, strong: The branches `sup`, `unsup_teacher` and `unsup_student` (with further
             strong views `unsup_student_2`, ...); an absent branch is None or missing.
-        pseudo: The teacher's labels in the frame of the weak view. Boxes: one `InstanceData` for
-            an image with `bboxes, labels, scores, weight_cls, weight_box, level` (and `masks`).
-            Pixels: one `PixelLabels` for the batch.
-        dropped: Boxes that hooks took out, one dict of reason to `InstanceData` for an image.
+        pseudo: The teacher's labels in the frame of the weak view: `PseudoBoxes` for each image,
+            or one `PixelLabels` for the batch.
+        dropped: Boxes that hooks took out, one dict of reason to `PseudoBoxes` for an image.
         targets: What the student learns from, for each strong view, after the transfer into its
             frame: data samples (boxes) or `PixelLabels`.
         teacher_features: What the teacher's `extract_feat` gave for the weak views when it
             labeled them; None where it did not see them whole (sliding windows).
-        outputs: The student's logits of each branch, as its head gave them and with gradient, for
-            hooks of segmentors that asked for them (`model.keep_outputs = True`).
+        outputs: What the student's head gave for each branch, with its graph: logits of a
+            segmentor, `HeadOutputs` of a detector (`needs = {"student_outputs"}`). Under
+            "unsup_teacher" the weak views, if a hook asks for the "weak_pass".
+        weak_outputs: The same of the weak views, in eval mode and without a graph.
+        teacher_outputs: The same of the teacher, for the weak views ("unsup_teacher") and for
+            branches that a hook asks for ("teacher_on:unsup_student").
+        features, pixel_features, teacher_pixel_features: See `ssdet.teacher_student.phase.NEEDS`.
+        rows: With `joint_pass`, which rows of the joint batch each branch has.
         unsup_weight: Factor on the unsupervised losses, ramp included.
         shares: The part of `unsup_weight` that each strong view gets; equal parts at first.
         losses: Losses so far, with the prefixes `sup_` and `unsup_`.
@@ -92,14 +96,26 @@ class Step:
     weak: Views | None = None
     strong: dict[str, Views] = field(default_factory=dict)
     pseudo: PseudoLabels | None = None
-    dropped: list[dict[str, InstanceData]] = field(default_factory=list)
+    dropped: list[dict[str, PseudoBoxes]] = field(default_factory=list)
     targets: dict[str, Any] = field(default_factory=dict)
     teacher_features: Any = None
-    outputs: dict[str, Tensor] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    weak_outputs: Any = None
+    teacher_outputs: dict[str, Any] = field(default_factory=dict)
+    features: dict[str, Any] = field(default_factory=dict)
+    pixel_features: dict[str, Tensor] = field(default_factory=dict)
+    teacher_pixel_features: Tensor | None = None
+    rows: dict[str, slice] = field(default_factory=dict)
     unsup_weight: float = 1.0
     shares: dict[str, float] = field(default_factory=dict)
     losses: dict[str, Any] = field(default_factory=dict)
     log: dict[str, float | Tensor] = field(default_factory=dict)
+
+    @property
+    def branches(self) -> dict[str, Views]:
+        """The views of each branch that the batch has, as they are now."""
+        known = {"sup": self.sup, "unsup_teacher": self.weak}
+        return {**{k: v for k, v in known.items() if v is not None}, **self.strong}
 
     @property
     def weak_views(self) -> Views:
@@ -109,8 +125,8 @@ class Step:
         return self.weak
 
     @property
-    def pseudo_boxes(self) -> list[InstanceData]:
-        """The pseudo labels of a detector, one `InstanceData` for an image."""
+    def pseudo_boxes(self) -> list[PseudoBoxes]:
+        """The pseudo labels of a detector, for each image."""
         if isinstance(self.pseudo, PixelLabels) or self.pseudo is None:
             raise TypeError("this step has no pseudo boxes: its model labels pixels, or not yet")
         return self.pseudo
@@ -122,14 +138,23 @@ class Step:
             raise TypeError("this step has no pixel labels: its model finds boxes, or not yet")
         return self.pseudo
 
-    def keep(self, image: int, mask: Tensor, reason: str) -> None:
-        """Keep the pseudo boxes of an image where `mask` is true; remember the others by reason."""
-        boxes = self.pseudo_boxes[image]
-        self.pseudo_boxes[image] = boxes[mask]
-        dropped = self.dropped[image]
-        lost = boxes[~mask]
-        dropped[reason] = InstanceData.cat([dropped[reason], lost]) if reason in dropped else lost
-        self.count(f"pseudo/dropped_{reason}", (~mask).sum() / len(self.pseudo_boxes))
+    def drop(self, image: int, mask: Tensor, reason: str) -> None:
+        """Take out the pseudo boxes of an image where `mask` is true; remember them by reason."""
+        lost, self.pseudo_boxes[image] = self.pseudo_boxes[image].split(mask)
+        before = self.dropped[image].get(reason)
+        self.dropped[image][reason] = lost if before is None else PseudoBoxes.cat([before, lost])
+        self.count(f"pseudo/dropped_{reason}", mask.sum() / len(self.pseudo_boxes))
+
+    def generator(
+        self, owner: str, *, all_ranks_alike: bool = False, device: torch.device | str = "cpu"
+    ) -> torch.Generator:
+        """A random generator of a hook: a function of (run seed, iteration, rank) and its name.
+
+        With `all_ranks_alike` the rank is left out, for draws that every process must share.
+        """
+        rank = 0 if all_ranks_alike else get_rank() + 1
+        seed = derive_seed(self.model.seed, self.iteration, rank, owner)
+        return torch.Generator(device).manual_seed(seed & 0x7FFFFFFFFFFFFFFF)
 
     def count(self, name: str, amount: float | Tensor) -> None:
         """Add to a logged scalar."""

@@ -6,7 +6,8 @@ a target of the regression. So a box belongs to a set for each task: the bool fi
 belong. A set is not a weight: what is outside of a set does not exist for that task, and is
 background; a box of weight 0 is neither object nor background.
 
-Hooks narrow sets (`narrow`) in every image of every step, so that all processes take the same way.
+Hooks exclude boxes (`PseudoBoxes.exclude_from_task`) in every image of every step, so that all
+processes take the same way.
 With any of the fields, the losses are taken apart: in a two-stage detector the RPN learns its set,
 and proposals are assigned and sampled once for the classification and once more for boxes and
 masks; in a one-stage detector the heads run once and their losses are taken for each set.
@@ -14,7 +15,7 @@ masks; in a one-stage detector the heads run once and their losses are taken for
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
@@ -23,25 +24,15 @@ from mmdet.models.utils import unpack_gt_instances
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ..validation import check_choice
+from .pseudo_boxes import TASKS, PseudoBoxes, Task
 from .weights.boxes import WeighedDetector, with_box_weights
 from .weights.sparse import scored_negatives
 
-Task = Literal["rpn", "cls", "box"]
-TASKS: tuple[Task, ...] = ("rpn", "cls", "box")
 # A loss of a dense or a RoI head belongs to the classification if its name has one of these.
 CLASSIFICATION = ("cls", "obj", "acc")
 
 
-def narrow(boxes: InstanceData, task: Task, members: Tensor) -> None:
-    """Take the boxes of one image that are not `members` (N,) out of the set of a task."""
-    check_choice("narrow", "task", task, Task)
-    name = f"in_{task}"
-    before = boxes[name] if name in boxes else torch.ones_like(members, dtype=torch.bool)
-    boxes[name] = before & members
-
-
-def as_weights(boxes: InstanceData) -> InstanceData:
+def as_weights(boxes: PseudoBoxes) -> PseudoBoxes:
     """The same boxes without sets, for losses that have one set for all tasks.
 
     A box that is outside of the set of a task weighs 0 in it. RPN and classification share a
@@ -55,7 +46,7 @@ def as_weights(boxes: InstanceData) -> InstanceData:
     return boxes
 
 
-def separated(samples: list[Any]) -> bool:
+def has_task_subsets(samples: list[Any]) -> bool:
     """Whether any task has a set of its own."""
     return any(f"in_{task}" in sample.gt_instances for sample in samples for task in TASKS)
 
@@ -68,8 +59,7 @@ def members(samples: list[Any], task: Task) -> list[Any]:
         mask = boxes.get(f"in_{task}")
         sample = sample.new()
         if mask is not None:
-            # Masks are arrays on the CPU, and cannot be indexed from another device.
-            boxes = boxes[mask.cpu() if "masks" in boxes else mask]
+            boxes, _ = PseudoBoxes.of(boxes).split(mask)
         sample.gt_instances = boxes.new()
         chosen.append(sample)
     return chosen

@@ -13,6 +13,7 @@ from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 
 from ssdet.hooks import StepHook, TeacherEMAHook
 from ssdet.registry import MODELS
+from ssdet.teacher_student.phase import Phase
 
 from .detectors import FAMILIES, build, initialized, sample, small_config
 
@@ -35,13 +36,15 @@ IDLE = {
 class KeepBest(StepHook):
     """An untrained teacher is sure of nothing: its three best boxes of each image must do."""
 
+    phase = Phase.LABEL
+
     def __init__(self):
         self.step = None
 
     def after_teacher(self, step):
         for image, found in enumerate(step.pseudo):
             rank = found.scores.argsort(descending=True).argsort()
-            step.keep(image, rank < 3, "rank")
+            step.drop(image, rank >= 3, "rank")
 
     def after_loss(self, step):
         self.step = step

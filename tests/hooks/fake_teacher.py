@@ -24,7 +24,7 @@ class FakeTeacher:
         self.truth = {}
         model.label = self
 
-    def __call__(self, views, network=None):
+    def __call__(self, views, network=None, needs=None):
         return [self._label(v, s) for v, s in zip(views.inputs, views.samples, strict=True)]
 
     def views(self, count, first=0):

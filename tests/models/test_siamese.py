@@ -8,6 +8,7 @@ from mmengine.config import ConfigDict
 
 from ssdet.hooks import CutMixHook, FixedThresholdHook, PatchShuffleHook, StepHook, TeacherEMAHook
 from ssdet.registry import MODELS
+from ssdet.teacher_student.phase import Phase
 
 from ..helpers import losses
 from ..seg_helpers import PREPROCESSOR, build_seg, seg_batch, seg_sample, tiny_fcn
@@ -92,6 +93,8 @@ def test_colors_are_turned_and_normalized_image_by_image():
 
 
 class Listener(StepHook):
+    phase = Phase.OBSERVE
+
     def after_teacher(self, step):
         self.features = step.teacher_features
 
@@ -114,7 +117,7 @@ def test_a_teacher_and_a_student_learn_pairs():
 
 def test_one_pass_for_all_branches():
     torch.manual_seed(0)
-    model = build_seg(siamese(), joint_features=True)
+    model = build_seg(siamese(), joint_pass=True)
     seen = []
     model.student.backbone.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
     assert losses(model, pair_batch())["unsup_decode.loss_ce"] > 0

@@ -17,6 +17,7 @@ from mmengine.hooks import Hook
 from ssdet.engine import checkpoint_file
 from ssdet.hooks import StepHook
 from ssdet.registry import HOOKS
+from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels
 
 
@@ -119,10 +120,12 @@ class DumpRankHook(Hook):
 class EmptyRankHook(StepHook):
     """With `SSDET_EMPTY_RANK=1`, rank 1 has no pseudo labels from iteration 3 on."""
 
+    phase = Phase.LABEL
+
     def after_teacher(self, step):
         if step.iteration >= 3 and os.environ.get("SSDET_EMPTY_RANK") == str(get_rank()):
             if isinstance(step.pseudo, PixelLabels):
                 step.pseudo.weights.zero_()
                 return
             for number, found in enumerate(step.pseudo):
-                step.keep(number, torch.zeros(len(found), dtype=torch.bool), "rank")
+                step.drop(number, torch.ones(len(found), dtype=torch.bool), "rank")

@@ -10,12 +10,15 @@ from torch import nn
 from ssdet.hooks import FixedThresholdHook, StepHook
 from ssdet.registry import MODELS
 from ssdet.teacher_student.checkpoints import spread_to_both
+from ssdet.teacher_student.phase import Phase
 
 from ..helpers import build_pair, losses, multi_branch, tiny_retinanet, total
 
 
 class Recorder(StepHook):
     """Writes down the hook points it came by."""
+
+    phase = Phase.OBSERVE
 
     def __init__(self):
         self.seen = []
@@ -159,9 +162,9 @@ def test_nothing_kept_gives_zero_with_a_graph():
     assert all(g is not None and not g.any() for g in grads)
 
 
-def test_joint_features_give_the_same_losses_without_batch_statistics():
+def test_a_joint_pass_gives_the_same_losses_without_batch_statistics():
     batch = multi_branch(sup=2, unsup=2)
-    apart, joint = build_pair(), build_pair(joint_features=True)
+    apart, joint = build_pair(), build_pair(joint_pass=True)
     joint.load_state_dict(apart.state_dict())
     first, second = losses(apart, batch), losses(joint, batch)
     assert first.keys() == second.keys()
@@ -169,10 +172,10 @@ def test_joint_features_give_the_same_losses_without_batch_statistics():
     assert "extract_feat" not in vars(joint.student)
 
 
-def test_joint_features_pad_views_of_different_size():
+def test_a_joint_pass_pads_views_of_different_size():
     batch = multi_branch()
     batch["inputs"]["sup"] = [torch.zeros(3, 96, 64, dtype=torch.uint8)] * 2 + [None] * 2
-    assert torch.isfinite(total(losses(build_pair(joint_features=True), batch)))
+    assert torch.isfinite(total(losses(build_pair(joint_pass=True), batch)))
 
 
 def test_who_answers_predict():

@@ -5,7 +5,8 @@ import torch
 from mmengine.structures import InstanceData
 
 from ssdet.hooks import StepHook
-from ssdet.teacher_student.step import AMBIGUOUS, HIGH, LOW
+from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW
 
 from ..helpers import build_pair, losses, multi_branch, pseudo, total
 
@@ -14,6 +15,8 @@ FLIP = [[-1, 0, 64], [0, 1, 0], [0, 0, 1]]
 
 class Says(StepHook):
     """Replaces what the teacher said."""
+
+    phase = Phase.LABEL
 
     def __init__(self, *boxes):
         self.boxes = boxes
@@ -102,11 +105,13 @@ def test_numbers_of_the_teacher_that_are_not_finite_are_dropped():
     assert torch.isfinite(total(found)) and found["pseudo/empty_batch"] == 1
 
 
-def test_step_keep_remembers_what_was_dropped():
+def test_step_drop_remembers_what_was_dropped():
     class Half(StepHook):
+        phase = Phase.LABEL
+
         def after_teacher(self, step):
-            step.keep(0, torch.tensor([True, False, False]), "score")
-            step.keep(0, torch.tensor([False]), "size")
+            step.drop(0, torch.tensor([False, True, True]), "score")
+            step.drop(0, torch.tensor([True]), "size")
             self.dropped = step.dropped[0]
 
     model, half = build_pair(), Half()

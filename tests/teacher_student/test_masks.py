@@ -7,7 +7,9 @@ from mmdet.structures.mask import BitmapMasks
 
 from ssdet.engine.configs import load_config
 from ssdet.hooks import CopyPasteHook, StepHook
-from ssdet.teacher_student.step import LOW, Step, Views
+from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.pseudo_boxes import LOW
+from ssdet.teacher_student.step import Step, Views
 
 from ..helpers import build_pair, losses, multi_branch, pseudo, sample, total
 
@@ -144,6 +146,8 @@ def mask_rcnn(**settings):
 
 class Says(StepHook):
     """Replaces what the teacher said by one square with a mask."""
+
+    phase = Phase.LABEL
 
     def __init__(self, weight=1.0):
         self.weight = weight

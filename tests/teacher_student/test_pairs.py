@@ -94,6 +94,7 @@ def test_zero_loss_reaches_the_network_that_is_named():
 def test_labels_for_others_move_with_the_view(soft):
     """Shifted by 8 columns: what comes from outside says nothing."""
     model = build()
+    model.needs = frozenset({"soft_targets"})
     matrix = [[1, 0, 8], [0, 1, 0], [0, 0, 1]]
     views = Views(torch.zeros(1, 3, 32, 32), [seg_sample(homography=matrix)])
     columns = torch.arange(32).expand(1, 32, 32)

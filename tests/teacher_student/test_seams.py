@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ssdet.hooks import StepHook
+from ssdet.teacher_student.phase import Phase
 
 from ..helpers import build_pair, losses, multi_branch
 from ..seg_helpers import build_seg, seg_batch
@@ -13,6 +14,8 @@ from ..seg_helpers import build_seg, seg_batch
 
 class Passenger(StepHook):
     """Keeps the step, and writes down the passes of the student."""
+
+    phase = Phase.OBSERVE
 
     def __init__(self):
         self.passes, self.inside = [], None
@@ -28,8 +31,9 @@ class Passenger(StepHook):
         self.step = step
 
 
-def ridden(model, batch):
+def ridden(model, batch, needs=()):
     hook = Passenger()
+    hook.needs = set(needs)
     model.attach(hook)
     return hook, losses(model, batch)
 
@@ -43,6 +47,8 @@ def test_the_labeling_pass_of_the_teacher_is_entered_and_left():
     model, seen = build_seg(), []
 
     class Listener(StepHook):
+        phase = Phase.OBSERVE
+
         @contextmanager
         def teacher_pass(self, step):
             seen.append(("in", step.pseudo is None))
@@ -57,8 +63,8 @@ def test_the_labeling_pass_of_the_teacher_is_entered_and_left():
     assert seen == [("in", True), ("out", 2), "after_teacher"]
 
 
-def test_joint_features_refuse_a_hook_that_changes_single_passes():
-    model = build_seg(joint_features=True)
+def test_a_joint_pass_refuses_a_hook_that_changes_single_passes():
+    model = build_seg(joint_pass=True)
     with pytest.raises(ValueError, match="Passenger: changes single passes of the student"):
         model.attach(Passenger())
     model.attach(StepHook())
@@ -105,8 +111,7 @@ def test_a_hook_sets_the_share_of_a_view():
 
 def test_logits_of_the_student_are_recorded_with_their_gradient():
     model = build_seg()
-    model.keep_outputs = True
-    hook, found = ridden(model, seg_batch())
+    hook, found = ridden(model, seg_batch(), needs={"student_outputs"})
     assert set(hook.step.outputs) == {"sup", "unsup_student"}
     logits = hook.step.outputs["sup"]
     assert logits.shape[:2] == (2, 4) and logits.requires_grad
@@ -114,15 +119,14 @@ def test_logits_of_the_student_are_recorded_with_their_gradient():
     large = torch.nn.functional.interpolate(logits, labels.shape[-2:], mode="bilinear")
     expected = torch.nn.functional.cross_entropy(large, labels, ignore_index=255)
     assert torch.allclose(found["sup_decode.loss_ce"], expected)
-    assert "loss_by_feat" not in vars(model.student.decode_head)
+    assert "forward" not in vars(model.student.decode_head)
 
 
 def test_probabilities_travel_with_the_labels():
     model = build_seg()
-    model.keep_soft = True
     # Mirrored: x' = 31 - x in views of 32 pixels.
     mirrored = [[-1, 0, 32], [0, 1, 0], [0, 0, 1]]
-    hook, _ = ridden(model, seg_batch(homography=mirrored))
+    hook, _ = ridden(model, seg_batch(homography=mirrored), needs={"soft_targets"})
     pseudo, target = hook.step.pseudo, hook.step.targets["unsup_student"]
     assert torch.allclose(pseudo.soft.sum(1), torch.ones(2, 32, 32))
     assert torch.equal(pseudo.soft.argmax(1), pseudo.labels)

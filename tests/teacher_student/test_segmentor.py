@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ssdet.hooks import FixedThresholdHook, StepHook
 from ssdet.registry import MODELS
+from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ..helpers import losses, tiny_retinanet, total
@@ -18,6 +19,8 @@ FLIP = [[-1, 0, 32], [0, 1, 0], [0, 0, 1]]
 
 class Spy(StepHook):
     """Keeps the step."""
+
+    phase = Phase.OBSERVE
 
     def before_student(self, step):
         self.step = step
@@ -237,7 +240,7 @@ def test_teacher_gets_no_gradient_and_stays_in_eval_mode():
 )
 @pytest.mark.parametrize("joint", [False, True])
 def test_any_set_of_branches_is_legal(batch, has, joint):
-    found = losses(build_seg(joint_features=joint), seg_batch(**batch))
+    found = losses(build_seg(joint_pass=joint), seg_batch(**batch))
     assert any(k.startswith("sup_") for k in found) == has[0]
     assert any(k.startswith("unsup_") for k in found) == has[1]
     assert any(k.startswith("unsup_2_") for k in found) == (batch.get("views") == 2)
@@ -273,10 +276,10 @@ def test_burn_in_then_copy():
         assert torch.equal(model.teacher.state_dict()[key], value)
 
 
-def test_joint_features_give_the_same_losses_without_batch_statistics():
+def test_a_joint_pass_gives_the_same_losses_without_batch_statistics():
     batch = seg_batch(homography=FLIP, views=2)
     cfg = tiny_fcn(auxiliary=True)
-    apart, joint = build_seg(cfg), build_seg(cfg, joint_features=True)
+    apart, joint = build_seg(cfg), build_seg(cfg, joint_pass=True)
     joint.load_state_dict(apart.state_dict())
     first, second = losses(apart, batch), losses(joint, batch)
     assert first.keys() == second.keys()
@@ -284,9 +287,9 @@ def test_joint_features_give_the_same_losses_without_batch_statistics():
         assert torch.allclose(value, second[key], rtol=1e-4), key
 
 
-def test_joint_features_pad_the_labels_with_the_views():
+def test_a_joint_pass_pads_the_labels_with_the_views():
     """A padded view must not have its output squeezed into its smaller label map."""
-    model = build_seg(joint_features=True)
+    model = build_seg(joint_pass=True)
     batch = seg_batch(size=(64, 48))
     small = seg_batch(unsup=0, size=(32, 48))
     for key in batch:
@@ -303,7 +306,7 @@ def test_joint_features_pad_the_labels_with_the_views():
 
 
 def test_bf16_autocast_trains():
-    model = build_seg(tiny_fcn(auxiliary=True), joint_features=True)
+    model = build_seg(tiny_fcn(auxiliary=True), joint_pass=True)
     with torch.autocast("cpu", torch.bfloat16):
         found = losses(model, seg_batch(homography=FLIP))
     total(found).backward()

@@ -6,8 +6,9 @@ from mmengine import MessageHub
 from mmengine.structures import InstanceData
 
 from ssdet.registry import MODELS
+from ssdet.teacher_student.pseudo_boxes import PseudoBoxes
 from ssdet.teacher_student.step import Views
-from ssdet.teacher_student.task_sets import check_task_sets, members, narrow, separated
+from ssdet.teacher_student.task_sets import check_task_sets, has_task_subsets, members
 
 from ..families.detectors import build, initialized, sample, small_config
 
@@ -48,6 +49,12 @@ def target(rows=(True,) * 3, masks=False):
     return sample(of(BOXES, rows), labels_of(rows), masks=masks, **fields)
 
 
+def exclude(image, task, rows):
+    """Leave only these boxes of an image in the set of a task."""
+    image.gt_instances = PseudoBoxes.of(image.gt_instances)
+    image.gt_instances.exclude_from_task(task, ~torch.tensor(rows))
+
+
 def losses(model, *targets):
     torch.manual_seed(2)
     found = model.student_losses(Views(images(), []), list(targets))
@@ -58,8 +65,8 @@ def separate(model, masks=False):
     """Losses of an image whose tasks have different sets, beside a plain one."""
     one, other = target(masks=masks), target(masks=masks)
     for task, rows in SETS.items():
-        narrow(one.gt_instances, task, torch.tensor(rows))
-        narrow(other.gt_instances, task, torch.tensor([True] * 3))
+        exclude(one, task, rows)
+        exclude(other, task, [True] * 3)
     return losses(model, one, other)
 
 
@@ -68,15 +75,11 @@ def plain(model, task, masks=False):
     return losses(model, target(SETS[task], masks), target(masks=masks))
 
 
-def test_narrowing_is_cumulative_and_missing_fields_mean_all():
-    boxes = InstanceData(bboxes=torch.zeros(3, 4))
-    narrow(boxes, "cls", torch.tensor([True, True, False]))
-    narrow(boxes, "cls", torch.tensor([True, False, True]))
-    assert boxes.in_cls.tolist() == [True, False, False] and "in_box" not in boxes
+def test_missing_fields_mean_all():
     image = sample(BOXES)
-    assert not separated([image])
+    assert not has_task_subsets([image])
     image.gt_instances.in_cls = torch.tensor([True, False, True])
-    assert separated([sample(BOXES), image])
+    assert has_task_subsets([sample(BOXES), image])
     cls, box = members([image], "cls")[0], members([image], "box")[0]
     assert cls.gt_instances.labels.tolist() == [0, 2] and len(box.gt_instances) == 3
     assert len(image.gt_instances) == 3
@@ -84,7 +87,7 @@ def test_narrowing_is_cumulative_and_missing_fields_mean_all():
 
 def test_masks_are_taken_along():
     image = sample(BOXES, masks=True)
-    narrow(image.gt_instances, "box", torch.tensor([False, True, False]))
+    exclude(image, "box", [False, True, False])
     (chosen,) = members([image], "box")
     assert chosen.gt_instances.masks.masks.shape == (1, 64, 64)
     assert chosen.gt_instances.masks.masks[0, 28:62, 30:62].all()
@@ -126,7 +129,7 @@ def test_sets_may_be_empty_and_every_parameter_is_reached(family):
     model, masks = pair(family), family == "mask_rcnn"
     image = target(masks=masks)
     for task in SETS:
-        narrow(image.gt_instances, task, torch.tensor([False] * 3))
+        exclude(image, task, [False] * 3)
     found = losses(model, image, image)
     total = sum(value.sum() for name, value in found.items() if "loss" in name)
     total.backward()
@@ -141,7 +144,7 @@ def test_empty_images_of_a_task_are_weak_background():
     for weight in (1.0, 0.0):
         model.empty_weight = weight
         image = target()
-        narrow(image.gt_instances, "cls", torch.tensor([False] * 3))
+        exclude(image, "cls", [False] * 3)
         results.append(losses(model, image, image))
     assert results[0]["loss_cls"] > 0 and results[1]["loss_cls"] == 0
     torch.testing.assert_close(results[0]["loss_bbox"], results[1]["loss_bbox"])

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...mixing.canvas import CanvasBox, Shape, put, put_boxes
 from ...teacher_student.core import STRONG
+from ...teacher_student.pseudo_boxes import PseudoBoxes
 from ...teacher_student.step import Step, Views
 
 
@@ -23,7 +24,7 @@ class CachedImage:
     """An image (C, h, w) without padding, its boxes, and regions (K, 4) to ignore."""
 
     image: Tensor
-    boxes: InstanceData
+    boxes: PseudoBoxes
     ignored: Tensor
 
     @property
@@ -50,7 +51,7 @@ class ImageCache:
         """Keep copies; the oldest ones make room."""
         copies = [
             CachedImage(
-                p.image.detach().to(torch.float16, copy=True), _copy(p.boxes), p.ignored.clone()
+                p.image.detach().to(torch.float16, copy=True), p.boxes.detached(), p.ignored.clone()
             )
             for p in pictures
         ]
@@ -66,13 +67,15 @@ class ImageCache:
     def state(self) -> list[dict[str, Any]]:
         """The pictures as tensors and dicts of them."""
         return [
-            dict(image=p.image, boxes=_as_tensors(p.boxes), ignored=p.ignored)
-            for p in self.pictures
+            dict(image=p.image, boxes=p.boxes.tensors(), ignored=p.ignored) for p in self.pictures
         ]
 
     def load(self, state: Sequence[dict[str, Any]]) -> None:
         """Go on with the pictures that `state` returned."""
-        kept = [CachedImage(p["image"], _as_boxes(p["boxes"]), p["ignored"]) for p in state]
+        kept = [
+            CachedImage(p["image"], PseudoBoxes.from_tensors(p["boxes"]), p["ignored"])
+            for p in state
+        ]
         self.pictures = kept[-self.size :]
 
 
@@ -97,7 +100,8 @@ def pictures_of(views: Views, targets: Sequence[DetDataSample]) -> list[CachedIm
     for image, sample in zip(views.inputs, targets, strict=True):
         height, width = sample.img_shape[:2]
         ignored = sample.ignored_instances.bboxes
-        found.append(CachedImage(image[:, :height, :width], sample.gt_instances, ignored))
+        boxes = PseudoBoxes.of(sample.gt_instances)
+        found.append(CachedImage(image[:, :height, :width], boxes, ignored))
     return found
 
 
@@ -116,7 +120,7 @@ def compose(
         regions.append(put_boxes(picture.ignored.to(canvas.device), picture.shape, place))
     meta = dict(img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0), pieces=len(parts))
     sample = DetDataSample(metainfo=meta)
-    sample.gt_instances = _joined(boxes)
+    sample.gt_instances = PseudoBoxes.cat(boxes)
     sample.ignored_instances = InstanceData(bboxes=torch.cat(regions))
     return canvas, sample
 
@@ -133,8 +137,8 @@ def as_views(images: Sequence[Tensor], samples: Sequence[DetDataSample], divisor
 
 def _placed(
     picture: CachedImage, place: CanvasBox, shape: Shape, device: torch.device
-) -> InstanceData:
-    boxes = _copy(picture.boxes).to(device)
+) -> PseudoBoxes:
+    boxes: PseudoBoxes = picture.boxes.detached().to(device)
     boxes.bboxes = put_boxes(boxes.bboxes, picture.shape, place)
     if "masks" in boxes:
         drawn = torch.as_tensor(boxes.masks.masks, dtype=torch.float32)
@@ -142,32 +146,4 @@ def _placed(
         if len(drawn):
             put(canvas, drawn, place, mode="nearest")
         boxes.masks = BitmapMasks(canvas.numpy().astype("uint8"), *shape)
-    return boxes
-
-
-def _joined(boxes: list[InstanceData]) -> InstanceData:
-    """All boxes with the fields that all of them have: a hook may have been added on resuming."""
-    shared = set.intersection(*(set(b.keys()) for b in boxes))
-    return InstanceData.cat([InstanceData(**{k: b[k] for k in shared}) for b in boxes])
-
-
-def _copy(boxes: InstanceData) -> InstanceData:
-    """Fields of their own, without the notes that losses make in the metainfo."""
-    return InstanceData(
-        **{k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in boxes.items()}
-    )
-
-
-def _as_tensors(boxes: InstanceData) -> dict[str, Tensor]:
-    fields = {k: v for k, v in boxes.items() if isinstance(v, Tensor)}
-    if "masks" in boxes:
-        fields["masks"] = torch.as_tensor(boxes.masks.masks)
-    return fields
-
-
-def _as_boxes(fields: dict[str, Tensor]) -> InstanceData:
-    boxes = InstanceData(**{k: v for k, v in fields.items() if k != "masks"})
-    if "masks" in fields:
-        masks = fields["masks"].cpu().numpy()
-        boxes.masks = BitmapMasks(masks, *masks.shape[1:])
     return boxes

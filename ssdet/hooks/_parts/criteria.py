@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
 from mmdet.structures.bbox import bbox_overlaps, get_box_tensor
 from mmengine.logging import print_log
-from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.pseudo_boxes import PseudoBoxes
 from ...teacher_student.step import PixelLabels, Views
 from ...thresholds import entropy_of
-from .objectness import Heard, heard_objectness
 from .second_view import SecondView, shape_of
 
 Criterion = Literal["confidence", "objectness", "consistency"]
@@ -34,7 +31,7 @@ class Criteria:
     | criterion | boxes | pixels |
     |---|---|---|
     | confidence | score | probability of the label |
-    | objectness | see `heard_objectness` | 1 - entropy / log(classes) |
+    | objectness | `PseudoBoxes.objectness` | 1 - entropy / log(classes) |
     | consistency | IoU with the best box of its class in the second view | its probability there |
 
     Args:
@@ -46,30 +43,20 @@ class Criteria:
         self.names, self.second = names, second
         self._told = False
 
-    @contextmanager
-    def listening(self, model: TeacherStudent) -> Iterator[Heard]:
-        """Within it, a pass of the teacher leaves what `of_boxes` and `of_pixels` need."""
-        segmentor: Any = model
-        detects = not hasattr(model, "keep_soft")
-        wanted = detects and "objectness" in self.names
-        heard: Any = heard_objectness(model.teacher) if wanted else nullcontext(Heard())
-        soft = getattr(model, "keep_soft", False)
-        if not detects:
-            segmentor.keep_soft = soft or self.names != ("confidence",)
-        try:
-            with heard as found:
-                yield found
-        finally:
-            if not detects:
-                segmentor.keep_soft = soft
+    @property
+    def needs(self) -> frozenset[str]:
+        """What labels must have, to be measured."""
+        plain = self.names == ("confidence",)
+        return frozenset() if plain else frozenset({"soft", "objectness"})
 
     def of_boxes(
-        self, model: TeacherStudent, views: Views, boxes: list[InstanceData], heard: Heard
+        self, model: TeacherStudent, views: Views, boxes: list[PseudoBoxes]
     ) -> list[Values]:
         """The values of the boxes of each image; what this detector does not have is missing."""
+        known = "objectness" in self.names and all("objectness" in one for one in boxes)
         measured: dict[str, list[Tensor] | None] = {
             "confidence": [one.scores for one in boxes],
-            "objectness": heard.of(boxes) if "objectness" in self.names else None,
+            "objectness": [one.objectness for one in boxes] if known else None,
             "consistency": self._overlaps(model, views, boxes),
         }
         found = {name: each for name in self.names if (each := measured[name]) is not None}
@@ -100,7 +87,7 @@ class Criteria:
         return found
 
     def _overlaps(
-        self, model: TeacherStudent, views: Views, boxes: list[InstanceData]
+        self, model: TeacherStudent, views: Views, boxes: list[PseudoBoxes]
     ) -> list[Tensor] | None:
         if self.second is None or "consistency" not in self.names:
             return None
@@ -114,8 +101,7 @@ class Criteria:
     def _agreement(
         self, model: TeacherStudent, second: SecondView, views: Views, pixels: PixelLabels
     ) -> Tensor:
-        with self.listening(model):
-            again = model.label(second.views(views)).soft
+        again = model.label(second.views(views), needs={"soft"}).soft
         back = second.maps_back(again, views)
         own = pixels.labels.clamp(max=back.shape[1] - 1)
         return back.gather(1, own[:, None])[:, 0].where(pixels.valid, 0.0)
@@ -136,7 +122,7 @@ def highest_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
     return bbox_overlaps(boxes, others).amax(1)
 
 
-def box_pools(values: Values, boxes: InstanceData, truth: Any, classes: int) -> Pools:
+def box_pools(values: Values, boxes: PseudoBoxes, truth: Any, classes: int) -> Pools:
     """Values of the boxes that are right: IoU >= 0.5 with a labeled object of their class.
 
     An overlap of 0 with the second view says that there is no box, not how good it is.

@@ -11,25 +11,6 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 
-@contextmanager
-def changed_features(network: Any, change: Callable[[Any], Any]) -> Iterator[None]:
-    """Within it, `network.extract_feat` gives what `change` makes of its features.
-
-    May be entered within itself and around `recorded_features`: what was there before is there
-    again afterwards.
-    """
-    before = vars(network).get("extract_feat")
-    compute = network.extract_feat
-    network.extract_feat = lambda *args, **kwargs: change(compute(*args, **kwargs))
-    try:
-        yield
-    finally:
-        if before is None:
-            del network.extract_feat
-        else:
-            network.extract_feat = before
-
-
 def dropouts(network: nn.Module) -> list[nn.Module]:
     """The layers of a network that drop something in training."""
     return [m for m in network.modules() if isinstance(m, _DropoutNd) and m.p > 0]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from ...losses import IGNORE
 from ...teacher_student.core import STRONG, TeacherStudent, weighted
 from ...teacher_student.pixel_weights import matches_masks
+from ...teacher_student.recording import eval_mode, recorded_layers
 from ...teacher_student.segmentor import TeacherStudentSegmentor
 from ...teacher_student.step import PixelLabels, Step, Views
 from ..networks.teacher_ema import TeacherEMAHook
@@ -72,7 +72,7 @@ class NetworkHook(StepHook):
         """Labels of the weak views by a network's teacher, or by itself where it has none."""
         pair = self.attached_model.pairs.get(name)
         network = self.network(name) if pair is None else pair[1]
-        with frozen_statistics(network):
+        with eval_mode(network):
             return self.attached_model.label(step.weak_views, network)
 
     def supervise(self, step: Step, name: str, views: Views | None = None) -> None:
@@ -94,7 +94,7 @@ class NetworkHook(StepHook):
     def outputs_of(self, name: str, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """What these parts of a network put out, without gradient and with statistics at rest."""
         network = self.network(name)
-        with torch.no_grad(), frozen_statistics(network), recorded(network, layers) as outputs:
+        with torch.no_grad(), eval_mode(network), recorded_layers(network, layers) as outputs:
             network(inputs, mode="tensor")
         return outputs
 
@@ -120,25 +120,11 @@ class NetworkHook(StepHook):
 
 def require_average(hook: NetworkHook) -> None:
     """Without an average the teacher's labels would be those of the start for ever."""
-    if not any(isinstance(other, TeacherEMAHook) for other in hook.present.hooks):
+    if not any(isinstance(other, TeacherEMAHook) for other in hook.attached_model.hooks):
         raise ValueError(
             f"{type(hook).__name__}: the teacher labels in the student's place and has to follow "
             "it: list dict(type='TeacherEMAHook', momentum=0.0) before this hook"
         )
-
-
-def require_first(hook: NetworkHook) -> None:
-    """Hooks that replace the teacher's labels must not follow one that has filtered them."""
-    plain = StepHook.after_teacher
-    for other in hook.present.hooks:
-        if other is hook:
-            return
-        if type(other).after_teacher is not plain and not other.read_only:
-            raise ValueError(
-                f"{type(hook).__name__}: puts the labels of another network in the place of the "
-                f"teacher's, and what {type(other).__name__} has done to those would be lost. List "
-                f"{type(other).__name__} behind it in custom_hooks"
-            )
 
 
 def head_of(network: Any) -> Any:
@@ -170,29 +156,3 @@ def targets_of(pixels: PixelLabels, number: int) -> PixelLabels:
     labels = pixels.extra_labels[:, number]
     said = ((labels != IGNORE) & pixels.valid).float()
     return PixelLabels(labels, said, said.clone(), pixels.valid)
-
-
-@contextmanager
-def frozen_statistics(network: nn.Module) -> Iterator[None]:
-    """Within it the network is in eval mode; then each of its parts is as it was."""
-    training = [module for module in network.modules() if module.training]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
-
-
-@contextmanager
-def recorded(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Within it, what these parts of a network put out is kept, with gradient, by their names."""
-    outputs: dict[str, Tensor] = {}
-    with ExitStack() as stack:
-        for name in layers:
-
-            def keep(_: Any, __: Any, output: Tensor, name: str = name) -> None:
-                outputs[name] = output
-
-            stack.enter_context(network.get_submodule(name).register_forward_hook(keep))
-        yield outputs

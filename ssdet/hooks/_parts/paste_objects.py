@@ -7,20 +7,15 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmdet.structures.bbox import get_box_tensor
-from mmdet.structures.mask import BitmapMasks, PolygonMasks
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...mixing import region_of, restrict
-from ...teacher_student.step import HIGH, Step, Views
-from ...teacher_student.task_sets import TASKS, as_weights
+from ...teacher_student.pseudo_boxes import PseudoBoxes, as_bitmaps, bitmaps
+from ...teacher_student.step import Step, Views
+from ...teacher_student.task_sets import as_weights
 from ...validation import check_range
 
-ALL_STAGES = 2**31  # more than a cascade has
-# What an object has where nobody says it; members of the sets of all tasks among it.
-USUAL = {"scores": 1.0, "weight_cls": 1.0, "weight_box": 1.0, "level": HIGH}
-USUAL |= {"max_stage": ALL_STAGES}
-USUAL |= {f"in_{task}": True for task in TASKS}
 TO_UNLABELED = ("labeled_to_unlabeled", "bidirectional")
 TO_LABELED = ("unlabeled_to_labeled", "bidirectional")
 
@@ -86,10 +81,10 @@ class ObjectPaste:
             step.count("copy_paste/hidden", hidden / len(samples))
         return Views(inputs, samples)
 
-    def _chosen(self, source: Any, target: Any, size: Any) -> tuple[Tensor, InstanceData]:
+    def _chosen(self, source: Any, target: Any, size: Any) -> tuple[Tensor, PseudoBoxes]:
         """Pixels (H, W) to paste, and the objects that come with them, in a frame of this size."""
-        objects = source.gt_instances
-        boxes, masks = get_box_tensor(objects.bboxes), _mask_tensor(objects, size)
+        objects = PseudoBoxes.of(source.gt_instances)
+        boxes, masks = objects.bboxes, _mask_tensor(objects, size)
         frame = torch.zeros(*size, dtype=torch.bool, device=boxes.device)
         height, width = (min(source.img_shape[i], target.img_shape[i]) for i in range(2))
         frame[:height, :width] = True
@@ -100,20 +95,25 @@ class ObjectPaste:
         drawn = seen[torch.randperm(len(seen))[:count].to(seen.device)]
         only = masks[drawn] if masks is not None else None
         region = region_of(boxes[drawn], only, (size[0], size[1])) & frame
-        return region, self._within(objects, boxes, masks, region)
+        return region, self._within(objects, masks, region)
 
-    def _covered(self, sample: Any, brought: InstanceData, region: Tensor) -> tuple[Any, int]:
+    def _covered(self, sample: Any, brought: PseudoBoxes, region: Tensor) -> tuple[Any, int]:
         """The sample below, without what is covered and with what was brought."""
-        objects = sample.gt_instances
-        boxes, masks = get_box_tensor(objects.bboxes), _mask_tensor(objects, region.shape)
+        objects = PseudoBoxes.of(sample.gt_instances)
+        masks = _mask_tensor(objects, region.shape)
         if masks is not None and "masks" not in brought:
             raise ValueError(
                 "CopyPasteHook: the objects below have masks and those to paste have none; load "
                 "masks for both (LoadAnnotations(with_mask=True)), or train a detector of boxes"
             )
-        left = self._within(objects, boxes, masks, ~region)
+        left = self._within(objects, masks, ~region)
+        if masks is None and "masks" in brought:
+            brought.pop("masks")  # they have said what to paste; boxes are learned here
+        joined = PseudoBoxes.cat([left, brought])
+        if masks is not None:
+            joined.masks = as_bitmaps(joined.masks)
         sample = sample.new()
-        sample.gt_instances = _joined(left, brought)
+        sample.gt_instances = joined
         return sample, len(objects) - len(left)
 
     def _ignored(self, sample: Any, region: Tensor) -> Tensor:
@@ -124,20 +124,12 @@ class ObjectPaste:
         share, boxes, _ = restrict(get_box_tensor(ignored.bboxes).float(), None, region)
         return boxes[self._visible(share)]
 
-    def _within(
-        self, objects: InstanceData, boxes: Tensor, masks: Tensor | None, region: Tensor
-    ) -> InstanceData:
+    def _within(self, objects: PseudoBoxes, masks: Tensor | None, region: Tensor) -> PseudoBoxes:
         """The objects as far as they lie in a region; masks stay a tensor (N, H, W)."""
-        share, boxes, masks = restrict(boxes, masks, region)
-        keep = self._visible(share)
-        found = InstanceData()
-        for key, value in objects.items():
-            if isinstance(value, Tensor):
-                found[key] = value[keep]
-        found.bboxes = boxes[keep]
-        if masks is not None:
-            found.masks = masks[keep]
-        return found
+        share, boxes, masks = restrict(objects.bboxes, masks, region)
+        cut = {"bboxes": boxes} if masks is None else {"bboxes": boxes, "masks": masks}
+        found, _ = PseudoBoxes.of(objects, **cut).split(self._visible(share))
+        return PseudoBoxes(**dict(found.items()))
 
     def _visible(self, share: Tensor) -> Tensor:
         return (share >= self.min_visible) & (share > 0)
@@ -151,45 +143,17 @@ def _weighted(views: Views) -> Views:
     samples = []
     for sample in views.samples:
         sample = sample.new()
-        sample.gt_instances = as_weights(sample.gt_instances)
+        sample.gt_instances = as_weights(PseudoBoxes.of(sample.gt_instances))
         samples.append(sample)
     return Views(views.inputs, samples)
 
 
-def _joined(below: InstanceData, above: InstanceData) -> InstanceData:
-    """Both, with the fields that both have or for which there is a usual value."""
-    joined = InstanceData()
-    for key in {**dict(below.items()), **dict(above.items())}:
-        if key == "masks":
-            continue
-        first, second = _field(below, key), _field(above, key)
-        if first is not None and second is not None:
-            joined[key] = torch.cat([first, second])
-    if "masks" in below:
-        masks = torch.cat([below.masks, above.masks]).cpu().numpy().astype("uint8")
-        joined.masks = BitmapMasks(masks, *masks.shape[1:])
-    return joined
-
-
-def _field(objects: InstanceData, key: str) -> Tensor | None:
-    if key in objects:
-        return objects[key]
-    if key not in USUAL:
-        return None
-    value = USUAL[key]
-    dtype = {bool: torch.bool, int: objects.labels.dtype}.get(type(value), torch.float32)
-    return torch.full_like(objects.labels, value, dtype=dtype)
-
-
-def _mask_tensor(objects: InstanceData, size: Any) -> Tensor | None:
+def _mask_tensor(objects: PseudoBoxes, size: Any) -> Tensor | None:
     """Masks (N, H, W) in a frame of this size; None where there are none."""
     if "masks" not in objects:
         return None
-    masks = objects.masks
-    if isinstance(masks, PolygonMasks):
-        masks = masks.to_bitmap()
-    device = get_box_tensor(objects.bboxes).device
-    return _fitted(masks.to_tensor(torch.bool, device), size)
+    drawn = bitmaps(objects.masks).to_tensor(torch.bool, objects.bboxes.device)
+    return _fitted(drawn, size)
 
 
 def _fitted(maps: Tensor, size: Any) -> Tensor:

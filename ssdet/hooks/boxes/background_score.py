@@ -13,6 +13,7 @@ from torch import Tensor
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import between, clip_boxes, project_boxes
+from ...teacher_student.phase import Phase
 from ...teacher_student.roi_heads import box_forward, box_heads, check_roi_heads
 from ...teacher_student.step import Step
 from ...teacher_student.weights.losses import Carrying
@@ -33,6 +34,8 @@ class BackgroundScoreHook(StepHook):
     its stage. Views that are not of one image each, which other hooks have added
     (`unsup_student_<word>`, such as mosaics) or mixed, are left as they are: negatives weigh 1.
     """
+
+    phase = Phase.LOSS
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors without RoI heads, and classifications without weights."""

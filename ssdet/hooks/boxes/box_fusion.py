@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from mmengine.structures import InstanceData
 
 from ...mixing import ORIENTATIONS, Orientation
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import PseudoBoxes
 from ...teacher_student.step import Step, Views
 from ...thresholds import vote
 from ...validation import check_choice, check_range
 from .._parts.model_kind import detector_only
 from .._parts.second_view import SecondView, shape_of
 from ..step_hook import StepHook
-from ..thresholds.threshold_hook import ThresholdHook
 
 
 @HOOKS.register_module()
@@ -36,6 +35,8 @@ class BoxFusionHook(StepHook):
         scales: Factors on height and width of further views, which are not turned.
         min_iou: Overlap above which two boxes of a class are one object.
     """
+
+    phase = Phase.LABEL
 
     def __init__(
         self,
@@ -66,14 +67,7 @@ class BoxFusionHook(StepHook):
         self.min_iou = min_iou
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Refuse segmentors (they have `UncertaintyFusionHook`) and earlier thresholds."""
-        name = type(self).__name__
-        earlier = next((h for h in model.hooks if isinstance(h, ThresholdHook)), None)
-        if earlier is not None:
-            raise ValueError(
-                f"{name}: {type(earlier).__name__} stands before it in custom_hooks, and what that "
-                f"drops, other views would bring back; list {name} first"
-            )
+        """Refuse segmentors (they have `UncertaintyFusionHook`)."""
         super().on_attach(detector_only(self, model, "fuses boxes"))
 
     def after_teacher(self, step: Step) -> None:
@@ -84,9 +78,9 @@ class BoxFusionHook(StepHook):
         step.count("fusion/found", before / len(step.pseudo))
         step.count("fusion/fused", sum(map(len, step.pseudo)) / len(step.pseudo))
 
-    def _seen(self, views: Views, other: SecondView) -> list[InstanceData]:
+    def _seen(self, views: Views, other: SecondView) -> list[PseudoBoxes]:
         """What the teacher says of the views in another form, in the frame of the views."""
-        found: list[InstanceData] = self.attached_model.label(other.views(views))
+        found: list[PseudoBoxes] = self.attached_model.label(other.views(views))
         for boxes, sample in zip(found, views.samples, strict=True):
             shape = shape_of(sample, views)
             boxes.bboxes = other.boxes_back(boxes.bboxes, shape)
@@ -94,8 +88,8 @@ class BoxFusionHook(StepHook):
                 boxes.masks = other.masks_back(boxes.masks, shape)
         return found
 
-    def _fused(self, said: list[InstanceData]) -> InstanceData:
-        every: Any = InstanceData.cat(said)
+    def _fused(self, said: list[PseudoBoxes]) -> PseudoBoxes:
+        every = PseudoBoxes.cat(said)
         numbers = [boxes.labels.new_full((len(boxes),), i) for i, boxes in enumerate(said)]
         leaders, boxes, scores = vote(
             every.bboxes, every.scores, every.labels, torch.cat(numbers), len(said), self.min_iou

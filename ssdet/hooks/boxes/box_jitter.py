@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
-from mmengine.structures import InstanceData
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import PseudoBoxes
 from ...teacher_student.roi_heads import check_roi_heads, refined_boxes
 from ...teacher_student.step import Step
-from ...teacher_student.task_sets import check_task_sets, narrow
+from ...teacher_student.task_sets import check_task_sets
 from ...thresholds.box_quality import jitter_boxes, relative_spread
 from ...validation import check_range
 from ..step_hook import StepHook
@@ -31,6 +32,8 @@ class BoxJitterHook(StepHook):
         max_spread: Mean deviation of the corrected coordinates, in widths or heights of their mean
             box, from which on a box is no target of the regression.
     """
+
+    phase = Phase.WEIGHT
 
     def __init__(self, times: int = 10, *, scale: float = 0.06, max_spread: float = 0.02) -> None:
         name = type(self).__name__
@@ -65,10 +68,10 @@ class BoxJitterHook(StepHook):
         return [relative_spread(stages[-1].view(self.times, -1, 4)) for stages in corrected]
 
 
-def mark_spread(boxes: InstanceData, spread: torch.Tensor, limit: float) -> None:
+def mark_spread(boxes: PseudoBoxes, spread: torch.Tensor, limit: float) -> None:
     """Remember the spread of the boxes of an image; at the limit they leave the set "box"."""
     boxes.spread = spread
-    narrow(boxes, "box", spread < limit)
+    boxes.exclude_from_task("box", ~(spread < limit))
 
 
 def log_spread(step: Step, name: str, spreads: list[torch.Tensor]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...teacher_student.task_sets import check_task_sets
 from ...thresholds.box_quality import merged_spread
@@ -34,6 +35,8 @@ class BoxSpreadHook(StepHook):
             was merged into is none either.
         min_iou: Overlap from which on a prediction counts as merged.
     """
+
+    phase = Phase.WEIGHT
 
     def __init__(self, max_spread: float = 0.05, *, min_iou: float = 0.6) -> None:
         name = type(self).__name__

@@ -9,9 +9,11 @@ import torch
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import ALL_STAGES, AMBIGUOUS, HIGH, PseudoBoxes
 from ...teacher_student.roi_heads import box_heads, check_roi_heads, refined_boxes
-from ...teacher_student.step import AMBIGUOUS, HIGH, Step
-from ...teacher_student.task_sets import check_task_sets, narrow
+from ...teacher_student.step import Step
+from ...teacher_student.task_sets import check_task_sets
 from ...thresholds.box_quality import stage_agreement
 from ...validation import check_range
 from ..step_hook import StepHook
@@ -34,6 +36,8 @@ class StageAgreementHook(StepHook):
             that are not named: all. `{1: 1}`: the late stages, which ask for an IoU of 0.6 and
             0.7, learn the sure boxes alone. A box is ignored in later stages, not background.
     """
+
+    phase = Phase.WEIGHT
 
     def __init__(
         self,
@@ -77,22 +81,17 @@ class StageAgreementHook(StepHook):
             if self.weigh:
                 each.weight_box = each.weight_box * each.loc_quality
             if self.threshold is not None:
-                narrow(each, "box", each.loc_quality > self.threshold)
+                each.exclude_from_task("box", each.loc_quality <= self.threshold)
+            if self.max_stage:
+                self._limit_stages(each)
         quality = torch.cat([each.loc_quality for each in found])
         if len(quality):
             step.count("stage_agreement/quality", quality.mean())
         if self.threshold is not None:
             step.count("stage_agreement/kept", sum(e.in_box.sum() for e in found) / len(found))
 
-    def before_student(self, step: Step) -> None:
-        """Say how many stages learn each box."""
-        if not self.max_stage:
-            return
-        table = torch.full((HIGH + 1,), len(box_heads(step.model.student.roi_head)))
+    def _limit_stages(self, boxes: PseudoBoxes) -> None:
+        """Say how many stages learn each box; it stays with boxes that are pasted elsewhere."""
+        table = torch.full((HIGH + 1,), ALL_STAGES)
         table[list(self.max_stage)] = torch.tensor(list(self.max_stage.values()))
-        # Labeled images have a level where pseudo boxes were pasted into them.
-        learned = [*step.targets.values(), step.sup.samples if step.sup else []]
-        for sample in (sample for samples in learned for sample in samples):
-            boxes = sample.gt_instances
-            if "level" in boxes:
-                boxes.max_stage = table.to(boxes.level.device)[boxes.level]
+        boxes.max_stage = table.to(boxes.level.device)[boxes.level]

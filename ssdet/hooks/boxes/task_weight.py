@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_range
 from .._parts.model_kind import detector_only
@@ -21,6 +22,8 @@ class TaskWeightHook(StepHook):
         cls: Factor on the classification (objectness included) of what is assigned to a box.
         box: Factor on its other losses: boxes (of the RPN too), IoU, centerness, masks.
     """
+
+    phase = Phase.WEIGHT
 
     def __init__(self, *, cls: float = 1.0, box: float = 1.0) -> None:
         check_range(type(self).__name__, "cls", cls, 0, float("inf"))

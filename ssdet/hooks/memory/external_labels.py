@@ -14,6 +14,8 @@ from ...losses import IGNORE, masked_cross_entropy
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import homography, warp
+from ...teacher_student.phase import Phase
+from ...teacher_student.recording import recorded_input
 from ...teacher_student.schedules import annealed
 from ...teacher_student.step import Step, Views
 from ...validation import check_range
@@ -49,6 +51,7 @@ class ExternalLabelsHook(StepHook):
             student), "strong" views. Images without second labels have no such term.
     """
 
+    phase = Phase.LOSS
     priority = "LOW"  # behind the hooks that put labels for further networks into the pseudo labels
 
     def __init__(
@@ -129,14 +132,11 @@ class ExternalLabelsHook(StepHook):
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
         """Remember what the decode head projects to its classes in this pass."""
 
-        def remember(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self._features[branch] = inputs[0]
+        def remember(features: Tensor) -> None:
+            self._features[branch] = features
 
-        handle = _decode_head(step.model).conv_seg.register_forward_pre_hook(remember)
-        try:
+        with recorded_input(_decode_head(step.model).conv_seg, remember):
             yield
-        finally:
-            handle.remove()
 
     def after_loss(self, step: Step) -> None:
         """Add the loss of the second projection."""

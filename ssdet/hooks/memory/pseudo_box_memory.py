@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from mmcv.ops import nms
 from mmengine.dist import all_gather_object
-from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import areas, clip_boxes, homography, project_boxes
-from ...teacher_student.step import AMBIGUOUS, HIGH, Step
+from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, PseudoBoxes, Source
+from ...teacher_student.step import Step
 from ...validation import check_range
 from .._parts.criteria import best_overlaps, highest_overlaps
 from .._parts.model_kind import detector_only
@@ -65,8 +66,7 @@ class PseudoBoxMemoryHook(StepHook):
     images alone, never to mined boxes.
 
     Boxes are kept in the coordinates of the original image (weak views may flip, scale and crop;
-    a box that the view cuts is not mined), for all processes alike, and in the checkpoint. List the
-    hook after the one that sets the levels.
+    a box that the view cuts is not mined), for all processes alike, and in the checkpoint.
 
     Args:
         interval: Iterations after which the boxes of an image are checked again.
@@ -76,6 +76,8 @@ class PseudoBoxMemoryHook(StepHook):
         min_visible: A stored box of which the weak view shows less than this share is neither
             checked nor taught.
     """
+
+    phase = Phase.MEMORY
 
     def __init__(
         self,
@@ -137,7 +139,7 @@ class PseudoBoxMemoryHook(StepHook):
         kept.checked = step.iteration
         return kept
 
-    def _fresh(self, boxes: InstanceData, mined: Mined, sample: Any) -> InstanceData:
+    def _fresh(self, boxes: PseudoBoxes, mined: Mined, sample: Any) -> PseudoBoxes:
         """Boxes to be mined: sure, whole, of an object that is not stored, the surest of each."""
         stored, _ = self._in_view(mined, sample, boxes.bboxes)
         new = (boxes.level == HIGH) & ~_cut(boxes.bboxes, sample)
@@ -152,17 +154,16 @@ class PseudoBoxMemoryHook(StepHook):
         if not visible.any():
             return
         stored = mined.at(visible)
-        step.keep(image, highest_overlaps(boxes.bboxes, seen[visible]) <= self.overlap, "stored")
-        boxes = step.pseudo_boxes[image]
-        known = dict(bboxes=seen[visible], labels=stored.labels, scores=stored.scores)
-        added = InstanceData()
-        for name, value in boxes.items():
-            like = value.new_ones(len(stored), *value.shape[1:])
-            added[name] = known[name].to(like) if name in known else like
-        added.level = torch.full_like(added.level, HIGH)
-        step.pseudo_boxes[image] = InstanceData.cat([boxes, added])
+        step.drop(image, highest_overlaps(boxes.bboxes, seen[visible]) > self.overlap, "stored")
+        added = PseudoBoxes(
+            bboxes=seen[visible],
+            labels=stored.labels.to(seen.device),
+            scores=stored.scores.to(seen),
+            source=torch.full_like(stored.labels, Source.MEMORY).to(seen.device),
+        )
+        step.pseudo_boxes[image] = PseudoBoxes.cat([step.pseudo_boxes[image], added])
 
-    def _with_new(self, step: Step, mined: Mined, fresh: InstanceData, sample: Any) -> Mined:
+    def _with_new(self, step: Step, mined: Mined, fresh: PseudoBoxes, sample: Any) -> Mined:
         back = np.linalg.inv(homography(sample))
         step.count("store/mined", len(fresh))
         together = Mined(

@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import barrier, get_dist_info, is_main_process
-from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...formats.pseudo_label_folder import PseudoLabelFolder
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import areas, clip_boxes, homography, project_boxes, warp
+from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import HIGH, PseudoBoxes, Source
 from ...teacher_student.segmentor import TeacherStudentSegmentor
-from ...teacher_student.step import HIGH, PixelLabels, Step
+from ...teacher_student.step import PixelLabels, Step
 from ...thresholds import box_quality
 from ...thresholds.refinement import UNKNOWN, first_labels, refine_boxes, refine_labels
 from ...validation import check_range
 from .._parts.file_labels import FileLabels
 from ..step_hook import StepHook
-
-BOX_FIELDS = {"bboxes", "labels", "scores", "weight_cls", "weight_box", "level"}
 
 
 @HOOKS.register_module()
@@ -60,6 +59,7 @@ class PseudoLabelDiskHook(StepHook):
         max_entries, max_bytes: Bounds of the bank, over all processes.
     """
 
+    phase = Phase.MEMORY
     reversible = False  # the bank is on disk
 
     def __init__(
@@ -214,11 +214,11 @@ class PseudoLabelDiskHook(StepHook):
     # ------------------------------------------------------------------ boxes
 
     def _refine_boxes(
-        self, boxes: InstanceData, sample: Any, key: str, meta: dict[str, Any]
+        self, boxes: PseudoBoxes, sample: Any, key: str, meta: dict[str, Any]
     ) -> bool:
         boxes = boxes[boxes.level == HIGH]
         hull = project_boxes(boxes.bboxes, np.linalg.inv(_geometry(sample)))
-        found = InstanceData(
+        found = PseudoBoxes(
             bboxes=clip_boxes(hull, sample.ori_shape), labels=boxes.labels, scores=boxes.scores
         )
         found = found[areas(found.bboxes) > 0]
@@ -234,39 +234,32 @@ class PseudoLabelDiskHook(StepHook):
         )
         if not taken.any():
             return False
-        entry = InstanceData.cat([stored[stay], found[taken]])
+        entry = PseudoBoxes.cat([stored[stay], found[taken]])
         height, width = sample.ori_shape[:2]
         content = {"width": width, "height": height, "boxes": entry.bboxes.tolist()}
         content |= {"labels": entry.labels.tolist(), "scores": entry.scores.tolist()}
         self._bank.write_boxes(key, content, meta)
         return True
 
-    def _use_boxes(self, step: Step, image: int, key: str, matrix: np.ndarray) -> InstanceData:
+    def _use_boxes(self, step: Step, image: int, key: str, matrix: np.ndarray) -> PseudoBoxes:
         """Stored boxes in the weak view, and the teacher's own that no stored box stands for."""
         own, shape = step.pseudo_boxes[image], step.weak_views.samples[image].img_shape
-        unknown = sorted(set(own.keys()) - BOX_FIELDS)
-        if unknown:
-            raise ValueError(
-                f"{type(self).__name__}: the bank holds no {unknown[0]!r} of boxes; list the hook "
-                "before the ones that add it, or set use=False"
-            )
         stored = self._stored_boxes(key, own.bboxes.device)
         if stored is None:
             return own
         stored.bboxes = clip_boxes(project_boxes(stored.bboxes, matrix), shape)
         stored = stored[areas(stored.bboxes) > 0]
-        stored.weight_cls, stored.weight_box = (torch.ones_like(stored.scores) for _ in range(2))
-        stored.level = torch.full_like(stored.labels, HIGH)
+        stored.source = torch.full_like(stored.labels, Source.MEMORY)
         same = stored.labels[:, None] == own.labels[None]
         double = (same & (box_quality.iou(stored.bboxes, own.bboxes) >= self.iou)).any(0)
         step.count("bank/used", len(stored) / len(step.pseudo_boxes))
-        return InstanceData.cat([stored, own[~double]])
+        return PseudoBoxes.cat([stored, own[~double]])
 
-    def _stored_boxes(self, key: str, device: torch.device) -> InstanceData | None:
+    def _stored_boxes(self, key: str, device: torch.device) -> PseudoBoxes | None:
         entry = self._bank.read_boxes(key)
         if entry is None:
             return None
-        return InstanceData(
+        return PseudoBoxes(
             bboxes=torch.tensor(entry["boxes"], device=device).reshape(-1, 4),
             labels=torch.tensor(entry["labels"], device=device, dtype=torch.long),
             scores=torch.tensor(entry["scores"], device=device, dtype=torch.float32),

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ...mixing import class_mask
 from ...registry import HOOKS
+from ...teacher_student.phase import Phase
 from ...validation import check_range
 from .._parts.pixel_mix import Fields, PixelMixHook, Source
 
@@ -26,6 +27,7 @@ class ClassMixHook(PixelMixHook):
             ("labeled").
     """
 
+    phase = Phase.MIX
     mix = "classmix"
 
     def __init__(

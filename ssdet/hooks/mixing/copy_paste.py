@@ -8,6 +8,7 @@ from ...mixing import Kind
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.detector import TeacherStudentDetector
+from ...teacher_student.phase import Phase
 from ...teacher_student.segmentor import TeacherStudentSegmentor
 from ...teacher_student.step import Step
 from ...validation import check_choice
@@ -51,6 +52,8 @@ class CopyPasteHook(StepHook):
         per_image: Segmentors: a patch for each image instead of one for the batch (False).
         supervised: Segmentors: learn from the labeled images as they are, too (False).
     """
+
+    phase = Phase.MIX
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...mixing import box_mask, sample_box
 from ...registry import HOOKS
+from ...teacher_student.phase import Phase
 from .._parts.pixel_mix import Fields, PixelMixHook, Source
 
 
@@ -26,6 +27,7 @@ class CutMixHook(PixelMixHook):
             ("labeled").
     """
 
+    phase = Phase.MIX
     mix = "cutmix"
 
     def __init__(

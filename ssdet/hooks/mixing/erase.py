@@ -10,6 +10,7 @@ from torch import Tensor
 from ...mixing.erase import erased_share, sample_patches
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_pair, check_range
 from .._parts.model_kind import detector_only
@@ -32,6 +33,8 @@ class EraseHook(StepHook):
         hidden: A box is dropped if this share of it, or more, is erased; 1 keeps what is hidden in
             part.
     """
+
+    phase = Phase.MIX
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ...mixing import sample_permutations, shuffle_patches, unshuffle_patches
 from ...registry import HOOKS
 from ...teacher_student.core import STRONG, TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_range
 from .._parts.cached_images import comes_with_batch
@@ -39,6 +40,8 @@ class PatchShuffleHook(StepHook):
         prob: Probability, for each image, that its cells are shuffled.
         views: The strong views, such as `["unsup_student_2"]`; all of them if None.
     """
+
+    phase = Phase.MIX
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from ...mixing.canvas import CanvasBox, mixup_places
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import homography
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step, Views
 from ...validation import check_range
 from .._parts.cached_images import (
@@ -42,6 +43,8 @@ class PseudoMixupHook(StepHook):
         extra: None: the mixture takes the place of the view, as in MixPL. A number: the view stays
             as it is; the mixture is one more, `unsup_student_mixup`, with so much of its weight.
     """
+
+    phase = Phase.MIX
 
     def __init__(
         self, *, cache: int = 8, share: float = 0.5, flip: float = 1.0, extra: float | None = None

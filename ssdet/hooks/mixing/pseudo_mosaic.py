@@ -13,6 +13,7 @@ from ...mixing.canvas import mosaic_places
 from ...registry import HOOKS
 from ...teacher_student.core import STRONG, TeacherStudent
 from ...teacher_student.geometry import areas
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_pair, check_range
 from .._parts.cached_images import ImageCache, as_views, batch_views, compose, pictures_of
@@ -45,6 +46,7 @@ class PseudoMosaicHook(StepHook):
         cache: How many images of earlier steps are kept, at least 4.
     """
 
+    phase = Phase.MIX
     view = f"{STRONG}_mosaic"
 
     def __init__(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...registry import HOOKS
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
-from .._parts.network_hook import NetworkHook, require_average, require_first, targets_of
+from .._parts.network_hook import NetworkHook, require_average, targets_of
 
 
 @HOOKS.register_module()
@@ -25,13 +26,14 @@ class CrossSupervisionHook(NetworkHook):
         network: Key of the second network in `auxiliary` of the model.
     """
 
+    phase = Phase.LABEL
+
     def __init__(self, network: str = "second") -> None:
         self.names = (network,)
 
     def before_train(self, runner: Any) -> None:
-        """Refuse a teacher that does not follow its student, and filters of labels before this."""
+        """Refuse a teacher that does not follow its student."""
         require_average(self)
-        require_first(self)
         super().before_train(runner)
 
     def after_teacher(self, step: Step) -> None:

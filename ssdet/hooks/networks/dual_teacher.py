@@ -11,13 +11,14 @@ from torch import Tensor
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
-from ...teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step
+from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW, PseudoBoxes, Source
+from ...teacher_student.step import PixelLabels, Step
 from ...thresholds import Fusion, confident_overlap, fuse_boxes, match_boxes
 from ...validation import check_choice, check_range
 from .._parts.network_hook import NetworkHook
 
 Unmatched = Literal["ambiguous", "ignore", "drop"]
-FIELDS = ("bboxes", "labels", "scores", "weight_cls", "weight_box", "level", "masks")
 HORIZON = 100  # steps that the running mean of the agreement looks back
 
 
@@ -52,6 +53,8 @@ class DualTeacherHook(NetworkHook):
         collapse: Running agreement above which the teachers count as one.
     """
 
+    phase = Phase.LABEL
+    selects_labels = True
     pixels_only = False
 
     def __init__(
@@ -136,7 +139,7 @@ class DualTeacherHook(NetworkHook):
         """Replace the boxes of an image; the agreement, and whether a teacher is sure of any."""
         own = step.pseudo_boxes[image]
         highest = max([float(one.scores.max()) for one in (own, other) if len(one)], default=0.0)
-        step.keep(image, own.scores > self.score, "score")
+        step.drop(image, own.scores <= self.score, "score")
         first, second = _plain(step.pseudo_boxes[image]), _plain(other[other.scores > self.score])
         rows, columns = match_boxes(
             first.bboxes, second.bboxes, (first.labels, second.labels), self.iou
@@ -149,7 +152,7 @@ class DualTeacherHook(NetworkHook):
         if unsure or overlap < self.agreement:
             step.pseudo_boxes[image] = _everywhere(first, step.weak_views.samples[image])
         else:
-            step.pseudo_boxes[image] = InstanceData.cat([pairs, *map(self._single, alone)])
+            step.pseudo_boxes[image] = PseudoBoxes.cat([pairs, *map(self._single, alone)])
         step.count("dual_teacher/pairs", len(rows) / len(step.pseudo_boxes))
         return overlap, either > 0
 
@@ -194,10 +197,8 @@ class DualTeacherHook(NetworkHook):
 
 
 def _plain(boxes: InstanceData) -> InstanceData:
-    """The fields that a fused box has; all trusted until it turns out to be alone."""
-    plain = InstanceData(**{key: boxes[key] for key in FIELDS if key in boxes})
-    plain.level = torch.full_like(plain.labels, HIGH)
-    return plain
+    """A copy whose boxes are all trusted, until one turns out to be alone."""
+    return PseudoBoxes.of(boxes, level=torch.full_like(boxes.labels, HIGH))
 
 
 def _left(boxes: InstanceData, taken: Tensor) -> Tensor:
@@ -210,13 +211,14 @@ def _everywhere(like: InstanceData, sample: Any) -> InstanceData:
     """One region to ignore that covers the view: no loss says that nothing is there."""
     height, width = sample.metainfo["img_shape"][:2]
     boxes = like.bboxes
-    whole = InstanceData(
+    whole = PseudoBoxes(
         bboxes=boxes.new_tensor([[0.0, 0.0, width, height]]),
         labels=like.labels.new_zeros(1),
         scores=boxes.new_zeros(1),
         weight_cls=boxes.new_zeros(1),
         weight_box=boxes.new_zeros(1),
         level=like.level.new_full((1,), LOW),
+        source=like.labels.new_full((1,), Source.TEACHER),
     )
     if "masks" in like:
         whole.masks = like.masks.new_zeros((1, *like.masks.shape[1:]))

@@ -12,6 +12,7 @@ from mmengine.logging import MessageHub
 
 from ...registry import HOOKS
 from ...teacher_student.average import move
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_choice, check_range
 from .._parts.snapshot import Extent, Snapshot, learning
@@ -45,6 +46,7 @@ class FutureTeacherHook(StepHook):
             and the batch statistics keep what the virtual steps did to them.
     """
 
+    phase = Phase.OBSERVE
     priority = "LOWEST"  # the other hooks have prepared the iteration
 
     def __init__(self, steps: int = 3, kind: Kind = "deep", *, restore: Extent = "all") -> None:

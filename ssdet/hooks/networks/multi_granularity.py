@@ -13,6 +13,8 @@ from torch import Tensor
 from ...losses import IGNORE, gap_logit_l1, masked_cross_entropy, region_similarity
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent, weighted
+from ...teacher_student.phase import Phase
+from ...teacher_student.recording import recorded_layers
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_choice, check_range
 from .._parts.network_hook import (
@@ -20,9 +22,7 @@ from .._parts.network_hook import (
     NetworkHook,
     head_of,
     prefix_of,
-    recorded,
     require_average,
-    require_first,
     targets_of,
 )
 
@@ -54,6 +54,8 @@ class MultiGranularityHook(NetworkHook):
         pool: Regions along each side.
         region_layer, logit_layer: Parts of every network that put out its features and logits.
     """
+
+    phase = Phase.LABEL
 
     def __init__(
         self,
@@ -101,9 +103,8 @@ class MultiGranularityHook(NetworkHook):
                     )
 
     def before_train(self, runner: Any) -> None:
-        """Refuse a teacher that does not follow its student, and filters of labels before this."""
+        """Refuse a teacher that does not follow its student."""
         require_average(self)
-        require_first(self)
         super().before_train(runner)
 
     def before_teacher(self, step: Step) -> None:
@@ -125,7 +126,7 @@ class MultiGranularityHook(NetworkHook):
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
         """Keep the student's features and logits."""
-        with recorded(self.attached_model.student, self.layers) as outputs:
+        with recorded_layers(self.attached_model.student, self.layers) as outputs:
             yield
         self._student[branch] = outputs
 
@@ -149,7 +150,7 @@ class MultiGranularityHook(NetworkHook):
         if rests or step.sup is None:
             step.losses[f"sup_{name}_loss"] = self.attached_model.zero_loss(network)
             return {} if step.sup is None else self.outputs_of(name, step.sup.inputs, self.layers)
-        with recorded(network, self.layers) as outputs:
+        with recorded_layers(network, self.layers) as outputs:
             self.supervise(step, name)
         return outputs
 
@@ -157,7 +158,7 @@ class MultiGranularityHook(NetworkHook):
         """The same on a strong view, where it learns the labels of the student."""
         if name in self.attached_model.frozen:
             return self.outputs_of(name, step.strong[view].inputs, self.layers)
-        with recorded(self.network(name), self.layers) as outputs:
+        with recorded_layers(self.network(name), self.layers) as outputs:
             self.teach(step, name, view, targets_of(targets, 0))
         return outputs
 

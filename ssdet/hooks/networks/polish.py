@@ -15,9 +15,11 @@ from ...models.polishers import BoxPolisher, ClassPolisher, side_by_side
 from ...models.roi_features import RoIFeatures, pyramid_strides
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import PseudoBoxes
 from ...teacher_student.schedules import momentum_at
 from ...teacher_student.step import Step, Views
-from ...teacher_student.task_sets import check_task_sets, narrow
+from ...teacher_student.task_sets import check_task_sets
 from ...validation import check_range
 from .._parts.model_kind import detector_only
 from ..step_hook import StepHook
@@ -50,6 +52,8 @@ class PolishHook(StepHook):
         box_weight, cls_weight: Factors on the two losses.
         strides: Of the levels of the neck that are pooled from. None: those of the detector.
     """
+
+    phase = Phase.WEIGHT
 
     def __init__(
         self,
@@ -171,8 +175,8 @@ class PolishHook(StepHook):
         return deltas.float(), logits.float().softmax(-1)
 
     def _refine(
-        self, step: Step, boxes: InstanceData, moved: Tensor, chances: Tensor
-    ) -> InstanceData:
+        self, step: Step, boxes: PseudoBoxes, moved: Tensor, chances: Tensor
+    ) -> PseudoBoxes:
         """The boxes to classify and, after them, the polished ones to regress."""
         best, label = chances[:, :-1].max(-1)
         certain = best >= self.min_confidence
@@ -184,13 +188,13 @@ class PolishHook(StepHook):
         polished.bboxes = moved[solid]
         for part, classify in ((named, True), (polished, False)):
             member = torch.full_like(part.labels, classify, dtype=torch.bool)
-            narrow(part, "cls", member)
-            narrow(part, "rpn", member)
-            narrow(part, "box", ~member)
+            part.exclude_from_task("cls", ~member)
+            part.exclude_from_task("rpn", ~member)
+            part.exclude_from_task("box", member)
         images = len(step.pseudo_boxes)
         step.count("polish/classified", kept.sum() / images)
         step.count("polish/renamed", (renamed & (label != boxes.labels)).sum() / images)
-        return InstanceData.cat([named, polished])
+        return PseudoBoxes.cat([named, polished])
 
     # ------------------------------------------------------------------ learning
 

@@ -20,10 +20,12 @@ from ...losses import (
 )
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent, weighted
+from ...teacher_student.phase import Phase
+from ...teacher_student.recording import recorded_layers
 from ...teacher_student.schedules import ramp
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_range
-from .._parts.network_hook import STUDENT, NetworkHook, head_of, prefix_of, recorded
+from .._parts.network_hook import STUDENT, NetworkHook, head_of, prefix_of
 
 Maps = dict[str, Tensor]  # probabilities (B, C, H, W) of each network
 LOGITS = "decode_head.conv_seg"
@@ -57,6 +59,10 @@ class RegionInstructionHook(NetworkHook):
         ramp_length: Iterations after the burn-in over which these two rise:
             exp(-5 (1 - t/length)^2).
     """
+
+    phase = Phase.LABEL
+    needs = frozenset({"soft_targets", "student_outputs"})
+    learns_without_labels = True
 
     def __init__(
         self,
@@ -105,8 +111,6 @@ class RegionInstructionHook(NetworkHook):
                     f"{type(self).__name__}: the network {name!r} has no {LOGITS}; RAIL compares "
                     "logits of pixels, which a head that matches masks does not have"
                 )
-        model.keep_soft = model.keep_outputs = True  # type: ignore[attr-defined]
-        model.always_pass = True
 
     def before_teacher(self, step: Step) -> None:
         """Whose turn it is; the other group rests."""
@@ -161,7 +165,7 @@ class RegionInstructionHook(NetworkHook):
             seen: Any = step.sup
             logits = self.outputs_of(name, seen.inputs, (LOGITS,))[LOGITS]
             return self._probabilities(name, logits, labels)
-        with recorded(network, (LOGITS,)) as outputs:
+        with recorded_layers(network, (LOGITS,)) as outputs:
             self.supervise(step, name)
         return self._probabilities(name, outputs[LOGITS], labels)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ...registry import HOOKS
 from ...teacher_student.average import move
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.schedules import MomentumSchedule, momentum_at
 from ...validation import check_choice, check_range
 from ..step_hook import StepHook, optimizers_of
@@ -43,6 +44,8 @@ class TeacherEMAHook(StepHook):
         stop_after: The teacher rests after so many updates.
     """
 
+    phase = Phase.OBSERVE
+    averages_weights = True
     priority = "ABOVE_NORMAL"
 
     def __init__(

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from ...registry import HOOKS
 from ...run_files import GALLERY, STATS
-from ...teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
+from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW
+from ...teacher_student.step import PixelLabels, Step, Views
 from ...validation import check_range
 from .._parts.drawing import BoxGroup, Color, class_colors, draw_boxes, paint_pixels, save_jpeg
 from ..step_hook import StepHook
@@ -41,6 +43,7 @@ class GalleryHook(StepHook):
         classes: Names of the classes; taken from the training data where it is not given.
     """
 
+    phase = Phase.OBSERVE
     priority = "VERY_LOW"
     read_only = True
 

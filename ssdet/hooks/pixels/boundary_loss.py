@@ -8,6 +8,7 @@ from ...losses import effective_weights
 from ...losses.boundaries import boundary_weights, label_boundaries
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_range
 from .._parts.model_kind import honors_weights, segmentor_only
@@ -32,6 +33,7 @@ class BoundaryLossHook(StepHook):
         width: By how many pixels the boundary (2 pixels wide) is widened on either side.
     """
 
+    phase = Phase.LOSS
     priority = "LOW"
 
     def __init__(self, weight: float = 0.5, *, width: int = 0) -> None:

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from ...mixing.channels import complementary_masks, scale_channels
 from ...registry import HOOKS
+from ...teacher_student.phase import Phase
+from ...teacher_student.recording import changed_features
 from ...teacher_student.step import Step
 from ...validation import check_range
-from .._parts.features import changed_features, map_levels
+from .._parts.features import map_levels
 from ..step_hook import StepHook
 
 Masks = tuple[Tensor, Tensor]
@@ -35,6 +37,8 @@ class ComplementaryDropoutHook(StepHook):
         share_across_stages: One mask for all levels of the features, as for the layers of a plain
             vision transformer (they need the same number of channels). False: masks for each level.
     """
+
+    phase = Phase.LOSS
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ...losses import pixel_mean
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.pixel_weights import matches_masks
 from ...teacher_student.schedules import Ramp, ramp
 from ...teacher_student.step import PixelLabels, Step
@@ -33,8 +34,9 @@ class ConsistencyHook(StepHook):
         ramp_kind: "sigmoid", exp(-5 (1 - t/length)^2), or "linear".
     """
 
+    phase = Phase.LOSS
+    needs = frozenset({"student_outputs", "soft_targets"})
     loss_name = "consistency"
-    needs_soft = True  # the probabilities of the teacher
     needs_labels = True  # there is nothing to learn where all weights are 0
 
     def __init__(
@@ -47,7 +49,7 @@ class ConsistencyHook(StepHook):
         self.weight, self.ramp_length, self.ramp_kind = weight, ramp_length, ramp_kind
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Ask for the probabilities of the teacher and the logits of the student."""
+        """Refuse heads that have no logits of pixels."""
         model = segmentor_only(self, model, "compares pixels")
         head = _head(model)
         if matches_masks(head):
@@ -55,9 +57,7 @@ class ConsistencyHook(StepHook):
                 f"{type(self).__name__}: {type(head).__name__} gives masks of queries and no "
                 "logits of pixels; let the student learn from pseudo labels alone"
             )
-        model.keep_outputs = True
-        model.always_pass = model.always_pass or not self.needs_labels
-        model.keep_soft = model.keep_soft or self.needs_soft
+        self.learns_without_labels = not self.needs_labels
         super().on_attach(model)
 
     def after_loss(self, step: Step) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ...mixing.label_noise import clipped_noise
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.schedules import Ramp, ramp
 from ...teacher_student.step import Step, Views
 from ...thresholds import entropy_of
@@ -35,6 +36,9 @@ class DropoutUncertaintyHook(StepHook):
         start: The limit at first, as a share of ln(classes).
         ramp_length, ramp_kind: Iterations after the burn-in over which the limit rises.
     """
+
+    phase = Phase.FILTER
+    selects_labels = True
 
     def __init__(
         self,
@@ -65,7 +69,6 @@ class DropoutUncertaintyHook(StepHook):
                 f"{type(self).__name__}: the segmentor has no dropout, so all passes would say the "
                 "same; set dropout_ratio of its decode_head above 0"
             )
-        model.keep_soft = True
         super().on_attach(model)
 
     @torch.no_grad()
@@ -89,5 +92,6 @@ class DropoutUncertaintyHook(StepHook):
         with active_dropout(model.teacher):
             for _ in range(self.passes):
                 noisy = clipped_noise(views.inputs, self.noise, self.noise_limit)
-                total = total + model.label(Views(noisy, views.samples)).soft
+                noisy_views = Views(noisy, views.samples)
+                total = total + model.label(noisy_views, needs={"soft"}).soft
         return total / self.passes

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from ...mixing.channels import channel_mask, scale_channels
 from ...registry import HOOKS
+from ...teacher_student.phase import Phase
+from ...teacher_student.recording import changed_features
 from ...teacher_student.step import Step, Views
 from ...validation import check_range
-from .._parts.features import changed_features, map_levels
+from .._parts.features import map_levels
 from ..step_hook import StepHook
 
 BRANCH = "unsup_student_features"
@@ -36,6 +38,7 @@ class FeaturePerturbationHook(StepHook):
             divide the rest among them as before. UniMatch: 0.5.
     """
 
+    phase = Phase.LOSS
     priority = "LOW"
 
     def __init__(self, prob: float = 0.5, *, share: float = 0.5) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_range
 from .._parts.model_kind import segmentor_only
@@ -29,6 +30,8 @@ class LargestComponentHook(StepHook):
         background: The class that is not cleaned, and that the removed pixels get.
         min_area: Components of fewer pixels are removed even if they are the largest.
     """
+
+    phase = Phase.LABEL
 
     def __init__(self, background: int = 0, *, min_area: int = 0) -> None:
         for key, value in dict(background=background, min_area=min_area).items():

@@ -14,9 +14,10 @@ from torch import Tensor
 from ...losses.shrink import Shrunk, shrink_classes, shrink_loss
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
+from ...teacher_student.recording import changed_features
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_range
-from .._parts.features import changed_features
 from .._parts.model_kind import segmentor_only
 from ..step_hook import StepHook
 
@@ -48,6 +49,9 @@ class ShrinkMatchHook(StepHook):
             at that resolution. 150 classes at full size take gigabytes; 4 takes a sixteenth.
     """
 
+    phase = Phase.LOSS
+    needs = frozenset({"soft_targets"})
+
     def __init__(
         self,
         threshold: float = 0.95,
@@ -75,7 +79,7 @@ class ShrinkMatchHook(StepHook):
         self._features: dict[str, Any] = {}
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """A segmentor with a second head of its classes; ask it for the probabilities."""
+        """A segmentor with a second head of its classes."""
         name = type(self).__name__
         model = segmentor_only(self, model, "learns pixel by pixel")
         if self.head not in model.auxiliary:
@@ -92,7 +96,6 @@ class ShrinkMatchHook(StepHook):
             )
         if model.num_classes == 2:
             print_log(f"{name}: of two classes none can be removed: no loss", "current", 30)
-        model.keep_soft = True
         super().on_attach(model)
 
     def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:

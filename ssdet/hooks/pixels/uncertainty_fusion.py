@@ -15,11 +15,13 @@ from ...losses import IGNORE
 from ...mixing import ORIENTATIONS, Orientation, orient, orient_back
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
+from ...teacher_student.recording import eval_mode
 from ...teacher_student.step import Step, Views
 from ...thresholds import Uncertainty, fuse, uncertainty_of, variance_of
 from ...validation import check_choice, check_range
 from .._parts.features import active_dropout, dropouts
-from .._parts.network_hook import STUDENT, NetworkHook, frozen_statistics, targets_of
+from .._parts.network_hook import STUDENT, NetworkHook, targets_of
 
 Extent = Literal["pixel", "image"]
 
@@ -46,6 +48,9 @@ class UncertaintyFusionHook(NetworkHook):
         eps: Added to the uncertainty: the most certain prediction weighs (1 + eps) / eps times as
             much as the least certain.
     """
+
+    phase = Phase.LABEL
+    needs = frozenset({"soft"})
 
     def __init__(
         self,
@@ -85,7 +90,7 @@ class UncertaintyFusionHook(NetworkHook):
         self.exclude_self, self.eps = exclude_self, eps
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Ask the model for the probabilities of its teacher; passes need dropout."""
+        """Passes need dropout."""
         super().on_attach(model)
         for name in (STUDENT, *self.names) if self.passes else ():
             if not dropouts(self.network(name)):
@@ -94,7 +99,6 @@ class UncertaintyFusionHook(NetworkHook):
                     "dropout, so its passes would all say the same and it would seem certain of "
                     "everything; set dropout_ratio of its decode_head above 0, or passes=0"
                 )
-        model.keep_soft = True  # type: ignore[attr-defined]
 
     def after_teacher(self, step: Step) -> None:
         """Fuse what the views or the networks say."""
@@ -155,7 +159,7 @@ class UncertaintyFusionHook(NetworkHook):
         model: Any = self.attached_model
         passes = []
         dropping = active_dropout(network) if self.passes else nullcontext()
-        with frozen_statistics(network), dropping:
+        with eval_mode(network), dropping:
             for _ in range(max(1, self.passes)):
                 logits = network.inference(inputs, metas)  # type: ignore[operator]
                 passes.append(orient_back(model.probabilities(logits), view))

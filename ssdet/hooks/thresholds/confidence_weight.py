@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.phase import Phase
 from ...teacher_student.segmentor import TeacherStudentSegmentor
 from ...teacher_student.step import PixelLabels, Step
 from ...thresholds.mean_confidence import mean_confidence_threshold
@@ -84,6 +85,8 @@ class ConfidenceWeightHook(StepHook):
         epoch_length: Iterations of an epoch, counted from the end of the burn-in; needed for
             "per_epoch".
     """
+
+    phase = Phase.WEIGHT
 
     def __init__(
         self,

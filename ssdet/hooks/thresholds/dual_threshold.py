@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -14,8 +13,9 @@ from torch import Tensor
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import areas
+from ...teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW
 from ...teacher_student.segmentor import TeacherStudentSegmentor
-from ...teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
+from ...teacher_student.step import PixelLabels, Step, Views
 from ...thresholds.two_means import DualThreshold, Fallback, levels
 from ...validation import check_choice, check_pair, check_range
 from .._parts.criteria import (
@@ -29,7 +29,6 @@ from .._parts.criteria import (
     pixel_pools,
 )
 from .._parts.labeled_pass import LabeledPass
-from .._parts.objectness import Heard
 from .._parts.second_view import SecondView
 from .threshold_hook import Labels, Limits, ThresholdHook
 
@@ -121,7 +120,7 @@ class DualThresholdHook(ThresholdHook):
         self.table: dict[str, Tensor] = {}
         self.fitted_at = -1
         self._pools: Pools = {}
-        self._heard = Heard()
+        self.needs = self.criteria.needs
         self._values: dict[int, Values] = {}
 
     # ------------------------------------------------------------------ hook points
@@ -142,12 +141,6 @@ class DualThresholdHook(ThresholdHook):
             owner = type(self).__name__
             self.images = LabeledPass.of(owner, self.labeled, runner, self.max_images)
 
-    @contextmanager
-    def teacher_pass(self, step: Step) -> Iterator[None]:
-        """Listen to the teacher."""
-        with self.criteria.listening(step.model) as self._heard:
-            yield
-
     def observe(self, step: Step) -> None:
         """Fit the thresholds if it is time, and measure the new labels."""
         model = step.model
@@ -159,12 +152,10 @@ class DualThresholdHook(ThresholdHook):
         if isinstance(pseudo, PixelLabels):
             values = self.criteria.of_pixels(model, step.weak_views, pseudo)
             self._values = {id(pseudo): values}
-            pseudo.soft = pseudo.soft if getattr(model, "keep_soft", False) else None
             return
         boxes = step.pseudo_boxes
-        measured = self.criteria.of_boxes(model, step.weak_views, boxes, self._heard)
+        measured = self.criteria.of_boxes(model, step.weak_views, boxes)
         self._values = {id(one): v for one, v in zip(boxes, measured, strict=True)}
-        self._heard = Heard()
 
     def before_student(self, step: Step) -> None:
         """Paint over low boxes."""
@@ -242,7 +233,7 @@ class DualThresholdHook(ThresholdHook):
         boxes.level = torch.minimum(boxes.level, own)
         for name, mask in dict(high=sure, ambiguous=unsure, low=low).items():
             step.count(f"dual_threshold/{name}", mask.sum() / len(step.pseudo_boxes))
-        step.keep(image, trained | low, "level")
+        step.drop(image, ~(trained | low), "level")
 
     def weight_pixels(self, pixels: PixelLabels, limits: Limits) -> None:
         """As the base does; labels of another step are forgotten."""
@@ -272,11 +263,10 @@ class DualThresholdHook(ThresholdHook):
     def _judged(self, model: TeacherStudent, views: Views) -> Pools:
         """The values of what the teacher finds rightly in labeled views."""
         classes = self.num_classes or 0
-        with self.criteria.listening(model) as heard:
-            found = model.label(views)
+        found = model.label(views, needs=self.criteria.needs)
         if isinstance(found, PixelLabels):
             return self._judged_pixels(model, views, found)
-        measured = self.criteria.of_boxes(model, views, found, heard)
+        measured = self.criteria.of_boxes(model, views, found)
         pools = [
             box_pools(values, boxes, sample.gt_instances, classes)
             for values, boxes, sample in zip(measured, found, views.samples, strict=True)

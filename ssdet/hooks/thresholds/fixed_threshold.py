@@ -9,8 +9,9 @@ import torch
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.pseudo_boxes import Task
 from ...teacher_student.step import Step
-from ...teacher_student.task_sets import Task, check_task_sets, narrow
+from ...teacher_student.task_sets import check_task_sets
 from ...validation import check_range
 from .threshold_hook import Limits, ThresholdHook
 
@@ -107,7 +108,7 @@ class FixedThresholdHook(ThresholdHook):
         """Filter, after the stricter thresholds of the tasks."""
         boxes = step.pseudo_boxes[image]
         for task, limit in self.tasks.items():
-            narrow(boxes, task, boxes.scores > limit)
+            boxes.exclude_from_task(task, boxes.scores <= limit)
         super().filter_boxes(step, image, limits)
 
 

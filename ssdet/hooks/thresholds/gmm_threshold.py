@@ -84,7 +84,7 @@ class GMMThresholdHook(ThresholdHook):
         if self.count_ratio is not None:
             for image, boxes in enumerate(step.pseudo_boxes):
                 limit = count_threshold(boxes.scores, self.count_ratio)
-                step.keep(image, boxes.scores > limit, "count")
+                step.drop(image, boxes.scores <= limit, "count")
         self.history.push(*found_scores(step, self.evidence, self.pixels), self.count_classes(step))
 
     def limits(self, classes: int, device: torch.device) -> Limits:

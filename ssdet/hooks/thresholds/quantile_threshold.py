@@ -73,6 +73,7 @@ class QuantileThresholdHook(ThresholdHook):
         self.measure, self.one_limit = measure, not per_class
         self.default, self.floor, self.min_scores = default, floor, min_scores
         self.pixels = pixels
+        self.needs = {"soft"} if measure == "entropy" else set()
         self.history = ScoreHistory(name, num_scores, sync)
         self._share = share
 
@@ -87,7 +88,6 @@ class QuantileThresholdHook(ThresholdHook):
                 f"a {type(model).__name__} finds boxes, which have a score alone; take "
                 "measure='score'"
             )
-        model.keep_soft = True
 
     def observe(self, step: Step) -> None:
         """Remember the new values, and find out which share is dropped now."""

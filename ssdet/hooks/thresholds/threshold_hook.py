@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import torch
-from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...teacher_student.core import TeacherStudent
-from ...teacher_student.step import AMBIGUOUS, LOW, PixelLabels, Step
+from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import AMBIGUOUS, LOW, PseudoBoxes
+from ...teacher_student.step import PixelLabels, Step
 from ..step_hook import StepHook
 
 Uncertain = Literal["ambiguous", "ignore", "drop"]
-Labels: TypeAlias = "InstanceData | PixelLabels"
+Labels: TypeAlias = "PseudoBoxes | PixelLabels"
 
 
 @dataclass
@@ -44,6 +45,8 @@ class ThresholdHook(StepHook):
     `threshold_low/<class>`; one limit for all classes (`one_limit`) as `threshold/all`.
     """
 
+    phase = Phase.FILTER
+    selects_labels = True
     uncertain_as: Uncertain = "ambiguous"
     log_limits = True
     one_limit = False
@@ -115,7 +118,8 @@ class ThresholdHook(StepHook):
             boxes.level = torch.where(unsure, boxes.level.clamp(max=AMBIGUOUS), boxes.level)
         elif self.uncertain_as == "ignore":
             boxes.level = torch.where(unsure, LOW, boxes.level)
-        step.keep(image, sure if self.uncertain_as == "drop" else sure | unsure, "score")
+        kept = sure if self.uncertain_as == "drop" else sure | unsure
+        step.drop(image, ~kept, "score")
 
     def weight_pixels(self, pixels: PixelLabels, limits: Limits) -> None:
         """Multiply the weights of the pixels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,6 +112,36 @@ def inside(points: Tensor, regions: Tensor) -> Tensor:
     x, y = points[:, :1], points[:, 1:2]
     within = (x > regions[:, 0]) & (x < regions[:, 2]) & (y > regions[:, 1]) & (y < regions[:, 3])
     return within.any(1)
+
+
+class JudgedPriors(Mixin):
+    """A head whose priors or queries a hook may weigh one by one, within `judged_priors`."""
+
+    # Given the classification weights (B, P) by boxes and regions: those to use instead.
+    judge: Callable[[Tensor], Tensor] | None = None
+
+    def judged(self, cls: Tensor) -> Tensor:
+        """The weights (B, P), as a hook wants them."""
+        return cls if self.judge is None else self.judge(cls)
+
+
+@contextmanager
+def judged_priors(head: Any, judge: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Within it, `judge` changes the classification weights (B, P) of a head's priors or queries.
+
+    The order is that of the head: levels one after the other, or queries. A DETR asks for each
+    decoder layer. No normalizer sees the weights.
+    """
+    if not isinstance(head, JudgedPriors):
+        raise TypeError(
+            f"the priors of a {type(head).__name__} cannot be weighed one by one; those of anchor, "
+            "FCOS and DETR heads can"
+        )
+    head.judge = judge
+    try:
+        yield
+    finally:
+        del head.judge
 
 
 class WeighedDetector(Mixin):

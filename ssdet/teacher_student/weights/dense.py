@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from .boxes import BoxWeights, Mixin, complete, inside, recording
+from .boxes import BoxWeights, JudgedPriors, Mixin, complete, inside, recording
 from .losses import queue_weights
 
 
@@ -18,7 +18,7 @@ def nonempty(weights: Iterable[Tensor]) -> list[Tensor]:
     return [w for w in weights if len(w)]
 
 
-class AnchorTargets(Mixin):
+class AnchorTargets(JudgedPriors):
     """AnchorHead (RetinaNet, RPN): every loss is called once for a level, with all anchors."""
 
     # Place of the labels in what `get_targets` returns, and how often a box loss sees a positive.
@@ -53,6 +53,7 @@ class AnchorTargets(Mixin):
         background = weights[0].cls.new_tensor([w.background for w in weights])
         cls = background[:, None].repeat(1, flat.shape[1])
         cls[positive] = torch.cat([w.cls for w in weights])
+        cls = self.judged(cls)
         box = torch.ones_like(cls)
         box[positive] = torch.cat([w.box for w in weights])
         boxes = [level.flatten() for level in box.split(sizes, 1)]
@@ -88,7 +89,7 @@ class TOODTargets(RTMDetTargets):
     cls_losses: ClassVar[tuple[str, ...]] = ("loss_cls", "initial_loss_cls")
 
 
-class FCOSTargets(Mixin):
+class FCOSTargets(JudgedPriors):
     """FCOSHead: no assigner, and one call of each loss for all levels together."""
 
     def get_targets(self, points: list[Tensor], batch_gt_instances: list[InstanceData]) -> Any:
@@ -100,9 +101,10 @@ class FCOSTargets(Mixin):
                 queue_weights(loss, None)
             return targets
         sizes = [len(level) for level in points]
+        cls, box, positive = (torch.stack(field) for field in zip(*self._images, strict=True))
         cls, box, positive = (
-            torch.cat([level.flatten() for level in torch.stack(field).split(sizes, 1)])
-            for field in zip(*self._images, strict=True)
+            torch.cat([level.flatten() for level in field.split(sizes, 1)])
+            for field in (self.judged(cls), box, positive)
         )
         queue_weights(self.loss_cls, [cls])
         queue_weights(self.loss_bbox, nonempty([box[positive]]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,9 +12,24 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from .boxes import BoxWeights, Mixin, complete, recording
+from .boxes import BoxWeights, JudgedPriors, Mixin, complete, recording
 from .dense import nonempty
 from .losses import queue_weights
+
+
+@dataclass
+class ProposalTargets:
+    """What a hook says of the sampled proposals (S,) of an image, its positives first.
+
+    Attributes:
+        weight: Factor on the classification loss; a proposal of weight 0 is not in its mean.
+        soft: Probabilities (S, K + 1) to learn beside it, the background last.
+        soft_weight: How much of them; None with `soft`: 1 - weight.
+    """
+
+    weight: Tensor
+    soft: Tensor | None = None
+    soft_weight: Tensor | None = None
 
 
 class BBoxTargets(Mixin):
@@ -21,6 +37,8 @@ class BBoxTargets(Mixin):
 
     # Given the sampling results: weights of the negatives of each image. None: all weigh 1.
     score_negatives: Callable[[list[Any]], list[Tensor]] | None = None
+    # Given the same: weights and soft targets of all proposals of each image.
+    judge: Callable[[list[Any]], list[ProposalTargets]] | None = None
 
     def loss_and_target(
         self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, sampling_results: list[Any],
@@ -28,13 +46,16 @@ class BBoxTargets(Mixin):
     ) -> Any:  # fmt: skip
         """As before; without any proposal the loss is zero and not missing."""
         weights = complete(getattr(result, "weights", None) for result in sampling_results)
-        scores = None
+        scores = judged = None
         if not weights:
             queue_weights(self.loss_cls, None)
             queue_weights(self.loss_bbox, None)
         else:
             scores = self.score_negatives and self.score_negatives(sampling_results)
             cls = _with_negatives(weights, sampling_results, scores)
+            judged = self.judge(sampling_results) if self.judge is not None else None
+            if judged is not None:
+                cls = cls * torch.cat([one.weight for one in judged])
             queue_weights(self.loss_cls, nonempty([cls]))
             queue_weights(self.loss_bbox, nonempty([torch.cat([found.box for found in weights])]))
         result = super().loss_and_target(
@@ -48,7 +69,46 @@ class BBoxTargets(Mixin):
             positives = sum(len(found.cls) for found in weights)
             counted = torch.cat(scores).sum() + positives
             losses["loss_cls"] = losses["loss_cls"] * len(cls_score) / counted.clamp(min=1.0)
+        if judged is not None:
+            _learn_softly(losses, cls_score, judged)
         return result
+
+
+def _learn_softly(losses: dict[str, Tensor], logits: Tensor, judged: list[ProposalTargets]) -> None:
+    """Means over the proposals that count: hard ones in `loss_cls`, soft ones in a loss beside."""
+    weight = torch.cat([one.weight for one in judged])
+    if "loss_cls" in losses and len(logits):
+        losses["loss_cls"] = losses["loss_cls"] * len(logits) / (weight > 0).sum().clamp(min=1)
+    if any(one.soft is None for one in judged):
+        return
+    soft = torch.cat([one.soft for one in judged])  # type: ignore[misc]
+    share = torch.cat([1 - o.weight if o.soft_weight is None else o.soft_weight for o in judged])
+    entropy = -(soft * logits.float().log_softmax(-1)).sum(-1)
+    losses["loss_cls_soft"] = (share * entropy).sum() / (share > 0).sum().clamp(min=1)
+
+
+@contextmanager
+def judged_proposals(
+    roi_head: Any, judge: Callable[[int, list[Any]], list[ProposalTargets]]
+) -> Iterator[None]:
+    """Within it, `judge` weighs the sampled proposals and may give them soft targets.
+
+    It is asked for each stage with the sampling results of all images, and answers for each image.
+    """
+    heads = _known_heads(roi_head)
+    for stage, head in enumerate(heads):
+        head.judge = partial(judge, stage)
+    try:
+        yield
+    finally:
+        for head in heads:
+            del head.judge
+
+
+def _known_heads(roi_head: Any) -> list[Any]:
+    head = roi_head.bbox_head
+    heads = list(head) if isinstance(head, nn.ModuleList) else [head]
+    return [head for head in heads if isinstance(head, BBoxTargets)]
 
 
 def _with_negatives(
@@ -71,10 +131,8 @@ def scored_negatives(
     It is asked for each stage with the sampling results of all images, and the loss is divided by
     the sum of these weights and the number of positives. None: all negatives weigh 1.
     """
-    head = roi_head.bbox_head
-    heads = list(head) if isinstance(head, nn.ModuleList) else [head]
-    before = [head.score_negatives for head in heads if isinstance(head, BBoxTargets)]
-    known = [head for head in heads if isinstance(head, BBoxTargets)]
+    known = _known_heads(roi_head)
+    before = [head.score_negatives for head in known]
     for stage, head in enumerate(known):
         head.score_negatives = None if score is None else partial(score, stage)
     try:
@@ -122,7 +180,7 @@ class MaskTargets(Mixin):
         return super().loss_and_target(mask_preds, sampling_results, *args, **kwargs)
 
 
-class QueryTargets(Mixin):
+class QueryTargets(JudgedPriors):
     """DETRHead and what inherits its targets: each decoder layer matches its queries anew."""
 
     def get_targets(
@@ -147,7 +205,7 @@ class QueryTargets(Mixin):
             assigned = found.at(result.gt_inds[positive] - 1)
             cls.append(assigned.spread(positive, result.gt_inds < 0))
             box.append(torch.ones_like(cls[-1]).masked_scatter(positive, assigned.box))
-        self._queue_weights(torch.cat(cls), torch.cat(box))
+        self._queue_weights(self.judged(torch.stack(cls)).flatten(), torch.cat(box))
         return targets
 
     def _queue_weights(self, cls: Tensor | None, box: Tensor | None) -> None:

@@ -149,11 +149,11 @@ def test_a_size_that_was_seen_is_refused(scales):
         BoxFusionHook(scales=scales)
 
 
-def test_a_threshold_before_it_is_refused():
-    model = build_pair()
-    model.attach(FixedThresholdHook(0.5))
-    with pytest.raises(ValueError, match="FixedThresholdHook stands before it in custom_hooks"):
-        model.attach(BoxFusionHook())
+def test_it_acts_before_a_threshold_that_is_listed_first():
+    model, threshold, fusion = build_pair(), FixedThresholdHook(0.5), BoxFusionHook()
+    model.attach(threshold)
+    model.attach(fusion)
+    assert model.hooks == [fusion, threshold]
 
 
 def test_segmentors_are_refused():

@@ -19,7 +19,8 @@ from ssdet.hooks import (
     TaskWeightHook,
 )
 from ssdet.registry import MODELS
-from ssdet.teacher_student.step import AMBIGUOUS, HIGH, Step, Views
+from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.pseudo_boxes import ALL_STAGES, AMBIGUOUS, HIGH, PseudoBoxes
 from ssdet.teacher_student.weights import honor_weights
 from ssdet.teacher_student.weights.sparse import scored_negatives
 
@@ -35,6 +36,8 @@ DENSE = ("retinanet", "fcos", "atss", "gfl", "tood", "rtmdet", "yolox")
 
 class Says(StepHook):
     """Replaces what the teacher said, and keeps the step."""
+
+    phase = Phase.LABEL
 
     def __init__(self, *boxes):
         self.boxes = boxes
@@ -269,7 +272,7 @@ def test_late_stages_learn_sure_boxes_alone():
         cfg = room_for_everything(small_config("cascade_rcnn"))
         found[name], step, _ = run("cascade_rcnn", hook, boxes, cfg=cfg)
         target = step.targets["unsup_student"][0].gt_instances
-        assert target.max_stage.tolist() == ([3, 3] if name == "high" else [1, 1])
+        assert target.max_stage.tolist() == ([ALL_STAGES] * 2 if name == "high" else [1, 1])
     for task in ("bbox", "cls"):
         key = f"unsup_s0.loss_{task}"
         torch.testing.assert_close(found["unsure"][key], found["high"][key])
@@ -282,15 +285,13 @@ def test_late_stages_learn_sure_boxes_alone():
         )
 
 
-def test_pseudo_boxes_in_labeled_images_have_their_stages_too():
-    pasted, plain = pseudo(BOXES, [0.9, 0.8]), instances(BOXES)
+def test_pasted_boxes_keep_their_stages_and_annotated_ones_have_all():
+    pasted, annotated = pseudo(BOXES, [0.9, 0.8]), instances(BOXES)
     pasted.level = torch.tensor([HIGH, AMBIGUOUS])
-    hook = StageAgreementHook(max_stage_by_level={1: 1})
-    model = pair("cascade_rcnn", hook)
-    samples = [sample(), sample()]
-    samples[0].gt_instances, samples[1].gt_instances = pasted, plain
-    hook.before_student(Step(model, 0, sup=Views(torch.zeros(2, 3, 64, 64), samples)))
-    assert pasted.max_stage.tolist() == [3, 1] and "max_stage" not in plain
+    StageAgreementHook(max_stage_by_level={1: 1})._limit_stages(pasted)
+    assert pasted.max_stage.tolist() == [ALL_STAGES, 1]
+    together = PseudoBoxes.cat([annotated, pasted])
+    assert together.max_stage.tolist() == [ALL_STAGES, ALL_STAGES, ALL_STAGES, 1]
 
 
 def test_masks_of_late_stages_follow(monkeypatch):

@@ -11,6 +11,7 @@ from mmengine.registry import DefaultScope
 
 from ssdet.hooks import BackgroundScoreHook, BoxJitterHook, FixedThresholdHook, StepHook
 from ssdet.registry import MODELS
+from ssdet.teacher_student.phase import Phase
 
 from ...families.detectors import initialized, sample, small_config
 
@@ -100,6 +101,8 @@ def compare(reference, model, minimum=1e-3):
 class Seed(StepHook):
     """The jitter of both sides starts from here."""
 
+    phase = Phase.LABEL
+
     def after_teacher(self, step):
         torch.manual_seed(7)
 
@@ -139,6 +142,8 @@ def test_soft_teacher(agnostic):
 
 class Sets(StepHook):
     """Remembers how many boxes there are for each task."""
+
+    phase = Phase.LABEL
 
     def after_loss(self, step):
         boxes = [sample.gt_instances for sample in step.targets["unsup_student"]]

@@ -5,6 +5,7 @@ import torch
 from mmengine.structures import PixelData
 
 from ssdet.hooks import EquivarianceHook, NoisyDiceHook, StepHook
+from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ...helpers import build_pair, losses
@@ -138,6 +139,8 @@ def test_a_whole_step_with_two_views_reaches_the_student_alone(hook):
 @pytest.mark.parametrize("kind", [NoisyDiceHook, EquivarianceHook])
 def test_nothing_was_labeled(kind):
     class Doubt(StepHook):
+        phase = Phase.LABEL
+
         def after_teacher(self, step):
             step.pseudo.weights *= 0
 

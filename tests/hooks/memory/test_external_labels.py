@@ -10,6 +10,7 @@ from torch import nn
 
 from ssdet.hooks import CutMixHook, ExternalLabelsHook, FixedThresholdHook, StepHook
 from ssdet.hooks.memory.external_labels import second_labels
+from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.schedules import annealed
 from ssdet.teacher_student.step import Views
 
@@ -47,6 +48,7 @@ def full(label, size=(32, 32)):
 
 
 class Spy(StepHook):
+    phase = Phase.OBSERVE
     priority = "LOWEST"
 
     def after_loss(self, step):
@@ -187,6 +189,8 @@ def test_unknown_is_not_invalid():
 
 class Networks(StepHook):
     """Puts labels for two further networks into the pseudo labels."""
+
+    phase = Phase.LABEL
 
     def after_teacher(self, step):
         step.pseudo.extra_labels = torch.stack([step.pseudo.labels] * 2, dim=1)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from ssdet.hooks import PseudoBoxMemoryHook
-from ssdet.teacher_student.step import AMBIGUOUS, HIGH, LOW, Step, Views
+from ssdet.teacher_student.pseudo_boxes import ALL_STAGES, AMBIGUOUS, HIGH, LOW, Source
+from ssdet.teacher_student.step import Step, Views
 
 from ...families.detectors import small_config
 from ...helpers import build_pair, instances, losses, multi_branch, pseudo, sample
@@ -126,12 +127,14 @@ def test_fields_of_other_hooks_are_filled():
     hook = PseudoBoxMemoryHook(interval=10)
     turn(hook, 0, [A])
     boxes = pseudo([B], [0.9])
-    boxes.spread = torch.tensor([[0.2, 0.3]])
+    boxes.spread, boxes.max_stage = torch.tensor([0.2]), torch.tensor([1])
     seen = sample()
     step = Step(None, 1, weak=Views(torch.zeros(1, 3, 64, 64), [seen]), pseudo=[boxes])
     step.dropped = [{}]
     hook.after_teacher(step)
-    assert step.pseudo[0].spread.shape == (2, 2)
+    assert step.pseudo[0].spread.tolist() == pytest.approx([0.2, 0.0])
+    assert step.pseudo[0].max_stage.tolist() == [1, ALL_STAGES], "a stored box is for all stages"
+    assert step.pseudo[0].source.tolist() == [Source.ANNOTATION, Source.MEMORY]
 
 
 def test_state_goes_through_a_checkpoint():

@@ -7,6 +7,7 @@ import torch
 from ssdet.formats.pseudo_label_folder import PseudoLabelFolder
 from ssdet.hooks import PseudoLabelDiskHook
 from ssdet.hooks._parts.file_labels import FileLabels
+from ssdet.teacher_student.pseudo_boxes import Source
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ...helpers import build_pair, losses, multi_branch, pseudo, sample
@@ -189,12 +190,14 @@ def test_no_boxes_and_no_entry(tmp_path):
     assert len(hook.bank) == 0
 
 
-def test_boxes_with_more_fields_than_the_bank_holds_are_refused(tmp_path):
+def test_stored_boxes_belong_to_all_tasks(tmp_path):
     hook = box_hook(tmp_path, use=True)
-    boxes = pseudo([[0, 0, 9, 9]], [0.5])
-    boxes.in_cls = boxes.scores > 0
-    with pytest.raises(ValueError, match="holds no 'in_cls' of boxes"):
-        labeled(hook, boxes)
+    labeled(hook, pseudo([[0, 0, 9, 9]], [0.95]))
+    boxes = pseudo([[20, 20, 30, 30]], [0.5])
+    boxes.in_cls = boxes.scores > 0.9
+    found = labeled(hook, boxes)
+    assert found.in_cls.tolist() == [True, False]
+    assert found.source.tolist() == [Source.MEMORY, Source.ANNOTATION]
 
 
 def test_a_whole_step_writes_uses_and_exports(tmp_path):

@@ -7,7 +7,9 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData
 
 from ssdet.hooks import CopyPasteHook, StepHook
-from ssdet.teacher_student.step import HIGH, LOW, Step, Views
+from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.pseudo_boxes import HIGH, LOW
+from ssdet.teacher_student.step import Step, Views
 
 from ...helpers import build_pair, instances, losses, multi_branch, pseudo, sample, total
 
@@ -189,7 +191,7 @@ def test_sets_of_the_tasks_and_fields_of_other_hooks():
     _, found = pasted(step)
     assert found.in_cls.tolist() == [True, False, True]
     assert found.max_stage[:2].tolist() == [3, 1] and found.max_stage[2] > 100
-    assert "spread" not in found, "nobody knows it of the pasted object"
+    assert found.spread.tolist() == [0, 0, 0]
 
 
 def test_what_a_task_does_not_learn_weighs_nothing_in_labeled_images():
@@ -217,6 +219,8 @@ def test_probability_zero_changes_nothing():
 @pytest.mark.parametrize("mode", ["labeled_to_unlabeled", "bidirectional", "unlabeled"])
 def test_in_a_step_with_empty_pseudo_labels_ignore_regions_and_two_views(mode):
     class Nothing(StepHook):
+        phase = Phase.LABEL
+
         def after_teacher(self, step):
             low = pseudo([[0, 0, 30, 30]], [0.2])
             low.level[:] = LOW

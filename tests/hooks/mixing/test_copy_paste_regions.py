@@ -6,6 +6,7 @@ from mmengine.structures import PixelData
 
 from ssdet.hooks import CopyPasteHook, LargestComponentHook, StepHook
 from ssdet.losses import pixel_mean
+from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ...helpers import build_pair, losses, total
@@ -152,7 +153,9 @@ def test_one_labeled_image_has_no_partner():
 
 def test_training_with_soft_labels_several_views_and_a_burn_in():
     model = build_seg(burn_in=1)
-    model.keep_soft = True
+    asking = StepHook()
+    asking.needs = {"soft_targets"}
+    model.attach(asking)
     model.attach(CopyPasteHook("bidirectional", patch="grid"))
     batch = seg_batch(views=2)
     assert set(losses(model, batch)) >= {"sup_decode.loss_ce"}
@@ -222,6 +225,8 @@ def test_a_wrong_model_or_class_is_refused():
 
 def test_the_cleaned_labels_reach_the_student():
     class Says(StepHook):
+        phase = Phase.LABEL
+
         def after_teacher(self, step):
             step.pseudo.labels[:] = 0
             step.pseudo.labels[:, 4:20, 4:20] = 1

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ssdet.hooks import CutMixHook, StepHook
+from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ...helpers import build_pair, losses, total
@@ -130,6 +131,8 @@ def test_mixed_labels_reach_the_loss():
     """The loss of the step is that of the mixed pictures with the mixed labels."""
 
     class Spy(StepHook):
+        phase = Phase.OBSERVE
+
         def after_loss(self, step):
             self.step = step
 

@@ -12,7 +12,9 @@ from ssdet.hooks._parts.cached_images import CachedImage, ImageCache, as_views, 
 from ssdet.hooks.mixing import pseudo_mixup as mixup_module
 from ssdet.hooks.mixing import pseudo_mosaic as mosaic_module
 from ssdet.mixing.canvas import CanvasBox
-from ssdet.teacher_student.step import LOW, Step, Views
+from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.pseudo_boxes import LOW
+from ssdet.teacher_student.step import Step, Views
 
 from ...families import test_detectors as families
 from ...helpers import build_pair, losses, multi_branch, pseudo, sample, total
@@ -213,9 +215,9 @@ def test_regions_and_low_boxes_and_masks_move_along():
         assert mask.sum() == (x2 - x1) * (y2 - y1)
 
 
-def test_a_field_that_only_some_have_is_left_out():
+def test_a_field_that_only_some_have_gets_its_default():
     one, other = pseudo([(2, 2, 6, 6)], [0.9]), pseudo([(1, 1, 3, 3)], [0.8])
-    other.spread = torch.zeros(1)
+    other.spread = torch.ones(1)
     none = torch.zeros(0, 4)
     parts = [
         (CachedImage(torch.ones(3, 8, 8), boxes, none), CanvasBox(0, 0, 8, 8), 0.5)
@@ -223,7 +225,7 @@ def test_a_field_that_only_some_have_is_left_out():
     ]
     _, target = compose(parts, (8, 8), torch.zeros(1, 3, 8, 8))
     assert target.gt_instances.scores.tolist() == pytest.approx([0.9, 0.8])
-    assert "spread" not in target.gt_instances
+    assert target.gt_instances.spread.tolist() == [0, 1]
 
 
 def test_drawing_repeats_nothing_before_all_have_come():
@@ -255,6 +257,8 @@ def test_views_are_padded_like_a_batch():
 
 
 class Spy(StepHook):
+    phase = Phase.OBSERVE
+
     def after_loss(self, step):
         self.step = step
 
@@ -291,6 +295,8 @@ def test_the_gallery_shows_views_of_fewer_images(tmp_path):
 
 def test_low_boxes_become_regions_of_the_mixture():
     class Lower(StepHook):
+        phase = Phase.LABEL
+
         def after_teacher(self, step):
             for boxes in step.pseudo_boxes:
                 boxes.level[1:] = LOW

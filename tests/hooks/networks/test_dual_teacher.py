@@ -8,7 +8,8 @@ import torch
 
 from ssdet.hooks import DualTeacherHook, TeacherEMAHook
 from ssdet.hooks.networks.dual_teacher import HORIZON
-from ssdet.teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
+from ssdet.teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW
+from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ...helpers import build_pair, losses, multi_branch, pseudo, sample, tiny_retinanet
 from ...seg_helpers import build_seg, seg_batch, tiny_fcn

@@ -11,6 +11,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from ssdet.hooks import CutMixHook, FixedThresholdHook, FutureTeacherHook, StepHook, TeacherEMAHook
 from ssdet.hooks._parts.snapshot import Snapshot
 from ssdet.hooks.networks.future_teacher import split_batch
+from ssdet.teacher_student.phase import Phase
 
 from ...helpers import build_pair, multi_branch, tiny_retinanet
 from ...seg_helpers import build_seg, seg_batch, tiny_fcn
@@ -18,6 +19,8 @@ from ...seg_helpers import build_seg, seg_batch, tiny_fcn
 
 class Counting(StepHook):
     """State in every form that a hook may have."""
+
+    phase = Phase.OBSERVE
 
     def __init__(self):
         self.calls, self.queue = 0, {"seen": [torch.zeros(1)]}
@@ -29,6 +32,7 @@ class Counting(StepHook):
 
 
 class Watching(StepHook):
+    phase = Phase.OBSERVE
     read_only = True
 
     def __init__(self):

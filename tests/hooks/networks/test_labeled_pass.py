@@ -132,7 +132,7 @@ def test_thresholds_of_the_teacher_on_these_images(training_data):
     hook.images = LabeledPass(training_data, 6)
     looks = []
 
-    def label(views, network=None):
+    def label(views, network=None, needs=None):
         truth = views.samples[0].gt_instances
         score = 0.9 if len(looks) % 2 else 0.5
         looks.append(score)

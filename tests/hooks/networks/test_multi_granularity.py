@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from ssdet.hooks import MultiGranularityHook, StepHook, TeacherEMAHook
-from ssdet.hooks._parts.network_hook import recorded
 from ssdet.losses import gap_logit_l1, region_similarity
+from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.recording import recorded_layers
 
 from ...helpers import build_pair, losses
 from ...seg_helpers import build_seg, seg_batch, tiny_fcn
@@ -18,6 +19,8 @@ LAYERS = dict(region_layer="decode_head.convs", logit_layer="decode_head.conv_se
 
 
 class Spy(StepHook):
+    phase = Phase.OBSERVE
+
     def after_teacher(self, step):
         self.pseudo = step.pseudo.map(torch.clone)
 
@@ -38,7 +41,7 @@ def build(norm="GN", **settings):
 
 def outputs(network, inputs):
     network = copy.deepcopy(network).eval()
-    with torch.no_grad(), recorded(network, LAYERS.values()) as found:
+    with torch.no_grad(), recorded_layers(network, LAYERS.values()) as found:
         network(inputs, mode="tensor")
     return found
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from ssdet.hooks import RegionInstructionHook, StepHook, TeacherEMAHook
 from ssdet.losses import dice_loss, disagreement_focused, sharpen, squared_error
+from ssdet.teacher_student.phase import Phase
 
 from ...helpers import build_pair, losses
 from ...seg_helpers import build_seg, seg_batch, tiny_fcn
@@ -16,6 +17,8 @@ NAMES = ("student", "second", "third", "fourth")
 
 
 class Spy(StepHook):
+    phase = Phase.OBSERVE
+
     def after_loss(self, step):
         self.step = step
 
@@ -121,7 +124,7 @@ def test_the_ramp_rises_with_the_iterations():
 
 def test_only_the_active_group_moves_and_its_teacher_follows():
     model, _, hook = build(2)
-    average = model.hooks[0]
+    average = next(hook for hook in model.hooks if hook.averages_weights)
     before = copy.deepcopy(model.state_dict())
     learned = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(learned, lr=0.1, weight_decay=0.1, momentum=0.9)

@@ -11,7 +11,8 @@ import torch
 from mmdet.structures import DetDataSample
 
 from ssdet.hooks import GalleryHook
-from ssdet.teacher_student.step import AMBIGUOUS, LOW, PixelLabels, Step, Views
+from ssdet.teacher_student.pseudo_boxes import AMBIGUOUS, LOW
+from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ...helpers import build_pair, instances, pseudo
 
@@ -40,7 +41,7 @@ def box_step(model, iteration=0):
     found.level[1], found.level[2] = AMBIGUOUS, LOW
     step = Step(model, iteration, weak=views(), strong={"unsup_student": views([60.0], 16)})
     step.pseudo, step.dropped = [found], [{}]
-    step.keep(0, torch.tensor([True, True, True, False]), "score")
+    step.drop(0, torch.tensor([False, False, False, True]), "score")
     target = DetDataSample(metainfo=dict(img_shape=SIZE))
     target.gt_instances = step.pseudo[0][step.pseudo[0].level >= AMBIGUOUS]
     target.ignored_instances = instances([places[2]])

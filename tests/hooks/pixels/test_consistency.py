@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ssdet.hooks import ConsistencyHook, FixedThresholdHook, StepHook
+from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels
 
 from ...helpers import build_pair, losses
@@ -82,6 +83,8 @@ def test_mixed_labels_have_mixed_probabilities():
     from ssdet.hooks import CutMixHook
 
     class Spy(StepHook):
+        phase = Phase.OBSERVE
+
         def after_loss(self, step):
             self.targets = step.targets["unsup_student"]
 

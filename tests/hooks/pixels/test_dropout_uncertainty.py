@@ -38,7 +38,9 @@ def test_pixels_above_the_limit_lose_their_weight(monkeypatch):
     ]
     ones = torch.ones(1, 1, 3)
 
-    def label(views):
+    def label(views, needs):
+        assert needs == {"soft"}
+
         return PixelLabels(ones.long(), ones, ones, ones.bool(), soft.pop())
 
     monkeypatch.setattr(model, "label", label)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from ssdet.hooks import CutMixHook, FixedThresholdHook, ShrinkMatchHook, StepHook
 from ssdet.losses.shrink import shrink_classes, shrink_loss
+from ssdet.teacher_student.phase import Phase
 
 from ...helpers import build_pair, losses
 from ...seg_helpers import build_seg, seg_batch, tiny_fcn
@@ -21,6 +22,7 @@ def pair(num_classes=4, **settings):
 
 
 class Spy(StepHook):
+    phase = Phase.OBSERVE
     priority = "LOWEST"
 
     def after_loss(self, step):

@@ -5,6 +5,7 @@ import torch
 
 from ssdet.hooks import StepHook, TeacherEMAHook, UncertaintyFusionHook
 from ssdet.mixing import orient, orient_back
+from ssdet.teacher_student.phase import Phase
 from ssdet.thresholds import fuse, uncertainty_of
 
 from ...helpers import build_pair, losses
@@ -12,6 +13,8 @@ from ...seg_helpers import build_seg, seg_batch, tiny_fcn
 
 
 class Spy(StepHook):
+    phase = Phase.OBSERVE
+
     def after_teacher(self, step):
         self.pseudo = step.pseudo.map(torch.clone)
 

@@ -12,7 +12,9 @@ from ssdet.hooks import (
     FixedThresholdHook,
     StepHook,
 )
-from ssdet.hooks._parts.features import changed_features, map_levels
+from ssdet.hooks._parts.features import map_levels
+from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.recording import changed_features
 
 from ...helpers import build_pair, losses, multi_branch
 from ...seg_helpers import build_seg, seg_batch
@@ -23,6 +25,7 @@ FEATURES = "unsup_student_features"
 class Spy(StepHook):
     """What the student's encoder gave in each pass, and the step."""
 
+    phase = Phase.OBSERVE
     priority = "LOWEST"
 
     def __init__(self):
@@ -43,7 +46,8 @@ def trained(*hooks, batch=None, model=None, **settings):
     """One step: losses, and what the passes saw before and after the hooks under test."""
     model = model or build_seg(sup_weight=0.5, unsup_weight=0.5, **settings)
     before, after = Spy(), Spy()
-    for hook in (before, *hooks, after):  # the hook that is entered first changes first
+    before.phase = Phase.LABEL  # the hook that is entered first changes first
+    for hook in (before, *hooks, after):
         model.attach(hook)
     found = losses(model, batch or seg_batch(views=2))
     return found, before, after
@@ -122,8 +126,8 @@ def test_perturbation_of_a_detector():
 
 
 def test_with_one_pass_for_all_views_it_is_refused():
-    with pytest.raises(ValueError, match="joint_features"):
-        build_seg(joint_features=True).attach(FeaturePerturbationHook())
+    with pytest.raises(ValueError, match="joint_pass"):
+        build_seg(joint_pass=True).attach(FeaturePerturbationHook())
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -13,7 +13,8 @@ from ssdet.hooks import (
 )
 from ssdet.hooks._parts import score_history
 from ssdet.hooks._parts.score_history import gathered
-from ssdet.teacher_student.step import LOW, PixelLabels, Step
+from ssdet.teacher_student.pseudo_boxes import LOW
+from ssdet.teacher_student.step import PixelLabels, Step
 
 from ...helpers import build_pair, losses, multi_branch, pseudo
 

@@ -13,6 +13,7 @@ from ssdet.hooks import (
     StepHook,
 )
 from ssdet.losses.boundaries import label_boundaries
+from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels, Step
 
 from ...helpers import build_pair, losses, pseudo
@@ -86,6 +87,8 @@ def test_decay_of_every_epoch_counts_from_the_end_of_the_burn_in():
 class Given(StepHook):
     """Labels and scores as no untrained teacher would give them."""
 
+    phase = Phase.LABEL
+
     def after_teacher(self, step):
         shape = step.pseudo.labels.shape
         blocks = torch.randint(4, (shape[0], 4, 4))
@@ -94,6 +97,8 @@ class Given(StepHook):
 
 
 class Spy(StepHook):
+    needs = frozenset({"student_outputs"})
+    phase = Phase.OBSERVE
     priority = "LOWEST"
 
     def after_loss(self, step):
@@ -104,7 +109,6 @@ class Spy(StepHook):
 def test_the_loss_of_the_paper(reduction):
     """L_u = sum(c l v) / max(1, sum(v)) + 0.5 sum(b v l) / max(1, sum(b v)), from the logits."""
     model, spy = build_seg(reduction=reduction), Spy()
-    model.keep_outputs = True
     hooks = (FixedThresholdHook(0.4), ConfidenceWeightHook(), BoundaryLossHook(0.5))
     for hook in (Given(), *hooks, spy):
         model.attach(hook)

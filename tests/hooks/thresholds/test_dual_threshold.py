@@ -8,7 +8,9 @@ import torch
 from ssdet.hooks import DualThresholdHook, StepHook
 from ssdet.hooks._parts import criteria
 from ssdet.hooks._parts.criteria import box_pools, pixel_pools
-from ssdet.teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step, Views
+from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW
+from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ...families.detectors import small_config
 from ...helpers import build_pair, instances, losses, multi_branch, pseudo, sample, total
@@ -142,9 +144,9 @@ def test_entropy_and_agreement_of_pixels():
     truth = torch.zeros(32, 32, dtype=torch.long)
     truth[:, :5] = 255  # not to be looked at, on the left; in the mirrored view on the right
     views = Views(torch.randn(1, 3, 32, 32), [seg_sample(gt=truth)])
-    with torch.no_grad(), hook.criteria.listening(model):
-        found = model.label(views)
-    assert not model.keep_soft
+    with torch.no_grad():
+        assert model.label(views).soft is None
+        found = model.label(views, needs=hook.criteria.needs)
     values = hook.criteria.of_pixels(model, views, found)
     valid = truth[None] != 255
     known = found.soft.where(valid[:, None], 0.25).permute(0, 2, 3, 1)
@@ -214,7 +216,7 @@ class Truthful:
         self.scores, self.model = scores, model
         model.label = self
 
-    def __call__(self, views, network=None):
+    def __call__(self, views, network=None, needs=None):
         return [pseudo([[8, 8, 40, 40]] * len(self.scores), self.scores) for _ in views.samples]
 
 
@@ -239,6 +241,8 @@ def test_pixels_are_weighted_by_level():
     steps = []
 
     class Looking(StepHook):
+        phase = Phase.OBSERVE
+
         def before_student(self, step):
             steps.append(copy.deepcopy(step.pseudo))
 

@@ -6,7 +6,8 @@ import torch
 from ssdet.hooks import DualThresholdHook
 from ssdet.hooks._parts.criteria import best_overlaps
 from ssdet.hooks._parts.labeled_pass import LabeledPass
-from ssdet.teacher_student.step import AMBIGUOUS, HIGH, LOW, Step
+from ssdet.teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW
+from ssdet.teacher_student.step import Step
 
 from ...helpers import build_pair
 from ..fake_teacher import FakeTeacher

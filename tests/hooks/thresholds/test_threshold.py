@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ssdet.hooks import FixedThresholdHook
-from ssdet.teacher_student.step import HIGH, LOW, PixelLabels, Step
+from ssdet.teacher_student.pseudo_boxes import HIGH, LOW
+from ssdet.teacher_student.step import PixelLabels, Step
 
 from ...helpers import pseudo
 

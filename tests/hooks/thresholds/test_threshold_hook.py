@@ -5,7 +5,8 @@ import torch
 
 from ssdet.hooks import ThresholdHook
 from ssdet.hooks.thresholds.threshold_hook import Limits
-from ssdet.teacher_student.step import AMBIGUOUS, HIGH, LOW, PixelLabels, Step
+from ssdet.teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW
+from ssdet.teacher_student.step import PixelLabels, Step
 
 from ...helpers import pseudo
 

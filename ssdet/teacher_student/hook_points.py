@@ -1,0 +1,94 @@
+"""Where hooks act in a step, and what they declare about themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor
+
+from .phase import Need, Phase, check_needs
+from .step import Step
+
+if TYPE_CHECKING:
+    from .core import TeacherStudent
+
+
+class HookPoints:
+    """Everything that the core calls on a hook; each point does nothing until it is overridden.
+
+    A hook says what it is as class attributes, and the core acts on them:
+
+    Attributes:
+        phase: What it does to a step, and with it when it acts; see `Phase`.
+        needs: What the core has to compute for it, beyond the labels; see `phase.NEEDS`.
+        selects_labels: It decides which of the teacher's labels are trained on.
+        averages_weights: It moves the weights of the teacher.
+        read_only: It changes nothing in a step, and need not see one that is taken back.
+        reversible: What it does in a step stays in itself and the model: no files.
+        learns_without_labels: It needs the student's pass on views without any label too.
+        replaces_loss: Its `student_loss` takes the place of the student's own unsupervised losses.
+    """
+
+    phase: ClassVar[Phase | None] = None
+    needs: Collection[Need | str] = frozenset()
+    selects_labels: ClassVar[bool] = False
+    averages_weights: ClassVar[bool] = False
+    read_only: ClassVar[bool] = False
+    reversible: ClassVar[bool] = True
+    learns_without_labels: bool = False
+    replaces_loss: ClassVar[bool] = False
+
+    def on_attach(self, model: TeacherStudent) -> None:
+        """Refuse a model that this hook cannot work with; called once."""
+
+    def before_teacher(self, step: Step) -> None:
+        """The batches are there, and nothing else yet; called in the burn-in too."""
+
+    def teacher_pass(self, step: Step) -> AbstractContextManager[Any]:
+        """Entered around the teacher's labeling of the weak views."""
+        return nullcontext()
+
+    def after_teacher(self, step: Step) -> None:
+        """The teacher has labeled the weak views: filter or weight `step.pseudo`."""
+
+    def before_student(self, step: Step) -> None:
+        """The labels are in the strong views: change `step.strong` and `step.targets`."""
+
+    def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
+        """Entered around each pass of the student ("sup", "unsup_student", ...): perturb it."""
+        return nullcontext()
+
+    def student_loss(self, step: Step, branch: str, outputs: Any) -> dict[str, Tensor]:
+        """With `replaces_loss`: the losses of a strong view, from what the student's head gave."""
+        raise TypeError(f"{type(self).__name__}: replaces_loss=True needs a method student_loss")
+
+    def after_loss(self, step: Step) -> None:
+        """All losses are in `step.losses`: weight them, add to them, log."""
+
+
+def overrides(hook: Any, point: str) -> bool:
+    """Whether a hook does something at a point."""
+    return getattr(type(hook), point, None) is not getattr(HookPoints, point)
+
+
+def phase_of(hook: Any) -> Phase:
+    """The phase that a hook declares, or a sensible one by what it overrides."""
+    declared: Phase | None = getattr(hook, "phase", None)
+    if declared is not None:
+        return declared
+    if hook.selects_labels:
+        return Phase.FILTER
+    guesses = {
+        "before_student": Phase.MIX,
+        "after_teacher": Phase.WEIGHT,
+        "student_pass": Phase.LOSS,
+        "after_loss": Phase.LOSS,
+    }
+    return next((p for point, p in guesses.items() if overrides(hook, point)), Phase.OBSERVE)
+
+
+def needs_of(hooks: Collection[Any]) -> frozenset[str]:
+    """All that hooks ask for together."""
+    return frozenset[str]().union(*(check_needs(type(h).__name__, h.needs) for h in hooks))

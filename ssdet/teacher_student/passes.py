@@ -1,0 +1,111 @@
+"""The passes of teacher and student in a step, and what is recorded of them because a hook asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from .joint import joint_pass, rows_of
+from .phase import TEACHER_ON
+from .recording import eval_mode, recorded_features
+from .step import Step
+
+if TYPE_CHECKING:
+    from .core import TeacherStudent
+
+WEAK, STRONG = "unsup_teacher", "unsup_student"
+
+
+@contextmanager
+def teacher_labels(model: TeacherStudent, step: Step) -> Iterator[None]:
+    """Around the teacher's labeling: what hooks do there, and what is kept of it."""
+    views, needs = step.weak_views, model.needs
+    with ExitStack() as stack:
+        for hook in model.hooks:
+            stack.enter_context(hook.teacher_pass(step))
+        features = stack.enter_context(recorded_features(model.teacher, views.inputs))
+        outputs, pixels = _recorded(model, stack, model.teacher, "teacher_outputs")
+        yield
+    step.teacher_features = features.get("features")
+    # Sliding windows make several passes, of which none is of the view.
+    if "teacher_outputs" in needs and len(outputs) == 1:
+        step.teacher_outputs[WEAK] = outputs[0]
+    if "pixel_features" in needs and len(pixels) == 1:
+        step.teacher_pixel_features = pixels[0]
+
+
+@contextmanager
+def student_pass(model: TeacherStudent, step: Step, branch: str) -> Iterator[None]:
+    """Around a pass of the student: what hooks do there, and what is kept of it."""
+    inputs = step.branches[branch].inputs
+    with ExitStack() as stack:
+        for hook in model.hooks:
+            stack.enter_context(hook.student_pass(step, branch))
+        found: dict[str, Any] = {}
+        if "features" in model.needs:
+            found = stack.enter_context(recorded_features(model.student, inputs))
+        outputs, pixels = _recorded(model, stack, model.student, "student_outputs")
+        yield
+    for kept, name in ((outputs, "outputs"), (pixels, "pixel_features")):
+        if kept:
+            getattr(step, name)[branch] = kept[-1]
+    if found:
+        step.features[branch] = found["features"]
+
+
+@contextmanager
+def joined(model: TeacherStudent, step: Step) -> Iterator[None]:
+    """With `joint_pass`, one pass of the student over all its views."""
+    branches = [name for name in ("sup", WEAK) if name in step.branches]
+    if WEAK in branches and "weak_pass" not in model.needs:
+        branches.remove(WEAK)
+    branches += step.targets
+    if not (model.joint_pass and len(branches) > 1):
+        yield
+        return
+    views = [step.branches[name] for name in branches]
+    rows = dict(zip(branches, rows_of(views), strict=True))
+    with ExitStack() as recording:
+        _, pixels = _recorded(model, recording, model.student, "")
+        with joint_pass(model.student, views, model.joint_heads()):
+            recording.close()
+            step.rows = rows
+            if pixels:
+                step.pixel_features = {name: pixels[0][row] for name, row in rows.items()}
+            yield
+
+
+def look(model: TeacherStudent, step: Step) -> None:
+    """The passes without a loss that hooks ask for: teacher on other branches, quiet student."""
+    with torch.no_grad():
+        for need in sorted(n for n in model.needs if n.startswith(TEACHER_ON)):
+            branch = need.removeprefix(TEACHER_ON)
+            if branch in step.branches:
+                views = step.branches[branch]
+                step.teacher_outputs[branch] = model.forward_outputs(views, model.teacher)
+        if "weak_outputs" in model.needs:
+            with eval_mode(model.student):
+                step.weak_outputs = model.forward_outputs(step.weak_views)
+
+
+def weak_pass(model: TeacherStudent, step: Step) -> None:
+    """The student's pass on the weak views, with its graph and without a loss."""
+    with student_pass(model, step, WEAK):
+        step.outputs[WEAK] = model.forward_outputs(step.weak_views)
+
+
+def _recorded(
+    model: TeacherStudent, stack: ExitStack, network: nn.Module, outputs: str
+) -> tuple[list[Any], list[Any]]:
+    """Lists that fill with the outputs and the features of pixels, if a hook needs them."""
+    found: list[Any] = []
+    pixels: list[Any] = []
+    if outputs in model.needs:
+        found = stack.enter_context(model.recorded_outputs(network))
+    if "pixel_features" in model.needs:
+        pixels = stack.enter_context(model.recorded_pixels(network))
+    return found, pixels

@@ -1,0 +1,60 @@
+"""In which order hooks act in a step, and what they may ask the core to compute."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Literal, get_args
+
+
+class Phase(IntEnum):
+    """What a hook does to a step; hooks act in this order, whatever the order of the list.
+
+    Two hooks of one phase keep the order of the list.
+    """
+
+    LABEL = 0  # says what the teacher's labels are: views fused, other networks, external labels
+    FILTER = 1  # decides which of them count: thresholds
+    WEIGHT = 2  # judges and weights what is left
+    MEMORY = 3  # keeps labels for later steps, or brings back those of earlier ones
+    MIX = 4  # changes images and their targets together
+    LOSS = 5  # adds, weights or replaces losses; perturbs the student's passes
+    OBSERVE = 6  # watches, logs, draws; averages weights after the step
+
+
+Need = Literal[
+    "soft",
+    "soft_targets",
+    "objectness",
+    "teacher_outputs",
+    "student_outputs",
+    "weak_outputs",
+    "weak_pass",
+    "features",
+    "pixel_features",
+]
+NEEDS: dict[str, str] = {
+    "soft": "segmentors: probabilities of all classes in the labels, `step.pseudo.soft`",
+    "soft_targets": "the same, taken along into the strong views: `step.targets[view].soft`",
+    "objectness": "detectors: `PseudoBoxes.objectness`, where the detector has such a number",
+    "teacher_outputs": "what the teacher's head gave for the weak views: `step.teacher_outputs`",
+    "student_outputs": "what the student's head gave for a branch, with its graph: `step.outputs`",
+    "weak_outputs": "the student on the weak views, in eval mode, no graph: `step.weak_outputs`",
+    "weak_pass": "the student on the weak views, with its graph: `step.outputs['unsup_teacher']`",
+    "features": "the student's `extract_feat` of each branch, with its graph: `step.features`",
+    "pixel_features": "segmentors: what `conv_seg` sees, `step.pixel_features` of the student and "
+    "`step.teacher_pixel_features`",
+}
+TEACHER_ON = "teacher_on:"  # + a branch: the teacher's outputs on it, after mixing
+
+
+def check_needs(owner: str, needs: object) -> frozenset[str]:
+    """What a hook asks for; a ValueError if the core does not know it."""
+    if isinstance(needs, str) or not isinstance(needs, (set, frozenset, tuple, list)):
+        raise ValueError(f"{owner}: needs={needs!r} is not a set of names, such as {{'soft'}}")
+    unknown = sorted(n for n in needs if n not in get_args(Need) and not n.startswith(TEACHER_ON))
+    if unknown:
+        raise ValueError(
+            f"{owner}: needs={sorted(needs)}: {unknown[0]!r} is not one of {list(NEEDS)} or "
+            f"'{TEACHER_ON}<branch>'"
+        )
+    return frozenset(needs)
