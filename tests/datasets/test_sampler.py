@@ -48,7 +48,7 @@ def facts(indices):
 shapes = st.lists(st.tuples(st.integers(1, 23), st.integers(1, 5)), min_size=1, max_size=3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shapes, st.integers(0, 2**40), st.integers(0, 50))
 def test_every_batch_holds_the_asked_number_of_each_source(shapes, seed, iteration):
     sizes, batch = zip(*shapes, strict=True)
@@ -59,7 +59,7 @@ def test_every_batch_holds_the_asked_number_of_each_source(shapes, seed, iterati
     assert source.tolist() == [s for s, share in enumerate(batch) for _ in range(share)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shapes, st.integers(0, 2**40), st.integers(2, 4), st.integers(0, 40))
 def test_ranks_share_the_batch_of_one_process(shapes, seed, world, iteration):
     sizes, batch = zip(*shapes, strict=True)
@@ -70,7 +70,7 @@ def test_ranks_share_the_batch_of_one_process(shapes, seed, world, iteration):
     assert len({seed for _, seed in together}) == len(together)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(shapes, st.integers(0, 200), st.booleans())
 def test_skip_lands_where_an_uninterrupted_run_would_be(shapes, skipped, grouped):
     sizes, batch = zip(*shapes, strict=True)
@@ -81,7 +81,7 @@ def test_skip_lands_where_an_uninterrupted_run_would_be(shapes, skipped, grouped
     assert facts(take(resumed, 20)) == facts(straight[skipped:])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 40), st.integers(1, 7), st.integers(0, 2**63))
 def test_a_pass_shows_every_sample_once_and_passes_differ(count, share, seed):
     sampler = make([count], [share], seed=seed)
@@ -92,7 +92,7 @@ def test_a_pass_shows_every_sample_once_and_passes_differ(count, share, seed):
         assert passes[0] != passes[1] != passes[2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.lists(st.booleans(), min_size=1, max_size=12), min_size=1, max_size=3),
     st.integers(0, 2**32),

@@ -102,7 +102,7 @@ def test_a_class_that_no_labeled_image_has_is_named():
     assert divide(NAMES, NAMES[:10], labels.get, ("cat", "dog", "owl")).missing == ("owl",)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.frozensets(st.integers(0, 5), max_size=3), min_size=2, max_size=40),
     st.integers(0, 3), st.integers(1, 5), st.data(),

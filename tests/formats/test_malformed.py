@@ -491,7 +491,7 @@ def test_usual_names_pass(name):
     assert not tidy(name, "here").startswith("..")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="a./\\~:C\0\n", max_size=12))
 def test_no_name_leads_out(name):
     try:
@@ -566,7 +566,7 @@ def test_a_box_that_reaches_out_is_clipped_and_said(tmp_path):
 CHANGES = [change for name, (change, _) in COCO.items() if name not in ("path out",)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(CHANGES), min_size=1, max_size=4))
 def test_any_mixture_of_faults_ends_in_an_error_or_adds_up(tmp_path_factory, changes):
     content = miniature.coco_records(6)

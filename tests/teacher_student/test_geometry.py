@@ -48,7 +48,7 @@ def test_between_goes_through_the_original_frame():
     assert between(sample(), sample()) is IDENTITY
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(angle=st.floats(-40, 40), scale=st.floats(0.5, 2), dx=st.floats(-8, 8))
 def test_there_and_back(angle, scale, dx):
     matrix = rotation(angle) @ np.array([[scale, 0, dx], [0, scale, 0], [0, 0, 1]])
