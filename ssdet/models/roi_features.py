@@ -10,6 +10,8 @@ from mmdet.registry import MODELS as DETECTION_MODELS
 from mmdet.structures.bbox import bbox2roi
 from torch import Tensor
 
+from ..teacher_student.heads import stages
+
 
 class RoIFeatures:
     """Pools (N, C, size, size) from the levels of a neck with RoIAlign, without a gradient.
@@ -42,11 +44,9 @@ class RoIFeatures:
 
 def pyramid_strides(detector: Any) -> list[int] | None:
     """Strides of a detector's pyramid, from its RoI extractor or its priors; None if unknown."""
-    extractor: Any = getattr(getattr(detector, "roi_head", None), "bbox_roi_extractor", None)
-    if isinstance(extractor, torch.nn.ModuleList):
-        extractor = extractor[0]
-    if extractor is not None:
-        return list(extractor.featmap_strides)
+    extractors = stages(getattr(getattr(detector, "roi_head", None), "bbox_roi_extractor", None))
+    if extractors:
+        return list(extractors[0].featmap_strides)
     priors = getattr(getattr(detector, "bbox_head", None), "prior_generator", None)
     if priors is None:
         return None

@@ -18,6 +18,7 @@ from ..registry import MODELS
 from ..validation import check_range
 from .core import TeacherStudent
 from .geometry import areas, between, clip_boxes, project_boxes, warp
+from .heads import last_box_head
 from .objectness import predicted_objectness
 from .outputs import HeadOutputs, forward_outputs, recorded_outputs
 from .pseudo_boxes import AMBIGUOUS, HIGH, TASKS, PseudoBoxes, Source, as_bitmaps
@@ -72,11 +73,7 @@ class TeacherStudentDetector(TeacherStudent):
     @property
     def num_classes(self) -> int:
         """The classes of the head that answers."""
-        student: Any = self.student
-        owner = student if hasattr(student, "bbox_head") else student.roi_head
-        head: Any = owner.bbox_head
-        last: Any = head[-1] if isinstance(head, nn.ModuleList) else head
-        return last.num_classes
+        return last_box_head(self.student).num_classes  # type: ignore[no-any-return]
 
     def label(
         self,

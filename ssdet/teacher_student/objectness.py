@@ -14,6 +14,7 @@ from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from .heads import last_box_head
 from .recording import changed_results, replaced
 
 NAME = "objectness"
@@ -43,7 +44,7 @@ def is_two_stage(detector: Any) -> bool:
         StandardRoIHead.predict_bbox,
         CascadeRoIHead.predict_bbox,
     )
-    head = _last(roi_head.bbox_head)
+    head = last_box_head(roi_head)
     plain = getattr(type(head), "_predict_by_feat_single", None) is BBoxHead._predict_by_feat_single
     return kept and plain
 
@@ -70,7 +71,7 @@ def _with_factors(process: Any) -> Any:
 
 @contextmanager
 def _of_proposals(detector: Any) -> Iterator[None]:
-    head = _last(detector.roi_head.bbox_head)
+    head = last_box_head(detector.roi_head)
     waiting: list[Tensor] = []
 
     def keep(proposals: Any, *_: Any) -> Any:
@@ -112,7 +113,3 @@ def _chosen(raw: InstanceData, scores: Tensor, classes: int, cfg: Any) -> Instan
     return InstanceData(
         bboxes=dets[:, :-1], scores=dets[:, -1], labels=labels, **{NAME: scores[proposals]}
     )
-
-
-def _last(head: Any) -> Any:
-    return head[-1] if isinstance(head, torch.nn.ModuleList) else head

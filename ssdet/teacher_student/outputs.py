@@ -15,8 +15,8 @@ from mmdet.structures.bbox import get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from .heads import box_forward
 from .recording import changed_results
-from .roi_heads import box_forward
 from .step import Views
 
 

@@ -13,6 +13,7 @@ from mmseg.models.losses import CrossEntropyLoss, DiceLoss, FocalLoss
 from torch import Tensor, nn
 
 from ..losses import IGNORE, Reduction, effective_weights, pixel_mean, weighted_dice
+from .heads import stages
 from .step import PixelLabels
 
 
@@ -41,9 +42,8 @@ class PixelWeights:
             if hasattr(head, "loss_decode") and not matches_masks(head):
                 self._add(name, head)
         for name in ("decode_head", "auxiliary_head"):
-            part = getattr(segmentor, name, None)
-            for head in part if isinstance(part, nn.ModuleList) else [part]:
-                if head is not None and matches_masks(head):
+            for head in stages(getattr(segmentor, name, None)):
+                if matches_masks(head):
                     self.weightless.append(f"{name} ({type(head).__name__})")
 
     def _add(self, name: str, head: Any) -> None:

@@ -18,6 +18,7 @@ from ..registry import MODELS
 from ..validation import check_choice
 from .core import TeacherStudent
 from .geometry import between, warp
+from .heads import last_decode_head, stages
 from .pixel_weights import PixelWeights, matches_masks
 from .recording import changed_results, recorded_input
 from .step import PixelLabels, Step, Views
@@ -130,7 +131,7 @@ class TeacherStudentSegmentor(TeacherStudent):
     @contextmanager
     def recorded_outputs(self, network: nn.Module) -> Iterator[list[Any]]:
         """Within it, the logits of a network are appended for each pass."""
-        head = _last_head(network)
+        head = last_decode_head(network)
         found: list[Any] = []
 
         def keep(logits: Any, *_: Any) -> Any:
@@ -148,7 +149,7 @@ class TeacherStudentSegmentor(TeacherStudent):
     @contextmanager
     def recorded_pixels(self, network: nn.Module) -> Iterator[list[Tensor]]:
         """Within it, what `conv_seg` of the decode head sees is appended for each pass."""
-        head = _last_head(network)
+        head = last_decode_head(network)
         found: list[Tensor] = []
         layer = getattr(head, "conv_seg", None)
         if layer is None:
@@ -163,16 +164,15 @@ class TeacherStudentSegmentor(TeacherStudent):
         """Decode and auxiliary heads; heads that match masks look at each view alone."""
         found: list[nn.Module] = []
         for name in ("decode_head", "auxiliary_head"):
-            part: Any = getattr(self.student, name, None)
+            heads = stages(getattr(self.student, name, None))
             # The heads of a cascade look at each other's results.
-            if part is not None and not (name == "decode_head" and isinstance(part, nn.ModuleList)):
-                found += part if isinstance(part, nn.ModuleList) else [part]
+            found += heads if name == "auxiliary_head" or len(heads) == 1 else []
         return [head for head in found if not matches_masks(head)]
 
     @property
     def _head(self) -> Any:
         """The decode head that answers."""
-        return _last_head(self.teacher)
+        return last_decode_head(self.teacher)
 
     @property
     def _ignore_index(self) -> int:
@@ -267,12 +267,6 @@ def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> Pixel
     soft = maps[:, 4 : 4 + classes] if pseudo.soft is not None else None
     extra_labels = maps[:, 4 + classes :].long() if pseudo.extra_labels is not None else None
     return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside, soft, extra_labels)
-
-
-def _last_head(network: Any) -> Any:
-    """The decode head that answers, the last one of a cascade."""
-    head = network.decode_head
-    return head[-1] if isinstance(head, nn.ModuleList) else head
 
 
 def _padded(targets: PixelLabels, size: Any) -> PixelLabels:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...losses import IGNORE
 from ...teacher_student.core import STRONG, TeacherStudent, weighted
+from ...teacher_student.heads import last_decode_head
 from ...teacher_student.pixel_weights import matches_masks
 from ...teacher_student.recording import eval_mode, recorded_layers
 from ...teacher_student.segmentor import TeacherStudentSegmentor
@@ -127,15 +128,9 @@ def require_average(hook: NetworkHook) -> None:
         )
 
 
-def head_of(network: Any) -> Any:
-    """The decode head of a segmentor that answers, the last one of a cascade."""
-    head = network.decode_head
-    return head[-1] if isinstance(head, nn.ModuleList) else head
-
-
 def _answer_of(segmentor: nn.Module) -> tuple[str, tuple[int, bool]]:
     """The kind of its head; how many maps this gives, and whether they are masks of queries."""
-    head = head_of(segmentor)
+    head = last_decode_head(segmentor)
     number = getattr(head, "out_channels", None) or head.num_classes
     return type(head).__name__, (int(number), matches_masks(head))
 

@@ -14,7 +14,6 @@ from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import between, clip_boxes, project_boxes
 from ...teacher_student.phase import Phase
-from ...teacher_student.roi_heads import box_forward, box_heads, check_roi_heads
 from ...teacher_student.step import Step
 from ...teacher_student.weights.losses import Carrying
 from ...teacher_student.weights.sparse import BBoxTargets, scored_negatives

@@ -8,7 +8,6 @@ from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import PseudoBoxes
-from ...teacher_student.roi_heads import check_roi_heads, refined_boxes
 from ...teacher_student.step import Step
 from ...teacher_student.task_sets import check_task_sets
 from ...thresholds.box_quality import jitter_boxes, relative_spread

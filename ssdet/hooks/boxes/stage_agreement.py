@@ -11,7 +11,6 @@ from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import ALL_STAGES, AMBIGUOUS, HIGH, PseudoBoxes
-from ...teacher_student.roi_heads import box_heads, check_roi_heads, refined_boxes
 from ...teacher_student.step import Step
 from ...teacher_student.task_sets import check_task_sets
 from ...thresholds.box_quality import stage_agreement

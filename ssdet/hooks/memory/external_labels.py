@@ -14,6 +14,7 @@ from ...losses import IGNORE, masked_cross_entropy
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import homography, warp
+from ...teacher_student.heads import last_decode_head
 from ...teacher_student.phase import Phase
 from ...teacher_student.recording import recorded_input
 from ...teacher_student.schedules import annealed
@@ -83,10 +84,11 @@ class ExternalLabelsHook(StepHook):
         """A segmentor whose decode head ends in a projection, with a second one beside it."""
         name = type(self).__name__
         model = segmentor_only(self, model, "learns labels of pixels")
-        projection = getattr(_decode_head(model), "conv_seg", None)
+        decode_head = last_decode_head(model.student)
+        projection = getattr(decode_head, "conv_seg", None)
         if not isinstance(projection, nn.Conv2d):
             raise TypeError(
-                f"{name}: {type(_decode_head(model)).__name__} does not end in a projection "
+                f"{name}: {type(decode_head).__name__} does not end in a projection "
                 "`conv_seg` beside which a second one could stand. Take another decode head."
             )
         width = projection.in_channels
@@ -135,7 +137,7 @@ class ExternalLabelsHook(StepHook):
         def remember(features: Tensor) -> None:
             self._features[branch] = features
 
-        with recorded_input(_decode_head(step.model).conv_seg, remember):
+        with recorded_input(last_decode_head(step.model.student).conv_seg, remember):
             yield
 
     def after_loss(self, step: Step) -> None:
@@ -183,9 +185,10 @@ class ExternalLabelsHook(StepHook):
             with self.student_pass(step, name):
                 student(views.inputs, views.samples, mode="tensor")
         if name not in self._features:
+            kind = type(last_decode_head(step.model.student)).__name__
             raise TypeError(
-                f"{type(self).__name__}: {type(_decode_head(step.model)).__name__} has a "
-                "projection `conv_seg` that it does not use. Take another decode head."
+                f"{type(self).__name__}: {kind} has a projection `conv_seg` that it does not "
+                "use. Take another decode head."
             )
         known = labels != IGNORE
         step.count("second/known", known.float().mean() * step.shares.get(name, 0.0))
@@ -194,7 +197,7 @@ class ExternalLabelsHook(StepHook):
         )
 
     def _logits(self, step: Step, name: str, size: Any) -> Tensor:
-        corners = _decode_head(step.model).align_corners
+        corners = last_decode_head(step.model.student).align_corners
         logits = self._second(step)(self._features[name])
         return F.interpolate(logits, size, mode="bilinear", align_corners=corners)
 
@@ -222,9 +225,3 @@ def second_labels(views: Views) -> Tensor | None:
         moved, inside = warp(labels, homography(sample), size)
         maps.append(moved[0].where(inside, IGNORE))
     return torch.stack(maps)
-
-
-def _decode_head(model: TeacherStudent) -> Any:
-    """The student's decode head, the last one of a cascade."""
-    head: Any = model.student.decode_head
-    return head[-1] if isinstance(head, nn.ModuleList) else head

@@ -100,8 +100,7 @@ class PseudoBoxMemoryHook(StepHook):
     def on_attach(self, model: TeacherStudent) -> None:
         """Boxes alone are kept: there is no mask to teach with them."""
         model = detector_only(self, model, "stores boxes")
-        parts = (getattr(model.teacher, "roi_head", None), model.teacher)
-        if any(getattr(part, "mask_head", None) is not None for part in parts):
+        if model.teacher.with_mask:
             raise TypeError(
                 f"{type(self).__name__}: stores boxes without masks, and "
                 f"{type(model.teacher).__name__} learns masks. Take it out of custom_hooks."

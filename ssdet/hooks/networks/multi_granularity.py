@@ -13,6 +13,7 @@ from torch import Tensor
 from ...losses import IGNORE, gap_logit_l1, masked_cross_entropy, region_similarity
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent, weighted
+from ...teacher_student.heads import last_decode_head
 from ...teacher_student.phase import Phase
 from ...teacher_student.recording import recorded_layers
 from ...teacher_student.step import PixelLabels, Step
@@ -20,7 +21,6 @@ from ...validation import check_choice, check_range
 from .._parts.network_hook import (
     STUDENT,
     NetworkHook,
-    head_of,
     prefix_of,
     require_average,
     targets_of,
@@ -86,7 +86,7 @@ class MultiGranularityHook(NetworkHook):
     def on_attach(self, model: TeacherStudent) -> None:
         """Every network needs the layers that are compared, and a map of logits for each class."""
         super().on_attach(model)
-        if getattr(head_of(model.student), "out_channels", None) == 1:
+        if getattr(last_decode_head(model.student), "out_channels", None) == 1:
             raise ValueError(
                 f"{type(self).__name__}: the decode head gives one map for two classes, and MGD "
                 "compares logits class by class; set out_channels=2 and use_sigmoid=False of its "
@@ -214,7 +214,7 @@ class MultiGranularityHook(NetworkHook):
 
     def _resized(self, name: str, logits: Tensor, labels: Tensor) -> Tensor:
         """Logits of a network in the size of the labels, as its own losses enlarge them."""
-        corners = head_of(self.network(name)).align_corners
+        corners = last_decode_head(self.network(name)).align_corners
         return F.interpolate(
             logits.float(), labels.shape[-2:], mode="bilinear", align_corners=corners
         )

@@ -20,12 +20,13 @@ from ...losses import (
 )
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent, weighted
+from ...teacher_student.heads import last_decode_head
 from ...teacher_student.phase import Phase
 from ...teacher_student.recording import recorded_layers
 from ...teacher_student.schedules import ramp
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_range
-from .._parts.network_hook import STUDENT, NetworkHook, head_of, prefix_of
+from .._parts.network_hook import STUDENT, NetworkHook, prefix_of
 
 Maps = dict[str, Tensor]  # probabilities (B, C, H, W) of each network
 LOGITS = "decode_head.conv_seg"
@@ -237,6 +238,6 @@ class RegionInstructionHook(NetworkHook):
     def _probabilities(self, name: str, logits: Tensor, labels: Tensor) -> Tensor:
         """Probabilities of a network in the size of the labels, as its own losses enlarge them."""
         model: Any = self.attached_model
-        size, corners = labels.shape[-2:], head_of(self.network(name)).align_corners
+        size, corners = labels.shape[-2:], last_decode_head(self.network(name)).align_corners
         logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=corners)
         return model.probabilities(logits)

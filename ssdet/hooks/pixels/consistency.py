@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...losses import pixel_mean
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.heads import last_decode_head
 from ...teacher_student.phase import Phase
 from ...teacher_student.pixel_weights import matches_masks
 from ...teacher_student.schedules import Ramp, ramp
@@ -51,7 +52,7 @@ class ConsistencyHook(StepHook):
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse heads that have no logits of pixels."""
         model = segmentor_only(self, model, "compares pixels")
-        head = _head(model)
+        head = last_decode_head(model.student)
         if matches_masks(head):
             raise TypeError(
                 f"{type(self).__name__}: {type(head).__name__} gives masks of queries and no "
@@ -82,7 +83,7 @@ class ConsistencyHook(StepHook):
     def enlarged(self, logits: Tensor, size: torch.Size) -> Tensor:
         """Probabilities (B, C, H, W) of the student's logits, in the size of the view."""
         model: Any = self.model
-        corners = _head(model).align_corners
+        corners = last_decode_head(model.student).align_corners
         large = F.interpolate(logits.float(), size, mode="bilinear", align_corners=corners)
         return model.probabilities(large)
 
@@ -91,9 +92,3 @@ class ConsistencyHook(StepHook):
         student, teacher = self.probabilities(logits, targets)
         difference = (student - teacher).square().mean(1)
         return pixel_mean(difference, targets.weights, targets.valid, model.reduction)
-
-
-def _head(model: TeacherStudent) -> Any:
-    """The student's decode head, the last one of a cascade."""
-    head: Any = model.student.decode_head
-    return head[-1] if isinstance(head, nn.ModuleList) else head

@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 from mmengine.structures import InstanceData
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..heads import box_heads
 from .boxes import BoxWeights, JudgedPriors, Mixin, complete, recording
 from .dense import nonempty
 from .losses import queue_weights
@@ -106,9 +107,7 @@ def judged_proposals(
 
 
 def _known_heads(roi_head: Any) -> list[Any]:
-    head = roi_head.bbox_head
-    heads = list(head) if isinstance(head, nn.ModuleList) else [head]
-    return [head for head in heads if isinstance(head, BBoxTargets)]
+    return [head for head in box_heads(roi_head) if isinstance(head, BBoxTargets)]
 
 
 def _with_negatives(

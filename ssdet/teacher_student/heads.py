@@ -1,4 +1,8 @@
-"""RoI heads of one stage (Faster and Mask R-CNN) and of several (Cascade R-CNN) in one way."""
+"""The heads of any model: where they stand, in one stage or several, and RoI heads in one way.
+
+MMDetection and MMSegmentation keep a head of one stage as a module and the stages of a cascade
+(Cascade R-CNN, CascadeEncoderDecoder) as a list of modules. Whoever needs "the head" asks here.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,26 @@ from mmdet.structures.bbox import bbox2roi, get_box_tensor
 from torch import Tensor, nn
 
 
-def box_heads(roi_head: Any) -> list[Any]:
-    """The box head of each stage."""
-    head = roi_head.bbox_head
-    return list(head) if isinstance(head, nn.ModuleList) else [head]
+def stages(part: Any) -> list[Any]:
+    """The stages of a part of a model: one for a plain module, none for None."""
+    if part is None:
+        return []
+    return list(part) if isinstance(part, nn.ModuleList) else [part]
+
+
+def box_heads(owner: Any) -> list[Any]:
+    """The box head of each stage, of a detector or of a RoI head."""
+    return stages((owner if hasattr(owner, "bbox_head") else owner.roi_head).bbox_head)
+
+
+def last_box_head(owner: Any) -> Any:
+    """The head that a detector, or a RoI head, takes its boxes from."""
+    return box_heads(owner)[-1]
+
+
+def last_decode_head(segmentor: Any) -> Any:
+    """The head that a segmentor takes its labels from."""
+    return stages(segmentor.decode_head)[-1]
 
 
 def check_roi_heads(owner: str, model: Any, why: str) -> None:
