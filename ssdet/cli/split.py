@@ -80,7 +80,8 @@ def add_reading_arguments(
 
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:
     """What the arguments say, for `ssdet.formats.read`."""
-    from ..formats import IGNORE, MaskEncoding, read_classes
+    from ..formats import MaskEncoding, read_classes
+    from ..labels import IGNORE
 
     classes, colors = read_classes(args.classes) if args.classes else ((), {})
     options: dict[str, Any] = {

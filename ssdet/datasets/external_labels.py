@@ -12,8 +12,9 @@ from mmcv.transforms import BaseTransform
 from mmengine.structures import PixelData
 from mmseg.datasets.transforms import PackSegInputs
 
-from ..formats.encoding import IGNORE, MaskEncoding
+from ..formats.encoding import MaskEncoding
 from ..formats.issues import raise_data_error
+from ..labels import IGNORE
 from ..registry import TRANSFORMS
 from .demo.scenes import Scene
 

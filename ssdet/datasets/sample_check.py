@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from ..formats import IGNORE
+from ..labels import IGNORE
 
 
 def mismatch(sample: Any, info: Mapping[str, Any], classes: Sequence[str]) -> str | None:

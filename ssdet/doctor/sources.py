@@ -11,11 +11,12 @@ from mmengine.registry import DATASETS
 
 from ..datasets.splits import match
 from ..datasets.unlabeled import UnlabeledImages
-from ..formats import IGNORE, Annotations, DataError, ImageRecord, MaskEncoding, examine
+from ..formats import Annotations, DataError, ImageRecord, MaskEncoding, examine
 from ..formats.annotations import Reading
 from ..formats.coco import parse_coco
 from ..formats.files import load_json, read_lines
 from ..formats.masks import PRESETS, preset_classes
+from ..labels import IGNORE
 from .findings import Findings
 
 Role = Literal["labeled", "unlabeled", "validation"]

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..labels import IGNORE
+
 Mask = NDArray[np.bool_]
 
 
@@ -30,7 +32,7 @@ def boundary_counts(
     *,
     classes: int,
     tolerance: float,
-    ignore: int = 255,
+    ignore: int = IGNORE,
 ) -> BoundaryCounts:
     """Compare the outlines of each class in two label maps (H, W).
 

@@ -10,7 +10,7 @@ from typing import Any
 from .annotations import Annotations, ImageRecord, Instance, Reading
 from .coco import coco_content, read_coco
 from .cvat import read_cvat
-from .encoding import IGNORE, MaskEncoding, read_classes
+from .encoding import MaskEncoding, read_classes
 from .issues import DataError, Issue, Issues, summary
 from .labelme import read_labelme
 from .masks import (
@@ -28,7 +28,6 @@ from .yolo import read_yolo
 
 __all__ = [
     "FORMATS",
-    "IGNORE",
     "Annotations",
     "DataError",
     "ImageRecord",

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..labels import IGNORE
 from .files import load_json, read_lines, read_text
 from .issues import DataError, Issue, raise_data_error
 
-IGNORE = 255
 _UNKNOWN = -1
 Color = tuple[int, int, int]
 

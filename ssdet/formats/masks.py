@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from ..labels import IGNORE
 from .annotations import Annotations, ImageRecord, Instance, Reading
-from .encoding import IGNORE, MaskEncoding, read_classes
+from .encoding import MaskEncoding, read_classes
 from .files import read_lines
 from .issues import DataError, raise_data_error
 from .paths import Root, find_images, is_image, need_folder

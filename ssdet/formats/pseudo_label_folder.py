@@ -20,8 +20,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..labels import IGNORE
+
 MAPS, BOXES, META = "maps", "boxes", "meta"
-UNKNOWN = 255
 
 
 class PseudoLabelFolder:
@@ -116,7 +117,7 @@ class PseudoLabelFolder:
             raise ValueError(
                 f"PseudoLabelFolder: cannot encode a map of shape {labels.shape} for {key}"
             )
-        known = float((labels != UNKNOWN).mean())
+        known = float((labels != IGNORE).mean())
         self._store(MAPS, key, encoded.tobytes(), {**meta, "known": round(known, 4)})
 
     def write_boxes(self, key: str, entry: dict[str, Any], meta: dict[str, Any]) -> None:

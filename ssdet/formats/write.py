@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..labels import IGNORE
 from .annotations import Annotations, ImageRecord
 from .coco import coco_content, size_of
-from .encoding import IGNORE
 from .issues import DataError, Issue, raise_data_error
 from .segments import decode
 

@@ -10,10 +10,9 @@ from .disagreement import (
 )
 from .distillation import gap_logit_l1, region_similarity, self_similarity
 from .focal import softmax_focal
-from .pixels import IGNORE, Reduction, effective_weights, masked_cross_entropy, pixel_mean
+from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_mean
 
 __all__ = [
-    "IGNORE",
     "Reduction",
     "class_dice",
     "dice_loss",

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pixels import IGNORE
+from ..labels import IGNORE
 
 
 def label_boundaries(labels: Tensor, width: int = 0, ignore: int = IGNORE) -> Tensor:

@@ -17,8 +17,9 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..labels import IGNORE
+
 Reduction = Literal["valid", "kept", "image"]
-IGNORE = 255
 
 
 def one_hot(labels: Tensor, classes: int, known: Tensor) -> Tensor:

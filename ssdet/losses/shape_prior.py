@@ -6,8 +6,9 @@ teacher's labels onto plausible ones; where the two differ, the teacher is not t
 
 from torch import Tensor
 
+from ..labels import IGNORE
 from .dice import weighted_dice
-from .pixels import IGNORE, one_hot
+from .pixels import one_hot
 
 
 def reconstruction_loss(probabilities: Tensor, labels: Tensor) -> Tensor:

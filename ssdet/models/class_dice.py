@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..losses import IGNORE, class_dice
+from ..labels import IGNORE
+from ..losses import class_dice
 from ..registry import MODELS
 
 

@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from mmengine.structures import PixelData
 from torch import nn
 
+from ..labels import IGNORE
 from .recording import replaced
 from .step import Views
-
-IGNORE = 255
 
 
 @contextmanager

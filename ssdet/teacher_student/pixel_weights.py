@@ -12,7 +12,8 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.losses import CrossEntropyLoss, DiceLoss, FocalLoss
 from torch import Tensor, nn
 
-from ..losses import IGNORE, Reduction, effective_weights, pixel_mean, weighted_dice
+from ..labels import IGNORE
+from ..losses import Reduction, effective_weights, pixel_mean, weighted_dice
 from .heads import stages
 from .step import PixelLabels
 

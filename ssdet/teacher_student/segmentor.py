@@ -13,7 +13,8 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ..losses import IGNORE, Reduction, effective_weights
+from ..labels import IGNORE
+from ..losses import Reduction, effective_weights
 from ..registry import MODELS
 from ..validation import check_choice
 from .core import TeacherStudent

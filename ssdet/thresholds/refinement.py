@@ -7,12 +7,12 @@ forgotten, so that a teacher that gets worse cannot undo what a better one has s
 import torch
 from torch import Tensor
 
-UNKNOWN = 255
+from ..labels import IGNORE
 
 
 def first_labels(labels: Tensor, scores: Tensor, valid: Tensor, score: float) -> Tensor:
     """Labels (H, W) of the pixels that are at or above `score`; the others are unknown (255)."""
-    return labels.where(valid & (scores >= score), UNKNOWN)
+    return labels.where(valid & (scores >= score), IGNORE)
 
 
 def refine_labels(

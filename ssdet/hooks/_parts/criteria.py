@@ -10,6 +10,7 @@ from mmdet.structures.bbox import bbox_overlaps, get_box_tensor
 from mmengine.logging import print_log
 from torch import Tensor
 
+from ...labels import IGNORE
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.pseudo_boxes import PseudoBoxes
 from ...teacher_student.step import PixelLabels, Views
@@ -22,7 +23,6 @@ Pools = dict[str, list[Tensor]]
 Values = dict[str, Tensor]
 
 TRUE_IOU = 0.5
-NOTHING = 255  # the label of a pixel without one
 
 
 class Criteria:
@@ -141,7 +141,7 @@ def pixel_pools(
 ) -> Pools:
     """Values of the pixels that are right, at most so many of each class, evenly spread."""
     height, width = pixels.labels.shape[-2:]
-    padded = torch.full((height, width), NOTHING, device=pixels.labels.device)
+    padded = torch.full((height, width), IGNORE, device=pixels.labels.device)
     truth = truth[:height, :width]
     padded[: truth.shape[0], : truth.shape[1]] = truth.to(padded)
     right = pixels.valid[0] & (pixels.labels[0] == padded)

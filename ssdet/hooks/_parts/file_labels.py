@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-UNKNOWN = 255
+from ...labels import IGNORE
 
 
 class FileLabels:
@@ -24,17 +24,17 @@ class FileLabels:
         self, classes: int, reduce_zero_label: bool, label_map: Mapping[int, int] | None = None
     ) -> None:
         values = np.arange(256)
-        read = np.where((values == 0) | (values == UNKNOWN), UNKNOWN, values - 1)
+        read = np.where((values == 0) | (values == IGNORE), IGNORE, values - 1)
         read = read if reduce_zero_label else values
         if label_map:
             mapped = read.copy()
             for old, new in label_map.items():
-                mapped[read == int(old)] = UNKNOWN if new == -1 else int(new)
+                mapped[read == int(old)] = IGNORE if new == -1 else int(new)
             read = mapped
         self._read = read.astype(np.uint8)
-        self._written = np.full(256, UNKNOWN, np.uint8)
-        for label in range(min(classes, UNKNOWN)):
-            found = np.flatnonzero(self._read[:UNKNOWN] == label)
+        self._written = np.full(256, IGNORE, np.uint8)
+        for label in range(min(classes, IGNORE)):
+            found = np.flatnonzero(self._read[:IGNORE] == label)
             if not len(found):
                 raise ValueError(
                     f"PseudoLabelDiskHook: no value of a label file is read as class {label} with "

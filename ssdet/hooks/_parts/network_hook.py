@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...losses import IGNORE
+from ...labels import IGNORE
 from ...teacher_student.core import STRONG, TeacherStudent, weighted
 from ...teacher_student.heads import last_decode_head
 from ...teacher_student.pixel_weights import matches_masks

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...losses import IGNORE
+from ...labels import IGNORE
 from ...mixing import paste
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.step import PixelLabels, Step, Views

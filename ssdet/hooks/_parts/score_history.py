@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather, get_world_size
 from torch import Tensor
 
+from ...labels import IGNORE
 from ...teacher_student.step import PixelLabels, Step
 from ...thresholds import push_scores
 from ...validation import check_range
@@ -70,7 +71,7 @@ def found_scores(step: Step, evidence: Any, pixels: int) -> tuple[Tensor, Tensor
         values = torch.cat([evidence(one) for one in boxes])
         return values, torch.cat([one.labels for one in boxes])
     found = step.pseudo
-    labels = found.labels.where(found.valid, 255).flatten()
+    labels = found.labels.where(found.valid, IGNORE).flatten()
     # Drawn on the CPU, whose random state travels with the checkpoint.
     drawn = torch.randint(len(labels), (pixels,)).to(labels.device)
     return evidence(found).flatten()[drawn], labels[drawn]

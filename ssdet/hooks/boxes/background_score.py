@@ -13,6 +13,7 @@ from torch import Tensor
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import between, clip_boxes, project_boxes
+from ...teacher_student.heads import box_forward, box_heads, check_roi_heads
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...teacher_student.weights.losses import Carrying

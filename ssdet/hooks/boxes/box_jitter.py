@@ -6,6 +6,7 @@ import torch
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.heads import check_roi_heads, refined_boxes
 from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import PseudoBoxes
 from ...teacher_student.step import Step

@@ -9,6 +9,7 @@ import torch
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
+from ...teacher_student.heads import box_heads, check_roi_heads, refined_boxes
 from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import ALL_STAGES, AMBIGUOUS, HIGH, PseudoBoxes
 from ...teacher_student.step import Step

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...losses import IGNORE, masked_cross_entropy
+from ...labels import IGNORE
+from ...losses import masked_cross_entropy
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import homography, warp

@@ -13,6 +13,7 @@ from mmengine.dist import barrier, get_dist_info, is_main_process
 from torch import Tensor
 
 from ...formats.pseudo_label_folder import PseudoLabelFolder
+from ...labels import IGNORE
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import areas, clip_boxes, homography, project_boxes, warp
@@ -21,7 +22,7 @@ from ...teacher_student.pseudo_boxes import HIGH, PseudoBoxes, Source
 from ...teacher_student.segmentor import TeacherStudentSegmentor
 from ...teacher_student.step import PixelLabels, Step
 from ...thresholds import box_quality
-from ...thresholds.refinement import UNKNOWN, first_labels, refine_boxes, refine_labels
+from ...thresholds.refinement import first_labels, refine_boxes, refine_labels
 from ...validation import check_range
 from .._parts.file_labels import FileLabels
 from ..step_hook import StepHook
@@ -100,9 +101,9 @@ class PseudoLabelDiskHook(StepHook):
     def on_attach(self, model: TeacherStudent) -> None:
         """A label must fit into one byte, beside 255 for unknown."""
         super().on_attach(model)
-        if isinstance(model, TeacherStudentSegmentor) and model.num_classes >= UNKNOWN:
+        if isinstance(model, TeacherStudentSegmentor) and model.num_classes >= IGNORE:
             raise ValueError(
-                f"{type(self).__name__}: label maps hold at most {UNKNOWN - 1} classes, the model "
+                f"{type(self).__name__}: label maps hold at most {IGNORE - 1} classes, the model "
                 f"has {model.num_classes}"
             )
         self.files = FileLabels(model.num_classes, bool(self.reduce_zero_label), self.label_map)
@@ -177,9 +178,9 @@ class PseudoLabelDiskHook(StepHook):
         stored = self._stored_map(key, sample, labels.device)
         if stored is None:
             refined = first_labels(labels, scores, valid, self.score)
-            changed = bool((refined != UNKNOWN).any())
+            changed = bool((refined != IGNORE).any())
         else:
-            limits = torch.where(stored == UNKNOWN, self.score, self.update)
+            limits = torch.where(stored == IGNORE, self.score, self.update)
             refined, changed = refine_labels(
                 stored, labels, scores, valid, limits, background=self.background
             )
@@ -194,7 +195,7 @@ class PseudoLabelDiskHook(StepHook):
         known = torch.zeros_like(pixels.valid[image])
         if stored is not None:
             moved, inside = warp(stored[None], matrix, pixels.labels.shape[-2:])
-            known = inside & (moved[0] != UNKNOWN) & pixels.valid[image]
+            known = inside & (moved[0] != IGNORE) & pixels.valid[image]
             pixels.labels[image] = moved[0].where(known, pixels.labels[image])
             pixels.weights[image] = pixels.weights[image].masked_fill(known, 1.0)
         step.count("bank/used", known.float().mean() / len(pixels))

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...losses import IGNORE, gap_logit_l1, masked_cross_entropy, region_similarity
+from ...labels import IGNORE
+from ...losses import gap_logit_l1, masked_cross_entropy, region_similarity
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent, weighted
 from ...teacher_student.heads import last_decode_head

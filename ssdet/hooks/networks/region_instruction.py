@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce
 from torch import Tensor
 
+from ...labels import IGNORE
 from ...losses import (
-    IGNORE,
     dice_loss,
     disagreement_focused,
     flatten_confidence,

@@ -12,6 +12,7 @@ import torch
 from mmengine.dist import is_main_process
 from torch import Tensor
 
+from ...labels import IGNORE
 from ...registry import HOOKS
 from ...run_files import GALLERY, STATS
 from ...teacher_student.phase import Phase
@@ -281,7 +282,7 @@ class _Counts:
 def _flat(step: Step) -> tuple[Tensor, Tensor, Tensor]:
     """Labels, scores and whether it is trained on, of all proposals of a step."""
     if isinstance(step.pseudo, PixelLabels):
-        there = step.pseudo.valid & (step.pseudo.labels != 255)
+        there = step.pseudo.valid & (step.pseudo.labels != IGNORE)
         pixels = step.pseudo
         return pixels.labels[there], pixels.scores[there], pixels.weights[there] > 0
     groups = [(boxes, boxes.level >= AMBIGUOUS) for boxes in step.pseudo_boxes]
@@ -314,5 +315,5 @@ def _view(branch: str) -> str:
 
 
 def _highest(labels: np.ndarray) -> int:
-    known = labels[labels != 255]
+    known = labels[labels != IGNORE]
     return int(known.max()) if known.size else 0

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...losses.pixels import IGNORE
+from ...labels import IGNORE
 from ...mixing.deformation import affine_grid, deform, elastic_offsets, flip_grid
 from ...registry import HOOKS
 from ...teacher_student.schedules import Ramp

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...losses.pixels import IGNORE
+from ...labels import IGNORE
 from ...losses.shape_prior import plausibility, reconstruction_loss, weighted_consistency
 from ...mixing.label_noise import clipped_noise, swap_labels
 from ...models.label_autoencoder import LabelAutoEncoder

@@ -11,7 +11,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ...losses import IGNORE
+from ...labels import IGNORE
 from ...mixing import ORIENTATIONS, Orientation, orient, orient_back
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce
 
+from ...labels import IGNORE
 from ...registry import HOOKS
 from ...teacher_student.step import PixelLabels, Step
 from ...thresholds import class_peaks, moved_threshold
@@ -42,7 +43,7 @@ class CorrelationThresholdHook(ThresholdHook):
         classes = self.count_classes(step)
         if isinstance(step.pseudo, PixelLabels):
             found = step.pseudo
-            labels = found.labels.where(found.valid, 255).flatten()
+            labels = found.labels.where(found.valid, IGNORE).flatten()
             scores = found.scores.flatten()
         else:
             labels = torch.cat([boxes.labels for boxes in step.pseudo_boxes])
