@@ -20,7 +20,8 @@ LAYERS = (
     ("teacher_student",),
     PURE,
 )
-SHARED = ("labels", "registry", "renamed", "run_files", "seeds", "version")
+# Imported by all layers.
+SHARED = ("exits", "labels", "registry", "renamed", "run_files", "seeds", "version")
 LAYER = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 
 

@@ -35,7 +35,7 @@ from mmengine.config import Config, ConfigDict
 
 from ssdet.cli.jobs import Job, run_jobs
 from ssdet.engine.configs import load_config
-from ssdet.engine.exits import UsageError
+from ssdet.exits import UsageError
 from ssdet.report import Run, read_run
 from ssdet.report.summary import METRICS, ROLES, curve, main_metric
 

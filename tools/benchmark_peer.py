@@ -14,7 +14,7 @@ from mmdet.models.detectors import SemiBaseDetector
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from ssdet.engine.exits import UsageError
+from ssdet.exits import UsageError
 
 THRESHOLD, MOMENTUM = 0.4, 0.005  # MMDetection's momentum is the share that is new
 

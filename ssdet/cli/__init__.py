@@ -14,6 +14,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from ..exits import RunError
+
 # The command's name, its module, and the one line that `ssdet --help` shows.
 COMMANDS = {
     "init": ("init", "write a config that trains on your data"),
@@ -30,7 +32,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code (see `ssdet.engine.exits.Exit`)."""
+    """Run one command; return its exit code (see `ssdet.exits.Exit`)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     available = {name: entry for name, entry in COMMANDS.items() if _exists(entry[0])}
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -56,13 +58,14 @@ def _run(run, args: argparse.Namespace, name: str) -> int:  # type: ignore[no-un
     try:
         importlib.import_module("ssdet").register()
         return int(run(args) or 0)
-    except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if code is None or os.environ.get("SSDET_TRACEBACK"):
+    except RunError as error:
+        if os.environ.get("SSDET_TRACEBACK"):
             traceback.print_exc()
-        if code is not None:
-            print(f"{name}: {error}", file=sys.stderr)
-        return 1 if code is None else int(code)
+        print(f"{name}: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except Exception:
+        traceback.print_exc()
+        return 1
 
 
 def _overview(available: dict[str, tuple[str, str]]) -> str:

@@ -20,7 +20,8 @@ from .split import FORMATS, add_reading_arguments, reading_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..doctor import Finding, Findings
+    from ..doctor import Findings
+    from ..formats import Issue
 
 _SHOWN = 3
 _COLORS = {"error": "bold red", "warning": "bold yellow", "info": "bold cyan"}
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from ..engine.exits import Exit
+    from ..exits import Exit
 
     notes = Console(stderr=True)
     with _quiet(), _bar(notes) as progress:
@@ -110,7 +111,7 @@ def show(findings: Findings, console: Console, title: str = "ssdet doctor") -> N
     console.print(f"{title}: {', '.join(told) or 'nothing wrong was found'}", style="bold")
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: Issue) -> str:
     allowed = f"; allowed: {finding.allowed}" if finding.allowed else ""
     return f"{finding.where}: {finding.found}{allowed}"
 
@@ -118,7 +119,7 @@ def _line(finding: Finding) -> str:
 def _examine(args: argparse.Namespace, pool: dict[str, Any]) -> Findings:
     from .. import doctor
     from ..engine.configs import load_config
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
     from .launch import parse_options
 
     path = Path(args.target)

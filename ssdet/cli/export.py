@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the two files and say how they are used."""
     from ..engine.checkpoint_file import read_checkpoint, write_checkpoint, write_text
     from ..engine.configs import load_config
-    from ..engine.exits import RunError, UsageError
     from ..engine.export import plain_checkpoint, plain_config
+    from ..exits import RunError, UsageError
     from ..formats.write import may_write
 
     check_file("checkpoint", str(args.checkpoint))
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _config_of(checkpoint: Path) -> Path:
     """The config in the run folder of a checkpoint."""
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
 
     found = [folder / "config.py" for folder in checkpoint.resolve().parents[:2]]
     path = next((path for path in found if path.is_file()), None)

@@ -138,7 +138,7 @@ def run_jobs(jobs: Sequence[Job], parallel: int, keep_going: bool = False) -> li
     The first one that fails ends the others and is named; with `keep_going` the others go on, and
     those that failed are returned.
     """
-    from ..engine.exits import RunError
+    from ..exits import RunError
     from .bars import LiveBars, PlainLines
 
     threads = max((os.cpu_count() or 1) // parallel, 1)

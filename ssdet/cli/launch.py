@@ -30,7 +30,7 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
     """Turn `a.b=1 c="[x,y]"` into a dict of values."""
     from mmengine.config import DictAction
 
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
 
     options = {}
     for pair in pairs:
@@ -54,7 +54,7 @@ def build_runner(
     from mmengine.registry import RUNNERS
 
     from ..datasets.named_errors import name_bad_images
-    from ..engine.exits import Exit, RunError
+    from ..exits import Exit, RunError
 
     try:
         runner = RUNNERS.build(config)
@@ -64,7 +64,7 @@ def build_runner(
             loader = getattr(getattr(runner, part), "dataloader", None)
             name_bad_images(getattr(loader, "dataset", None))
     except Exception as error:
-        if isinstance(error, RunError) or hasattr(error, "exit_code"):
+        if isinstance(error, RunError):
             raise
         wrapped = RunError(f"config {name}: {type(error).__name__}: {error}")
         is_data = isinstance(error, OSError)

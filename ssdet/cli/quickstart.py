@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train what is not trained yet, print the comparison, write the page."""
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
     from .jobs import run_jobs
 
     for name, least in (("iterations", 4), ("parallel", 1)):
@@ -109,7 +109,7 @@ def _job(config: Path, name: str, args: argparse.Namespace) -> Job:
 def _configs() -> Path:
     """The quickstart's configs: installed with the package, or in the checkout around it."""
     from ..engine.configs import shipped_configs
-    from ..engine.exits import RunError
+    from ..exits import RunError
 
     places = [shipped_configs("ssdet"), Path(__file__).parents[2] / "configs"]
     for place in places:

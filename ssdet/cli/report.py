@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page and say where it is."""
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
     from ..report import collect, write_report
 
     for folder in args.work_dirs:

@@ -165,7 +165,7 @@ def _write(
 
 def _out(args: argparse.Namespace, data: Annotations) -> Path:
     """The folder to write to; by default one that is not inside the data."""
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
 
     if args.out:
         return args.out

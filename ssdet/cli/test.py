@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate."""
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
     from .launch import build_runner, prepare
 
     check_file("checkpoint", args.checkpoint)

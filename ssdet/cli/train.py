@@ -40,7 +40,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train."""
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
     from .doctor import check_before_training
     from .launch import build_runner, prepare
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _enable_lr_scaling(config: Any) -> None:
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
 
     if "base_batch_size" not in config.get("auto_scale_lr", {}):
         raise UsageError(
@@ -80,7 +80,7 @@ def _enable_lr_scaling(config: Any) -> None:
 
 def check_file(option: str, path: str | None) -> None:
     """Raise an error that names the option, if its file is not there."""
-    from ..engine.exits import UsageError
+    from ..exits import UsageError
 
     if path and "://" not in path and not Path(path).expanduser().is_file():
         raise UsageError(f"{option} {path}: no such file")

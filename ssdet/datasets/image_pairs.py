@@ -77,7 +77,7 @@ class ImagePairs(BaseSegDataset):
             paths = [self._file(root, folder, name, where) for folder in used]
             missing = [path for path in paths if not path.is_file()]
             if missing:
-                issues.add(
+                issues.leave_out(
                     "pair that is not whole",
                     where,
                     found=f"no {os.path.relpath(missing[0], self.data_root)}",

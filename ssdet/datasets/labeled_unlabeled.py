@@ -14,6 +14,7 @@ from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS as ALL_DATASETS
 
+from ..exits import Exit, RunError
 from ..formats.image_header import cut_off
 from ..registry import DATASETS
 from .sample_check import mismatch, outside
@@ -24,10 +25,10 @@ _MAX_ATTEMPTS = 200
 _SHOWN = 10
 
 
-class BadImageError(RuntimeError):
+class BadImageError(RunError, RuntimeError):
     """An image of the training set cannot be used; the message names the file and the cause."""
 
-    exit_code = 65  # Exit.DATA of ssdet.engine, which stands above this room
+    exit_code = Exit.DATA
 
 
 @DATASETS.register_module()

@@ -7,7 +7,7 @@ of what it returns must lie where the recorded matrix puts them. Color may chang
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -34,7 +34,14 @@ _ADVICE = (
 
 
 class ViewGeometryError(ValueError):
-    """A view moves pixels in a way that its pseudo labels cannot follow."""
+    """Views move pixels in a way that their pseudo labels cannot follow: one line for each."""
+
+    advice = _ADVICE
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = problems
+        lines = ["Views that pseudo labels cannot follow:", *problems, self.advice]
+        super().__init__("\n".join(lines))
 
 
 def check_views(dataset: Any) -> None:
@@ -49,8 +56,7 @@ def check_views(dataset: Any) -> None:
             with seeded(0):
                 problems += _Line(branch, attaches).check(steps, _readable_sample(source))
     if problems:
-        lines = ["Views that pseudo labels cannot follow:", *dict.fromkeys(problems), _ADVICE]
-        raise ViewGeometryError("\n".join(lines))
+        raise ViewGeometryError(list(dict.fromkeys(problems)))
 
 
 @HOOKS.register_module()

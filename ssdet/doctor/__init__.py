@@ -4,11 +4,10 @@
 """
 
 from .examine import examine_config, examine_data, make_strict, quick_check
-from .findings import Finding, Findings
+from .findings import Findings
 from .sources import guess_format
 
 __all__ = [
-    "Finding",
     "Findings",
     "examine_config",
     "examine_data",

@@ -11,11 +11,11 @@ from ..datasets.view_check import ViewGeometryError, check_views
 from ..formats import DataError, Issue
 from .annotations import check_annotations, compare_classes
 from .files import check_files
-from .findings import Finding, Findings
+from .findings import Findings
 from .overlap import check_overlap
 from .parallel import Progress, silent
 from .settings import check_settings
-from .sources import CLOSED, READERS, Role, Source, of_config, of_data
+from .sources import READERS, Role, Source, of_config, of_data
 
 LARGEST = 4 * 2**20  # bytes of an annotation file that training reads twice to check it
 
@@ -89,24 +89,18 @@ def quick_check(config: Any, *, strict: bool = False) -> Findings:
         compare_classes(sources, findings)
         check_overlap(sources, findings, content=False)
     # What cannot be built is said by building it.
-    findings.found = [finding for finding in findings.found if finding.what != CLOSED]
+    findings.found = [issue for issue in findings.found if issue.kind != "closed"]
     if not strict:
-        findings.found = [_go_on(finding) for finding in findings.found]
+        findings.found = [_go_on(issue) for issue in findings.found]
     errors = findings.of("error", "warning") if strict else findings.of("error")
     if errors:
-        raise DataError(*map(_as_fault, errors))
+        raise DataError(*errors)
     return findings
 
 
-def _go_on(finding: Finding) -> Finding:
-    what = f"{finding.what} (left out)"
-    return replace(finding, severity="warning", what=what) if finding.left_out else finding
-
-
-def _as_fault(finding: Finding) -> Issue:
-    return Issue(
-        finding.what, finding.where, finding.found, finding.allowed, finding.advice, "fatal"
-    )
+def _go_on(issue: Issue) -> Issue:
+    what = f"{issue.what} (left out)"
+    return replace(issue, severity="warning", what=what) if issue.left_out else issue
 
 
 def _scope(config: Any) -> Any:
@@ -122,11 +116,10 @@ def _views(config: Any, findings: Findings) -> None:
     try:
         check_views(DATASETS.build(dataset))
     except ViewGeometryError as error:
-        _, *problems, advice = str(error).splitlines()
-        for problem in problems:
+        for problem in error.problems:
             findings.add(
-                "error", "views", "view that pseudo labels cannot follow", where,
-                found=problem, allowed="transforms that record what they move", advice=advice,
+                "error", "views", "view that pseudo labels cannot follow", where, found=problem,
+                allowed="transforms that record what they move", advice=error.advice,
             )  # fmt: skip
     except Exception as error:
         findings.add(

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
-from .findings import Findings, Severity
+from ..formats.issues import Severity
+from .findings import Findings
 from .parallel import Progress, each, silent
 from .sources import Source
 

@@ -15,19 +15,16 @@ from ..formats import Annotations, DataError, ImageRecord, MaskEncoding, examine
 from ..formats.annotations import Reading
 from ..formats.coco import parse_coco
 from ..formats.files import load_json, read_lines
+from ..formats.issues import Kind
 from ..formats.masks import PRESETS, preset_classes
 from ..labels import IGNORE
 from .findings import Findings
 
 Role = Literal["labeled", "unlabeled", "validation"]
 # Records that MMDetection's `CocoDataset` leaves out without a word.
-_DROPPED = (
-    "annotation of an unknown image", "unknown category", "box without area",
-    "box outside its image",
-)  # fmt: skip
+_DROPPED: tuple[Kind, ...] = ("unknown image", "unknown category", "empty box", "outside box")
 # Packing the list takes a quarter of a second, which pays for workers only.
 _LIST_ONLY: dict[str, Any] = {"pipeline": [], "serialize_data": False}
-CLOSED = "data set that cannot be opened"
 _BY_SUFFIX = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
 READERS = ("LabeledImages", "LabeledMasks")
 
@@ -79,8 +76,8 @@ def of_config(config: Any, findings: Findings, *, largest: int | None = None) ->
             findings.extend(error.issues)
         except Exception as error:
             findings.add(
-                "error", "files", CLOSED, name, found=f"{type(error).__name__}: {error}",
-                allowed="files and folders that exist",
+                "error", "files", "data set that cannot be opened", name, kind="closed",
+                found=f"{type(error).__name__}: {error}", allowed="files and folders that exist",
                 advice="Correct the paths in the config; they start in the current folder",
             )  # fmt: skip
         sources.append(source)
@@ -210,7 +207,7 @@ def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> Non
         reading["classes"] = source.classes or ()
     data, issues = examine(path, format, **reading)
     lenient = data is not None and not options.get("strict", False)
-    findings.extend(issues, lambda issue: lenient and issue.severity == "error")
+    findings.extend(issues, lambda issue: lenient and issue.left_out)
     if data is None:
         return
     if options.get("only"):
@@ -230,7 +227,7 @@ def _read_coco(source: Source, options: Mapping[str, Any], findings: Findings) -
         return
     # Sizes are not read from the files: `CocoDataset` wants them in the annotations.
     data = parse_coco(source.content, path, reading := Reading())
-    findings.extend(reading.issues.found, lambda issue: issue.what in _DROPPED)
+    findings.extend(reading.issues.found, lambda issue: issue.kind in _DROPPED)
     data.images = images
     _use(source, data)
 

@@ -1,11 +1,6 @@
 """What a run needs around the step: checkpoints, resume, launch, validation, one run folder."""
 
-from .amp import CpuAmpOptimWrapper
-from .checkpoint_file import read_checkpoint, write_checkpoint
-from .checkpoint_hook import AtomicCheckpointHook
-from .checkpoint_index import find_latest
-from .distributed import PortableDistributedDataParallel, any_rank, start_process_group
-from .exits import (
+from ..exits import (
     CheckpointError,
     DataChangedError,
     Exit,
@@ -15,6 +10,11 @@ from .exits import (
     Stopped,
     UsageError,
 )
+from .amp import CpuAmpOptimWrapper
+from .checkpoint_file import read_checkpoint, write_checkpoint
+from .checkpoint_hook import AtomicCheckpointHook
+from .checkpoint_index import find_latest
+from .distributed import PortableDistributedDataParallel, any_rank, start_process_group
 from .finite import FiniteGuardHook
 from .loops import TeacherStudentLoop, TeacherStudentTestLoop
 from .metrics_file import MetricsFileHook, read_metrics

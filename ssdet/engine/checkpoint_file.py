@@ -25,7 +25,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from .exits import CheckpointError
+from ..exits import CheckpointError
 
 TEMPORARY = ".tmp"
 TORCH_VERSION = tuple(int(part) for part in torch.__version__.split(".")[:2])

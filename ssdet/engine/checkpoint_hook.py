@@ -11,12 +11,12 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop
 
+from ..exits import CheckpointError, DataChangedError, UsageError
 from ..registry import HOOKS
 from . import rng
 from .checkpoint_content import collect, data_checksums, plain, unpack_message_hub
 from .checkpoint_file import write_checkpoint, write_text
 from .checkpoint_index import FOLDER, CheckpointIndex, Entry, remove_leftovers
-from .exits import CheckpointError, DataChangedError, UsageError
 
 ROLES = ("teacher/", "student/")
 # `save_best="auto"` takes the first of these that the teacher has, then that anybody has.

@@ -8,8 +8,8 @@ import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ..exits import CheckpointError
 from .checkpoint_file import TEMPORARY, read_checkpoint, sha256, write_text
-from .exits import CheckpointError
 
 FOLDER = "checkpoints"
 NAME = "index.json"

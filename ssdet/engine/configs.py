@@ -17,7 +17,7 @@ PACKAGES = ("ssdet", "mmdet", "mmseg")
 
 def find_config(name: str) -> Path:
     """Return the file of `name`; an unknown one raises an error with the nearest names."""
-    from .exits import UsageError
+    from ..exits import UsageError
 
     path = Path(name).expanduser()
     if path.is_file():
@@ -49,7 +49,7 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
     """Load a config and apply `--cfg-options`; what is wrong in it is one clear message."""
     from mmengine.config import Config
 
-    from .exits import RunError, UsageError
+    from ..exits import RunError, UsageError
 
     path = find_config(name)
     try:

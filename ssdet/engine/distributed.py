@@ -11,8 +11,8 @@ import torch
 from mmengine.dist import all_reduce, get_dist_info
 from mmengine.model import MMDistributedDataParallel
 
+from ..exits import UsageError
 from ..registry import MODEL_WRAPPERS
-from .exits import UsageError
 
 
 @MODEL_WRAPPERS.register_module()

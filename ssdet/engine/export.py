@@ -7,9 +7,9 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, Registry
 
+from ..exits import CheckpointError, UsageError
 from ..registry import MODELS, TRANSFORMS
 from ..version import __version__
-from .exits import CheckpointError, UsageError
 
 NETWORKS = {"detector": "CocoDataset", "segmentor": "BaseSegDataset"}  # and a plain data set of it
 LABELS = ("LoadAnnotations", "LoadPanopticAnnotations", "LoadMask", "LoadExternalLabels")

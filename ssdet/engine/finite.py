@@ -15,9 +15,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
+from ..exits import NumericError, UsageError
 from ..registry import HOOKS
 from .distributed import any_rank
-from .exits import NumericError, UsageError
 
 FOLDER = "nan_dump"
 SHOWN = 5

@@ -12,8 +12,8 @@ from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop, autocast
 
+from ..exits import UsageError
 from ..registry import LOOPS
-from .exits import UsageError
 
 MODELS = ("teacher", "student")
 

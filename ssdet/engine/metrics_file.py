@@ -12,9 +12,9 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from ..exits import UsageError
 from ..registry import HOOKS
 from .checkpoint_index import FOLDER, CheckpointIndex
-from .exits import UsageError
 
 NAME = "metrics.jsonl"
 PREFIX = "train/"

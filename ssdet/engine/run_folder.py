@@ -19,12 +19,12 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from ..exits import LockedError, RunError, Stopped
 from ..registry import HOOKS
 from ..version import __version__
 from .checkpoint_content import config_text, data_checksums
 from .checkpoint_file import write_text
 from .checkpoint_index import FOLDER, CheckpointIndex
-from .exits import LockedError, RunError, Stopped
 
 LOCK = ".lock"
 PACKAGES = ("onedl-mmengine", "onedl-mmcv", "onedl-mmdetection", "onedl-mmsegmentation", "numpy")

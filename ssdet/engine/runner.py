@@ -14,13 +14,13 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
+from ..exits import CheckpointError
 from ..registry import RUNNERS
 from .amp import cpu_amp_config
 from .checkpoint_content import collect
 from .checkpoint_file import write_checkpoint
 from .checkpoint_index import check_listed, find_latest
 from .distributed import start_process_group
-from .exits import CheckpointError
 
 # What a run gets unless its config says otherwise; `name=None` in the config takes one away.
 DEFAULT_HOOKS: dict[str, dict[str, Any]] = {

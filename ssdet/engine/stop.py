@@ -13,10 +13,10 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop
 
+from ..exits import Stopped
 from ..registry import HOOKS
 from .checkpoint_hook import checkpoint_hook
 from .distributed import any_rank
-from .exits import Stopped
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

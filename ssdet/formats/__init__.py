@@ -1,6 +1,6 @@
 """Reading what other tools write: one reader for each format, one form in memory for all.
 
-`read(source, format)` is the door. What cannot be used is a `Issue`; see `issues.py`.
+`read(source, format)` is the door. What cannot be used is an `Issue`; see `issues.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -83,7 +83,7 @@ def read(source: str | Path, format: str, *, strict: bool = True, **reading: Any
 def examine(
     source: str | Path, format: str, **reading: Any
 ) -> tuple[Annotations | None, list[Issue]]:
-    """What can be read, and every issue that was found; nothing is raised for a issue."""
+    """What can be read, and every issue that was found; nothing is raised for an issue."""
     options = _reading(source, format, reading)
     try:
         return FORMATS[format][0](Path(source), options), options.issues.found

@@ -131,15 +131,15 @@ class Names:
         self.seen: dict[str, None] = {}
 
     def index(self, name: str | None, where: str) -> int | None:
-        """A provisional label; None (and a issue) for a name that is empty or unknown."""
+        """A provisional label; None (and an issue) for a name that is empty or unknown."""
         if not name:
-            self.issues.add(
+            self.issues.leave_out(
                 "object without a class", where, found=name or "nothing", allowed="a class name",
                 advice="Give it a class, or remove it",
             )  # fmt: skip
             return None
         if self.given and name not in self.given:
-            self.issues.add(
+            self.issues.leave_out(
                 "unknown class", where, found=name, allowed=", ".join(self.given),
                 advice="Names are case-sensitive; add it to the classes or rename it",
             )  # fmt: skip
@@ -196,16 +196,16 @@ def check_box(
 ) -> Box | None:
     """The box inside its image, or None after noting why; `found` is how the file says it."""
     if any(edge is None for edge in box):
-        issues.add(
+        issues.leave_out(
             "box that is not four finite numbers", where, found=found or tuple(box),
             allowed="four finite numbers", advice="Correct or remove the object",
         )  # fmt: skip
         return None
     x1, y1, x2, y2 = (float(edge) for edge in box if edge is not None)
     if x2 <= x1 or y2 <= y1:
-        issues.add(
+        issues.leave_out(
             "box without area", where, found=f"width {x2 - x1:g}, height {y2 - y1:g}",
-            allowed="both above 0", advice="Correct or remove the object",
+            allowed="both above 0", advice="Correct or remove the object", kind="empty box",
         )  # fmt: skip
         return None
     if picture.width is None or picture.height is None:
@@ -213,17 +213,17 @@ def check_box(
     width, height = picture.width, picture.height
     size = f"image of {width}x{height}"
     if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
-        issues.add(
+        issues.leave_out(
             "box outside its image", where, found=f"({x1:g}, {y1:g}, {x2:g}, {y2:g}) in an {size}",
             allowed="boxes that overlap the image",
-            advice="Check the image size and whether the image was rotated",
+            advice="Check the image size and whether the image was rotated", kind="outside box",
         )  # fmt: skip
         return None
     if min(x1, y1) < -_TOLERANCE or x2 > width + _TOLERANCE or y2 > height + _TOLERANCE:
-        issues.add(
+        issues.warn(
             "box reaches out of its image (clipped)", where,
             found=f"({x1:g}, {y1:g}, {x2:g}, {y2:g}) in an {size}",
             allowed=f"edges within 0 ... {width} and 0 ... {height}",
-            advice="Check the image size and whether the image was rotated", severity="warning",
+            advice="Check the image size and whether the image was rotated",
         )  # fmt: skip
     return (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))

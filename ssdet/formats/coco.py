@@ -130,7 +130,7 @@ def _pictures(records: list[Any], source: Path, reading: Reading) -> list[ImageR
         where = f"{source}, images[{position}] (id {_shown(record)})"
         key = record.get("id") if isinstance(record, dict) else None
         if not isinstance(key, (int, str)) or isinstance(key, bool):
-            reading.issues.add(
+            reading.issues.leave_out(
                 "image without an id",
                 where,
                 found=record,
@@ -161,7 +161,7 @@ def _set_size(picture: ImageRecord, record: dict[str, Any], reading: Reading) ->
         return True
     size = None if isinstance(width, str) or isinstance(height, str) else sides(width, height)
     if size is None:
-        reading.issues.add(
+        reading.issues.leave_out(
             "image without a usable size",
             picture.where,
             found=f"width {width!r}, height {height!r}",
@@ -193,14 +193,14 @@ def _target(
 ) -> ImageRecord | None:
     """The picture of an annotation, if its ids are in order."""
     if not isinstance(record, dict):
-        issues.add(
+        issues.leave_out(
             "annotation that is no object", where, found=record, allowed="{...}", advice="Remove it"
         )
         return None
     key, image = record.get("id"), record.get("image_id")
     if not isinstance(key, (int, str)) or key in known:
         what = "annotation id used twice" if key in known else "annotation without an id"
-        issues.add(
+        issues.leave_out(
             what,
             where,
             found=key if key in known else f"id {key!r}",
@@ -211,12 +211,13 @@ def _target(
     known.add(key)
     picture = pictures.get(image) if isinstance(image, (int, str)) else None
     if picture is None:
-        issues.add(
+        issues.leave_out(
             "annotation of an unknown image",
             where,
             found=f"image_id {image!r}",
             allowed="an id that 'images' has",
             advice="Add the image, or remove the annotation",
+            kind="unknown image",
         )
     return picture
 
@@ -227,16 +228,17 @@ def _instance(
     category, crowd = record.get("category_id"), record.get("iscrowd", 0)
     label = labels.get(category) if isinstance(category, int) else None
     if label is None:
-        issues.add(
+        issues.leave_out(
             "unknown category",
             where,
             found=f"category_id {category!r}",
             allowed=f"one of {short(list(labels))}",
             advice="Add it to 'categories' or correct it",
+            kind="unknown category",
         )
         return None
     if crowd not in (0, 1):
-        issues.add(
+        issues.leave_out(
             "iscrowd that is neither 0 nor 1",
             where,
             found=crowd,

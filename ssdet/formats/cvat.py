@@ -81,7 +81,7 @@ def _picture(node: Node, file: Path, reading: Reading) -> ImageRecord | None:
     stated = [node.attributes.get(side) for side in ("width", "height")]
     size = sides(*stated)
     if size is None:
-        reading.issues.add(
+        reading.issues.leave_out(
             "image without a usable size",
             where,
             found=f"width, height {stated}",
@@ -96,20 +96,19 @@ def _add_shapes(picture: ImageRecord, node: Node, file: Path, names: Names, issu
     for shape in node.children:
         where = f"{file}, line {shape.line}"
         if shape.tag in _OTHER:
-            issues.add(
+            issues.warn(
                 f"{shape.tag} (left out)",
                 where,
                 found=f"<{shape.tag}>",
                 allowed=", ".join(SHAPES),
                 advice="Draw an outline",
-                severity="warning",
             )
         if shape.tag not in SHAPES:
             continue
         try:
             edges, segmentation = SHAPES[shape.tag](shape, picture)
         except (KeyError, TypeError, ValueError, IndexError):
-            issues.add(
+            issues.leave_out(
                 f"malformed {shape.tag}",
                 where,
                 found=shape.attributes,

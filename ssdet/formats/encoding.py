@@ -82,6 +82,7 @@ class MaskEncoding:
                 f"{what} in {counts[0]} pixels, {len(values)} unknown values in all",
                 known if isinstance(known, str) else ", ".join(map(str, list(known)[:30])),
                 "Give all classes in the order of their values, or map values with --values",
+                left_out=True,
             )
         )
 
@@ -105,7 +106,8 @@ def _open(path: Path) -> Image.Image:
     else:
         return image
     advice = "Replace it by a whole copy, or take its image out of the list"
-    raise DataError(Issue("unreadable label map", str(path), cause, "a PNG", advice))
+    issue = Issue("unreadable label map", str(path), cause, "a PNG", advice, left_out=True)
+    raise DataError(issue)
 
 
 def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:

@@ -1,28 +1,37 @@
-"""What is wrong with a data set: one shape for every finding, and how findings end a command."""
+"""What is wrong with data or a config: one shape for it, and how it ends a command."""
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import ClassVar, Literal, NoReturn
 
 from mmengine.logging import print_log
 
-Severity = Literal["fatal", "error", "warning"]
+from ..exits import Exit, RunError
+
+Severity = Literal["error", "warning", "info"]
+Subject = Literal["files", "annotations", "splits", "views", "config"]
+Kind = Literal["", "unknown image", "unknown category", "empty box", "outside box", "closed"]
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Issue:
-    """One finding.
+    """One finding, of a reader or of the doctor.
 
     Attributes:
-        what: The kind of issue in a few words; findings are counted by it.
-        where: File, and line or id.
+        what: The kind of finding in a few words; findings are counted by it.
+        where: File, and line or id; or a key of the config.
         found, allowed: In the words of the file.
         advice: The next step.
-        severity: 'fatal': nothing of the file can be trusted. 'error': the record is left out.
-            'warning': the record is used, corrected where `what` says so.
+        severity: 'error': wrong results, or no training. 'warning': it goes on, corrected where
+            `what` says so. 'info': good to know.
+        subject: What was checked.
+        left_out: An error of one record, which is left out where reading need not be strict. After
+            any other error nothing of the file can be trusted.
+        kind: A name for code that has to tell this finding from others; the text may change.
     """
 
     what: str
@@ -31,17 +40,19 @@ class Issue:
     allowed: str
     advice: str
     severity: Severity = "error"
+    subject: Subject = "annotations"
+    left_out: bool = False
+    kind: Kind = ""
 
     def __str__(self) -> str:
-        return (
-            f"{self.where}: {self.what}: found {self.found}; allowed: {self.allowed}. {self.advice}"
-        )
+        allowed = f"; allowed: {self.allowed}" if self.allowed else ""
+        return f"{self.where}: {self.what}: found {self.found}{allowed}. {self.advice}"
 
 
-class DataError(ValueError):
+class DataError(RunError, ValueError):
     """A data set is not what it must be; the message names file, place, cause and next step."""
 
-    exit_code = 65  # Exit.DATA of ssdet.engine, which stands above this room
+    exit_code = Exit.DATA
 
     def __init__(self, *issues: Issue) -> None:
         self.issues = issues
@@ -52,20 +63,47 @@ class DataError(ValueError):
 class Issues:
     """Collects the findings of one reading."""
 
+    longest: ClassVar[int] = 80  # characters of what was found
+
     found: list[Issue] = field(default_factory=list)
 
     def add(
         self,
+        severity: Severity,
+        subject: Subject,
         what: str,
-        where: str | Path,
+        where: object,
+        *,
+        found: object,
+        allowed: str = "",
+        advice: str,
+        left_out: bool = False,
+        kind: Kind = "",
+    ) -> None:
+        """Note a finding and go on."""
+        text = short(found, self.longest)
+        issue = Issue(what, str(where), text, allowed, advice, severity, subject, left_out, kind)
+        self.found.append(issue)
+
+    def leave_out(
+        self,
+        what: str,
+        where: object,
         *,
         found: object,
         allowed: str,
         advice: str,
-        severity: Severity = "error",
+        kind: Kind = "",
     ) -> None:
-        """Note a finding and go on."""
-        self.found.append(Issue(what, str(where), short(found), allowed, advice, severity))
+        """Note why a record cannot be used, and go on without it."""
+        self.add(
+            "error", "annotations", what, where, found=found, allowed=allowed, advice=advice,
+            left_out=True, kind=kind,
+        )  # fmt: skip
+
+    def warn(self, what: str, where: object, *, found: object, allowed: str, advice: str) -> None:
+        """Note what is odd, and go on."""
+        self.add("warning", "annotations", what, where, found=found, allowed=allowed, advice=advice)
 
     def of(self, *severities: Severity) -> list[Issue]:
         """The findings of these severities, in the order they were made."""
@@ -75,14 +113,14 @@ class Issues:
         self, what: str, where: str | Path, *, found: object, allowed: str, advice: str
     ) -> NoReturn:
         """Raise because nothing is left, together with the findings that are the reason."""
-        issue = Issue(what, str(where), short(found), allowed, advice, "fatal")
-        raise DataError(*self.of("fatal", "error"), issue)
+        issue = Issue(what, str(where), short(found), allowed, advice)
+        raise DataError(*self.of("error"), issue)
 
     def finish(self, *, strict: bool) -> None:
         """Raise what must be raised, log the rest: one line for each kind, with its count."""
-        severe = self.of("fatal", "error") if strict else self.of("fatal")
-        if severe:
-            raise DataError(*severe)
+        errors = [issue for issue in self.of("error") if strict or not issue.left_out]
+        if errors:
+            raise DataError(*errors)
         for line in summary(self.found):
             print_log(line, logger="current", level=logging.WARNING)
 
@@ -90,31 +128,30 @@ class Issues:
 def raise_data_error(
     what: str, where: str | Path, *, found: object, allowed: str, advice: str
 ) -> NoReturn:
-    """Raise a fatal finding at once: what follows it cannot be read."""
-    raise DataError(Issue(what, str(where), short(found), allowed, advice, "fatal"))
+    """Raise a finding at once: what follows it cannot be read."""
+    raise DataError(Issue(what, str(where), short(found), allowed, advice))
 
 
-def summary(issues: list[Issue]) -> list[str]:
+def summary(issues: Sequence[Issue], left_out: str = ", left out") -> list[str]:
     """One line for each kind of finding: how often, what became of it, and the first one."""
-    counts = Counter((issue.what, issue.severity) for issue in issues)
-    first = {(issue.what, issue.severity): issue for issue in reversed(issues)}
-    fate = {"fatal": "", "error": ", left out", "warning": ""}
+    counts = Counter((issue.what, issue.severity, issue.left_out) for issue in issues)
+    first = {(i.what, i.severity, i.left_out): i for i in reversed(issues)}
     return [
-        f"{count} x {what}{fate[severity]}; first: {first[what, severity]}"
-        for (what, severity), count in counts.items()
+        f"{count} x {key[0]}{left_out if key[2] else ''}; first: {first[key]}"
+        for key, count in counts.items()
     ]
 
 
-def short(value: object, length: int = 80) -> str:
+def short(value: object, length: int = Issues.longest) -> str:
     """A value as it stands in the file, shortened."""
     text = str(value) if isinstance(value, (str, Path)) else repr(value)
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
-def _message(issues: tuple[Issue, ...]) -> str:
+def _message(issues: Sequence[Issue]) -> str:
     if len(issues) == 1:
         return str(issues[0])
-    lines = summary(list(issues))
+    lines = summary(issues, left_out="")  # nothing goes on after an error that is raised
     more = f"\n  and {len(lines) - _SHOWN} more kinds" if len(lines) > _SHOWN else ""
-    shown = "\n  ".join(lines[:_SHOWN]).replace(", left out", "")
+    shown = "\n  ".join(lines[:_SHOWN])
     return f"{len(issues)} issues:\n  {shown}{more}"

@@ -42,13 +42,12 @@ def read_labelme(source: Path, reading: Reading) -> Annotations:
     for path in find_files(source, ".json"):
         content = load_json(path)
         if "shapes" not in content or "imagePath" not in content:
-            reading.issues.add(
+            reading.issues.warn(
                 "json file that is not LabelMe's",
                 path,
                 found=f"keys {', '.join(content)}",
                 allowed="'shapes' and 'imagePath'",
                 advice="Take it out of the folder",
-                severity="warning",
             )
             continue
         picture = _picture(content, path, root, reading)
@@ -118,19 +117,18 @@ def _segments(shape: dict[str, Any], picture: ImageRecord, where: str, issues: I
     """Polygons, run lengths, or a bare box (x1, y1, x2, y2); None if the shape is none of them."""
     kind = shape.get("shape_type") or "polygon"
     if kind in ("point", "points", "line", "linestrip"):
-        issues.add(
+        issues.warn(
             f"{kind} (left out)",
             where,
             found=f"shape_type {kind!r}",
             allowed="polygon, rectangle, circle, mask",
             advice="Draw an outline",
-            severity="warning",
         )
         return None
     points = _points(shape.get("points"))
     needed = {"polygon": 3, "rectangle": 2, "circle": 2, "mask": 2}.get(kind)
     if needed is None or len(points) < needed or (kind != "polygon" and len(points) != needed):
-        issues.add(
+        issues.leave_out(
             "malformed shape",
             where,
             found=f"{kind} with points {shape.get('points')!r}",
@@ -168,7 +166,7 @@ def _mask(
         with Image.open(io.BytesIO(data)) as image:
             part = np.asarray(image.convert("L")) > 0
     except (binascii.Error, OSError, TypeError, ValueError, SyntaxError) as error:
-        issues.add(
+        issues.leave_out(
             "unreadable mask",
             where,
             found=f"{type(error).__name__} in {shape.get('mask')!r}",

@@ -203,7 +203,7 @@ def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Readi
     for image, mask, where in pairs:
         if mask is None or not image.is_file() or not mask.is_file():
             missing = "label map" if image.is_file() else "file"
-            reading.issues.add(
+            reading.issues.leave_out(
                 f"image without its {missing}",
                 where,
                 found=f"no {mask or missing}",
@@ -239,13 +239,12 @@ def _look_for_white(picture: ImageRecord, encoding: MaskEncoding, reading: Readi
     except DataError:
         return  # met again, and reported, when the map is used
     if found == {0, IGNORE}:
-        reading.issues.add(
+        reading.issues.warn(
             "label map of nothing but 0 and 255",
             path,
             found="no value between",
             allowed="0, 1, 2, ... for the classes; 255 is ignored",
             advice="If 255 is a class here, say so: --values 0,255",
-            severity="warning",
         )
 
 

@@ -64,7 +64,6 @@ def tidy(name: object, where: str | Path) -> str:
                 ascii(name)[:120],
                 "a path inside the data folder, such as 'train/0001.jpg'",
                 "Correct the entry, or name a folder that holds everything as the source",
-                "fatal",
             )
         )
     return os.path.normpath(str(name).replace("\\", "/")).replace(os.sep, "/")
@@ -129,5 +128,5 @@ def image_size(path: Path, where: str | Path) -> tuple[int, int]:
         size = path.stat().st_size if path.is_file() else 0
         cause = f"{size} bytes that are not a readable image ({type(error).__name__})"
         advice = "Replace it by a whole copy, or take it out of the annotations"
-    issue = Issue("unreadable image", f"{path} (named by {where})", cause, "an image", advice)
-    raise DataError(issue)
+    place = f"{path} (named by {where})"
+    raise DataError(Issue("unreadable image", place, cause, "an image", advice, left_out=True))

@@ -23,7 +23,7 @@ def check_segmentation(
         return _check_runs(value, picture, where, issues)
     if isinstance(value, list) and value and all(_is_polygon(part) for part in value):
         return value
-    issues.add(
+    issues.leave_out(
         "malformed polygon", where, found=value,
         allowed="a list of [x1, y1, x2, y2, x3, y3, ...], 3 or more finite corners near the image",
         advice="Correct or remove the object",
@@ -45,7 +45,7 @@ def _check_runs(
     counts = code.get("counts")
     expected = [picture.height, picture.width]
     if None not in expected and size != expected:
-        issues.add(
+        issues.leave_out(
             "mask of another size than its image", where, found=f"size {size}",
             allowed=f"{expected} (height, width)", advice="Export the masks again",
         )  # fmt: skip
@@ -58,7 +58,7 @@ def _check_runs(
         good = False
     if not good:
         # pycocotools would write outside its memory.
-        issues.add(
+        issues.leave_out(
             "malformed run-length mask", where, found=code,
             allowed="runs of pixels that add up to height x width",
             advice="Correct or remove the object",

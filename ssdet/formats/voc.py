@@ -52,7 +52,7 @@ def _listed(source: Path, xml_folder: Path, reading: Reading) -> list[Path]:
         if file.is_file():
             files.append(file)
             continue
-        reading.issues.add(
+        reading.issues.leave_out(
             "listed image without annotation",
             where,
             found=f"no file {file}",
@@ -74,7 +74,7 @@ def _picture(
         file = root.path(stated, where)
         name = root.relative(file) if file.is_file() else None
     if name is None:
-        issues.add(
+        issues.leave_out(
             "annotation without its image",
             where,
             found=f"neither {stem}.* nor {stated!r}",
@@ -97,13 +97,12 @@ def _measured(picture: ImageRecord, root: Root, stated: list, issues: Issues) ->
     except DataError as error:
         issues.found.extend(error.issues)
         return None
-    issues.add(
+    issues.warn(
         "annotation without a size (read from the image)",
         picture.where,
         found=f"size {stated}",
         allowed="<size> with <width> and <height> above 0",
         advice="Nothing to do",
-        severity="warning",
     )
     return picture
 

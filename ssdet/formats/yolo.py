@@ -145,13 +145,12 @@ def _add_lines(picture: ImageRecord, path: Path, classes: tuple[str, ...], issue
     for number, line in read_lines(path):
         where = f"{path}, line {number}"
         if line in seen:
-            issues.add(
+            issues.warn(
                 "line written twice",
                 where,
                 found=line,
                 allowed="each object once",
                 advice="Remove one of the lines",
-                severity="warning",
             )
             continue
         seen.add(line)
@@ -167,7 +166,7 @@ def _instance(
     values = [value for text in rest if (value := parse(text)) is not None]
     count = len(rest)
     if len(values) != count or count < 4 or count == 5 or count % 2:
-        issues.add(
+        issues.leave_out(
             "malformed line",
             where,
             found=line,
@@ -177,7 +176,7 @@ def _instance(
         return None
     label = parse(first)
     if label is None or label != int(label) or not 0 <= label < len(classes):
-        issues.add(
+        issues.leave_out(
             "unknown class",
             where,
             found=f"class {first}",
@@ -186,7 +185,7 @@ def _instance(
         )
         return None
     if min(values) < -_ROUNDING or max(values) > 1 + _ROUNDING:
-        issues.add(
+        issues.leave_out(
             "coordinates outside 0 ... 1",
             where,
             found=line,

@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ..engine.configs import PACKAGES, find_config, load_config, shipped_configs
-from ..engine.exits import UsageError
+from ..exits import UsageError
 from .literals import Code, literal
 
 # Short names of `ssdet init`.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..engine.configs import find_config
-from ..engine.exits import UsageError
+from ..exits import UsageError
 from .literals import literal
 
 

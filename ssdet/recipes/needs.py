@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..engine.exits import UsageError
+from ..exits import UsageError
 from .bases import Base
 from .methods import METHODS
 

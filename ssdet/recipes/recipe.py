@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..engine.exits import UsageError
+from ..exits import UsageError
 from ..formats import read_classes
 from ..formats.issues import raise_data_error
 from .bases import Base, find_base, fit_model, model_text

@@ -10,7 +10,7 @@ import pytest
 from ssdet.cli import main
 from ssdet.cli.bars import PlainLines
 from ssdet.cli.jobs import Job, run_jobs
-from ssdet.engine.exits import RunError
+from ssdet.exits import RunError
 
 CONFIGS = Path(__file__).parent / "configs"
 # Does what a training does to its folder, at once.

@@ -10,6 +10,7 @@ import sys
 import pytest
 from mmengine.config import Config
 
+from ssdet.datasets import BadImageError
 from ssdet.engine import LockedError, Stopped, UsageError, read_metrics
 from ssdet.engine.metrics_file import MetricsFileHook, _scalar
 from ssdet.engine.run_folder import LOCK, FolderLock
@@ -74,7 +75,7 @@ def test_an_earlier_run_is_moved_aside(tmp_path):
     assert read_metrics(tmp_path / "metrics.jsonl")[0]["iter"] == 1
 
 
-@pytest.mark.parametrize("error", [ValueError("oh no"), Stopped(15)])
+@pytest.mark.parametrize("error", [ValueError("oh no"), BadImageError("a.png: empty"), Stopped(15)])
 def test_how_a_run_ended_is_written_down(tmp_path, error):
     runner = toy(tmp_path)
 
@@ -87,6 +88,7 @@ def test_how_a_run_ended_is_written_down(tmp_path, error):
     record = json.loads((tmp_path / "run.json").read_text())
     state, code = {
         ValueError: ("failed: ValueError: oh no", 1), Stopped: ("stopped by SIGTERM", 143),
+        BadImageError: ("failed: BadImageError: a.png: empty", 65),
     }[type(error)]  # fmt: skip
     assert (record["state"], record["exit_code"]) == (state, code)
     assert not (tmp_path / LOCK).exists()

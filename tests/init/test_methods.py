@@ -8,7 +8,7 @@ from mmengine.registry import HOOKS, MODELS, DefaultScope
 
 from ssdet.cli import main
 from ssdet.engine.configs import load_config
-from ssdet.engine.exits import UsageError
+from ssdet.exits import UsageError
 from ssdet.recipes import METHODS
 from ssdet.recipes.bases import Base
 from ssdet.recipes.needs import check_needs, choose_method, suits

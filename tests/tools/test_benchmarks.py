@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 
 from ssdet.engine.configs import load_config
-from ssdet.engine.exits import UsageError
+from ssdet.exits import UsageError
 from ssdet.report import read_run
 
 ROOT = Path(__file__).parents[2]
