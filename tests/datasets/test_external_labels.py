@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_named(folder):
         load(folder, "../../elsewhere.jpg")
     with pytest.raises(ValueError, match=r"values=\(0, 255\)"):
         load(folder, values=(0, 255))
-    with pytest.raises(ValueError, match="put LoadExternalLabels behind"):
+    with pytest.raises(ValueError, match="put LoadExternalLabels after"):
         PackExternalLabels()({"img": np.zeros((2, 2, 3), np.uint8)})
 
 
