@@ -1,22 +1,14 @@
 """What a config says of batches, schedules and hooks, checked without building anything."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..hooks.networks.teacher_ema import RIVALS
+from ..registry import HOOKS
 from .findings import Findings
 from .sources import Source, entries
 
 _MODELS = {"TeacherStudentDetector": "detector", "TeacherStudentSegmentor": "segmentor"}
-_EMA, _RIVALS = "TeacherEMAHook", ("MeanTeacherHook", "EMAHook")
-# What chooses labels in another way than by a threshold, or learns all of them on purpose.
-_CHOOSERS = {
-    "TeacherStudentDetector": ("DualTeacherHook",),
-    "TeacherStudentSegmentor": (
-        "CopyPasteHook", "CrossSupervisionHook", "DualTeacherHook", "MultiGranularityHook",
-        "RegionInstructionHook", "UncertaintyFusionHook",
-    ),
-}  # fmt: skip
 _HIGHEST_RATE = {"SGD": 0.01, "Adam": 2e-3, "AdamW": 2e-3}  # per image of a batch
 _OTHERS = ("loss", "neck", "backbone", "rpn_head")  # their num_classes means something else
 
@@ -66,15 +58,30 @@ class Settings:
         return self.model.get("type") in _MODELS
 
     @property
+    def learns_labels(self) -> bool:
+        """Whether the student is taught labels; if not, a hook has it learn probabilities."""
+        return bool(self.model.get("unsup_weight", 1.0))
+
+    def selects(self, hook: Any) -> bool:
+        """Whether a hook decides what is learned, or learns every pixel on purpose."""
+        pixels = _MODELS.get(self.model.get("type", "")) == "segmentor"
+        return _declares(hook, "selects_labels") or (
+            pixels and _declares(hook, "learns_all_pixels")
+        )
+
+    @property
     def unlabeled(self) -> bool:
         """Whether there are unlabeled images to train on."""
         return any(role == "unlabeled" for _, role, _ in entries(self.config))
 
     @property
-    def hooks(self) -> list[str]:
-        """Types of the custom hooks."""
+    def hooks(self) -> list[Any]:
+        """Classes of the custom hooks; the name of one that nobody has registered."""
         hooks = self.config.get("custom_hooks") or []
-        return [str(h.get("type")) for h in hooks if isinstance(h, Mapping)]
+        types = [h.get("type") for h in hooks if isinstance(h, Mapping)]
+        with HOOKS.switch_scope_and_registry(None) as registry:
+            found = [registry.get(kind) if isinstance(kind, str) else kind for kind in types]
+        return [cls or kind for cls, kind in zip(found, types, strict=True)]
 
 
 def _batch(settings: Settings, findings: Findings) -> None:
@@ -233,31 +240,42 @@ def _hooks(settings: Settings, findings: Findings) -> None:
                 advice="Wrap the model: model=dict(type='TeacherStudentDetector', detector=...)",
             )  # fmt: skip
         return
-    counts = Counter(settings.hooks)
-    averages = [name for name in (_EMA, *_RIVALS) for _ in range(counts[name])]
-    if len(averages) > 1:
+    hooks = settings.hooks
+    averages = [hook for hook in hooks if _declares(hook, "averages_weights")]
+    rivals = [hook for hook in hooks if _name(hook) in RIVALS]
+    if len(averages) + len(rivals) > 1:
         findings.add(
             "error", "config", "two averages of the weights", "custom_hooks",
-            found=", ".join(averages), allowed=f"one {_EMA}",
+            found=_names([*averages, *rivals]), allowed="one TeacherEMAHook",
             advice="Both would move the teacher: remove all but one",
         )  # fmt: skip
     if not settings.unlabeled:
         return
-    if _EMA not in averages:
+    if not averages:
         findings.add(
-            "warning", "config", "teacher that never moves", "custom_hooks",
-            found=", ".join(settings.hooks) or "no hook", allowed=f"a {_EMA}",
-            advice=f"Without {_EMA} it stays what it was at the start: add it, unless the teacher "
-            f"is meant to be fixed",
+            "warning", "config", "teacher that never moves", "custom_hooks", found=_names(hooks),
+            allowed="a TeacherEMAHook", advice="Without TeacherEMAHook it stays what it was at the "
+            "start: add it, unless the teacher is meant to be fixed",
         )  # fmt: skip
-    learns = settings.model.get("unsup_weight", 1.0)  # 0: a hook learns from probabilities instead
-    choosers = _CHOOSERS[settings.model["type"]]
-    if learns and not any("Threshold" in name or name in choosers for name in counts):
+    if settings.learns_labels and not any(settings.selects(hook) for hook in hooks):
         findings.add(
             "warning", "config", "no threshold on pseudo labels", "custom_hooks",
-            found=", ".join(settings.hooks) or "no hook", allowed="a hook such as "
-            "FixedThresholdHook", advice="Every guess of the teacher would be learned: add one",
+            found=_names(hooks), allowed="a hook such as FixedThresholdHook",
+            advice="Every guess of the teacher would be learned: add one",
         )  # fmt: skip
+
+
+def _declares(hook: Any, attribute: str) -> bool:
+    """What the class of a hook says about it; nothing is known of hooks that say nothing."""
+    return bool(getattr(hook, attribute, False))
+
+
+def _name(hook: Any) -> str:
+    return str(getattr(hook, "__name__", hook))
+
+
+def _names(hooks: Sequence[Any]) -> str:
+    return ", ".join(map(_name, hooks)) or "no hook"
 
 
 def _heads(settings: Settings, findings: Findings) -> None:

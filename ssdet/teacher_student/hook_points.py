@@ -24,6 +24,8 @@ class HookPoints:
         phase: What it does to a step, and with it when it acts; see `Phase`.
         needs: What the core has to compute for it, beyond the labels; see `phase.NEEDS`.
         selects_labels: It decides which of the teacher's labels are trained on.
+        learns_all_pixels: Of a segmentor: it learns every pixel, as published; no threshold is
+            missed.
         averages_weights: It moves the weights of the teacher.
         read_only: It changes nothing in a step, and need not see one that is taken back.
         reversible: What it does in a step stays in itself and the model: no files.
@@ -34,6 +36,7 @@ class HookPoints:
     phase: ClassVar[Phase | None] = None
     needs: Collection[Need | str] = frozenset()
     selects_labels: ClassVar[bool] = False
+    learns_all_pixels: ClassVar[bool] = False
     averages_weights: ClassVar[bool] = False
     read_only: ClassVar[bool] = False
     reversible: ClassVar[bool] = True

@@ -54,6 +54,7 @@ class CopyPasteHook(StepHook):
     """
 
     phase = Phase.MIX
+    learns_all_pixels = True
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ class CrossSupervisionHook(NetworkHook):
     """
 
     phase = Phase.LABEL
+    learns_all_pixels = True
 
     def __init__(self, network: str = "second") -> None:
         self.names = (network,)

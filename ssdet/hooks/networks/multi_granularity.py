@@ -57,6 +57,7 @@ class MultiGranularityHook(NetworkHook):
     """
 
     phase = Phase.LABEL
+    learns_all_pixels = True
 
     def __init__(
         self,

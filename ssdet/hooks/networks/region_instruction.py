@@ -64,6 +64,7 @@ class RegionInstructionHook(NetworkHook):
     phase = Phase.LABEL
     needs = frozenset({"soft_targets", "student_outputs"})
     learns_without_labels = True
+    learns_all_pixels = True
 
     def __init__(
         self,

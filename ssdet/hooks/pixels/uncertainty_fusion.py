@@ -51,6 +51,7 @@ class UncertaintyFusionHook(NetworkHook):
 
     phase = Phase.LABEL
     needs = frozenset({"soft"})
+    selects_labels = True
 
     def __init__(
         self,
