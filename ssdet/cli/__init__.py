@@ -1,7 +1,8 @@
 """The `ssdet` command: `ssdet COMMAND ...`, one module of this package for each command.
 
 A command's module has `add_arguments(parser)` and `run(args) -> int`; it imports heavy things
-(torch, mmdet) inside `run`, so that `--help` and a typo answer at once.
+(torch, mmdet) inside `run`, so that `--help` and a typo answer at once. Here belongs what reads
+arguments and prints. Not here: anything that Python code would call without a terminal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Data of a semi-supervised run: the demo set, unlabeled images, sampler, views, checks."""
+"""Data of a training: labeled and unlabeled sources, the sampler, weak and strong views, splits.
+
+Data sets, transforms and samplers that MMEngine builds belong here, with what they check of each
+sample while they load it, and the check of views that every training runs before it starts. Not
+here: how files of other tools are read (`ssdet.formats`), other checks before a training
+(`ssdet.doctor`), and the mixing of whole batches (`ssdet.hooks.mixing`).
+"""
 
 from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
 from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene

@@ -1,4 +1,9 @@
-"""What a run needs around the step: checkpoints, resume, launch, validation, one run folder."""
+"""What a run needs around the step: checkpoints, resume, launch, validation, one run folder.
+
+Runners, loops, optimizer wrappers and MMEngine hooks that act between steps belong here. Not here:
+hooks that act inside of a step (`ssdet.hooks`), metrics (`ssdet.evaluation`), and the exit codes,
+which every package may raise (`ssdet.exits`).
+"""
 
 from ..exits import (
     CheckpointError,

@@ -1,6 +1,8 @@
 """Reading what other tools write: one reader for each format, one form in memory for all.
 
-`read(source, format)` is the door. What cannot be used is an `Issue`; see `issues.py`.
+`read(source, format)` is the door. What cannot be used is an `Issue`; see `issues.py`. A reader
+turns files into `Annotations`, a writer does the reverse. Not here: data sets that a training
+samples from (`ssdet.datasets`).
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,9 @@
-"""Losses as pure functions of tensors."""
+"""Losses as pure functions of tensors, with weights and validity as arguments.
+
+No framework beyond torch is imported. Not here: losses that a config names (`ssdet.models`), hooks
+that add one to a step (`ssdet.hooks`), and weights that reach into the losses of MMDetection
+(`ssdet.teacher_student.weights`).
+"""
 
 from .dice import class_dice, weighted_dice
 from .disagreement import (

@@ -1,4 +1,9 @@
-"""Ways to mix images and labels, as pure functions of tensors."""
+"""Ways to mix images and labels, as pure functions of tensors.
+
+Which pixels or boxes come from which image, and where they end up; no framework beyond torch is
+imported. Not here: which images are mixed and how the losses count them (`ssdet.hooks.mixing`), and
+transforms of a single image (`ssdet.datasets`).
+"""
 
 from .classmix import class_mask
 from .copy_paste import Kind, box_pixels, patch_mask, region_of, restrict

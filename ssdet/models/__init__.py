@@ -1,4 +1,9 @@
-"""Parts with weights to learn (polishers, heads, priors), and how boxes are assigned to them."""
+"""Parts with weights to learn (polishers, heads, priors), and how boxes are assigned to them.
+
+Here belongs what a config names inside of `model`: heads, backbones, losses and assigners that
+MMDetection and MMSegmentation do not have. Not here: the pair of teacher and student itself
+(`ssdet.teacher_student`), and arithmetic without weights (`ssdet.losses`, `ssdet.thresholds`).
+"""
 
 from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged

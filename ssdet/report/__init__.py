@@ -1,4 +1,8 @@
-"""What a run shows to a person: curves, galleries, verdicts, one self-contained HTML file."""
+"""What a run shows to a person: curves, galleries, verdicts, one self-contained HTML file.
+
+It reads run folders and nothing else, so it works where the training is long over. Not here: what a
+run writes into its folder (`ssdet.engine`, `ssdet.hooks.observe`).
+"""
 
 from .page import collect, render, write_report
 from .run_folder import Run, find_runs, read_run

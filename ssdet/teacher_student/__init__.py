@@ -1,4 +1,9 @@
-"""The core: what a teacher-student step is, for detection and segmentation. It imports no hook."""
+"""The core: what a teacher-student step is, for detection and segmentation. It imports no hook.
+
+Here belong the step and its hook points, the pseudo labels that travel through it, how the two
+models label, and how weights and ignored regions enter the losses of any model. Not here: what one
+method alone does. That is a hook (`ssdet.hooks`); if it cannot be one, a hook point is missing.
+"""
 
 from .core import TeacherStudent
 from .detector import TeacherStudentDetector

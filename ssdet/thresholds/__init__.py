@@ -1,4 +1,9 @@
-"""How thresholds are found: plain functions on tensors, for boxes and pixels alike."""
+"""How thresholds are found: plain functions on tensors, for boxes and pixels alike.
+
+Mixtures, quantiles, queues, votes, and measures of how far a label can be trusted; no framework
+beyond torch is imported. Not here: what happens to the labels above and below
+(`ssdet.hooks.thresholds`).
+"""
 
 from .consensus import Fusion, confident_overlap, fuse_boxes, match_boxes
 from .count import count_threshold
