@@ -1,5 +1,8 @@
 """Every shipped config loads, builds its model and its hooks, and is worth its comments."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,13 +11,24 @@ from mmengine.registry import HOOKS, MODELS, DefaultScope
 
 from ssdet.doctor.findings import Findings
 from ssdet.doctor.settings import check_settings
-from ssdet.engine.configs import load_config
+from ssdet.engine.configs import find_config, load_config
+from ssdet.engine.exits import UsageError
+from ssdet.engine.renamed_configs import NEW_NAMES
 from ssdet.hooks import StepHook
 from ssdet.teacher_student import TeacherStudent
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 NAMES = sorted(
     str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts
+)
+
+MODEL_NAMES = (
+    *("cascade-rcnn", "faster-rcnn", "gfl", "mask-rcnn", "retinanet", "tood"),
+    *("deeplabv3plus", "dpt", "siamese-deeplabv3plus", "unet"),
+)
+DATA_NAMES = (
+    *("acdc", "bccd", "cityscapes", "coco", "coco-full", "demo", "dsb2018", "levir"),
+    *("voc", "voc12"),
 )
 
 
@@ -70,7 +84,56 @@ def test_rail_weighs_its_parts_as_published():
         assert [factor * term.get("loss_weight", 1.0) for term in terms] == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("method", ["second_source", "shrinkmatch"])
+@pytest.mark.parametrize("method", ["external_labels", "shrinkmatch"])
 def test_a_second_projection_learns_as_fast_as_the_decode_head(method):
     keys = load_config(f"{method}/deeplabv3plus_r101_voc12.py").optim_wrapper.paramwise_cfg
     assert keys.custom_keys.auxiliary == keys.custom_keys.head == dict(lr_mult=10.0)
+
+
+@pytest.mark.parametrize("old", NEW_NAMES)
+def test_a_former_name_stands_for_a_config_that_exists(old):
+    assert (CONFIGS / NEW_NAMES[old]).is_file() and not (CONFIGS / old).exists()
+    with pytest.warns(FutureWarning, match=re.escape(f"{old!r} has a new name: {NEW_NAMES[old]};")):
+        assert find_config(old).samefile(CONFIGS / NEW_NAMES[old])
+
+
+@pytest.mark.parametrize("place", ["", "ssdet::", f"{CONFIGS}/"])
+def test_a_former_name_loads_and_warns(place):
+    for old in ("second_source/deeplabv3plus_demo.py", "soft_teacher/faster_rcnn_demo.py"):
+        with pytest.warns(FutureWarning, match=NEW_NAMES[old]):
+            found = load_config(place + old)
+        assert found.to_dict() == load_config(NEW_NAMES[old]).to_dict()
+
+
+def test_a_former_name_loads_as_a_base_and_warns(tmp_path):
+    old = "soft_teacher/faster_rcnn_demo.py"
+    for number, base in enumerate((f"ssdet::{old}", f"{CONFIGS}/{old}")):
+        mine = tmp_path / f"mine{number}.py"
+        mine.write_text(f"_base_ = {base!r}\nbatch = (1, 1)\n")
+        with pytest.warns(FutureWarning, match=NEW_NAMES[old]):
+            assert load_config(str(mine)).custom_hooks[0].type == "TeacherEMAHook"
+
+
+def test_a_former_name_works_with_the_tools(tmp_path):
+    door = [sys.executable, str(CONFIGS.parent / "tools" / "train.py")]
+    command = [*door, "soft_teacher/faster_rcnn_demo.py", "--auto-scale-lr"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert "soft_teacher/faster-rcnn_demo.py" in found.stderr
+    assert "auto_scale_lr" in found.stderr  # the config was read: it has no such setting
+
+
+def test_a_file_of_the_users_own_is_not_renamed(tmp_path):
+    path = tmp_path / "soft_teacher" / "faster_rcnn_demo.py"
+    path.parent.mkdir()
+    path.write_text("seed = 3\n")
+    assert find_config(str(path)) == path
+    path.unlink()
+    with pytest.raises(UsageError, match="no such file"):
+        find_config(str(path))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not re.search("^quick|_own", name)])
+def test_a_name_says_model_and_data_in_the_words_of_mmdetection(name):
+    model, *rest = Path(name).stem.split("_")
+    assert model in MODEL_NAMES
+    assert any(word in DATA_NAMES for word in rest)

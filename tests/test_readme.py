@@ -42,7 +42,7 @@ def test_the_mixed_list_of_the_readme_is_the_shipped_one():
         return ast.dump(ast.parse(code[code.index("custom_hooks") :]))
 
     shown = next(block for block in blocks("python") if "GMMThresholdHook" in block)
-    assert hooks(shown) == hooks((ROOT / "configs/mixed/faster_rcnn_demo.py").read_text())
+    assert hooks(shown) == hooks((ROOT / "configs/mixed/faster-rcnn_demo.py").read_text())
 
 
 def methods_rows():

@@ -1,7 +1,7 @@
 """What unlabeled images are worth on a data set: baseline, methods and ceiling side by side.
 
-python tools/benchmark_labels.py DATA --protocol label_efficiency/bccd_detection.py --labels 10 \\
-    --methods mean_teacher/gfl_demo.py soft_teacher/gfl_demo.py --seeds 0 1 2 --peer
+python tools/benchmark_labels.py DATA --protocol label_efficiency/retinanet_r18_bccd.py \\
+    --labels 10 --methods mean_teacher/gfl_demo.py soft_teacher/gfl_demo.py --seeds 0 1 2 --peer
 
 The protocol is a config: model, views and schedule, with the variables `data_root`, `classes`,
 `labels`, `draw`, `iterations` and `burn_in`. For each seed (which also chooses the draw of the

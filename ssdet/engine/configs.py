@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .renamed_configs import renamed, warn_of_new_name
+
 PACKAGES = ("ssdet", "mmdet", "mmseg")
 
 
@@ -31,6 +33,11 @@ def find_config(name: str) -> Path:
     shipped = (folder / (relative if mark else name)) if folder else None
     if shipped is not None and shipped.is_file():
         return shipped
+    new = renamed(name)
+    if new is not None:
+        found = find_config(new)
+        warn_of_new_name(name, new)
+        return found
     near = _nearest(name, path, folder, prefix=f"{package}::" if mark else "")
     hint = f"; did you mean:\n  {near}" if near else ""
     raise UsageError(f"config {name!r}: no such file{hint}")
@@ -53,7 +60,7 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
 
     path = find_config(name)
     try:
-        with variables(options or {}):
+        with variables(options or {}), renamed_bases():
             config = Config.fromfile(path)
     except RunError:
         raise
@@ -111,6 +118,28 @@ def variables(values: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         config.RemoveAssignFromAST = read
+
+
+@contextmanager
+def renamed_bases() -> Iterator[None]:
+    """Within it, a former name of a config is found in the `_base_` of another one, too."""
+    from mmengine.config import Config
+
+    find = Config._get_cfg_path
+
+    def find_renamed(base: str, filename: str) -> tuple[str, str | None]:
+        new = renamed(base)
+        here = Path(filename).parent
+        if new is None or (here / base).is_file():
+            return find(base, filename)
+        warn_of_new_name(base, new)
+        return find(new, filename)
+
+    Config._get_cfg_path = staticmethod(find_renamed)
+    try:
+        yield
+    finally:
+        Config._get_cfg_path = staticmethod(find)
 
 
 def _is_constant(node: ast.expr) -> bool:

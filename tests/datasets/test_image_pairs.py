@@ -186,7 +186,7 @@ def of_levir(pairs, config):
 
 
 def test_the_views_of_the_config_are_followed(pairs):
-    source = of_levir(pairs, "change_detection/siamese_deeplabv3plus_r50_levir.py")
+    source = of_levir(pairs, "change_detection/siamese-deeplabv3plus_r50_levir.py")
     check_views(source)
     with seeded(1):
         sample = source[0]
@@ -220,7 +220,7 @@ class TurnInSilence:
 
 
 def test_what_moves_single_images_in_silence_is_found(pairs):
-    cfg = load_config("change_detection/siamese_deeplabv3plus_r50_levir.py")
+    cfg = load_config("change_detection/siamese-deeplabv3plus_r50_levir.py")
     cfg = cfg.train_dataloader.dataset.datasets[-1]
     cfg.update(data_root=str(pairs), only=None)
     cfg.pipeline[0].views.unsup_student[0].transforms = [dict(type="TurnInSilence")]

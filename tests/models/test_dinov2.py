@@ -124,7 +124,7 @@ def test_settings_are_checked(settings, says):
 
 def test_with_the_decoder_and_complementary_dropout():
     """The shipped model, its encoder made small: trains, one mask for all layers."""
-    cfg = load_config("unimatch_v2/dpt_dinov2_b_voc12.py").model
+    cfg = load_config("unimatch_v2/dpt_dinov2-b_voc12.py").model
     cfg.segmentor.backbone.update(size="small", checkpoint=None, image_size=28)
     cfg.segmentor.data_preprocessor.size = (28, 28)
     cfg.segmentor.decode_head.update(

@@ -140,7 +140,7 @@ def test_nothing_found(model):
 
 def mask_rcnn(**settings):
     """The Mask R-CNN of the demo."""
-    detector = load_config("copy_paste/mask_rcnn_demo.py").model.detector
+    detector = load_config("copy_paste/mask-rcnn_demo.py").model.detector
     return build_pair(detector, **settings)
 
 

@@ -29,7 +29,7 @@ def tools(monkeypatch):
 
 
 def test_the_baseline_of_a_demo_has_the_same_everything_but_the_unlabeled_scenes(tools):
-    demo = load_config("soft_teacher/faster_rcnn_demo.py")
+    demo = load_config("soft_teacher/faster-rcnn_demo.py")
     base = tools[1].supervised(demo)
     assert base.model.detector == demo.model.detector
     for part in ("optim_wrapper", "param_scheduler", "train_cfg", "val_dataloader", "randomness"):
@@ -42,7 +42,7 @@ def test_the_baseline_of_a_demo_has_the_same_everything_but_the_unlabeled_scenes
 
 
 def test_demos_of_one_base_share_their_baseline(tools, tmp_path):
-    names = ("mean_teacher/faster_rcnn_demo.py", "soft_teacher/faster_rcnn_demo.py")
+    names = ("mean_teacher/faster-rcnn_demo.py", "soft_teacher/faster-rcnn_demo.py")
     paths = [ROOT / "configs" / name for name in names]
     one, other = tools[1].demos_of(paths, [3], tmp_path)
     assert one.base[0] is other.base[0] and one.semi[0] is not other.semi[0]
@@ -96,7 +96,7 @@ def test_masks_have_a_line_of_their_own_and_the_baseline_its_better_model(tools,
 
 @pytest.mark.parametrize("name", ["cps", "mgd"])
 def test_a_method_brings_its_hooks_and_settings_and_the_protocol_the_rest(tools, name):
-    protocol = load_config("label_efficiency/dsb2018_segmentation.py")
+    protocol = load_config("label_efficiency/deeplabv3plus_r18_dsb2018.py")
     method = load_config(f"{name}/deeplabv3plus_demo.py")
     mixed = tools[0].with_method(protocol, method)
     assert mixed.custom_hooks == [h for h in method.custom_hooks if h.type != "GalleryHook"]
@@ -110,15 +110,15 @@ def test_a_method_brings_its_hooks_and_settings_and_the_protocol_the_rest(tools,
 @pytest.mark.parametrize(
     ("protocol", "method", "network", "sizes"),
     [
-        ("dsb2018_segmentation", "shape_prior/deeplabv3plus_demo.py", "shape_prior", (2, None)),
-        ("dsb2018_segmentation", "shrinkmatch/deeplabv3plus_demo.py", "shrink", (2, 128)),
-        ("bccd_faster_rcnn", "dual_polish/faster_rcnn_demo.py", "cls_polisher", (3, 64)),
-        ("bccd_faster_rcnn", "dual_polish/faster_rcnn_demo.py", "box_polisher", (None, 64)),
+        ("deeplabv3plus_r18_dsb2018", "shape_prior/deeplabv3plus", "shape_prior", (2, None)),
+        ("deeplabv3plus_r18_dsb2018", "shrinkmatch/deeplabv3plus", "shrink", (2, 128)),
+        ("faster-rcnn_r18_bccd", "dual_polish/faster-rcnn", "cls_polisher", (3, 64)),
+        ("faster-rcnn_r18_bccd", "dual_polish/faster-rcnn", "box_polisher", (None, 64)),
     ],
 )
 def test_further_networks_fit_the_protocol(tools, protocol, method, network, sizes):
     protocol = load_config(f"label_efficiency/{protocol}.py")
-    method = load_config(method)
+    method = load_config(f"{method}_demo.py")
     before = method.model.auxiliary[network].to_dict()
     fitted = tools[0].with_method(protocol, method).model.auxiliary[network]
     assert (fitted.get("num_classes"), fitted.get("in_channels")) == sizes
@@ -127,7 +127,7 @@ def test_further_networks_fit_the_protocol(tools, protocol, method, network, siz
 
 
 def test_a_second_strong_view_is_one_like_the_first(tools):
-    protocol = load_config("label_efficiency/dsb2018_segmentation.py")
+    protocol = load_config("label_efficiency/deeplabv3plus_r18_dsb2018.py")
     mixed = tools[0].with_method(protocol, load_config("unimatch/deeplabv3plus_demo.py"))
     labeled, unlabeled = (s.pipeline[0] for s in mixed.train_dataloader.dataset.datasets)
     assert unlabeled.views.unsup_student_2 == unlabeled.views.unsup_student
@@ -142,7 +142,7 @@ def test_a_second_strong_view_is_one_like_the_first(tools):
     ("method", "hook", "key", "value"),
     [
         ("hssda/deeplabv3plus_demo.py", "TeacherEMAHook", "begin", 0),
-        ("thresholds/quantile_deeplabv3plus_demo.py", "QuantileThresholdHook", "length", 1500),
+        ("thresholds/deeplabv3plus_quantile_demo.py", "QuantileThresholdHook", "length", 1500),
         ("rail/deeplabv3plus_demo.py", "RegionInstructionHook", "ramp_length", 1000),
     ],
 )
@@ -150,14 +150,14 @@ def test_the_schedules_of_a_method_have_the_lengths_of_the_protocol(
     tools, method, hook, key, value
 ):
     """And its burn-in lies behind it, unless further networks have one, too."""
-    protocol = load_config("label_efficiency/dsb2018_segmentation.py")
+    protocol = load_config("label_efficiency/deeplabv3plus_r18_dsb2018.py")
     assert (protocol.burn_in, protocol.iterations) == (1000, 1500)
     config = tools[0].trained_with(protocol, method)
     assert next(h[key] for h in config.custom_hooks if h["type"] == hook) == value
 
 
 def test_a_method_of_another_task_is_refused(tools):
-    protocol = load_config("label_efficiency/bccd_detection.py")
+    protocol = load_config("label_efficiency/retinanet_r18_bccd.py")
     with pytest.raises(UsageError, match="is not one for a detector"):
         tools[0].with_method(protocol, load_config("cps/deeplabv3plus_demo.py"))
 
@@ -245,11 +245,11 @@ def test_mmdetection_has_no_segmentors(tools):
     from benchmark_peer import peer
 
     with pytest.raises(UsageError, match="--peer: MMDetection has detectors only"):
-        peer(load_config("label_efficiency/dsb2018_segmentation.py"))
+        peer(load_config("label_efficiency/deeplabv3plus_r18_dsb2018.py"))
 
 
 def test_an_ablation_takes_away_one_hook_at_a_time(tools):
-    method = load_config("mixed/faster_rcnn_demo.py")
+    method = load_config("mixed/faster-rcnn_demo.py")
     kinds = [hook.type for hook in method.custom_hooks]
     found = tools[0].without_each_hook(method)
     copied = found.pop("without TeacherEMAHook").custom_hooks
@@ -284,10 +284,10 @@ def asked(tmp_path, protocol, labels, **more):
 def test_what_is_trained_for_each_number_of_labels(tools, tmp_path):
     args = asked(
         tmp_path,
-        "label_efficiency/bccd_faster_rcnn.py",
+        "label_efficiency/faster-rcnn_r18_bccd.py",
         ["5"],
-        methods=["mean_teacher/faster_rcnn_demo.py"],
-        ablate="soft_teacher/faster_rcnn_demo.py",
+        methods=["mean_teacher/faster-rcnn_demo.py"],
+        ablate="soft_teacher/faster-rcnn_demo.py",
         peer=True,
         seeds=[0, 1],
         set=["iterations=6"],
@@ -310,7 +310,7 @@ def test_what_is_trained_for_each_number_of_labels(tools, tmp_path):
 def test_all_runs_with_the_same_labels_begin_from_one_burn_in(tools, tmp_path):
     args = asked(
         tmp_path,
-        "label_efficiency/bccd_detection.py",
+        "label_efficiency/retinanet_r18_bccd.py",
         ["5", "10"],
         methods=["mean_teacher/gfl_demo.py"],
         peer=True,
@@ -336,7 +336,7 @@ def test_all_runs_with_the_same_labels_begin_from_one_burn_in(tools, tmp_path):
 def test_a_method_with_more_networks_does_burn_in_and_the_rest_in_one(tools, tmp_path):
     args = asked(
         tmp_path,
-        "label_efficiency/dsb2018_segmentation.py",
+        "label_efficiency/deeplabv3plus_r18_dsb2018.py",
         ["1_16"],
         methods=["cps/deeplabv3plus_demo.py"],
         set=["iterations=6", "burn_in=4"],
@@ -351,7 +351,7 @@ def test_a_method_with_more_networks_does_burn_in_and_the_rest_in_one(tools, tmp
 def test_a_control_takes_its_unlabeled_images_from_the_labeled_ones(tools, tmp_path):
     args = asked(
         tmp_path,
-        "label_efficiency/dsb2018_segmentation.py",
+        "label_efficiency/deeplabv3plus_r18_dsb2018.py",
         ["1_8"],
         methods=["fixmatch_seg/deeplabv3plus_demo.py"],
         control=True,
@@ -375,7 +375,7 @@ def test_a_config_that_is_no_protocol_is_refused(tools, tmp_path):
 
 
 def test_a_run_without_a_burn_in_begins_from_scratch(tools, tmp_path):
-    args = asked(tmp_path, "label_efficiency/bccd_detection.py", ["5"], set=["burn_in=0"])
+    args = asked(tmp_path, "label_efficiency/retinanet_r18_bccd.py", ["5"], set=["burn_in=0"])
     for cell in tools[0].cells_of(args):
         assert not cell.burn_ins
         assert load_config(str(cell.runs[0].config)).get("load_from") is None
@@ -400,7 +400,7 @@ def test_what_a_failed_burn_in_should_begin_is_not_trained(tools, tmp_path, monk
     assert trained == [["begin 1", "begin 2"], ["run 2"]]
 
 
-@pytest.mark.parametrize("name", ["bccd_detection", "dsb2018_segmentation"])
+@pytest.mark.parametrize("name", ["retinanet_r18_bccd", "deeplabv3plus_r18_dsb2018"])
 def test_the_draw_of_a_protocol_chooses_the_labeled_images(name):
     """A variable that is computed would not be replaced."""
     name = f"label_efficiency/{name}.py"
@@ -445,7 +445,7 @@ def test_a_protocol_says_which_metric_counts(tools, tmp_path):
     line = {"iter": 4, "teacher/coco/bbox_mAP": 0.5, "teacher/coco/segm_mAP": 0.25}
     cell = tools[0].Cell("method", "10", {0: finished(tmp_path / "run", [line])})
     assert cell.scores() == {0: 50.0}
-    cell.metric = load_config("label_efficiency/dsb2018_mask_rcnn.py").metric
+    cell.metric = load_config("label_efficiency/mask-rcnn_r18_dsb2018.py").metric
     assert cell.scores() == {0: 25.0}
 
 

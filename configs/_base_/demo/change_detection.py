@@ -1,7 +1,7 @@
 # What the demos of change detection start from: a small siamese DeepLabV3+, few labeled and many
 # unlabeled pairs of scenes, a schedule of minutes on a CPU. A demo adds its hooks.
 _base_ = [
-    '../models/siamese_deeplabv3plus_r18_tiny.py', '../datasets/digits_pairs.py',
+    '../models/siamese-deeplabv3plus_r18_tiny.py', '../datasets/digits_pairs.py',
     '../schedules/demo_seg.py', '../default_runtime.py'
 ]
 default_scope = 'mmseg'

@@ -1,7 +1,7 @@
 # What the demo of every method for instance segmentation starts from: a small Mask R-CNN on scenes of
 # digits with masks, in the schedule of `detection.py`.
 _base_ = [
-    '../models/mask_rcnn_r18_tiny.py', '../datasets/digits_inst.py',
+    '../models/mask-rcnn_r18_tiny.py', '../datasets/digits_inst.py',
     '../schedules/demo_det.py', '../default_runtime.py'
 ]
 batch = (4, 4)  # labeled and unlabeled scenes per iteration

@@ -1,7 +1,7 @@
 # What the demo of every method for two-stage detectors starts from: a small Faster R-CNN on the
 # data and the schedule of `detection.py`.
 _base_ = [
-    '../models/faster_rcnn_r18_tiny.py', '../datasets/digits_det.py',
+    '../models/faster-rcnn_r18_tiny.py', '../datasets/digits_det.py',
     '../schedules/demo_det.py', '../default_runtime.py'
 ]
 batch = (4, 4)  # labeled and unlabeled scenes per iteration

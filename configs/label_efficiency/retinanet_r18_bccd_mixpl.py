@@ -1,6 +1,6 @@
 # MixPL on the blood cells, with labels that the teacher gives after it has seen each image in four
 # orientations, and as many boxes of each class as the labels promise.
-_base_ = './bccd_detection.py'
+_base_ = './retinanet_r18_bccd.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.998),
     dict(type='BoxFusionHook', views=('identity', 'hflip', 'vflip', 'rot180')),

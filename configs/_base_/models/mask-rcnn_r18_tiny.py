@@ -1,5 +1,5 @@
 # Mask R-CNN with a ResNet-18 of quarter width: the small Faster R-CNN with a mask head.
-_base_ = './faster_rcnn_r18_tiny.py'
+_base_ = './faster-rcnn_r18_tiny.py'
 
 detector = dict(
     type='MaskRCNN',

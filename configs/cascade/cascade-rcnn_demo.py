@@ -1,6 +1,6 @@
 # A small Cascade R-CNN on the demo scenes, its stages judging the pseudo boxes.
 _base_ = [
-    '../_base_/models/cascade_rcnn_r18_tiny.py', '../_base_/datasets/digits_det.py',
+    '../_base_/models/cascade-rcnn_r18_tiny.py', '../_base_/datasets/digits_det.py',
     '../_base_/schedules/demo_det.py', '../_base_/default_runtime.py'
 ]
 

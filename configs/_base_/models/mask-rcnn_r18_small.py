@@ -1,5 +1,5 @@
 # Mask R-CNN for many small objects of one class: the small Faster R-CNN with a mask head.
-_base_ = './faster_rcnn_r18_small.py'
+_base_ = './faster-rcnn_r18_small.py'
 num_classes = 1
 
 detector = dict(

@@ -1,6 +1,6 @@
 # Dual thresholds and patch shuffle on the nuclei with a teacher that stays what it was after the
 # burn-in: one that moves follows its student's mistakes on stains that are hardly labeled.
-_base_ = './dsb2018_segmentation.py'
+_base_ = './deeplabv3plus_r18_dsb2018.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=1.0),
     dict(

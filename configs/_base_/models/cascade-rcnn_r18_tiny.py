@@ -1,5 +1,5 @@
 # Cascade R-CNN of three stages with a ResNet-18 of quarter width, for 128x128 pictures on a CPU.
-_base_ = './faster_rcnn_r18_tiny.py'
+_base_ = './faster-rcnn_r18_tiny.py'
 
 faster = _base_.detector
 # The stages ask for an IoU of 0.5, 0.6 and 0.7 and look ever more closely.

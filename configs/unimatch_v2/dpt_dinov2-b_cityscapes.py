@@ -1,12 +1,14 @@
-# UniMatch V2 for VOC 2012 (classic protocol, 1/16 unless told otherwise: --cfg-options split=1_8),
-# DPT on DINOv2-B, crops of 518. Needs a file: --cfg-options checkpoint=dinov2_vitb14_pretrain.pth
+# UniMatch V2 for Cityscapes (1/16 unless told otherwise: --cfg-options split=1_8), DPT on DINOv2-B,
+# crops of 798, hard pixels of the labeled images, sliding windows. Needs a file: --cfg-options
+# checkpoint=dinov2_vitb14_pretrain.pth
 _base_ = [
-    '../_base_/models/dpt_dinov2_b.py', '../_base_/datasets/voc12_two_views.py',
+    '../_base_/models/dpt_dinov2-b.py', '../_base_/datasets/cityscapes_two_views.py',
     '../_base_/schedules/voc_seg.py'
 ]
-crop = dict(type='RandomCrop', crop_size=(518, 518))
-iterations = 39300  # 60 passes over 10,490 images, 16 at a time
-lr = 5e-6  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
+size = (798, 798)
+crop = dict(type='RandomCrop', crop_size=size)
+iterations = 62700  # 180 passes over 2,789 images, 8 at a time
+lr = 5e-6  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
 
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared = [_base_.load, dict(type='LoadMask'), _base_.geometry[0], crop, _base_.geometry[2]]
@@ -14,9 +16,15 @@ other_images = _base_.other_images
 other_images.pipeline[0].shared = [_base_.load, _base_.geometry[0], crop, _base_.geometry[2]]
 train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))
 
+segmentor = _base_.segmentor
+segmentor.type = 'WindowedEncoderDecoder'  # adds probabilities where windows overlap
+segmentor.data_preprocessor.size = size
+segmentor.decode_head.num_classes = 19
+segmentor.decode_head.sampler = dict(type='OHEMPixelSampler', thresh=0.7, min_kept=100000)
+segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(532, 532))
 model = dict(
     type='TeacherStudentSegmentor',
-    segmentor=_base_.segmentor,
+    segmentor=segmentor,
     sup_weight=0.5,
     unsup_weight=0.5)
 custom_hooks = [
@@ -32,4 +40,3 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 40))
-auto_scale_lr = dict(base_batch_size=32)

@@ -1,6 +1,6 @@
 # A mean teacher on the blood cells that sees each image in six orientations, fuses what it finds, and
 # keeps as many boxes of each class as the labels promise. What lies between sure and unsure is left out.
-_base_ = './bccd_detection.py'
+_base_ = './retinanet_r18_bccd.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.998),
     dict(

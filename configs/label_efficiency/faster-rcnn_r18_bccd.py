@@ -1,7 +1,7 @@
 # Label efficiency on real photographs: blood cells (BCCD, 320x240, 3 classes), Faster R-CNN from scratch.
 # `tools/benchmark_labels.py` sets the variables and puts the hooks of each method in.
 _base_ = [
-    '../_base_/models/faster_rcnn_r18_small.py', '../_base_/datasets/bccd.py',
+    '../_base_/models/faster-rcnn_r18_small.py', '../_base_/datasets/bccd.py',
     '../_base_/schedules/label_efficiency_det.py'
 ]
 optim_wrapper = dict(type='OptimWrapper')  # bfloat16 would round the boxes before RoIAlign

@@ -1,6 +1,6 @@
 # Label efficiency on real photographs: each nucleus (DSB2018, 256x256) with its mask, Mask R-CNN from scratch.
 # `tools/benchmark_labels.py` sets the variables and puts the hooks of each method in.
-_base_ = ['../_base_/models/mask_rcnn_r18_small.py', '../_base_/schedules/label_efficiency_det.py']
+_base_ = ['../_base_/models/mask-rcnn_r18_small.py', '../_base_/schedules/label_efficiency_det.py']
 data_root = 'data/dsb2018/'
 labels = '10'  # percent of the training images that are labeled (10, 5); 'full': all of them
 draws = ('', )  # there is one choice of labeled images

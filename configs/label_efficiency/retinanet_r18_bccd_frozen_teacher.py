@@ -1,6 +1,6 @@
 # Data distillation on the blood cells: a teacher that stays what it was after the burn-in sees each
 # image in six orientations; the best 80 % of the boxes that the labels promise are taught.
-_base_ = './bccd_detection.py'
+_base_ = './retinanet_r18_bccd.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=1.0),
     dict(

@@ -1,7 +1,7 @@
 # SemiCD-VL's second projection for change detection on LEVIR-CD (5 % of the labels unless told
 # otherwise: --cfg-options percent=10): change maps made from a vision-language model lie in the
 # folder `second` beside A and B; 0 unchanged, 1 changed, 255 unknown.
-_base_ = '../change_detection/siamese_deeplabv3plus_r50_levir.py'
+_base_ = '../change_detection/siamese-deeplabv3plus_r50_levir.py'
 second = 'data/LEVIR-CD256/train/second'
 
 model = dict(

@@ -1,7 +1,7 @@
 # UniMatch for change detection on LEVIR-CD (5 % of the labels unless told otherwise:
 # --cfg-options percent=10), siamese DeepLabV3+ with a ResNet-50, tiles of 256.
 _base_ = [
-    '../_base_/models/siamese_deeplabv3plus_r50.py',
+    '../_base_/models/siamese-deeplabv3plus_r50.py',
     '../_base_/datasets/levir_cd_two_views.py', '../_base_/schedules/levir_seg.py'
 ]
 

@@ -1,0 +1,72 @@
+"""Former names of shipped configs: each works for one release, with a warning."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import warnings
+
+NEW_NAMES = {
+    "_base_/models/cascade_rcnn_r18_tiny.py": "_base_/models/cascade-rcnn_r18_tiny.py",
+    "_base_/models/dpt_dinov2_b.py": "_base_/models/dpt_dinov2-b.py",
+    "_base_/models/faster_rcnn_r18_small.py": "_base_/models/faster-rcnn_r18_small.py",
+    "_base_/models/faster_rcnn_r18_tiny.py": "_base_/models/faster-rcnn_r18_tiny.py",
+    "_base_/models/mask_rcnn_r18_small.py": "_base_/models/mask-rcnn_r18_small.py",
+    "_base_/models/mask_rcnn_r18_tiny.py": "_base_/models/mask-rcnn_r18_tiny.py",
+    "_base_/models/siamese_deeplabv3plus_r18_tiny.py": "_base_/models/siamese-deeplabv3plus_r18_tiny.py",
+    "_base_/models/siamese_deeplabv3plus_r50.py": "_base_/models/siamese-deeplabv3plus_r50.py",
+    "cascade/cascade_rcnn_demo.py": "cascade/cascade-rcnn_demo.py",
+    "change_detection/siamese_deeplabv3plus_demo.py": "change_detection/siamese-deeplabv3plus_demo.py",
+    "change_detection/siamese_deeplabv3plus_r50_levir.py": "change_detection/siamese-deeplabv3plus_r50_levir.py",
+    "change_detection/unimatch_deeplabv3plus_r50_levir.py": "change_detection/siamese-deeplabv3plus_r50_unimatch_levir.py",
+    "copy_paste/mask_rcnn_demo.py": "copy_paste/mask-rcnn_demo.py",
+    "dual_polish/faster_rcnn_demo.py": "dual_polish/faster-rcnn_demo.py",
+    "hssda/faster_rcnn_demo.py": "hssda/faster-rcnn_demo.py",
+    "label_bank/deeplabv3plus_demo.py": "label_disk/deeplabv3plus_demo.py",
+    "label_bank/deeplabv3plus_r101_voc12.py": "label_disk/deeplabv3plus_r101_voc12.py",
+    "label_bank/faster-rcnn_r50_coco.py": "label_disk/faster-rcnn_r50_coco.py",
+    "label_bank/faster-rcnn_r50_coco_second.py": "label_disk/faster-rcnn_r50_coco_second.py",
+    "label_bank/gfl_demo.py": "label_disk/gfl_demo.py",
+    "label_efficiency/bccd_detection.py": "label_efficiency/retinanet_r18_bccd.py",
+    "label_efficiency/bccd_faster_rcnn.py": "label_efficiency/faster-rcnn_r18_bccd.py",
+    "label_efficiency/bccd_fusion.py": "label_efficiency/retinanet_r18_bccd_fusion.py",
+    "label_efficiency/bccd_label_distribution.py": "label_efficiency/retinanet_r18_bccd_label_distribution.py",
+    "label_efficiency/bccd_mixpl.py": "label_efficiency/retinanet_r18_bccd_mixpl.py",
+    "label_efficiency/bccd_resting_teacher.py": "label_efficiency/retinanet_r18_bccd_frozen_teacher.py",
+    "label_efficiency/dsb2018_mask_rcnn.py": "label_efficiency/mask-rcnn_r18_dsb2018.py",
+    "label_efficiency/dsb2018_resting_teacher.py": "label_efficiency/deeplabv3plus_r18_dsb2018_frozen_teacher.py",
+    "label_efficiency/dsb2018_segmentation.py": "label_efficiency/deeplabv3plus_r18_dsb2018.py",
+    "labelmatch/faster_rcnn_demo.py": "labelmatch/faster-rcnn_demo.py",
+    "mean_teacher/faster_rcnn_demo.py": "mean_teacher/faster-rcnn_demo.py",
+    "mixed/faster_rcnn_demo.py": "mixed/faster-rcnn_demo.py",
+    "mixpl/faster_rcnn_demo.py": "mixpl/faster-rcnn_demo.py",
+    "second_source/deeplabv3plus_demo.py": "external_labels/deeplabv3plus_demo.py",
+    "second_source/deeplabv3plus_r101_voc12.py": "external_labels/deeplabv3plus_r101_voc12.py",
+    "second_source/siamese_deeplabv3plus_r50_levir.py": "external_labels/siamese-deeplabv3plus_r50_levir.py",
+    "soft_teacher/faster_rcnn_demo.py": "soft_teacher/faster-rcnn_demo.py",
+    "soft_teacher/mask_rcnn_demo.py": "soft_teacher/mask-rcnn_demo.py",
+    "thresholds/correlation_deeplabv3plus_demo.py": "thresholds/deeplabv3plus_correlation_demo.py",
+    "thresholds/gmm_deeplabv3plus_demo.py": "thresholds/deeplabv3plus_gmm_demo.py",
+    "thresholds/gmm_gfl_demo.py": "thresholds/gfl_gmm_demo.py",
+    "thresholds/quantile_deeplabv3plus_demo.py": "thresholds/deeplabv3plus_quantile_demo.py",
+    "unbiased_teacher/faster_rcnn_demo.py": "unbiased_teacher/faster-rcnn_demo.py",
+    "unimatch_v2/dpt_dinov2_b_cityscapes.py": "unimatch_v2/dpt_dinov2-b_cityscapes.py",
+    "unimatch_v2/dpt_dinov2_b_voc12.py": "unimatch_v2/dpt_dinov2-b_voc12.py",
+}
+
+
+def renamed(name: str) -> str | None:
+    """Return `name` with the new name of a config at its end, or None where nothing was renamed."""
+    for old, new in NEW_NAMES.items():
+        if name == old or name.endswith((f"/{old}", f"::{old}")):
+            return name.removesuffix(old) + new
+    return None
+
+
+def warn_of_new_name(name: str, new: str) -> None:
+    """Warn whoever asked for a config by its former name."""
+    warnings.warn(
+        f"config {name!r} has a new name: {new}; the former one works for one more release",
+        FutureWarning,
+        stacklevel=3,
+    )
