@@ -1,7 +1,7 @@
 # A small Cascade R-CNN on the demo scenes, its stages judging the pseudo boxes.
 _base_ = [
     '../_base_/models/cascade-rcnn_r18_tiny.py', '../_base_/datasets/digits_det.py',
-    '../_base_/schedules/demo_det.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/demo_det.py'
 ]
 
 model = dict(
@@ -11,7 +11,3 @@ custom_hooks = [
     dict(type='FixedThresholdHook', score=0.5, cls=0.7, rpn=0.7),
     dict(type='StageAgreementHook', threshold=0.7),
     dict(type='BackgroundScoreHook')]
-default_hooks = dict(
-    logger=dict(interval=20),
-    metrics=dict(interval=20),
-    checkpoint=dict(interval=_base_.iterations // 2))

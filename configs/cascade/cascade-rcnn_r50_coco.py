@@ -1,19 +1,8 @@
 # Cascade R-CNN as student and teacher, its stages judging the pseudo boxes, on 10 % of COCO.
 _base_ = [
-    '../_base_/models/cascade-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
+    './_method.py', '../_base_/models/cascade-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/coco_180k.py'
 ]
 
-detector = _base_.detector
-model = dict(
-    _delete_=True,
-    type='TeacherStudentDetector',
-    detector=detector,
-    unsup_weight=4.0)
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
-    # The scores are means over three stages, and lower than those of Faster R-CNN.
-    dict(type='FixedThresholdHook', score=0.5, cls=0.8, rpn=0.8),
-    dict(type='StageAgreementHook', threshold=0.8),
-    dict(type='BackgroundScoreHook'),
-    dict(type='GalleryHook', interval=_base_.iterations // 36)]
+model = dict(type='TeacherStudentDetector', detector=_base_.detector, unsup_weight=4.0)
+custom_hooks = [*_base_.custom_hooks, _base_.gallery]

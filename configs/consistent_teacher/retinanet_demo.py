@@ -1,8 +1,7 @@
 # Consistent-Teacher on the demo scenes, one-stage detector with its own head.
 _base_ = [
     '../_base_/models/retinanet_r18_fam3d_tiny.py',
-    '../_base_/datasets/digits_det.py', '../_base_/schedules/demo_det.py',
-    '../_base_/default_runtime.py'
+    '../_base_/datasets/digits_det.py', '../_base_/schedules/demo_det.py'
 ]
 model = dict(
     type='TeacherStudentDetector',
@@ -11,7 +10,3 @@ model = dict(
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='GMMThresholdHook', policy='high', count_ratio=1.0)]
-default_hooks = dict(
-    logger=dict(interval=20),
-    metrics=dict(interval=20),
-    checkpoint=dict(interval=_base_.iterations // 2))

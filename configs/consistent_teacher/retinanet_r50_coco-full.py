@@ -1,7 +1,7 @@
 # Consistent-Teacher for RetinaNet on all of COCO, with unlabeled2017 besides: 720,000 iterations.
 _base_ = [
-    '../_base_/models/retinanet_r50_fam3d.py', '../_base_/datasets/coco_full_semi.py',
-    '../_base_/schedules/flat_180k.py'
+    './_method.py', '../_base_/models/retinanet_r50_fam3d.py',
+    '../_base_/datasets/coco_full_semi.py', '../_base_/schedules/flat_180k.py'
 ]
 iterations = 720000
 warm_up = 10000
@@ -10,19 +10,13 @@ detector = _base_.detector
 detector.backbone.norm_cfg.requires_grad = False
 detector.train_cfg.assigner.iou_weight = 3.0
 model = dict(
-    _delete_=True,
     type='TeacherStudentDetector',
     detector=detector,
     unsup_weight=2.0,
     unsup_ramp=dict(length=warm_up, kind='step'))
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.9998, schedule='mean'),
-    dict(
-        type='GMMThresholdHook',
-        num_scores=100,
-        policy='high',
-        count_ratio=1.0,
-        background_weight=0.01),
+    *_base_.custom_hooks[1:],
     dict(type='GalleryHook', interval=iterations // 72)]
 
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 72)

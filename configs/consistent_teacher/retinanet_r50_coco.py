@@ -1,22 +1,13 @@
 # Consistent-Teacher for RetinaNet on 10 % of COCO (percent = 1, 2, 5 for less).
 _base_ = [
-    '../_base_/models/retinanet_r50_fam3d.py', '../_base_/datasets/coco_semi.py',
+    './_method.py', '../_base_/models/retinanet_r50_fam3d.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/flat_180k.py'
 ]
 warm_up = 10000  # iterations in which the teacher labels and fills the queues, and nothing else
 
 model = dict(
-    _delete_=True,
     type='TeacherStudentDetector',
     detector=_base_.detector,
     unsup_weight=2.0,
     unsup_ramp=dict(length=warm_up, kind='step'))
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.9995, schedule='mean'),
-    dict(
-        type='GMMThresholdHook',
-        num_scores=100,
-        policy='high',
-        count_ratio=1.0,
-        background_weight=0.01),
-    dict(type='GalleryHook', interval=_base_.iterations // 45)]
+custom_hooks = [*_base_.custom_hooks, _base_.gallery]

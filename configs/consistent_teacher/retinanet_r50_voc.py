@@ -1,7 +1,7 @@
 # Consistent-Teacher for RetinaNet on VOC07 (labeled) and VOC12 (unlabeled): 72,000 iterations.
 _base_ = [
-    '../_base_/models/retinanet_r50_fam3d.py', '../_base_/datasets/voc07_voc12_semi.py',
-    '../_base_/schedules/flat_180k.py'
+    './_method.py', '../_base_/models/retinanet_r50_fam3d.py',
+    '../_base_/datasets/voc07_voc12_semi.py', '../_base_/schedules/flat_180k.py'
 ]
 iterations = 72000
 warm_up = 1000
@@ -11,20 +11,11 @@ detector = _base_.detector
 detector.backbone.norm_cfg.requires_grad = False
 detector.bbox_head.num_classes = 20
 model = dict(
-    _delete_=True,
     type='TeacherStudentDetector',
     detector=detector,
     unsup_weight=2.0,
     unsup_ramp=dict(length=warm_up, kind='step'))
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.9995, schedule='mean'),
-    dict(
-        type='GMMThresholdHook',
-        num_scores=100,
-        policy='high',
-        count_ratio=1.0,
-        background_weight=0.01),
-    dict(type='GalleryHook', interval=iterations // 18)]
+custom_hooks = [*_base_.custom_hooks, dict(type='GalleryHook', interval=iterations // 18)]
 
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 18)

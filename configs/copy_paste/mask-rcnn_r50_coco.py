@@ -5,13 +5,9 @@ _base_ = [
     '../_base_/schedules/coco_180k.py'
 ]
 
-model = dict(
-    _delete_=True,
-    type='TeacherStudentDetector',
-    detector=_base_.detector,
-    unsup_weight=4.0)
+model = dict(type='TeacherStudentDetector', detector=_base_.detector, unsup_weight=4.0)
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.9),
     dict(type='CopyPasteHook', mode='labeled_to_unlabeled', prob=0.5),
-    dict(type='GalleryHook', interval=_base_.iterations // 36)]
+    _base_.gallery]

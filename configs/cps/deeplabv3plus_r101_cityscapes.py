@@ -1,7 +1,7 @@
 # CPS with CutMix for Cityscapes (1/16 unless told otherwise: --cfg-options split=1_8), two
 # DeepLabV3+ with a ResNet-101, crops of 800, hard pixels of the labeled images.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101_cityscapes.py',
+    './_method.py', '../_base_/models/deeplabv3plus_r101_cityscapes.py',
     '../_base_/datasets/cityscapes_same_view.py', '../_base_/schedules/cityscapes_seg.py'
 ]
 iterations = 44600  # 128 passes over 2,789 images, 8 at a time
@@ -17,11 +17,7 @@ model = dict(
     segmentor=segmentor,
     auxiliary=dict(second=segmentor),
     unsup_weight=5.0,
-    predict_with='student')
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.0),
-    dict(type='CrossSupervisionHook', network='second'),
-    dict(type='CutMixHook', prob=1.0, area=(0.25, 0.5))]
+    **_base_.method)
 
 val_cfg = dict(models=['student'])  # the teacher is its copy
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)

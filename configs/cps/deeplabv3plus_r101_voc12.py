@@ -1,8 +1,8 @@
 # CPS with CutMix for VOC 2012 (1/16 unless told otherwise: --cfg-options split=1_8; the paper's
 # split is protocol=blender), two DeepLabV3+ with a ResNet-101, crops of 512.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/voc12_same_view.py',
-    '../_base_/schedules/voc_seg.py'
+    './_method.py', '../_base_/models/deeplabv3plus_r101.py',
+    '../_base_/datasets/voc12_same_view.py', '../_base_/schedules/voc_seg.py'
 ]
 iterations = 39680  # 32 passes over 9,920 images, 8 at a time
 lr = 5e-3  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
@@ -14,11 +14,7 @@ model = dict(
     segmentor=segmentor,
     auxiliary=dict(second=segmentor),
     unsup_weight=1.0,
-    predict_with='student')
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.0),
-    dict(type='CrossSupervisionHook', network='second'),
-    dict(type='CutMixHook', prob=1.0, area=(0.25, 0.5))]
+    **_base_.method)
 
 val_cfg = dict(models=['student'])  # the teacher is its copy
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)

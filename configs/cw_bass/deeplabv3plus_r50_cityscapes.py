@@ -1,8 +1,8 @@
 # CW-BASS for Cityscapes (1/16 unless told otherwise: --cfg-options split=1_4), DeepLabV3+ with a
 # ResNet-50, crops of 721, plain cross entropy. Student and teacher see the same view.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/cityscapes_semi.py',
-    '../_base_/schedules/voc_seg.py'
+    './_method.py', '../_base_/models/deeplabv3plus_r50.py',
+    '../_base_/datasets/cityscapes_same_view.py', '../_base_/schedules/voc_seg.py'
 ]
 size = (721, 721)
 crop = dict(type='RandomCrop', crop_size=size)
@@ -10,15 +10,12 @@ iterations = 41800  # 240 passes over 2,789 images, 16 at a time
 lr = 4e-3  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
 
 labeled_images = _base_.labeled_images
-labeled_images.pipeline[0].shared = [_base_.load, dict(type='LoadMask'), _base_.geometry[0], crop, _base_.geometry[2]]
+labeled_images.pipeline[0].shared[3] = crop
 other_images = _base_.other_images
-other_images.pipeline[0].shared = [_base_.load, _base_.geometry[0], crop, _base_.geometry[2]]
-other_images.pipeline[0].views.unsup_student = [_base_.pack]
+other_images.pipeline[0].shared[2] = crop
 train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))
 
 segmentor = _base_.segmentor
-segmentor.backbone.depth = 50
-segmentor.backbone.init_cfg.checkpoint = 'open-mmlab://resnet50_v1c'
 segmentor.type = 'WindowedEncoderDecoder'  # adds probabilities where windows overlap
 segmentor.data_preprocessor.size = size
 segmentor.decode_head.num_classes = 19
@@ -26,13 +23,8 @@ segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(480, 480))
 model = dict(
     type='TeacherStudentSegmentor',
     segmentor=segmentor,
-    reduction='kept',
-    unsup_ramp=dict(length=iterations * 5 // 240, kind='linear'))  # 5 passes
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.999, buffers='copy'),
-    dict(type='MeanConfidenceThresholdHook', base=0.6, beta=0.5, bounds=(0.3, 0.8)),
-    dict(type='ConfidenceWeightHook', gamma=1.0),
-    dict(type='BoundaryLossHook', weight=0.5)]
+    unsup_ramp=dict(length=iterations * 5 // 240, kind='linear'),  # 5 passes
+    **_base_.method)
 
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
 optim_wrapper = dict(optimizer=dict(lr=lr))

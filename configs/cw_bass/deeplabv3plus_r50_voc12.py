@@ -1,7 +1,7 @@
 # CW-BASS for VOC 2012 (classic protocol, 1/16 unless told otherwise: --cfg-options
 # protocol=blender split=1_8), DeepLabV3+ with a ResNet-50, crops of 321. Both see the same view.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/voc12_semi.py',
+    './_method.py', '../_base_/models/deeplabv3plus_r50.py', '../_base_/datasets/voc12_semi.py',
     '../_base_/schedules/voc_seg.py'
 ]
 iterations = 52400  # 80 passes over 10,490 images, 16 at a time
@@ -11,19 +11,11 @@ other_images = _base_.other_images
 other_images.pipeline[0].views.unsup_student = [_base_.pack]
 train_dataloader = dict(dataset=dict(datasets=[_base_.labeled_images, other_images]))
 
-segmentor = _base_.segmentor
-segmentor.backbone.depth = 50
-segmentor.backbone.init_cfg.checkpoint = 'open-mmlab://resnet50_v1c'
 model = dict(
     type='TeacherStudentSegmentor',
-    segmentor=segmentor,
-    reduction='kept',
-    unsup_ramp=dict(length=iterations * 5 // 80, kind='linear'))  # 5 passes
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.999, buffers='copy'),
-    dict(type='MeanConfidenceThresholdHook', base=0.6, beta=0.5, bounds=(0.3, 0.8)),
-    dict(type='ConfidenceWeightHook', gamma=1.0),
-    dict(type='BoundaryLossHook', weight=0.5)]
+    segmentor=_base_.segmentor,
+    unsup_ramp=dict(length=iterations * 5 // 80, kind='linear'),  # 5 passes
+    **_base_.method)
 
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
 optim_wrapper = dict(optimizer=dict(lr=lr))

@@ -4,4 +4,4 @@ custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
     dict(type='BoxFusionHook', views=('identity', 'hflip')),
     dict(type='FixedThresholdHook', score=0.8),
-    dict(type='GalleryHook', interval=_base_.iterations // 36)]
+    _base_.gallery]

@@ -1,8 +1,8 @@
 # Dual pseudo-label polishing for Faster R-CNN on VOC07 (labeled) and VOC12 (unlabeled), with the
 # hyper-parameters of the published code: (1, 1) images per process, 45,000 iterations.
 _base_ = [
-    'mmdet::_base_/models/faster-rcnn_r50_fpn.py', '../_base_/datasets/voc07_voc12_semi.py',
-    '../_base_/schedules/voc_40k.py'
+    './_method.py', 'mmdet::_base_/models/faster-rcnn_r50_fpn.py',
+    '../_base_/datasets/voc07_voc12_semi.py', '../_base_/schedules/voc_40k.py'
 ]
 batch = (1, 1)  # labeled and unlabeled images per process and iteration
 iterations = 45000
@@ -15,19 +15,10 @@ model = dict(
     detector=detector,
     unsup_weight=1.0,
     auxiliary=dict(
-        box_polisher=dict(type='BoxPolisher', in_channels=256),
-        cls_polisher=dict(type='ClassPolisher', num_classes=20, in_channels=256)))
-custom_hooks = [
-    # The teacher rests after the first drop of the learning rate.
-    dict(
-        type='TeacherEMAHook',
-        momentum=0.999,
-        schedule='mean',
-        stop_after=iterations * 2 // 3),
-    dict(type='FixedThresholdHook', score=0.5),
-    dict(type='PolishHook', momentum=0.99, gamma=101, min_confidence=0.9, iou=0.7),
-    dict(type='BackgroundScoreHook'),
-    dict(type='GalleryHook', interval=iterations // 20)]
+        box_polisher=_base_.box_polisher,
+        cls_polisher=dict(num_classes=20, **_base_.cls_polisher)))
+custom_hooks = [*_base_.custom_hooks, dict(type='GalleryHook', interval=iterations // 20)]
+custom_hooks[0].stop_after = iterations * 2 // 3
 
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 20)

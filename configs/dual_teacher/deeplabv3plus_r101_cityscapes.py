@@ -1,20 +1,14 @@
 # Dual mean teachers for Cityscapes (1/16 unless told otherwise: --cfg-options split=1_8): DeepLabV3+
 # with a ResNet-101 beside one with a ResNet-50, crops of 801.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101_cityscapes.py', '../_base_/datasets/cityscapes_semi.py',
-    '../_base_/schedules/cityscapes_seg.py'
+    './_pixels.py', '../_base_/models/deeplabv3plus_r101_cityscapes.py',
+    '../_base_/datasets/cityscapes_semi.py', '../_base_/schedules/cityscapes_seg.py'
 ]
 
-backbone = {
-    **_base_.segmentor.backbone, 'depth': 50,
-    'init_cfg': dict(type='Pretrained', checkpoint='open-mmlab://resnet50_v1c')}
+backbone = {**_base_.segmentor.backbone, **_base_.second_backbone}
 model = dict(
     type='TeacherStudentSegmentor',
     segmentor=_base_.segmentor,
     auxiliary=dict(second={**_base_.segmentor, 'backbone': backbone}),
-    auxiliary_teachers=['second'],
-    burn_in=_base_.iterations // 20)
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
-    dict(type='DualTeacherHook', network='second', score=0.6, agreement=0.6),
-    dict(type='CutMixHook', prob=0.5)]
+    burn_in=_base_.iterations // 20,
+    **_base_.method)

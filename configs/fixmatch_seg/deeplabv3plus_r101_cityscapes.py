@@ -1,18 +1,12 @@
 # FixMatch with a mean teacher and CutMix for Cityscapes (1/16 unless told otherwise:
-# --cfg-options split=1_8), DeepLabV3+ with a ResNet-101, crops of 801. Every pixel is trained on:
-# with a ResNet the published threshold is 0.
+# --cfg-options split=1_8), DeepLabV3+ with a ResNet-101, crops of 801.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101_cityscapes.py', '../_base_/datasets/cityscapes_semi.py',
-    '../_base_/schedules/cityscapes_seg.py'
+    './_method.py', '../_base_/models/deeplabv3plus_r101_cityscapes.py',
+    '../_base_/datasets/cityscapes_semi.py', '../_base_/schedules/cityscapes_seg.py'
 ]
 
 model = dict(
-    type='TeacherStudentSegmentor',
-    segmentor=_base_.segmentor,
-    sup_weight=0.5,
-    unsup_weight=0.5)
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.996, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.0),
-    dict(type='CutMixHook', prob=0.5)
-]
+    type='TeacherStudentSegmentor', segmentor=_base_.segmentor, **_base_.method)
+# Every pixel is trained on: with a ResNet the published threshold is 0.
+custom_hooks = _base_.custom_hooks
+custom_hooks[1].score = 0.0

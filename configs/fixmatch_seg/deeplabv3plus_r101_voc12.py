@@ -1,17 +1,9 @@
 # FixMatch with a mean teacher and CutMix for VOC 2012 (classic protocol, 1/16 unless told
 # otherwise: --cfg-options split=1_8), DeepLabV3+ with a ResNet-101, crops of 321.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/voc12_semi.py',
+    './_method.py', '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/voc12_semi.py',
     '../_base_/schedules/voc_seg.py'
 ]
 
 model = dict(
-    type='TeacherStudentSegmentor',
-    segmentor=_base_.segmentor,
-    sup_weight=0.5,
-    unsup_weight=0.5)
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.996, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.95),
-    dict(type='CutMixHook', prob=0.5)
-]
+    type='TeacherStudentSegmentor', segmentor=_base_.segmentor, **_base_.method)

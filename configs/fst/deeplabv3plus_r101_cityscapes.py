@@ -2,7 +2,7 @@
 # split=1_8), DeepLabV3+ with a ResNet-101, an auxiliary head and output stride 8, crops of 769. A
 # step costs four passes.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101_cityscapes.py',
+    './_method.py', '../_base_/models/deeplabv3plus_r101_cityscapes.py',
     '../_base_/datasets/cityscapes_same_view.py', '../_base_/schedules/cityscapes_seg.py'
 ]
 size = (769, 769)
@@ -35,13 +35,9 @@ segmentor.auxiliary_head = dict(
     align_corners=True,
     loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=0.4))
 segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(513, 513))
-model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, reduction='kept')
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='QuantileThresholdHook', share=0.2, end=0.0, length=iterations,
-         measure='entropy', per_class=False),
-    dict(type='CutMixHook', prob=0.5),
-    dict(type='FutureTeacherHook', steps=3, kind='deep')]
+model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, **_base_.method)
+custom_hooks = _base_.custom_hooks
+custom_hooks[1].length = iterations
 
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
 optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=5e-4))

@@ -2,8 +2,8 @@
 # paper's: --cfg-options protocol=blender), DeepLabV3+ with a ResNet-101 and output stride 8, crops
 # of 513. A step costs four passes.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/voc12_same_view.py',
-    '../_base_/schedules/voc_seg.py'
+    './_method.py', '../_base_/models/deeplabv3plus_r101.py',
+    '../_base_/datasets/voc12_same_view.py', '../_base_/schedules/voc_seg.py'
 ]
 size = (513, 513)
 crop = dict(type='RandomCrop', crop_size=size)
@@ -21,13 +21,9 @@ segmentor.data_preprocessor.size = size
 segmentor.backbone.strides = (1, 2, 1, 1)
 segmentor.backbone.dilations = (1, 1, 2, 4)
 segmentor.decode_head.dilations = (1, 12, 24, 36)
-model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, reduction='kept')
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='QuantileThresholdHook', share=0.2, end=0.0, length=iterations,
-         measure='entropy', per_class=False),
-    dict(type='CutMixHook', prob=0.5),
-    dict(type='FutureTeacherHook', steps=3, kind='deep')]
+model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, **_base_.method)
+custom_hooks = _base_.custom_hooks
+custom_hooks[1].length = iterations
 
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
 optim_wrapper = dict(optimizer=dict(lr=lr))

@@ -1,42 +1,11 @@
 # HSSDA in 2D for Faster R-CNN on VOC07 (labeled) and VOC12 (unlabeled).
 _base_ = [
-    '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/voc07_voc12_semi.py',
-    '../_base_/schedules/voc_40k.py'
+    './_boxes.py', '../_base_/models/faster-rcnn_r50_voc.py',
+    '../_base_/datasets/voc07_voc12_semi.py', '../_base_/schedules/voc_40k.py'
 ]
 burn_in = 4000
-interval = 2000  # iterations between two fits of the thresholds, and checks of mined boxes
 
-detector = _base_.detector
-detector.roi_head.bbox_head.num_classes = 20
-model = dict(
-    _delete_=True,
-    type='TeacherStudentDetector',
-    detector=detector,
-    burn_in=burn_in)
-# The labeled images without augmentation, for the thresholds.
-plain_images = dict(
-    _base_.train_dataloader.dataset.datasets[0],
-    pipeline=[
-        _base_.load,
-        dict(type='LoadAnnotations', with_bbox=True),
-        dict(type='Resize', scale=(1000, 600), keep_ratio=True),
-        dict(type='PackDetInputs')])
-custom_hooks = [
-    dict(
-        type='TeacherEMAHook',
-        momentum=0.9996,
-        schedule='linear',
-        start=0.5,
-        length=2000,
-        begin=burn_in),
-    dict(
-        type='DualThresholdHook',
-        interval=interval,
-        max_images=1000,
-        criteria=('confidence', 'objectness', 'consistency'),
-        second_view=dict(flip=True),
-        fallback='mean_of_classes',
-        labeled=plain_images),
-    dict(type='PseudoBoxMemoryHook', interval=interval),
-    dict(type='PatchShuffleHook'),
-    dict(type='GalleryHook', interval=_base_.iterations // 20)]
+model = dict(type='TeacherStudentDetector', detector=_base_.detector, burn_in=burn_in)
+custom_hooks = [*_base_.custom_hooks, _base_.gallery]
+custom_hooks[0].begin = burn_in
+custom_hooks[1].labeled = _base_.plain_images

@@ -6,7 +6,6 @@ _base_ = [
 ]
 
 model = dict(
-    _delete_=True,
     type='TeacherStudentDetector',
     detector=_base_.detector,
     unsup_weight=1.0)

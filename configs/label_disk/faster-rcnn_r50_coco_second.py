@@ -6,7 +6,7 @@ _base_ = [
 ]
 bank = 'work_dirs/faster-rcnn_r50_coco/pseudo/coco.json'
 
-model = dict(_delete_=True, type='TeacherStudentDetector', detector=_base_.detector)
+model = dict(type='TeacherStudentDetector', detector=_base_.detector)
 custom_hooks = [dict(type='TeacherEMAHook', momentum=0.999, schedule='mean')]
 
 banked_images = dict(

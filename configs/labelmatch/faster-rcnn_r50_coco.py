@@ -1,29 +1,14 @@
 # LabelMatch's adaptive thresholds for Faster R-CNN on 10 % of COCO (percent = 1, 2, 5 for less).
 _base_ = [
-    '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
+    './_method.py', '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/coco_180k.py'
 ]
 batch = (2, 2)  # of 8 processes: 16 labeled and 16 unlabeled images
 iterations = 160000
 
 model = dict(
-    _delete_=True,
-    type='TeacherStudentDetector',
-    detector=_base_.detector,
-    unsup_weight=2.0,
-    burn_in=10000)
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.996),
-    dict(
-        type='LabelDistributionThresholdHook',
-        reliable=0.2,
-        uncertain=1.0,
-        source='pass',
-        images=10000,
-        interval=1000,
-        floor=0.05,
-        default=0.9),
-    dict(type='GalleryHook', interval=iterations // 32)]
+    type='TeacherStudentDetector', detector=_base_.detector, burn_in=10000, **_base_.method)
+custom_hooks = [*_base_.custom_hooks, dict(type='GalleryHook', interval=iterations // 32)]
 
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 32)

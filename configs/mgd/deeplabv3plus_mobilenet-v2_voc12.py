@@ -1,14 +1,3 @@
 # MGD for VOC 2012: as deeplabv3plus_r18_voc12.py, with a MobileNetV2 as student.
-_base_ = './deeplabv3plus_r18_voc12.py'
-model = dict(
-    segmentor=dict(
-        backbone=dict(
-            _delete_=True,
-            type='MobileNetV2',
-            widen_factor=1.0,
-            strides=(1, 2, 2, 2, 1, 1, 1),
-            dilations=(1, 1, 1, 1, 1, 2, 2),
-            out_indices=(1, 2, 4, 6),
-            norm_cfg=_base_.norm,
-            init_cfg=dict(type='Pretrained', checkpoint='mmcls://mobilenet_v2')),
-        decode_head=dict(in_channels=320, c1_in_channels=24, c1_channels=12)))
+_base_ = ['./deeplabv3plus_r18_voc12.py', './_mobilenet-v2.py']
+model = dict(segmentor=_base_.mobilenet)

@@ -2,37 +2,26 @@
 # protocol=blender split=1_8), DeepLabV3+ with a ResNet-18 between a wide ResNet-34 and a ResNet-101,
 # crops of 512.
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/voc12_same_view.py',
-    '../_base_/schedules/voc_seg.py'
+    './_method.py', '../_base_/models/deeplabv3plus_r101.py',
+    '../_base_/datasets/voc12_same_view.py', '../_base_/schedules/voc_seg.py'
 ]
 iterations = 39400  # 34 passes over 9,259 images (blender, 1_8), 8 at a time
 lr = 0.01  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
 
 deep = _base_.segmentor
 deep.data_preprocessor.size = (512, 512)
-# Twice as wide as a ResNet-34; there are no published weights of it.
 wide = {
-    **deep,
-    'backbone': {**deep.backbone, 'depth': 34, 'base_channels': 128, 'init_cfg': None},
-    'decode_head': {**deep.decode_head, 'in_channels': 1024, 'c1_in_channels': 128}}
+    **deep, 'backbone': {**deep.backbone, **_base_.wide_backbone},
+    'decode_head': {**deep.decode_head, **_base_.wide_head}}
 segmentor = {
-    **deep,
-    'backbone': {
-        **deep.backbone, 'depth': 18,
-        'init_cfg': dict(type='Pretrained', checkpoint='open-mmlab://resnet18_v1c')},
-    'decode_head': {
-        **deep.decode_head, 'in_channels': 512, 'channels': 128, 'c1_in_channels': 64,
-        'c1_channels': 24}}
+    **deep, 'backbone': {**deep.backbone, **_base_.student_backbone},
+    'decode_head': {**deep.decode_head, **_base_.student_head}}
 model = dict(
     type='TeacherStudentSegmentor',
     segmentor=segmentor,
     auxiliary=dict(wide=wide, deep=deep),
-    predict_with='student',
-    burn_in=iterations // 4)
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.0),
-    dict(type='MultiGranularityHook', learning='wide', region_weight=100.0, image_weight=0.002),
-    dict(type='CutMixHook', prob=1.0, area=(0.25, 0.5))]
+    burn_in=iterations // 4,
+    **_base_.method)
 
 val_cfg = dict(models=['student'])  # the teacher is its copy
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)

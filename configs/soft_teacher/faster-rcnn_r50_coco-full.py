@@ -1,22 +1,13 @@
 # Soft Teacher for Faster R-CNN on all of COCO, with unlabeled2017 besides: 1:1, 720,000 iterations.
 _base_ = [
-    '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_full_semi.py',
+    './_method.py', '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_full_semi.py',
     '../_base_/schedules/coco_180k.py'
 ]
 iterations = 720000
 batch = (4, 4)
 
-model = dict(
-    _delete_=True,
-    type='TeacherStudentDetector',
-    detector=_base_.detector,
-    unsup_weight=2.0)
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.5, cls=0.9, rpn=0.9),
-    dict(type='BoxJitterHook', times=10, scale=0.06, max_spread=0.02),
-    dict(type='BackgroundScoreHook'),
-    dict(type='GalleryHook', interval=iterations // 72)]
+model = dict(type='TeacherStudentDetector', detector=_base_.detector, unsup_weight=2.0)
+custom_hooks = [*_base_.custom_hooks, dict(type='GalleryHook', interval=iterations // 72)]
 
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 72)

@@ -1,24 +1,16 @@
 # Unbiased Teacher for Faster R-CNN on 10 % of COCO (percent = 1, 2, 5 for less).
 _base_ = [
-    '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
+    './_method.py', '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/coco_180k.py'
 ]
 batch = (4, 4)  # of 8 processes: 32 labeled and 32 unlabeled images
 
 detector = _base_.detector
 detector.train_cfg.rpn.sampler.pos_fraction = 0.25
-detector.roi_head.bbox_head.loss_cls = dict(type='SoftmaxFocalLoss', gamma=1.5)
+detector.roi_head.bbox_head.loss_cls = _base_.focal
 model = dict(
-    _delete_=True,
-    type='TeacherStudentDetector',
-    detector=detector,
-    unsup_weight=4.0,
-    burn_in=2000)
-custom_hooks = [
-    dict(type='TeacherEMAHook', momentum=0.9996),
-    dict(type='FixedThresholdHook', score=0.7),
-    dict(type='TaskWeightHook', box=0.0),
-    dict(type='GalleryHook', interval=_base_.iterations // 36)]
+    type='TeacherStudentDetector', detector=detector, burn_in=2000, **_base_.method)
+custom_hooks = [*_base_.custom_hooks, _base_.gallery]
 
 # Weak and strong views differ in their pixels alone. A labeled image is weak or strong, where the
 # paper puts both of it into the batch.

@@ -32,6 +32,7 @@ strong_view = [
     dict(type='PhotoMetricDistortion'),
     dict(type='ErasePatches', count=(1, 3), size=(0.05, 0.15)),
     dict(type='PackDetInputs')]
+unerased_view = [affine, dict(type='PhotoMetricDistortion'), dict(type='PackDetInputs')]
 
 labeled_scenes = dict(
     type='DigitScenes',

@@ -2,73 +2,52 @@
 #   classic: labeled images from VOC's own 1,464; all others of the 10,582 are unlabeled
 #   blender: labeled images from all 10,582, most of them annotated by SBD
 # docs/datasets.md says how the lists of a split are made, or published ones used.
+_base_ = './common_seg.py'
 data_root = 'data/VOCdevkit/VOC2012/'
 protocol = 'classic'
 split = '1_16'  # 1_16, 1_8, 1_4, 1_2; classic also 1_1
 fold = 1
 crop_size = (321, 321)  # also `size` of the model's data preprocessor
 batch = (4, 4)  # labeled and unlabeled images per process and iteration
-num_workers = 4
 labeled_list = None  # a published list; None: the file of `ssdet split`
 unlabeled_list = None
 
-load = dict(type='LoadImageFromFile')
+lists = f'{data_root}semi_lists/{protocol}.{fold}@{split}'
 geometry = [
-    dict(
-        type='RandomResize',
-        scale=(500, 500),
-        ratio_range=(0.5, 2.0),
-        keep_ratio=True),
-    dict(type='RandomCrop', crop_size=crop_size),
-    dict(type='RandomFlip', prob=0.5)]
-pack = dict(type='PackSegInputs')
-strong = dict(type='StrongPhotometric')
-
+    dict(type='RandomResize', scale=(500, 500), ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size), _base_.flip]
 labeled_images = dict(
     type='LabeledMasks',
-    source=labeled_list or
-    f'{data_root}semi_lists/{protocol}.{fold}@{split}.txt',
+    source=labeled_list or f'{lists}.txt',
     images=data_root,
     classes='voc',
     pipeline=[
         dict(
             type='WeakStrongViews',
-            shared=[load, dict(type='LoadMask'), *geometry],
-            views=dict(sup=[pack]))])
+            shared=[_base_.load, dict(type='LoadMask'), *geometry],
+            views=dict(sup=[_base_.pack]))])
 # The weak and the strong view are the same crop: their labels need no transfer.
 other_images = dict(
     type='UnlabeledImages',
-    source=unlabeled_list or
-    f'{data_root}semi_lists/{protocol}.{fold}@{split}-unlabeled.txt',
+    source=unlabeled_list or f'{lists}-unlabeled.txt',
     data_root=data_root,
     pipeline=[
         dict(
             type='WeakStrongViews',
-            shared=[load, *geometry],
-            views=dict(unsup_teacher=[pack], unsup_student=[strong, pack]))])
+            shared=[_base_.load, *geometry],
+            views=dict(unsup_teacher=[_base_.pack], unsup_student=[_base_.strong, _base_.pack]))])
 
 train_dataloader = dict(
     batch_size=sum(batch),
-    num_workers=num_workers,
-    persistent_workers=num_workers > 0,
-    sampler=dict(type='LabeledUnlabeledSampler', batch=batch),
-    dataset=dict(
-        type='LabeledUnlabeledDataset',
-        datasets=[labeled_images, other_images]))
+    sampler=dict(batch=batch),
+    dataset=dict(datasets=[labeled_images, other_images]))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=num_workers,
-    persistent_workers=num_workers > 0,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='PascalVOCDataset',
         data_root=data_root,
         data_prefix=dict(
             img_path='JPEGImages', seg_map_path='SegmentationClass'),
-        ann_file='ImageSets/Segmentation/val.txt',
-        test_mode=True,
-        pipeline=[load, dict(type='LoadAnnotations'), pack]))
+        ann_file='ImageSets/Segmentation/val.txt'))
 test_dataloader = val_dataloader
 
 # What a number of this config must be quoted with; printed above every table. The official val set:
@@ -76,7 +55,5 @@ test_dataloader = val_dataloader
 protocol_name = dict(
     data=f'VOC12 {protocol} ' + (f'list {labeled_list}' if labeled_list else f'{split} fold {fold}'),
     resolution='val, original size, single scale')
-val_evaluator = dict(
-    type='SegmentationMetric', protocol=protocol_name, boundary=None)
-test_evaluator = dict(
-    type='SegmentationMetric', protocol=protocol_name, boundary=0.0075)
+val_evaluator = dict(protocol=protocol_name)
+test_evaluator = val_evaluator

@@ -2,13 +2,9 @@
 # digits with masks, in the schedule of `detection.py`.
 _base_ = [
     '../models/mask-rcnn_r18_tiny.py', '../datasets/digits_inst.py',
-    '../schedules/demo_det.py', '../default_runtime.py'
+    '../schedules/demo_det.py'
 ]
 batch = (4, 4)  # labeled and unlabeled scenes per iteration
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
 model = dict(
     type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)
-default_hooks = dict(
-    logger=dict(interval=20),
-    metrics=dict(interval=20),
-    checkpoint=dict(interval=_base_.iterations // 2))

@@ -2,14 +2,9 @@
 # many unlabeled scenes of digits, a schedule of minutes on a CPU. A demo adds its hooks.
 _base_ = [
     '../models/deeplabv3plus_r18_tiny.py', '../datasets/digits_seg.py',
-    '../schedules/demo_seg.py', '../default_runtime.py'
+    '../schedules/demo_seg.py'
 ]
-default_scope = 'mmseg'
 model = dict(
     type='TeacherStudentSegmentor', segmentor=_base_.segmentor, burn_in=_base_.burn_in)
-default_hooks = dict(
-    logger=dict(interval=20),
-    metrics=dict(interval=20),
-    checkpoint=dict(interval=_base_.iterations // 2))
 val_evaluator = dict(_delete_=True, type='SegmentationMetric', boundary=1)  # pixel
 test_evaluator = val_evaluator

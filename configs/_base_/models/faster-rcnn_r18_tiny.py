@@ -1,30 +1,8 @@
 # Faster R-CNN with a ResNet-18 of quarter width, for 128x128 pictures on a CPU.
-num_classes = 3
+_base_ = './r18_tiny.py'
 
-norm = dict(type='BN')
 detector = dict(
     type='FasterRCNN',
-    data_preprocessor=dict(
-        type='DetDataPreprocessor',
-        mean=[127.0] * 3,
-        std=[64.0] * 3,
-        pad_size_divisor=16),
-    backbone=dict(
-        type='ResNet',
-        depth=18,
-        base_channels=16,
-        num_stages=3,
-        strides=(1, 2, 2),
-        dilations=(1, 1, 1),
-        out_indices=(1, 2),
-        norm_cfg=norm,
-        norm_eval=False),
-    neck=dict(
-        type='FPN',
-        in_channels=[32, 64],
-        out_channels=32,
-        num_outs=2,
-        norm_cfg=norm),
     rpn_head=dict(
         type='RPNHead',
         in_channels=32,
@@ -50,7 +28,7 @@ detector = dict(
             in_channels=32,
             fc_out_channels=128,
             roi_feat_size=5,
-            num_classes=num_classes,
+            num_classes=_base_.num_classes,
             bbox_coder=dict(
                 type='DeltaXYWHBBoxCoder',
                 target_means=[0.0] * 4,

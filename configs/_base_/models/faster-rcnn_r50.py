@@ -1,15 +1,8 @@
-# Faster R-CNN with a ResNet-50 of the Caffe kind whose batch norm stays frozen, as Soft Teacher and
-# most of its successors use it. Give detector.roi_head.bbox_head.num_classes where it is not 80.
-_base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
+# Faster R-CNN with the ResNet-50 of caffe_r50.py. Give detector.roi_head.bbox_head.num_classes where
+# it is not 80.
+_base_ = ['mmdet::_base_/models/faster-rcnn_r50_fpn.py', './caffe_r50.py']
 
 detector = _base_.model
-detector.data_preprocessor = dict(
-    type='DetDataPreprocessor',
-    mean=[103.530, 116.280, 123.675],
-    std=[1.0, 1.0, 1.0],
-    bgr_to_rgb=False,
-    pad_size_divisor=32)
-detector.backbone.norm_cfg.requires_grad = False
-detector.backbone.style = 'caffe'
-detector.backbone.init_cfg = dict(
-    type='Pretrained', checkpoint='open-mmlab://detectron2/resnet50_caffe')
+detector.data_preprocessor = _base_.caffe_pixels
+detector.backbone.update(_base_.caffe_backbone)
+model = dict(_delete_=True)  # the detector alone; a config makes a pair of it

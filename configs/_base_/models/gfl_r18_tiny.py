@@ -1,33 +1,11 @@
 # GFL with a ResNet-18 of quarter width, for 128x128 pictures on a CPU: 0.3 million parameters.
-num_classes = 3
+_base_ = './r18_tiny.py'
 
-norm = dict(type='BN')
 detector = dict(
     type='GFL',
-    data_preprocessor=dict(
-        type='DetDataPreprocessor',
-        mean=[127.0] * 3,
-        std=[64.0] * 3,
-        pad_size_divisor=16),
-    backbone=dict(
-        type='ResNet',
-        depth=18,
-        base_channels=16,
-        num_stages=3,
-        strides=(1, 2, 2),
-        dilations=(1, 1, 1),
-        out_indices=(1, 2),
-        norm_cfg=norm,
-        norm_eval=False),
-    neck=dict(
-        type='FPN',
-        in_channels=[32, 64],
-        out_channels=32,
-        num_outs=2,
-        norm_cfg=norm),
     bbox_head=dict(
         type='GFLHead',
-        num_classes=num_classes,
+        num_classes=_base_.num_classes,
         in_channels=32,
         feat_channels=32,
         stacked_convs=2,

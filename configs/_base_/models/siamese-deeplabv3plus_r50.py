@@ -1,6 +1,6 @@
 # DeepLabV3+ with a ResNet-50 (ImageNet weights, downloaded by MMEngine) for pairs of pictures: one
 # backbone sees both, the head sees how their features differ.
-_base_ = './deeplabv3plus_r101.py'
+_base_ = './deeplabv3plus_r50.py'
 num_classes = 2
 input_size = (256, 256)  # the crop_size of the data
 
@@ -8,6 +8,4 @@ segmentor = dict(
     type='SiameseSegmentor',
     fusion='difference',
     data_preprocessor=dict(type='PairDataPreProcessor', size=input_size),
-    backbone=dict(
-        depth=50, init_cfg=dict(checkpoint='open-mmlab://resnet50_v1c')),
     decode_head=dict(num_classes=num_classes))

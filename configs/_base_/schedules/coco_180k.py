@@ -18,4 +18,5 @@ param_scheduler = [
         milestones=[iterations * 2 // 3, iterations * 8 // 9],
         gamma=0.1)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 36))
+gallery = dict(type='GalleryHook', interval=iterations // 36)
 auto_scale_lr = dict(enable=False, base_batch_size=40)

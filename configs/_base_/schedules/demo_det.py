@@ -1,4 +1,6 @@
-# The schedule of the demos for detection; the first part trains on labels alone.
+# The schedule of the demos for detection; the first part trains on labels alone. With the
+# runtime.
+_base_ = '../default_runtime.py'
 iterations = 1000
 burn_in = 400
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations)
@@ -10,3 +12,7 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=iterations, eta_min=0)
 ]
+default_hooks = dict(
+    logger=dict(interval=20),
+    metrics=dict(interval=20),
+    checkpoint=dict(interval=iterations // 2))

@@ -14,4 +14,5 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 45))
+gallery = dict(type='GalleryHook', interval=iterations // 45)
 auto_scale_lr = dict(enable=False, base_batch_size=40)

@@ -1,0 +1,6 @@
+# FixMatch with a mean teacher and CutMix: 1/2 (L_x + L_s).
+method = dict(sup_weight=0.5, unsup_weight=0.5)
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.996, schedule='mean'),
+    dict(type='FixedThresholdHook', score=0.95),
+    dict(type='CutMixHook', prob=0.5)]
