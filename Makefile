@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 OPS     = .venv-ops
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint ops benchmark clean
+.PHONY: help quickstart test lint docs ops benchmark clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,10 @@ lint: $(READY)  ## Ruff (lint and format) and mypy
 	$(BIN)/ruff check ssdet tools tests setup.py
 	$(BIN)/ruff format --check ssdet tools tests setup.py
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs  ## The site of the documentation, in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open site/index.html"
 
 ops: $(OPS)/.ready  ## Compile mmcv in .venv-ops (10 minutes) and compare ssdet.ops with it
 	$(OPS)/bin/python -W ignore tools/record_ops.py --check
@@ -39,5 +43,9 @@ $(READY): setup.py pyproject.toml requirements/runtime.txt requirements/dev.txt 
 	$(PYTHON) tools/bootstrap.py $(VENV) --torch '$(TORCH)'
 	@touch $@
 
+$(VENV)/.docs: $(READY) requirements/docs.txt
+	$(BIN)/python -m pip install --quiet -r requirements/docs.txt
+	@touch $@
+
 clean:  ## Remove what the other commands made
-	rm -rf $(VENV) $(OPS) quickstart work_dirs build *.egg-info
+	rm -rf $(VENV) $(OPS) site quickstart work_dirs build *.egg-info

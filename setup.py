@@ -40,7 +40,7 @@ setup(
     packages=find_packages(include=["ssdet", "ssdet.*"]),
     package_data={"ssdet": ["py.typed", "report/templates/*"]},
     install_requires=requirements("runtime"),
-    extras_require={"dev": requirements("dev")},
+    extras_require={name: requirements(name) for name in ("dev", "docs")},
     entry_points={"console_scripts": ["ssdet = ssdet.cli:main"]},
     cmdclass={"build_py": BuildWithConfigs},
 )

@@ -1,0 +1,123 @@
+"""What MkDocs adds to docs/: API pages, a page for each method's folder, links that leave docs/.
+
+Named in mkdocs.yml under `hooks`. The pages in docs/ are also read on the web page of the
+repository, so their links are those of the repository; here they become links of the site.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+# The packages whose public names have a page, and those of them that show every method.
+PACKAGES = (
+    "hooks", "hooks.thresholds", "hooks.boxes", "hooks.pixels", "hooks.mixing", "hooks.networks",
+    "hooks.memory", "hooks.observe", "teacher_student", "thresholds", "mixing", "losses", "models",
+    "datasets", "formats", "doctor", "recipes", "evaluation", "engine",
+)  # fmt: skip
+IN_FULL = ("StepHook", "ThresholdHook", "Step", "PixelLabels", "PseudoBoxes", "TeacherStudent")
+TOP = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the pages that are made."""
+    from mkdocs.structure.files import File
+
+    for place, text in {**api_pages(), **repository_pages()}.items():
+        files.append(File.generated(config, place, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Let the links of a page in docs/ find what lies outside of it."""
+    place = page.file.src_uri
+    return site_links(markdown, f"docs/{place}", place) if page.file.generated_by is None else markdown
+
+
+# ---------------------------------------------------------------------- API
+
+
+def api_pages() -> dict[str, str]:
+    """A page for each package, and one that lists them."""
+    pages = {f"api/{package}.md": api_page(package) for package in PACKAGES}
+    rows = [f"| [`ssdet.{p}`]({p}.md) | {_summary(p)} |" for p in PACKAGES]
+    return {"api/index.md": "\n".join(["# API", "", "| package | |", "|---|---|", *rows]), **pages}
+
+
+def api_page(package: str) -> str:
+    """The docstring of a package, then its public names in the order of its exports."""
+    parts = [f"# ssdet.{package}", ast.get_docstring(_parsed(package)) or ""]
+    for name in public_names(package):
+        if name.isupper():  # a constant has no docstring
+            continue
+        parts.append(f"::: ssdet.{package}.{name}")
+        if package.startswith("hooks") and name not in IN_FULL:
+            parts[-1] += "\n    options:\n      members: false"
+    return "\n\n".join(parts)
+
+
+def public_names(package: str) -> list[str]:
+    """`__all__`, or what is imported as itself (`from .x import X as X`)."""
+    exported: list[str] = []
+    for node in _parsed(package).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+        if isinstance(node, ast.ImportFrom):
+            exported += [alias.name for alias in node.names if alias.asname == alias.name]
+    return exported
+
+
+def _parsed(package: str) -> ast.Module:
+    return ast.parse((ROOT / "ssdet" / package.replace(".", "/") / "__init__.py").read_text())
+
+
+def _summary(package: str) -> str:
+    return (ast.get_docstring(_parsed(package)) or "").splitlines()[0]
+
+
+# ---------------------------------------------------------------------- pages from outside of docs/
+
+
+def repository_pages() -> dict[str, str]:
+    """CONTRIBUTING, CHANGELOG, and each method's README with its configs."""
+    pages = {place: site_links((ROOT / path).read_text(), path, place) for path, place in TOP.items()}
+    for readme in sorted(ROOT.glob("configs/*/README.md")):
+        path, place = f"configs/{readme.parent.name}/README.md", f"configs/{readme.parent.name}.md"
+        pages[place] = site_links(readme.read_text(), path, place) + _sources(readme.parent)
+    return pages
+
+
+def _sources(folder: Path) -> str:
+    files = sorted(folder.glob("*.py"))
+    return "\n## The files\n" + "".join(
+        f'\n### {file.name} {{ #{file.stem} }}\n```python\n{file.read_text().strip()}\n```\n' for file in files
+    )
+
+
+def site_links(text: str, path: str, place: str) -> str:
+    """A text that lies at `path` in the repository, with links as they are at `place` in the site."""
+
+    def relative(match: re.Match[str]) -> str:
+        target = os.path.normpath(Path(path).parent / match[1])
+        found = site_place(target)
+        if found is None or not (ROOT / target).exists():
+            return match[0]
+        return f"]({os.path.relpath(found, Path(place).parent)}{match[2] or ''})"
+
+    return re.sub(r"\]\(([^)#:\s]+)(#[^)]*)?\)", relative, text)
+
+
+def site_place(path: str) -> str | None:
+    """Where a file of the repository stands in the site."""
+    if path in TOP:
+        return TOP[path]
+    if path.startswith("docs/"):
+        return path.removeprefix("docs/")
+    match = re.fullmatch(r"configs/(\w+)(?:/README\.md)?(?:/(\S+)\.py)?", path)
+    if match and (ROOT / "configs" / match[1] / "README.md").exists():
+        return f"configs/{match[1]}.md" + (f"#{match[2]}" if match[2] else "")
+    return None
