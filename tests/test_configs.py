@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.registry import HOOKS, MODELS, DefaultScope
+from ssdet.engine.exits import UsageError
 
 from ssdet.doctor.findings import Findings
 from ssdet.doctor.settings import check_settings
 from ssdet.engine.configs import find_config, load_config
-from ssdet.engine.exits import UsageError
 from ssdet.engine.renamed_configs import NEW_NAMES
 from ssdet.hooks import StepHook
 from ssdet.teacher_student import TeacherStudent
@@ -128,14 +128,14 @@ def test_a_former_name_stands_for_a_config_that_exists(old):
 
 @pytest.mark.parametrize("place", ["", "ssdet::", f"{CONFIGS}/"])
 def test_a_former_name_loads_and_warns(place):
-    for old in ("second_source/deeplabv3plus_demo.py", "soft_teacher/faster_rcnn_demo.py"):
+    for old in ("external_labels/deeplabv3plus_demo.py", "soft_teacher/faster-rcnn_demo.py"):
         with pytest.warns(FutureWarning, match=NEW_NAMES[old]):
             found = load_config(place + old)
         assert found.to_dict() == load_config(NEW_NAMES[old]).to_dict()
 
 
 def test_a_former_name_loads_as_a_base_and_warns(tmp_path):
-    old = "soft_teacher/faster_rcnn_demo.py"
+    old = "soft_teacher/faster-rcnn_demo.py"
     for number, base in enumerate((f"ssdet::{old}", f"{CONFIGS}/{old}")):
         mine = tmp_path / f"mine{number}.py"
         mine.write_text(f"_base_ = {base!r}\nbatch = (1, 1)\n")
@@ -145,7 +145,7 @@ def test_a_former_name_loads_as_a_base_and_warns(tmp_path):
 
 def test_a_former_name_works_with_the_tools(tmp_path):
     door = [sys.executable, str(CONFIGS.parent / "tools" / "train.py")]
-    command = [*door, "soft_teacher/faster_rcnn_demo.py", "--auto-scale-lr"]
+    command = [*door, "soft_teacher/faster-rcnn_demo.py", "--auto-scale-lr"]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert "soft_teacher/faster-rcnn_demo.py" in found.stderr
     assert "auto_scale_lr" in found.stderr  # the config was read: it has no such setting

@@ -1,47 +1,23 @@
-"""What the README tells a stranger to type is true."""
+"""The README's list of hooks and the table of methods are true (commands: docs/test_pages.py)."""
 
 import ast
 import re
 from pathlib import Path
 
 import pytest
-import torch
 
-from ssdet.cli import main
 from ssdet.registry import DATASETS, HOOKS, MODELS, TASK_UTILS, TRANSFORMS
 
-from .helpers import build_pair, losses, multi_branch, total
+from .docs.pages import blocks, read
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-
-
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
-
-
-def test_the_hook_of_the_readme_trains(tmp_path):
-    code = next(block for block in blocks("python") if "register_module" in block)
-    assert len(code.strip().splitlines()) <= 15
-    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
-    hook = HOOKS.build(dict(type="MinSizeHook", pixels=1000))
-    model = build_pair()
-    model.attach(hook)
-    found = losses(model, multi_branch())
-    assert found["pseudo/kept"] == 0 and found["pseudo/dropped_small"] > 0
-    assert torch.isfinite(total(found))
-
-
-def test_files_that_the_readme_names_exist():
-    for path in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / path).exists(), path
 
 
 def test_the_mixed_list_of_the_readme_is_the_shipped_one():
     def hooks(code):
         return ast.dump(ast.parse(code[code.index("custom_hooks") :]))
 
-    shown = next(block for block in blocks("python") if "GMMThresholdHook" in block)
+    (shown,) = blocks(read("README.md"), "python")
     assert hooks(shown) == hooks((ROOT / "configs/mixed/faster-rcnn_demo.py").read_text())
 
 
@@ -72,16 +48,3 @@ def test_every_method_has_a_row():
     linked = {re.findall(r"configs/(\w+)", row[3])[0] for row in methods_rows()}
     folders = {path.name for path in (ROOT / "configs").iterdir() if path.is_dir()}
     assert folders - {"_base_", "quickstart", "label_efficiency"} == linked
-
-
-def test_commands_of_the_readme_are_known(capsys):
-    commands = set(
-        re.findall(r"^ *(?:\.venv/bin/)?ssdet (\w+)", "\n".join(blocks("bash")), flags=re.M)
-    )
-    assert commands
-    for command in commands:
-        try:
-            main([command, "--help"])
-        except SystemExit as stop:
-            assert not stop.code
-    capsys.readouterr()

@@ -33,9 +33,10 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Let the links of a page in docs/ find what lies outside of it."""
-    place = page.file.src_uri
-    return site_links(markdown, f"docs/{place}", place) if page.file.generated_by is None else markdown
+    """What a page needs on its way from the repository to the site."""
+    if page.file.generated_by is None:
+        markdown = site_links(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
+    return apart(markdown)
 
 
 # ---------------------------------------------------------------------- API
@@ -72,34 +73,35 @@ def public_names(package: str) -> list[str]:
 
 
 def _parsed(package: str) -> ast.Module:
-    return ast.parse((ROOT / "ssdet" / package.replace(".", "/") / "__init__.py").read_text())
+    return ast.parse(_text(f"ssdet/{package.replace('.', '/')}/__init__.py"))
 
 
 def _summary(package: str) -> str:
     return (ast.get_docstring(_parsed(package)) or "").splitlines()[0]
 
 
-# ---------------------------------------------------------------------- pages from outside of docs/
+# ---------------------------------------------------------------------- pages outside of docs/
 
 
 def repository_pages() -> dict[str, str]:
     """CONTRIBUTING, CHANGELOG, and each method's README with its configs."""
-    pages = {place: site_links((ROOT / path).read_text(), path, place) for path, place in TOP.items()}
-    for readme in sorted(ROOT.glob("configs/*/README.md")):
-        path, place = f"configs/{readme.parent.name}/README.md", f"configs/{readme.parent.name}.md"
-        pages[place] = site_links(readme.read_text(), path, place) + _sources(readme.parent)
+    pages = {place: site_links(_text(path), path, place) for path, place in TOP.items()}
+    for folder in sorted(path.parent.name for path in ROOT.glob("configs/*/README.md")):
+        path, place = f"configs/{folder}/README.md", f"configs/{folder}.md"
+        pages[place] = site_links(_text(path), path, place) + _sources(ROOT / "configs" / folder)
     return pages
 
 
 def _sources(folder: Path) -> str:
-    files = sorted(folder.glob("*.py"))
-    return "\n## The files\n" + "".join(
-        f'\n### {file.name} {{ #{file.stem} }}\n```python\n{file.read_text().strip()}\n```\n' for file in files
-    )
+    parts = ["\n## The files"]
+    for file in sorted(folder.glob("*.py")):
+        parts.append(f"### {file.name} {{ #{file.stem} }}")
+        parts.append(f"```python\n{file.read_text().strip()}\n```")
+    return "\n\n".join(parts)
 
 
 def site_links(text: str, path: str, place: str) -> str:
-    """A text that lies at `path` in the repository, with links as they are at `place` in the site."""
+    """A text at `path` in the repository, with links as they are at `place` in the site."""
 
     def relative(match: re.Match[str]) -> str:
         target = os.path.normpath(Path(path).parent / match[1])
@@ -109,6 +111,15 @@ def site_links(text: str, path: str, place: str) -> str:
         return f"]({os.path.relpath(found, Path(place).parent)}{match[2] or ''})"
 
     return re.sub(r"\]\(([^)#:\s]+)(#[^)]*)?\)", relative, text)
+
+
+def apart(text: str) -> str:
+    """A blank line before lists and tables: Python-Markdown wants one, other readers do not."""
+    parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
+    for number in range(0, len(parts), 2):  # what stands between the code blocks
+        part = re.sub(r"^([^\s*|#-].*)\n(?=[*-] |\|)", r"\1\n\n", parts[number], flags=re.M)
+        parts[number] = re.sub(r"\A\n(?=[*-] |\|)", "\n\n", part)
+    return "".join(parts)
 
 
 def site_place(path: str) -> str | None:
@@ -121,3 +132,7 @@ def site_place(path: str) -> str | None:
     if match and (ROOT / "configs" / match[1] / "README.md").exists():
         return f"configs/{match[1]}.md" + (f"#{match[2]}" if match[2] else "")
     return None
+
+
+def _text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
