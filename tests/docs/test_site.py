@@ -4,6 +4,7 @@ import importlib.util
 
 import pytest
 
+from ssdet import renamed
 from ssdet.registry import HOOKS
 
 from .pages import ROOT
@@ -16,6 +17,7 @@ spec.loader.exec_module(docs_site)
 def test_every_hook_has_a_place_in_the_api():
     pages = "\n".join(docs_site.api_pages().values()) + "\n"
     ours = {k for k, v in HOOKS.module_dict.items() if v.__module__.startswith("ssdet.")}
+    ours -= set(renamed.CLASSES)
     assert len(ours) > 40
     for name in ours:
         assert f".{name}\n" in pages, name
