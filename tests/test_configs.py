@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.registry import HOOKS, MODELS, DefaultScope
-from ssdet.engine.exits import UsageError
 
 from ssdet.doctor.findings import Findings
 from ssdet.doctor.settings import check_settings
 from ssdet.engine.configs import find_config, load_config
+from ssdet.engine.exits import UsageError
 from ssdet.engine.renamed_configs import NEW_NAMES
 from ssdet.hooks import StepHook
 from ssdet.teacher_student import TeacherStudent
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / "configs"
 FILES = {str(path.relative_to(CONFIGS)): path.read_text() for path in CONFIGS.rglob("*.py")}
 # What begins with an underscore is a part of configs: a base, or what a method is on all data.
 NAMES = sorted(name for name in FILES if not re.search("(^|/)_", name))
@@ -128,14 +129,14 @@ def test_a_former_name_stands_for_a_config_that_exists(old):
 
 @pytest.mark.parametrize("place", ["", "ssdet::", f"{CONFIGS}/"])
 def test_a_former_name_loads_and_warns(place):
-    for old in ("external_labels/deeplabv3plus_demo.py", "soft_teacher/faster-rcnn_demo.py"):
+    for old in ("second_source/deeplabv3plus_demo.py", "soft_teacher/faster_rcnn_demo.py"):
         with pytest.warns(FutureWarning, match=NEW_NAMES[old]):
             found = load_config(place + old)
         assert found.to_dict() == load_config(NEW_NAMES[old]).to_dict()
 
 
 def test_a_former_name_loads_as_a_base_and_warns(tmp_path):
-    old = "soft_teacher/faster-rcnn_demo.py"
+    old = "soft_teacher/faster_rcnn_demo.py"
     for number, base in enumerate((f"ssdet::{old}", f"{CONFIGS}/{old}")):
         mine = tmp_path / f"mine{number}.py"
         mine.write_text(f"_base_ = {base!r}\nbatch = (1, 1)\n")
@@ -144,8 +145,8 @@ def test_a_former_name_loads_as_a_base_and_warns(tmp_path):
 
 
 def test_a_former_name_works_with_the_tools(tmp_path):
-    door = [sys.executable, str(CONFIGS.parent / "tools" / "train.py")]
-    command = [*door, "soft_teacher/faster-rcnn_demo.py", "--auto-scale-lr"]
+    door = [sys.executable, str(ROOT / "tools" / "train.py")]
+    command = [*door, "soft_teacher/faster_rcnn_demo.py", "--auto-scale-lr"]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert "soft_teacher/faster-rcnn_demo.py" in found.stderr
     assert "auto_scale_lr" in found.stderr  # the config was read: it has no such setting
@@ -166,3 +167,18 @@ def test_a_name_says_model_and_data_in_the_words_of_mmdetection(name):
     model, *rest = Path(name).stem.split("_")
     assert model in MODEL_NAMES
     assert any(word in DATA_NAMES for word in rest)
+
+
+@pytest.mark.parametrize("page", sorted(CONFIGS.rglob("README.md")), ids=lambda p: p.parent.name)
+def test_files_that_a_page_names_exist(page):
+    text = page.read_text()
+    for link in re.findall(r"\]\(([^)#:]+)", text):
+        assert (page.parent / link).exists(), link
+    for name in re.findall(r"`([\w./-]+\.py)`", text):
+        shipped = any(f"/{file}".endswith(f"/{name}") for file in FILES)
+        assert shipped or (page.parent / name).exists() or (ROOT / name).exists(), name
+
+
+def test_the_config_that_the_page_shows_is_the_shipped_one():
+    (shown,) = re.findall(r"```python\n(.*?)```", (CONFIGS / "README.md").read_text(), flags=re.S)
+    assert shown == FILES["soft_teacher/faster-rcnn_r50_voc.py"]

@@ -1,4 +1,4 @@
-# LabelMatch's adaptive thresholds: the share of reliable boxes and of uncertain ones is given.
+# LabelMatch's adaptive thresholds, whatever the data.
 method = dict(unsup_weight=2.0)
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.996),
