@@ -26,8 +26,8 @@ class BoxFusionHook(StepHook):
     Data Distillation (Radosavovic et al., CVPR 2018) with the voting of Weighted Boxes Fusion
     (Solovyev et al. 2021): boxes of one class that overlap become their mean, weighted by the
     scores, with the mean score of all views; a view that saw nothing says 0, so scores are lower
-    than those of one view. A fused object has the mask of its surest view. List this hook before
-    the threshold. Each orientation and each size costs the teacher one more pass.
+    than those of one view. A fused object has the mask of its highest-scoring view. Each
+    orientation and each size costs the teacher one more pass.
 
     Args:
         views: identity, hflip, vflip, rot90, rot180, rot270, as far as objects look alike in them;

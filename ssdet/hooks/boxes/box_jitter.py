@@ -23,8 +23,8 @@ class BoxJitterHook(StepHook):
     Soft Teacher (Xu et al. 2021): a high class score does not say that the box is well
     placed. Boxes of which the corrected copies spread by `max_spread` or more leave the set of the
     box regression (and of the masks); the classification is left alone. A cascade corrects a box in
-    all of its stages. The boxes carry their `spread` on. List this hook behind the threshold. For
-    one-stage detectors there is `BoxSpreadHook`.
+    all of its stages. The boxes carry their `spread` on. For one-stage
+    detectors there is `BoxSpreadHook`.
 
     Args:
         times: Copies of each box, at least 2.

@@ -27,7 +27,7 @@ class BoxSpreadHook(StepHook):
     The counterpart of `BoxJitterHook` for one-stage detectors (not of a paper): a dense head says
     each object many times, from its neighboring points and anchors, and NMS keeps one of them. How
     far the others of the same class scatter around it says how well it is placed. The teacher's
-    head runs once more for it, on the features that it has. List this hook behind the threshold.
+    head runs once more for it, on the features that it has.
 
     Args:
         max_spread: Score-weighted deviation of the merged coordinates, in widths or heights of

@@ -25,8 +25,8 @@ class StageAgreementHook(StepHook):
 
     The teacher's cascade starts from the pseudo box; where its stages still move the box, it is
     badly placed. It takes the place of `BoxJitterHook` with one pass of as many boxes as there are
-    pseudo boxes, instead of ten. The boxes carry their `loc_quality` in [0, 1] on. List this hook
-    behind the threshold. (Ours; it follows no paper.)
+    pseudo boxes, instead of ten. The boxes carry their `loc_quality` in [0, 1] on. (Ours; it
+    follows no paper.)
 
     Args:
         threshold: Boxes whose quality is not above leave the set of the box regression and of the

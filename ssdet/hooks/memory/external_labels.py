@@ -54,7 +54,6 @@ class ExternalLabelsHook(StepHook):
     """
 
     phase = Phase.LOSS
-    priority = "LOW"  # behind the hooks that put labels for further networks into the pseudo labels
 
     def __init__(
         self,

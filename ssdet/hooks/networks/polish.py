@@ -34,8 +34,8 @@ class PolishHook(StepHook):
     and a `ClassPolisher` to tell what they show. Slow averages of both then correct the pseudo
     boxes, in two sets. For the box regression: every box, polished, with the teacher's label. For
     the classification and the RPN: the unpolished boxes of which the class network or the teacher
-    is sure, with the label of the class network where that one alone is sure. List it after the
-    threshold that rejects the worst boxes.
+    is sure, with the label of the class network where that one alone is sure. A
+    threshold in the list rejects the worst boxes first.
 
     Args:
         box, cls: Names of the two networks in the model's `auxiliary`.

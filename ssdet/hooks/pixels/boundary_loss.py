@@ -25,8 +25,7 @@ class BoundaryLossHook(StepHook):
 
     It is done with the weights of the pixels (w + weight * 1[boundary] N / N_boundary, where N is
     what the mean divides by), so it holds for any loss that carries weights, in every head, and
-    costs no further pass. List it behind the threshold and the confidence weights; behind hooks
-    that mix, its priority puts it anyway: at the rim of a pasted box the labels do change.
+    costs no further pass. It acts on mixed views: at the rim of a pasted box the labels do change.
 
     Args:
         weight: Factor on the boundary mean; CW-BASS 0.5.
@@ -34,7 +33,6 @@ class BoundaryLossHook(StepHook):
     """
 
     phase = Phase.LOSS
-    priority = "LOW"
 
     def __init__(self, weight: float = 0.5, *, width: int = 0) -> None:
         name = type(self).__name__

@@ -25,10 +25,9 @@ class FeaturePerturbationHook(StepHook):
     """A further stream: the weak view, with channels dropped from the student's features.
 
     UniMatch (Yang et al., CVPR 2023). Whole channels of every level that the encoder gives to the
-    head are set to 0, the others scaled up; masks are drawn anew for each image and level. The
-    labels are the teacher's for the weak view, not mixed with those of another image: wherever it
-    is listed, its priority puts this hook behind those that mix. The losses are called
-    `unsup_features_...`.
+    head are set to 0, the others scaled up; masks are drawn again for each image and level. The
+    labels are the teacher's for the weak view, not mixed with those of another image. The losses
+    are called `unsup_features_...`.
 
     Works with boxes as with pixels. Training costs one more pass of the student.
 
@@ -39,7 +38,6 @@ class FeaturePerturbationHook(StepHook):
     """
 
     phase = Phase.LOSS
-    priority = "LOW"
 
     def __init__(self, prob: float = 0.5, *, share: float = 0.5) -> None:
         name = type(self).__name__

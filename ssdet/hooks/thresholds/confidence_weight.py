@@ -71,8 +71,8 @@ class MeanConfidenceThresholdHook(ThresholdHook):
 class ConfidenceWeightHook(StepHook):
     """Weight every pseudo label with (decay * score) ** gamma, as CW-BASS does.
 
-    List it behind the threshold: what that dropped keeps its weight 0. Pixels carry the weight in
-    their mean, boxes in classification and regression.
+    What a threshold dropped keeps its weight 0. Pixels carry the weight in their mean, boxes in
+    classification and regression.
 
     A constant decay is a constant factor on the loss, no more; "per_epoch" lets it grow smaller,
     as the text of the paper says: decay ** epoch.
