@@ -14,8 +14,8 @@ from mmengine.registry import HOOKS, MODELS, DefaultScope
 from ssdet.doctor.findings import Findings
 from ssdet.doctor.settings import check_settings
 from ssdet.engine.configs import find_config, load_config
-from ssdet.exits import UsageError
 from ssdet.engine.renamed_configs import NEW_NAMES
+from ssdet.exits import UsageError
 from ssdet.hooks import StepHook
 from ssdet.teacher_student import TeacherStudent
 
