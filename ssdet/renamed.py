@@ -1,7 +1,7 @@
 """Names of the release before, which work in this one with a warning that says the new name.
 
 What stands here goes in the next release. Former names of config files are in
-`ssdet.engine.configs`.
+`ssdet.engine.renamed_configs`.
 """
 
 from __future__ import annotations
