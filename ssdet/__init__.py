@@ -34,7 +34,7 @@ def register() -> None:
 
 def __getattr__(name: str) -> Any:
     if name == "semi_supervise":  # nobody who imports ssdet for its classes waits for it
-        from .recipes import semi_supervise
+        from .recipes.make import semi_supervise
 
         return semi_supervise
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,16 +21,9 @@ class _List(argparse.Action):
     """`--list`: the names, and nothing else."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        import ssdet
+        from ..recipes.table import listing
 
-        ssdet.register()
-        from ..recipes import AUTO, BASES, METHODS
-
-        for task in ("detection", "segmentation"):
-            print(f"methods for {task} (auto: {' or '.join(AUTO[task])}):")
-            of_task = {name: m for name, m in METHODS.items() if m.task == task}
-            print(*(f"  {name:<24}{m.does}" for name, m in of_task.items()), sep="\n")
-        print("bases:", *(f"  {name:<24}{config}" for name, config in BASES.items()), sep="\n")
+        print(listing(), end="")
         parser.exit()
 
 
@@ -78,8 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the config and say what is in it and what comes next."""
     from ..formats.write import may_write, write_text
-    from ..recipes.recipe import make_recipe, side_folder
-    from ..recipes.sources import Data
+    from ..recipes.labeled import Data
+    from ..recipes.make import make_config
 
     may_write(args.out, force=args.force)
     options = {key: value for key, value in reading_options(args).items() if value}
@@ -89,16 +82,16 @@ def run(args: argparse.Namespace) -> int:
         format=args.format, only=args.only, split=split, val_split=args.val_split,
         images=images, val_images=args.val_images, class_file=args.classes, reading=options,
     )  # fmt: skip
-    recipe = make_recipe(
+    written = make_config(
         args.base, args.method, data,
-        side=side_folder(args.out), gpus=args.gpus,
+        side=args.out.with_name(f"{args.out.stem}_data"), gpus=args.gpus,
         batch=tuple(args.batch) if args.batch else None,
         iterations=args.iterations, pretrained=args.pretrained,
         title=f"Written by: ssdet {shlex.join(sys.argv[1:])}" if sys.argv[1:2] == ["init"] else "",
     )  # fmt: skip
-    write_text(args.out, recipe.text, force=args.force)
-    print(f"{args.out}: {recipe.method} for {args.base}\n  {recipe.summary}")
-    for note in recipe.notes:
+    write_text(args.out, written.text, force=args.force)
+    print(f"{args.out}: {written.method} for {args.base}\n  {written.summary}")
+    for note in written.notes:
         print(f"  note: {note}")
     train = f"ssdet train {args.out}"
     if args.gpus > 1:

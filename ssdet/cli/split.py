@@ -80,21 +80,12 @@ def add_reading_arguments(
 
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:
     """What the arguments say, for `ssdet.formats.read`."""
-    from ..formats import MaskEncoding, read_classes
-    from ..labels import IGNORE
+    from ..formats import class_settings
 
-    classes, colors = read_classes(args.classes) if args.classes else ((), {})
-    options: dict[str, Any] = {
+    return {
         "images": args.images, "masks": args.masks, "split": args.split,
-        "follow_links": args.follow_links, "classes": classes,
+        "follow_links": args.follow_links, **class_settings(args.classes, args.values),
     }  # fmt: skip
-    if args.values:
-        given = {value: label for label, value in enumerate(args.values)}
-        options["encoding"] = MaskEncoding(len(given), {IGNORE: IGNORE, **given})
-        options["classes"] = classes or tuple(str(label) for label in range(len(given)))
-    elif colors:
-        options["colors"] = colors
-    return options
 
 
 def run(args: argparse.Namespace) -> int:

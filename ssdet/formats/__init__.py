@@ -12,7 +12,7 @@ from typing import Any
 from .annotations import Annotations, ImageRecord, Instance, Reading
 from .coco import coco_content, read_coco
 from .cvat import read_cvat
-from .encoding import MaskEncoding, read_classes
+from .encoding import MaskEncoding, class_settings, read_classes
 from .issues import DataError, Issue, Issues, summary
 from .labelme import read_labelme
 from .masks import (
@@ -38,6 +38,7 @@ __all__ = [
     "Issues",
     "MaskEncoding",
     "Reading",
+    "class_settings",
     "coco_content",
     "components",
     "examine",

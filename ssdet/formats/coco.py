@@ -7,6 +7,7 @@ from typing import Any
 from .annotations import Annotations, ImageRecord, Instance, Reading, check_box, number, sides
 from .files import load_json
 from .issues import Issues, raise_data_error, short
+from .options import option
 from .paths import image_size, tidy
 from .segments import area, check_segmentation
 
@@ -166,7 +167,8 @@ def _set_size(picture: ImageRecord, record: dict[str, Any], reading: Reading) ->
             picture.where,
             found=f"width {width!r}, height {height!r}",
             allowed="whole numbers above 0, not text",
-            advice="Correct the entry, or give the image folder with --images to read the files",
+            advice="Correct the entry, or give the image folder to read the files: "
+            + option("images"),
         )
         return False
     picture.width, picture.height = size

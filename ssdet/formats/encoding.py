@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,7 @@ from PIL import Image
 from ..labels import IGNORE
 from .files import load_json, read_lines, read_text
 from .issues import DataError, Issue, raise_data_error
+from .options import option
 
 _UNKNOWN = -1
 Color = tuple[int, int, int]
@@ -81,7 +83,8 @@ class MaskEncoding:
                 str(path),
                 f"{what} in {counts[0]} pixels, {len(values)} unknown values in all",
                 known if isinstance(known, str) else ", ".join(map(str, list(known)[:30])),
-                "Give all classes in the order of their values, or map values with --values",
+                "Give all classes in the order of their values, or map values with "
+                + option("values"),
                 left_out=True,
             )
         )
@@ -131,6 +134,27 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:
             advice="Write them in the order of the labels",
         )
     return tuple(names), {color: n for n, (_, color) in enumerate(rows) if color}
+
+
+def class_settings(
+    classes: Path | Sequence[str] | None, values: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """Fields of `Reading` from what a user says about classes.
+
+    Args:
+        classes: A file of names (and colors), or the names.
+        values: Gray values in the order of the classes.
+    """
+    colors: Mapping[Color, int] = {}
+    if isinstance(classes, Path):
+        names, colors = read_classes(classes)
+    else:
+        names = tuple(classes or ())
+    if not values:
+        return {"classes": names, **({"colors": colors} if colors else {})}
+    labels = {value: label for label, value in enumerate(values)}
+    encoding = MaskEncoding(len(labels), {IGNORE: IGNORE, **labels})
+    return {"classes": names or tuple(map(str, range(len(labels)))), "encoding": encoding}
 
 
 def _json_list(text: str) -> Sequence[object]:

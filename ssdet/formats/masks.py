@@ -14,6 +14,7 @@ from .annotations import Annotations, ImageRecord, Instance, Reading
 from .encoding import MaskEncoding, read_classes
 from .files import read_lines
 from .issues import DataError, raise_data_error
+from .options import option
 from .paths import Root, find_images, is_image, need_folder
 from .segments import bounds, encode
 
@@ -244,7 +245,7 @@ def _look_for_white(picture: ImageRecord, encoding: MaskEncoding, reading: Readi
             path,
             found="no value between",
             allowed="0, 1, 2, ... for the classes; 255 is ignored",
-            advice="If 255 is a class here, say so: --values 0,255",
+            advice=f"If 255 is a class here, say so: {option('values', (0, 255))}",
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from .issues import DataError, Issue, raise_data_error
+from .options import option
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")
 _EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
@@ -41,7 +42,8 @@ class Root:
                 where,
                 found=f"{relative!r} -> {os.path.realpath(path)}",
                 allowed=f"files inside {self._real}",
-                advice="Copy the files into the data folder, or allow it with --follow-links",
+                advice="Copy the files into the data folder, or allow it: "
+                + option("follow_links", True),
             )
         return path
 

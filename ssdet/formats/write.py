@@ -112,7 +112,7 @@ def _drawn(data: Annotations, picture: ImageRecord) -> np.ndarray:
                     picture.where or picture.name,
                     f"a box of class {data.classes[instance.label]!r}",
                     "polygons or masks",
-                    "Boxes cannot become label maps; use --to coco",
+                    "Boxes cannot become label maps; a detector can learn them as COCO json",
                 )
             )
         mask = _region(instance.segmentation, instance.box, height, width)

@@ -6,6 +6,7 @@ from typing import Any
 from .annotations import Annotations, ImageRecord, Instance, Reading, check_box, parse
 from .files import load_yaml, read_lines
 from .issues import DataError, Issues, raise_data_error, short
+from .options import option
 from .paths import Root, find_images, image_size, is_image
 from .segments import bounds
 
@@ -103,7 +104,7 @@ def _images(content: dict[str, Any], split: str, file: Path, root: Root) -> list
             file,
             found=", ".join(parts) or "no split",
             allowed="a folder, a .txt list, or a list of them",
-            advice="Choose one with --split",
+            advice=f"Choose one with {option('split')}",
         )
     where = f"{file}, key {split!r}"
     paths: list[Path] = []
@@ -115,7 +116,7 @@ def _images(content: dict[str, Any], split: str, file: Path, root: Root) -> list
             where,
             found=entries,
             allowed="a folder or list with images",
-            advice=f"Check the path; it starts in {root.folder} (another one: --images)",
+            advice=f"Check the path; it starts in {root.folder} (another one: {option('images')})",
         )
     return paths
 

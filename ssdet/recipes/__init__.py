@@ -1,8 +1,14 @@
-"""From data and the name of a model to a config that trains: `ssdet init` and `semi_supervise`."""
+"""From data and the name of a model to a config that trains.
 
-from .bases import BASES
-from .methods import METHODS
-from .needs import AUTO
-from .recipe import Recipe, make_recipe, semi_supervise
+`make` is the whole way of `ssdet init`, from top to bottom: `models` finds the supervised config
+and `needs` a method for it, `data` reads what the user has (`labeled`, `places`), `schedule`
+chooses the numbers, `views` and `pair` say how images become batches and models a pair, `writer`
+writes. A method is data: a `Recipe` in `methods`, one entry for each method, of which `table` makes
+`docs/methods.md` and `ssdet init --list`.
+"""
 
-__all__ = ["AUTO", "BASES", "METHODS", "Recipe", "make_recipe", "semi_supervise"]
+from .methods import AUTO, METHODS
+from .models import BASES
+from .recipe import Recipe
+
+__all__ = ["AUTO", "BASES", "METHODS", "Recipe"]

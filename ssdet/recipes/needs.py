@@ -1,11 +1,59 @@
-"""What a method needs of a model, seen in the model's config."""
+"""The method for a model: the one asked for, if it suits the model, or a recommended one."""
 
+from __future__ import annotations
+
+import difflib
 from collections.abc import Callable
 from typing import Any
 
 from ..exits import UsageError
-from .bases import Base
-from .methods import METHODS
+from ..formats.options import option
+from .methods import AUTO, METHODS
+from .models import Base
+
+
+def choose_method(name: str, base: Base) -> str:
+    """The name of a method that suits the model of the base; "auto" is the recommended one."""
+    if name == "auto":
+        return next(method for method in AUTO[base.task] if suits(method, base))
+    check_known(name, base.task)
+    check_needs(name, base)
+    return name
+
+
+def check_known(name: str, task: str) -> None:
+    """Refuse a name that is no method for the task, and say which ones are."""
+    recipe = METHODS.get(name)
+    if recipe is not None and recipe.task == task:
+        return
+    known = ["auto", *(key for key, other in METHODS.items() if other.task == task)]
+    close = difflib.get_close_matches(name, known, n=1)
+    if recipe is None and close:
+        raise UsageError(f"{option('method', name)}: no such method; did you mean {close[0]!r}?")
+    what = "unknown"
+    if recipe is not None:
+        what = f"a method for {recipe.task}, and the base is a model for {task}"
+    raise UsageError(
+        f"{option('method', name)}: {what}; for {task}: {', '.join(known)}. `ssdet init --list` "
+        f"shows all"
+    )
+
+
+def check_needs(name: str, base: Base) -> None:
+    """Refuse a model that the method cannot work with, and name a method that can."""
+    if not suits(name, base):
+        recipe = METHODS[name]
+        instead = next(other for other in recipe.instead if suits(other, base))
+        raise UsageError(
+            f"{option('method', name)}: needs {NEEDS[recipe.needs][0]}, and the model of "
+            f"{base.name!r} is none; take {option('method', instead)} with it"
+        )
+
+
+def suits(name: str, base: Base) -> bool:
+    """Whether the model of the base has what the method needs."""
+    needs = METHODS[name].needs
+    return not needs or NEEDS[needs][1](base)
 
 
 def _two_stage(base: Base) -> bool:
@@ -39,30 +87,3 @@ NEEDS: dict[str, tuple[str, Callable[[Base], bool]]] = {
     "masks": ("a detector with masks, such as mask-rcnn-r50", lambda base: base.has_masks),
     "pixels": ("a segmentor whose head scores pixels", _pixels),
 }
-
-
-# What "auto" is: the first one that suits the model. docs/choosing.md says why.
-AUTO = {"detection": ("copy-paste", "mixpl"), "segmentation": ("classmix",)}
-
-
-def choose_method(name: str, base: Base) -> str:
-    """The name of a method, with "auto" made one that suits the model of the base."""
-    if name != "auto":
-        return name
-    return next(method for method in AUTO[base.task] if suits(method, base))
-
-
-def suits(method: str, base: Base) -> bool:
-    """Whether the model of the base has what the method needs."""
-    needs = METHODS[method].needs
-    return not needs or NEEDS[needs][1](base)
-
-
-def check_needs(method: str, base: Base) -> None:
-    """Refuse a model that the method cannot work with, and name a method that can."""
-    if not suits(method, base):
-        instead = next(name for name in METHODS[method].instead if suits(name, base))
-        raise UsageError(
-            f"--method {method!r}: needs {NEEDS[METHODS[method].needs][0]}, and the model of "
-            f"{base.name!r} is none; take --method {instead} with it"
-        )

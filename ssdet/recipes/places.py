@@ -9,6 +9,7 @@ from typing import Any
 from ..formats.files import load_json, read_lines
 from ..formats.issues import raise_data_error
 from ..formats.masks import split_line
+from ..formats.options import option
 
 _LOOKED_FOR = 200  # files of a list, to find their folder
 _FILES = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
@@ -61,14 +62,10 @@ def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path |
             file,
             found=", ".join(map(str, best)),
             allowed="one folder with files of these names",
-            advice="Say which one with --images, or with --val-images for those to validate on",
+            advice=f"Say which one with {option('images')}, or with {option('val_images')} for "
+            "those to validate on",
         )
     return best[0] if best else None
-
-
-def read_names(folder: Path) -> tuple[str, ...]:
-    """The classes that `write_masks` wrote."""
-    return tuple(text for _, text in read_lines(folder / "classes.txt"))
 
 
 def coco_images(source: Path, content: dict[str, Any], given: Path | None) -> Path:
@@ -81,7 +78,7 @@ def coco_images(source: Path, content: dict[str, Any], given: Path | None) -> Pa
             source,
             found=f"no file {names[0]!r}",
             allowed="beside the json file, in its folder images/, or near it",
-            advice="Say where the images lie with --images",
+            advice=f"Say where the images lie with {option('images')}",
         )
     return root or source.parent
 
@@ -123,14 +120,6 @@ def guess_format(source: Path, task: str) -> str:
         source,
         found=kind,
         allowed="COCO .json, VOC or YOLO folder, images/ and masks/, ... (docs/datasets.md)",
-        advice="Say what it is with --format; --labeled is the data with labels",
-    )
-
-
-def refuse_missing(option: str, path: Path) -> None:
-    """Say that nothing is where an option says it is."""
-    advice = "Check the path; it starts in the current folder"
-    where = f"{option} {path}"
-    raise_data_error(
-        "missing file", where, found="nothing", allowed="a file or folder", advice=advice
+        advice=f"Say what it is with {option('format')}; {option('labeled')} takes the data with "
+        "labels",
     )

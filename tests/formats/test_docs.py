@@ -12,7 +12,6 @@ from mmengine.runner import Runner
 from PIL import Image
 
 from ssdet.cli import main
-from ssdet.cli.launch import parse_options
 from ssdet.engine.configs import load_config
 
 from . import miniature
@@ -81,16 +80,19 @@ def test_the_commands_of_the_documentation(place, capsys):
 
 
 def test_own_data_from_the_split_to_a_batch(place):
-    """The options of the documentation's `ssdet train`, as far as a batch."""
+    """The documentation's `ssdet init`, as far as a batch."""
+    own, val = place / "data" / "own", miniature.coco_records(20)
+    for image in miniature.coco_records(20)["images"]:
+        miniature.picture(own / "images" / image["file_name"])
+    for image in val["images"]:
+        image["file_name"] = f"val-{image['file_name']}"
+        miniature.picture(own / "images" / image["file_name"])
+    miniature.write_json(own / "val.json", val)
     lines = commands()
     assert main(next(c for c in lines if c[:3] == ["split", "coco", "data/own/train.json"])) == 0
-    (train,) = (c for c in lines if c[0] == "train" and "own" in c[1])
-    for image in miniature.coco_records(20)["images"]:
-        miniature.picture(place / "data" / "own" / "images" / image["file_name"])
-    options = parse_options(train[train.index("--cfg-options") + 1 :])
-    path = DOCS.parents[1] / "configs" / "_base_" / "datasets" / "own_det.py"
+    assert main(next(c for c in lines if c[0] == "init")) == 0
     with DefaultScope.overwrite_default_scope("mmdet"):
-        cfg = load_config(str(path), {**options, "num_workers": 0, "image_scale": (64, 48)})
+        cfg = load_config("config.py", {"num_workers": 0})
         batch = next(iter(Runner.build_dataloader(cfg.train_dataloader, seed=0)))
     assert [len(s.gt_instances) > 0 for s in batch["data_samples"]["sup"][:2]] == [True, True]
     assert len(batch["data_samples"]["unsup_teacher"][2].gt_instances) == 0

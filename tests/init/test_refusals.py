@@ -2,8 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import ssdet
 from ssdet.cli import main
 
 
@@ -45,10 +48,12 @@ def test_base_that_nobody_knows(refused):
     check(refused(base="mmdet::retinanet/retinanet_r50_fpn_1y_coco.py"), 2, "did you mean")
 
 
-def test_base_that_is_semi_supervised_already(refused):
-    check(refused(base="mean_teacher/retinanet_r50_own.py"), 2, "semi-supervised already")
+def test_base_that_is_semi_supervised_already(refused, tmp_path):
     soft = "mmdet::soft_teacher/soft-teacher_faster-rcnn_r50-caffe_fpn_180k_semi-0.1-coco.py"
     check(refused(base=soft), 2, "its model is a SoftTeacher", "give the supervised config")
+    assert refused()[0] == 0
+    again = refused(base=tmp_path / "config.py", out=tmp_path / "again.py")
+    check(again, 2, "semi-supervised already")
 
 
 def test_base_without_a_model_or_without_classes(refused, tmp_path):
@@ -147,3 +152,45 @@ def test_a_config_is_overwritten_only_on_demand(refused):
 
 def test_trainings_that_are_too_short(refused):
     check(refused(iterations=5), 2, "--iterations 5: 20 or more")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (dict(labeled="gone.json"), "labeled='gone.json': missing file"),
+        (dict(val="gone.json"), "val='gone.json'"),
+        (dict(unlabeled="gone"), "unlabeled='gone': unusable"),
+        (dict(method="mean-techer"), "method='mean-techer'.*did you mean"),
+        (
+            dict(method="soft-teacher"),
+            "method='soft-teacher': needs.*take method='soft-teacher-one-stage' with it",
+        ),
+        (dict(iterations=5), "iterations=5: 20 or more"),
+        (dict(labeled="."), "format=...; labeled=..."),
+    ],
+)
+def test_the_function_speaks_of_arguments(changes, words, coco, detector, tmp_path, monkeypatch):
+    files = coco / "annotations"
+    sources = dict(labeled=files / "instances_labeled.json", unlabeled=coco / "train")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=words) as refusal:
+        ssdet.semi_supervise(detector, **{**sources, **changes})
+    assert not re.search(r"--(?!list)\w", str(refusal.value))
+
+
+def test_the_function_takes_what_its_messages_name(masks, segmentor, tmp_path):
+    """Readers, too: `values` and `follow_links` are arguments."""
+    data = tmp_path / "binary"
+    (data / "masks").mkdir(parents=True)
+    for path in (masks / "masks" / "train").glob("*.png"):
+        Image.fromarray(np.asarray(Image.open(path)) * 255).save(data / "masks" / path.name)
+    (data / "images").symlink_to(masks / "images" / "train")
+    settings = dict(
+        method="fixmatch", labeled=data, unlabeled=masks / "more", work=tmp_path / "work"
+    )
+    with pytest.raises(ValueError, match="allow it: follow_links=True"):
+        ssdet.semi_supervise(segmentor, **settings)
+    with pytest.raises(ValueError, match=r"such as values=\(0, 255\); name them with classes="):
+        ssdet.semi_supervise(segmentor, follow_links=True, **settings)
+    config = ssdet.semi_supervise(segmentor, follow_links=True, values=(0, 255), **settings)
+    assert config.classes == ("0", "1")

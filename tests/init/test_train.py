@@ -11,9 +11,9 @@ from PIL import Image
 
 import ssdet
 from ssdet.cli import main
-from ssdet.engine.configs import find_config
-from ssdet.recipes import BASES, METHODS
-from ssdet.recipes.bases import find_base, fit_model, model_text
+from ssdet.recipes import BASES
+from ssdet.recipes.models import find_base, fit_model, model_settings
+from ssdet.recipes.writer import assign
 
 SHORT = [
     "iterations=20", "num_workers=0", "model.burn_in=2", "train_cfg.val_interval=20",
@@ -110,10 +110,14 @@ def test_the_function_gives_the_same(coco, detector, tmp_path):
 def test_short_names(name):
     base = find_base(name)
     variable = "detector" if base.task == "detection" else "segmentor"
-    text = model_text(base, fit_model(base, pretrained=False), variable)
-    head = "crop_size, classes = (64, 64), ('a', 'b', 'c')\n"
-    inherited = f"_base_ = {[base.inherited] if base.inherited else []!r}\n"
-    config = Config.fromstring(f"{inherited}{head}{text}\n", ".py")
+    settings = {
+        "_base_": [base.inherited] if base.inherited else [],
+        "crop_size": (64, 64),
+        "classes": ("a", "b", "c"),
+        **model_settings(base, fit_model(base, pretrained=False)),
+    }
+    text = "".join(f"{assign(target, value)}\n" for target, value in settings.items())
+    config = Config.fromstring(text, ".py")
     assert "Pretrained" not in str(config[variable])
     scope = "mmdet" if base.task == "detection" else "mmseg"
     device = torch.device("cpu" if "segformer" in name else "meta")
@@ -190,10 +194,3 @@ def test_pretrained_weights_and_frozen_stages_stay_unless_refused():
     scratch = fit_model(base, pretrained=False)["backbone"]
     assert (scratch["frozen_stages"], scratch["init_cfg"]) == (-1, None)
     assert scratch["norm_eval"] is False
-
-
-def test_every_method_has_a_config():
-    for name, method in METHODS.items():
-        assert (f"TeacherStudent{'Detector' if method.task == 'detection' else 'Segmentor'}") in (
-            Config.fromfile(find_config(method.config)).model.type
-        ), name

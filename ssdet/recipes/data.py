@@ -1,177 +1,95 @@
-"""The data of a recipe: read, checked, and said as data sets of a config."""
+"""The data of a recipe: labeled and unlabeled images, and those to validate on."""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..datasets.splits import match, priorities
+from ..datasets.splits import priorities
 from ..datasets.unlabeled import UnlabeledImages
-from ..formats import Annotations, components, read, write_coco, write_masks
-from ..formats.files import load_json, read_lines
 from ..formats.issues import raise_data_error
+from ..formats.options import option
 from ..formats.write import write_text
-from .literals import Code
-from .places import coco_images, find_root, guess_format, names_in, read_names, refuse_missing
+from .labeled import Data, Part, coco_or_images, read_part
+from .places import find_root, names_in
+
+if TYPE_CHECKING:
+    from .models import Base
 
 HELD_OUT = 0.2  # share of the labeled images to validate on, where there are no others
-
-
-@dataclass(frozen=True)
-class Data:
-    """What the user says about the data.
-
-    Attributes:
-        labeled, unlabeled, val: Files or folders; `val` is None where images are to be held out.
-        format: A key of `ssdet.formats.FORMATS`, or None: seen from the files.
-        only: List of the labeled images to use, as `ssdet split` writes it.
-        split, val_split: Parts of the data, where a source has several.
-        images: Folder of the images, where the sources do not say it.
-        val_images: Folder of the images to validate on, where it is another one.
-        class_file: Names (and colors) of the classes.
-        reading: Further fields of `ssdet.formats.Reading`.
-    """
-
-    labeled: Path
-    unlabeled: str
-    val: Path | None = None
-    format: str | None = None
-    only: Path | None = None
-    split: str | None = None
-    val_split: str | None = None
-    images: Path | None = None
-    val_images: Path | None = None
-    class_file: Path | None = None
-    reading: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Part:
-    """Labeled images: what is in them, and the data set of the config that reads them."""
-
-    data: Annotations
-    format: str
-    code: dict[str, Any]
-
-    @property
-    def paths(self) -> set[str]:
-        """The files, with links resolved."""
-        return {os.path.realpath(self.data.path(picture)) for picture in self.data.pictures}
 
 
 class Sources:
     """The three sources of a recipe.
 
     Args:
-        data: What the user says.
-        task: 'detection' or 'segmentation'.
+        said: What the user says.
+        base: The supervised config; its task and its masks say which labels are needed.
         side: Folder for what has to be written; it is made when it is needed.
 
     Attributes:
         labeled, val: Labeled images to train on and to validate on.
+        classes: Their names, in the order of the labels.
         unlabeled: The data set of the config that reads the unlabeled images.
         count: Number of unlabeled images.
         notes: What the user has to know.
     """
 
-    def __init__(self, data: Data, task: str, side: Path) -> None:
-        self.said, self.task, self.side = data, task, side
-        self.notes: list[str] = []
-        self.labeled = self._part(data.labeled, data.split, "labeled", data.only)
+    def __init__(self, said: Data, base: Base, side: Path) -> None:
+        self.said, self.base, self.side = said, base, side
+        self.labeled = read_part("labeled", said, base.task, side)
+        self.notes = [*self.labeled.notes]
         self.classes = self._classes()
-        if data.val or data.val_split:
-            self.val = self._part(data.val or data.labeled, data.val_split, "val", None)
+        if said.val or said.val_split:
+            self.val = read_part("val", said, base.task, side)
+            self.notes += self.val.notes
             self._same_classes()
             if shared := self.labeled.paths & self.val.paths:
-                _refuse_shared("labeled", data.labeled, shared)
+                _refuse_shared("labeled", said.labeled, shared)
         else:
             self._hold_out()
+        if base.has_masks:
+            self._need_outlines()
         self.unlabeled, paths = self._find_unlabeled()
         self.count = len(paths)
         self._compare(paths)
 
-    def _part(self, source: Path, split: str | None, name: str, only: Path | None) -> Part:
-        if not source.exists():
-            refuse_missing(f"--{name}", source)
-        form = self.said.format if name == "labeled" or self.said.format else None
-        form = form or guess_format(source, self.task)
-        images = (self.said.val_images if name == "val" else None) or self.said.images
-        options = {**self.said.reading, "split": split, "images": images}
-        if form == "coco":
-            options["content"] = content = load_json(source)
-            options["images"] = coco_images(source, content, images)
-        data = read(source, form, strict=False, **options)
-        if only:
-            names = [picture.name for picture in data.pictures]
-            data = data.subset(match(read_lines(only), names, only))
-        first = data.path(data.pictures[0])
-        if not first.is_file():
-            raise_data_error(
-                "missing image",
-                f"{source}: {data.pictures[0].where}",
-                found=f"no file {first}",
-                allowed="the image",
-                advice="Say where the images lie with --images",
-            )
-        return self._readable(data, form, name, images=images, split=split, only=only)
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The data sets, as assignments of the config."""
+        return {
+            "labeled_source": self.labeled.code,
+            "unlabeled_source": self.unlabeled,
+            "val_source": self.val.code,
+        }
 
-    def _readable(self, data: Annotations, form: str, name: str, **asked: Any) -> Part:
-        """Converted beside the config, if the task needs another kind of labels."""
-        said, asked = self.said, {key: str(value) for key, value in asked.items() if value}
-        if self.task == "detection":
-            if data.encoding is None and form != "cityscapes-instances":
-                return Part(data, form, self._images_code(data, form, **asked))
-            data = components(data) if data.encoding else data
-            path = write_coco(data, self.side / f"{name}.json", force=True)
-            self.notes.append(
-                f"label maps of {data.source} became boxes, one for each connected region: {path}"
-            )
-            return Part(data, "coco", self._images_code(replace(data, source=path), "coco"))
-        if data.encoding is not None and not {"encoding", "masks"} & said.reading.keys():
-            code: dict[str, Any] = {"type": "LabeledMasks", "source": str(data.source)}
-            code |= {"format": form, "classes": Code("classes")}
-            if said.class_file and said.reading.get("colors"):
-                code["classes"] = str(said.class_file)
-            return Part(data, form, code | asked)
-        written = write_masks(data, self.side / name, force=True)
-        pairs = [(data.path(picture).resolve(), mask.resolve()) for picture, mask in written]
-        root = Path(os.path.commonpath([path.parent for pair in pairs for path in pair]))
-        lines = [f"{image.relative_to(root)} {mask.relative_to(root)}\n" for image, mask in pairs]
-        path = write_text(self.side / f"{name}.txt", "".join(lines), force=True)
-        self.notes.append(f"labels of {data.source} became label maps: {self.side / name}")
-        data = read(path, "list", images=root, classes=read_names(self.side / name))
-        code = {"type": "LabeledMasks", "source": str(path), "format": "list"}
-        return Part(data, "list", code | {"images": str(root), "classes": Code("classes")})
-
-    @staticmethod
-    def _images_code(data: Annotations, form: str, **asked: str) -> dict[str, Any]:
-        classes = {"classes": Code("classes")}
-        if form == "coco" and "only" not in asked:
-            prefix = {"img": f"{data.images}/"}
-            code = {"type": "CocoDataset", "ann_file": str(data.source), "data_prefix": prefix}
-            return {**code, "metainfo": classes}
-        if form == "coco":
-            asked["images"] = str(data.images)
-        code = {"type": "LabeledImages", "source": str(data.source), "format": form}
-        return {**code, **asked, "metainfo": classes}
+    @property
+    def summary(self) -> str:
+        """What there is, in a line."""
+        numbers = [len(part.data.pictures) for part in (self.labeled, self.val)]
+        return (
+            f"{numbers[0]} labeled, {self.count} unlabeled and {numbers[1]} validation images; "
+            f"{len(self.classes)} classes: {', '.join(self.classes)}"
+        )
 
     def _classes(self) -> tuple[str, ...]:
         """Names in the order of the labels; what has no example is told."""
         data, chosen = self.labeled.data, self.said.reading.get("classes") or ()
         classes = data.classes
-        if self.task == "detection" and chosen:
+        if self.base.task == "detection" and chosen:
             classes = tuple(name for name in classes if name in chosen)
         seen = set().union(*(data.labels_in(picture) for picture in data.pictures))
         present = [name for name in classes if data.classes.index(name) in seen]
-        if self.task == "segmentation" and len(classes) < 2:
+        if self.base.task == "segmentation" and len(classes) < 2:
             raise_data_error(
                 "fewer than two classes in the label maps",
                 data.source,
                 found=list(classes),
                 allowed="two or more; 255 is ignored",
-                advice="Say which gray values are the "
-                "classes, such as --values 0,255; name them with --classes FILE",
+                advice="Say which gray values are the classes, such as "
+                f"{option('values', (0, 255))}; name them with {option('classes', metavar='FILE')}",
             )
         if not present:
             raise_data_error(
@@ -185,7 +103,7 @@ class Sources:
         if missing := [name for name in classes if name not in present]:
             self.notes.append(
                 f"no labeled image has {', '.join(missing)}: it cannot be learned; label one, or "
-                f"leave it out with --classes"
+                f"leave it out with {option('classes')}"
             )
         return classes
 
@@ -199,8 +117,8 @@ class Sources:
                 data.source,
                 found=", ".join(data.classes),
                 allowed=f"those of {self.labeled.data.source}: {', '.join(classes)}",
-                advice="Names are case-sensitive; rename them, or choose "
-                "the common ones with --classes FILE",
+                advice="Names are case-sensitive; rename them, or choose the common ones with "
+                + option("classes", metavar="FILE"),
             )
         if missing := [name for name in classes if name not in named]:
             self.notes.append(f"the validation data has no {', '.join(missing)}")
@@ -220,7 +138,7 @@ class Sources:
                 data.source,
                 found="1 image",
                 allowed="two or more",
-                advice="Give other labeled images with --val",
+                advice=f"Give other labeled images with {option('val')}",
             )
         by_name = {picture.name: picture for picture in data.pictures}
         order = priorities(
@@ -231,15 +149,28 @@ class Sources:
             path = self.side / f"{name}-images.txt"
             write_text(path, "".join(f"{line}\n" for line in sorted(chosen)), force=True)
             if code["type"] == "CocoDataset":
-                part = self._images_code(data, "coco", only=str(path))
+                part = coco_or_images(data, "coco", only=str(path))
             else:
                 part = {**code, "only": str(path)}
             parts.append(Part(data.subset(chosen), form, part))
         self.labeled, self.val = parts
         self.notes.append(
-            f"no --val: {count} of {len(order)} labeled images are held out to validate on and "
-            f"not trained on: {path}"
+            f"without {option('val')}, {count} of {len(order)} labeled images are held out to "
+            f"validate on and not trained on: {path}"
         )
+
+    def _need_outlines(self) -> None:
+        for part in (self.labeled, self.val):
+            for picture in part.data.pictures:
+                for instance in picture.instances:
+                    if instance.segmentation is None and not instance.ignored:
+                        raise_data_error(
+                            "objects without an outline",
+                            picture.where or part.data.source,
+                            found="a box",
+                            allowed=f"polygons or masks, which {self.base.name} learns",
+                            advice="Take a base without masks, such as faster-rcnn-r50",
+                        )
 
     def _find_unlabeled(self) -> tuple[dict[str, Any], list[str]]:
         source, root = self.said.unlabeled, None
@@ -253,7 +184,7 @@ class Sources:
         except (ValueError, OSError) as error:
             raise_data_error(
                 "unusable unlabeled images",
-                f"--unlabeled {source}",
+                option("unlabeled", source),
                 found="none to learn from",
                 allowed="a folder, a glob in quotes, a list or a COCO json, with images",
                 advice=str(error),

@@ -1,5 +1,7 @@
 """The model of a recipe: any config of MMDetection or MMSegmentation, fitted to the classes."""
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Iterator
 from copy import deepcopy
@@ -7,11 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
-from ..engine.configs import PACKAGES, find_config, load_config, shipped_configs
-from ..exits import UsageError
-from .literals import Code, literal
+from .recipe import Code, Settings
 
 # Short names of `ssdet init`.
 BASES = {
@@ -36,6 +34,7 @@ BASES = {
 }  # fmt: skip
 _SEMI_SUPERVISED = ("TeacherStudent", "SemiBase", "SoftTeacher")
 _UNTOUCHED = ("backbone", "neck", "rpn_head")  # their num_classes are not those of the data
+REMOVED = Code("<removed>")  # what an inherited model has and the model has not
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,11 @@ class Base:
 
 def find_base(name: str) -> Base:
     """Load the config that a name, a path or `package::path` means, and say what it is."""
+    from mmengine.config import Config
+
+    from ..engine.configs import find_config, load_config
+    from ..exits import UsageError
+
     path = BASES.get(name, name)
     plain = "::" not in name and "/" not in name and not name.endswith(".py")
     if path is name and plain:
@@ -97,8 +101,18 @@ def find_base(name: str) -> Base:
     return Base(name, config, task, _config_name(own), loaded["model"])
 
 
-def fit_model(base: Base, *, pretrained: bool) -> dict[str, Any]:
-    """The model for `classes` (and `crop_size`), the variables of the config."""
+def fit_model(
+    base: Base, changes: Settings | None = None, *, pretrained: bool = True
+) -> dict[str, Any]:
+    """The model for `classes` (and `crop_size`), the variables of the config.
+
+    Args:
+        base: Whose model it is.
+        changes: `Recipe.network`.
+        pretrained: Start from published weights, as the base does.
+    """
+    from ..exits import UsageError
+
     model = deepcopy(base.model)
     found = [(head, head["num_classes"]) for head in _heads(model)]
     if not found:
@@ -120,19 +134,29 @@ def fit_model(base: Base, *, pretrained: bool) -> dict[str, Any]:
             test["stride"] = Code("tuple(side * 2 // 3 for side in crop_size)")
     if not pretrained:
         _from_scratch(model)
+    for place, value in (changes or {}).items():
+        *owners, key = place.split(".")
+        owner = model
+        for name in owners:
+            owner = owner[name]
+        owner[key] = value
     return model
 
 
-def model_text(base: Base, model: dict[str, Any], name: str) -> str:
-    """The statements that make `name` the model: what the inherited one has differently."""
+def model_settings(base: Base, model: dict[str, Any]) -> dict[str, Any]:
+    """Assignments that make `detector` or `segmentor` the model: the differences from the
+    inherited one."""
+    name = "detector" if base.task == "detection" else "segmentor"
     if base.inherited is None:
-        return f"{name} = {literal(model, len(name) + 3)}"
-    lines = [f"{name} = _base_.model", *_differences(base.inherited_model, model, name)]
-    return "\n".join(lines)
+        return {name: model}
+    differences = _differences(base.inherited_model, model, name)
+    return {name: Code("_base_.model"), **dict(differences)}
 
 
 def _model_files(path: Path) -> Iterator[Path]:
     """Configs below `path` in a folder `models`, the nearest first."""
+    from mmengine.config import Config
+
     for name in Config._get_base_files(str(path)):
         base, _ = Config._get_cfg_path(name, str(path))
         if Path(base).parent.name == "models":
@@ -142,6 +166,8 @@ def _model_files(path: Path) -> Iterator[Path]:
 
 
 def _config_name(path: Path) -> str:
+    from ..engine.configs import PACKAGES, shipped_configs
+
     for package in PACKAGES:
         folder = shipped_configs(package)
         if folder and path.resolve().is_relative_to(folder.resolve()):
@@ -149,21 +175,21 @@ def _config_name(path: Path) -> str:
     return str(path.resolve())
 
 
-def _differences(old: dict[str, Any], new: dict[str, Any], place: str) -> Iterator[str]:
+def _differences(old: dict[str, Any], new: dict[str, Any], place: str) -> Iterator[tuple[str, Any]]:
     for key in sorted(old.keys() - new.keys()):
-        yield f"{place}.pop({key!r})"
+        yield f"{place}.{key}", REMOVED
     for key, value in new.items():
         yield from _difference(old.get(key), value, f"{place}.{key}", missing=key not in old)
 
 
-def _difference(old: Any, new: Any, place: str, *, missing: bool) -> Iterator[str]:
+def _difference(old: Any, new: Any, place: str, *, missing: bool) -> Iterator[tuple[str, Any]]:
     if isinstance(old, dict) and isinstance(new, dict) and old.get("type") == new.get("type"):
         yield from _differences(old, new, place)
     elif _are_dicts(old) and _are_dicts(new) and len(old) == len(new):
         for number, pair in enumerate(zip(old, new, strict=True)):
             yield from _difference(*pair, f"{place}[{number}]", missing=False)
     elif missing or isinstance(new, Code) or old != new:
-        yield f"{place} = {literal(new, len(place) + 3)}"
+        yield place, new
 
 
 def _are_dicts(value: Any) -> bool:

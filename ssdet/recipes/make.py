@@ -1,0 +1,142 @@
+"""From data and the name of a model to a config that trains: `ssdet init` and `semi_supervise`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from ..exits import UsageError
+from ..formats import class_settings
+from ..formats.options import option, python_arguments
+from .data import Sources
+from .labeled import Data
+from .methods import METHODS
+from .models import find_base, fit_model, model_settings
+from .needs import choose_method
+from .pair import pair_settings
+from .schedule import make_plan, schedule_settings, variable_settings
+from .views import view_settings
+from .writer import write
+
+_FEWEST = 20  # iterations
+_PATHS = "Paths start in the folder in which the training is started."
+
+
+@dataclass(frozen=True)
+class Written:
+    """A config, its method, and what the user has to know."""
+
+    text: str
+    method: str
+    summary: str
+    notes: list[str] = field(default_factory=list)
+
+
+def make_config(
+    base: str,
+    method: str,
+    data: Data,
+    *,
+    side: Path,
+    gpus: int = 1,
+    batch: tuple[int, int] | None = None,
+    iterations: int | None = None,
+    pretrained: bool = True,
+    title: str = "",
+) -> Written:
+    """Read the data, choose the numbers, and write the text.
+
+    Args:
+        base, method, gpus, batch, iterations, pretrained: See `semi_supervise`.
+        data: What the user says about the data.
+        side: Folder for lists and converted labels.
+        title: First line of the text.
+    """
+    if iterations is not None and iterations < _FEWEST:
+        raise UsageError(
+            f"{option('iterations', iterations)}: {_FEWEST} or more, since evaluations and "
+            f"pictures come at fractions of them"
+        )
+    supervised = find_base(base)
+    method = choose_method(method, supervised)
+    recipe = METHODS[method]
+    fitted = fit_model(supervised, recipe.network, pretrained=pretrained)
+    model = model_settings(supervised, fitted)
+    sources = Sources(data, supervised, side)
+    plan = make_plan(
+        supervised, recipe, sources.labeled.data, sources.count,
+        gpus=gpus, batch=batch, iterations=iterations,
+    )  # fmt: skip
+    inherited = [supervised.inherited] if supervised.inherited else []
+    heading = (title or f"{method} for {base}", sources.summary, _PATHS)
+    blocks = {
+        "": {"_base_": [*inherited, "ssdet::_base_/default_runtime.py"]},
+        "What to touch first.": variable_settings(supervised, sources.classes, plan),
+        "The data.": sources.settings,
+        "From images to views and batches.": view_settings(recipe, sources.val.code),
+        "The model and the method.": pair_settings(recipe, supervised, model),
+        "The schedule.": schedule_settings(supervised),
+    }
+    return Written(write(heading, blocks), method, sources.summary, sources.notes)
+
+
+def semi_supervise(
+    base_config: str,
+    *,
+    labeled: str | Path,
+    unlabeled: str | Path,
+    method: str = "auto",
+    val: str | Path | None = None,
+    classes: str | Path | Sequence[str] | None = None,
+    values: Sequence[int] | None = None,
+    work: str | Path = "semi_supervised_data",
+    gpus: int = 1,
+    batch: tuple[int, int] | None = None,
+    iterations: int | None = None,
+    pretrained: bool = True,
+    **options: Any,
+) -> Config:
+    """The config of a semi-supervised training; what `ssdet init` writes as a file.
+
+    Args:
+        base_config: A config of MMDetection or MMSegmentation (path, `mmdet::...`, `mmseg::...`),
+            or a short name (`ssdet.recipes.BASES`).
+        labeled: Labeled data, in any format of `ssdet.formats.FORMATS`.
+        unlabeled: Folder, glob, list or COCO json.
+        method: A key of `ssdet.recipes.METHODS`, or "auto": the one that is recommended for the
+            model of the base.
+        val: Data to validate on. None: a fifth of the labeled images.
+        classes: Names, or a file of them, where the data does not say them.
+        values: Gray values of label maps in the order of the classes, such as (0, 255).
+        work: Folder for lists and converted labels, where any are needed.
+        gpus: Processes of the training.
+        batch: Labeled and unlabeled images per process and iteration.
+        iterations: Length of the training.
+        pretrained: Start from published weights, as the base does.
+        options: Further fields of `Data` (`format`, `only`, `split`, `val_split`, `images`,
+            `val_images`) and of `ssdet.formats.Reading` (`masks`, `follow_links`).
+    """
+    for key in ("only", "images", "val_images", "masks"):
+        if options.get(key) is not None:
+            options[key] = Path(options[key])
+    with python_arguments():
+        file = Path(classes) if isinstance(classes, (str, Path)) else None
+        reading = {**class_settings(file or classes, values), **options.pop("reading", {})}
+        reading |= {key: options.pop(key) for key in ("masks", "follow_links") if key in options}
+        data = Data(
+            Path(labeled), str(unlabeled), Path(val) if val else None,
+            class_file=file, reading={key: value for key, value in reading.items() if value},
+            **options,
+        )  # fmt: skip
+        written = make_config(
+            base_config, method, data,
+            side=Path(work), gpus=gpus, batch=batch, iterations=iterations, pretrained=pretrained,
+        )  # fmt: skip
+    for note in written.notes:
+        print_log(note, logger="current")
+    return Config.fromstring(written.text, ".py")

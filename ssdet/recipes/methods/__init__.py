@@ -1,0 +1,28 @@
+"""The table of methods: `docs/methods.md`, `ssdet init --list` and `METHODS` are made from it.
+
+A new method is one entry in one of the three files. Nothing here imports torch or MMEngine.
+"""
+
+from ..recipe import Method, Recipe
+from .detection import DETECTION
+from .parts import PARTS
+from .segmentation import SEGMENTATION
+
+TABLE: dict[str, tuple[Method, ...]] = {
+    "Detection and instance segmentation": DETECTION,
+    "Segmentation": SEGMENTATION,
+    "Thresholds and parts for any method": PARTS,
+}
+
+# What `ssdet init --method` may be.
+METHODS: dict[str, Recipe] = {
+    name: recipe
+    for methods in TABLE.values()
+    for method in methods
+    for name, recipe in method.recipes.items()
+}
+
+# What "auto" is: the first one that suits the model. docs/choosing.md says why.
+AUTO = {"detection": ("copy-paste", "mixpl"), "segmentation": ("classmix",)}
+
+__all__ = ["AUTO", "METHODS", "TABLE"]

@@ -1,0 +1,86 @@
+"""Pages made of the table of methods: `docs/methods.md` and `ssdet init --list`.
+
+python -m ssdet.recipes.table docs/methods.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .methods import AUTO, METHODS, TABLE
+from .models import BASES
+from .recipe import Method
+
+_HEAD = """\
+# Methods
+
+<!-- Made by `python -m ssdet.recipes.table docs/methods.md` from ssdet/recipes/methods/. -->
+
+A method is a list of hooks in a config. Each row names the config folder, the tests that hold its
+numbers, and what its demo gains over labels alone: the mean of three seeds on scenes of digits, in
+points ([benchmarks](benchmarks.md)). The README of the folder says what the paper does, what we
+changed, and how to switch back to the published behavior. [Which method](choosing.md) says where to
+begin.
+
+Every `*_demo.py` config is trained, resumed and evaluated by `tests/test_demos.py`.
+"""
+_INIT = """\
+`ssdet init BASE --method NAME` writes a config for [your data](own-data.md) and any supervised
+model that the method suits; for others it names another method. The settings are our defaults, not
+tuned on your data. The other methods need a network of their own, a second source, or settings that
+follow the data: copy a config of their folder.
+"""
+
+
+def methods_page() -> str:
+    """The text of docs/methods.md."""
+    sections = [_HEAD]
+    for heading, methods in TABLE.items():
+        parts = heading.startswith("Thresholds")
+        columns = ("part", "source") if parts else ("method", "paper")
+        rows = _rows([(*columns, "hooks", "config", "test", "measured"), *map(_row, methods)])
+        sections.append(f"## {heading}\n\n{rows}")
+    sections.append(f"## With `ssdet init`\n\n{_INIT}\n{_rows(_init_rows())}")
+    return "\n".join(sections)
+
+
+def listing() -> str:
+    """What `ssdet init --list` prints."""
+    lines = []
+    for task, auto in AUTO.items():
+        lines.append(f"methods for {task} (auto: {' or '.join(auto)}):")
+        lines += [f"  {name:<24}{m.does}" for name, m in METHODS.items() if m.task == task]
+    lines += ["bases:", *(f"  {name:<24}{config}" for name, config in BASES.items())]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _row(method: Method) -> Sequence[str]:
+    tests = ", ".join(f"`{path}`" for path in method.tests)
+    return method.name, method.source, method.parts, _folder(method), tests, method.measured
+
+
+def _init_rows() -> Iterable[Sequence[str]]:
+    from .needs import NEEDS
+
+    yield "`--method`", "base", "what it does", "config"
+    folders = {n: _folder(m) for methods in TABLE.values() for m in methods for n in m.recipes}
+    for name, recipe in sorted(METHODS.items(), key=lambda item: item[1].task):
+        kind = "detector" if recipe.task == "detection" else "segmentor"
+        base = NEEDS[recipe.needs][0] if recipe.needs else f"any {kind}"
+        yield f"`{name}`", base, recipe.does, folders[name]
+
+
+def _folder(method: Method) -> str:
+    return f"[{method.config}](../configs/{method.config})"
+
+
+def _rows(rows: Iterable[Sequence[str]]) -> str:
+    head, *lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    rule = f"|{'---|' * head.count(' | ')}---|"
+    return "".join(f"{line}\n" for line in (head, rule, *lines))
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(methods_page(), encoding="utf-8")
