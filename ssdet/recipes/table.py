@@ -26,6 +26,7 @@ begin.
 
 Every `*_demo.py` config is trained, resumed and evaluated by `tests/test_demos.py`.
 """
+_COLUMNS = ("method", "source", "hooks", "config", "test", "measured")
 _INIT = """\
 `ssdet init BASE --method NAME` writes a config for [your data](own-data.md) and any supervised
 model that the method suits; for others it names another method. The settings are our defaults, not
@@ -38,10 +39,7 @@ def methods_page() -> str:
     """The text of docs/methods.md."""
     sections = [_HEAD]
     for heading, methods in TABLE.items():
-        parts = heading.startswith("Thresholds")
-        columns = ("part", "source") if parts else ("method", "paper")
-        rows = _rows([(*columns, "hooks", "config", "test", "measured"), *map(_row, methods)])
-        sections.append(f"## {heading}\n\n{rows}")
+        sections.append(f"## {heading}\n\n{_rows([_COLUMNS, *map(_row, methods)])}")
     sections.append(f"## With `ssdet init`\n\n{_INIT}\n{_rows(_init_rows())}")
     return "\n".join(sections)
 

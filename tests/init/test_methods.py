@@ -7,6 +7,8 @@ import torch
 from mmengine.registry import HOOKS, MODELS, DefaultScope
 
 from ssdet.cli import main
+from ssdet.doctor.findings import Findings
+from ssdet.doctor.settings import check_settings
 from ssdet.engine.configs import load_config
 from ssdet.exits import UsageError
 from ssdet.recipes import METHODS
@@ -52,6 +54,10 @@ def test_the_config_has_what_the_recipe_says(name, written, detector, segmentor)
             model = MODELS.build(config.model)
         for hook in config.custom_hooks:
             HOOKS.build(hook).on_attach(model)
+
+    findings = Findings()
+    check_settings(config, [], findings)
+    assert [f for f in findings.found if f.where == "custom_hooks"] == []
 
     def said(value):
         return evaluated(value, plain(config._cfg_dict))
