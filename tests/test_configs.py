@@ -14,9 +14,10 @@ from mmengine.registry import HOOKS, MODELS, DefaultScope
 from ssdet.doctor.findings import Findings
 from ssdet.doctor.settings import check_settings
 from ssdet.engine.configs import find_config, load_config
-from ssdet.engine.renamed_configs import NEW_NAMES
+from ssdet.engine.renamed_configs import NEW_NAMES, WRITTEN_BY_INIT
 from ssdet.exits import UsageError
 from ssdet.hooks import StepHook
+from ssdet.recipes import BASES, METHODS
 from ssdet.teacher_student import TeacherStudent
 
 ROOT = Path(__file__).parents[1]
@@ -24,9 +25,7 @@ CONFIGS = ROOT / "configs"
 FILES = {str(path.relative_to(CONFIGS)): path.read_text() for path in CONFIGS.rglob("*.py")}
 # What begins with an underscore is a part of configs: a base, or what a method is on all data.
 NAMES = sorted(name for name in FILES if not re.search("(^|/)_", name))
-
-# The configs for own data are written by `ssdet init`, by their own scheme.
-COMPOSED = sorted(name for name in FILES if not re.search("(^|/|_)own_|_own", name))
+COMPOSED = sorted(FILES)
 MODEL_NAMES = (
     *("cascade-rcnn", "faster-rcnn", "gfl", "mask-rcnn", "retinanet", "tood"),
     *("deeplabv3plus", "dpt", "siamese-deeplabv3plus", "unet"),
@@ -150,6 +149,17 @@ def test_a_former_name_works_with_the_tools(tmp_path):
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert "soft_teacher/faster-rcnn_demo.py" in found.stderr
     assert "auto_scale_lr" in found.stderr  # the config was read: it has no such setting
+
+
+@pytest.mark.parametrize("old", WRITTEN_BY_INIT)
+def test_a_config_that_init_writes_now_is_refused_with_the_command(old, tmp_path):
+    base, method = WRITTEN_BY_INIT[old]
+    assert base in BASES and method in ("auto", *METHODS)
+    mine = tmp_path / "mine.py"
+    mine.write_text(f"_base_ = 'ssdet::{old}'\n")
+    for name in (old, str(mine)):
+        with pytest.raises(UsageError, match=f"ssdet init {base} --method {method} --labeled"):
+            load_config(name)
 
 
 def test_a_file_of_the_users_own_is_not_renamed(tmp_path):

@@ -128,9 +128,10 @@ def renamed_bases() -> Iterator[None]:
     find = Config._get_cfg_path
 
     def find_renamed(base: str, filename: str) -> tuple[str, str | None]:
+        if (Path(filename).parent / base).is_file():
+            return find(base, filename)
         new = renamed(base)
-        here = Path(filename).parent
-        if new is None or (here / base).is_file():
+        if new is None:
             return find(base, filename)
         warn_of_new_name(base, new)
         return find(new, filename)

@@ -54,11 +54,53 @@ NEW_NAMES = {
     "unimatch_v2/dpt_dinov2_b_voc12.py": "unimatch_v2/dpt_dinov2-b_voc12.py",
 }
 
+# Configs for the user's own data. A command writes them now: for which model, with which method.
+WRITTEN_BY_INIT = {
+    "_base_/datasets/own_det.py": ("retinanet-r50", "auto"),
+    "_base_/datasets/own_det_unerased.py": ("retinanet-r50", "mixpl"),
+    "_base_/datasets/own_inst.py": ("mask-rcnn-r50", "auto"),
+    "_base_/datasets/own_seg.py": ("deeplabv3plus-r50", "auto"),
+    "_base_/datasets/own_seg_two_views.py": ("deeplabv3plus-r50", "unimatch"),
+    "_base_/schedules/own_det.py": ("retinanet-r50", "auto"),
+    "_base_/schedules/own_seg.py": ("deeplabv3plus-r50", "auto"),
+    "copy_paste/mask-rcnn_r50_own.py": ("mask-rcnn-r50", "copy-paste"),
+    "cw_bass/deeplabv3plus_r50_own.py": ("deeplabv3plus-r50", "cw-bass"),
+    "data_distillation/retinanet_r50_own.py": ("retinanet-r50", "data-distillation"),
+    "fixmatch_seg/deeplabv3plus_r50_classmix_own.py": ("deeplabv3plus-r50", "classmix"),
+    "fixmatch_seg/deeplabv3plus_r50_own.py": ("deeplabv3plus-r50", "fixmatch"),
+    "hssda/retinanet_r50_own.py": ("retinanet-r50", "dual-thresholds"),
+    "mean_teacher/retinanet_r50_own.py": ("retinanet-r50", "mean-teacher"),
+    "mean_teacher_seg/deeplabv3plus_r50_own.py": ("deeplabv3plus-r50", "mean-teacher-soft"),
+    "mixed/faster-rcnn_r50_own.py": ("faster-rcnn-r50", "mixed"),
+    "mixpl/retinanet_r50_own.py": ("retinanet-r50", "mixpl"),
+    "soft_teacher/faster-rcnn_r50_own.py": ("faster-rcnn-r50", "soft-teacher"),
+    "soft_teacher/retinanet_r50_own.py": ("retinanet-r50", "soft-teacher-one-stage"),
+    "thresholds/correlation_deeplabv3plus_r50_own.py": ("deeplabv3plus-r50", "corr-threshold"),
+    "thresholds/gmm_retinanet_r50_own.py": ("retinanet-r50", "gmm-thresholds"),
+    "unbiased_teacher/faster-rcnn_r50_own.py": ("faster-rcnn-r50", "unbiased-teacher"),
+    "unimatch/deeplabv3plus_r50_own.py": ("deeplabv3plus-r50", "unimatch"),
+    "unimatch_v2/deeplabv3plus_r50_own.py": ("deeplabv3plus-r50", "unimatch-v2"),
+}
+
 
 def renamed(name: str) -> str | None:
-    """Return `name` with the new name of a config at its end, or None where nothing was renamed."""
+    """Return `name` with the new name of a config at its end, or None where nothing was renamed.
+
+    What a command writes now is refused, and the message has the command.
+    """
+    from ..exits import UsageError
+
+    def ends_with(old: str) -> bool:
+        return name == old or name.endswith((f"/{old}", f"::{old}"))
+
+    for old, (base, method) in WRITTEN_BY_INIT.items():
+        if ends_with(old):
+            raise UsageError(
+                f"config {name!r}: no longer shipped; `ssdet init` writes it for your data: "
+                f"ssdet init {base} --method {method} --labeled LABELED --unlabeled IMAGES"
+            )
     for old, new in NEW_NAMES.items():
-        if name == old or name.endswith((f"/{old}", f"::{old}")):
+        if ends_with(old):
             return name.removesuffix(old) + new
     return None
 
