@@ -15,7 +15,7 @@ PURE = ("thresholds", "mixing", "losses", "ops", "validation")
 # From what a person calls down to the maths: a package imports its own layer and those below it.
 LAYERS = (
     ("cli",),
-    ("report", "labeling", "doctor", "recipes"),
+    ("report", "labeling", "doctor", "recipes", "testing"),
     ("evaluation", "engine", "datasets", "formats", "hooks", "models"),
     ("teacher_student",),
     PURE,

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "hooks", "hooks.thresholds", "hooks.boxes", "hooks.pixels", "hooks.mixing", "hooks.networks",
     "hooks.memory", "hooks.observe", "teacher_student", "thresholds", "mixing", "losses", "models",
-    "datasets", "formats", "doctor", "recipes", "evaluation", "engine",
+    "datasets", "formats", "doctor", "recipes", "evaluation", "engine", "testing",
 )  # fmt: skip
 IN_FULL = ("StepHook", "ThresholdHook", "Step", "PixelLabels", "PseudoBoxes", "TeacherStudent")
 TOP = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
@@ -43,7 +43,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def api_pages() -> dict[str, str]:
-    """A page for each package, and one that lists them."""
+    """A page for each package (`testing` is a module), and one that lists them."""
     pages = {f"api/{package}.md": api_page(package) for package in PACKAGES}
     rows = [f"| [`ssdet.{p}`]({p}.md) | {_summary(p)} |" for p in PACKAGES]
     return {"api/index.md": "\n".join(["# API", "", "| package | |", "|---|---|", *rows]), **pages}
@@ -73,7 +73,8 @@ def public_names(package: str) -> list[str]:
 
 
 def _parsed(package: str) -> ast.Module:
-    return ast.parse(_text(f"ssdet/{package.replace('.', '/')}/__init__.py"))
+    path = f"ssdet/{package.replace('.', '/')}"
+    return ast.parse(_text(f"{path}/__init__.py" if (ROOT / path).is_dir() else f"{path}.py"))
 
 
 def _summary(package: str) -> str:

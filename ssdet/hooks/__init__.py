@@ -21,5 +21,6 @@ from .mixing import *
 from .networks import *
 from .observe import *
 from .pixels import *
+from .step_hook import Phase as Phase
 from .step_hook import StepHook as StepHook
 from .thresholds import *

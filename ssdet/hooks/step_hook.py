@@ -25,6 +25,15 @@ class StepHook(HookPoints, Hook):
     a plain PyTorch loop, `model.attach(hook)` does the same. The core sorts hooks by their `phase`,
     so that their order in the list matters only within one phase. What `state_dict` returns
     (tensors, numbers, strings, and lists and dicts of them) travels with the checkpoint.
+
+    Examples:
+        >>> from ssdet.testing import detector, take_step
+        >>> class CountHook(StepHook):  # logs how many boxes the teacher finds in an image
+        ...     phase = Phase.OBSERVE
+        ...     def after_teacher(self, step):
+        ...         step.count("boxes", len(step.pseudo[0]))
+        >>> take_step(detector(), CountHook()).log["boxes"]
+        tensor(5.)
     """
 
     model: TeacherStudent | None = None

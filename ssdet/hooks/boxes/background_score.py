@@ -33,6 +33,12 @@ class BackgroundScoreHook(StepHook):
     by 1: sum w l / max(sum w, 1). In a cascade, each stage of the teacher judges the proposals of
     its stage. Views that are not of one image each, which other hooks have added
     (`unsup_student_<word>`, such as mosaics) or mixed, are left as they are: negatives weigh 1.
+
+    Examples:
+        >>> from ssdet.testing import detector
+        >>> detector().attach(BackgroundScoreHook())  # a RetinaNet samples no proposals
+        Traceback (most recent call last):
+        TypeError: BackgroundScoreHook: weights negative proposals and works with two-stage ...
     """
 
     phase = Phase.LOSS

@@ -34,6 +34,15 @@ class BoxFusionHook(StepHook):
             "identity", the weak view as it is, comes first.
         scales: Factors on height and width of further views, which are not turned.
         min_iou: Overlap above which two boxes of a class are one object.
+
+    Examples:
+        >>> from ssdet.testing import detector, take_step
+        >>> step = take_step(detector(), BoxFusionHook(views=["identity", "hflip"]))
+        >>> step.log["fusion/found"] > 0, step.log["fusion/fused"] > 0
+        (tensor(True), tensor(True))
+        >>> BoxFusionHook(views=["hflip"])
+        Traceback (most recent call last):
+        ValueError: BoxFusionHook: views=['hflip'] and scales=[]; give views='identity' and then ...
     """
 
     phase = Phase.LABEL

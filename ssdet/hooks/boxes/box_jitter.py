@@ -31,6 +31,12 @@ class BoxJitterHook(StepHook):
         scale: Deviation of the (normal) moves of each coordinate, in widths or heights of the box.
         max_spread: Mean deviation of the corrected coordinates, in widths or heights of their mean
             box, from which on a box is no target of the regression.
+
+    Examples:
+        >>> from ssdet.testing import detector
+        >>> detector().attach(BoxJitterHook())  # a RetinaNet has no RoI head
+        Traceback (most recent call last):
+        TypeError: BoxJitterHook: asks the teacher's RoI head about moved boxes and works with ...
     """
 
     phase = Phase.WEIGHT

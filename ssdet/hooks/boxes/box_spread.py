@@ -34,6 +34,12 @@ class BoxSpreadHook(StepHook):
             their mean box, from which on a box is no target of the regression. A box that nothing
             was merged into is none either.
         min_iou: Overlap from which on a prediction counts as merged.
+
+    Examples:
+        >>> from ssdet.testing import detector, take_step
+        >>> step = take_step(detector(), BoxSpreadHook(max_spread=0.05))
+        >>> step.pseudo[0].in_box.dtype, step.pseudo[0].spread.shape  # said for each box
+        (torch.bool, torch.Size([5]))
     """
 
     phase = Phase.WEIGHT

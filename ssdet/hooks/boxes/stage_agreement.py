@@ -35,6 +35,12 @@ class StageAgreementHook(StepHook):
         max_stage_by_level: How many stages learn boxes of a level (2 HIGH, 1 AMBIGUOUS); levels
             that are not named: all. `{1: 1}`: the late stages, which ask for an IoU of 0.6 and
             0.7, learn the sure boxes alone. A box is ignored in later stages, not background.
+
+    Examples:
+        >>> from ssdet.testing import detector
+        >>> detector().attach(StageAgreementHook())  # a RetinaNet has no stages
+        Traceback (most recent call last):
+        TypeError: StageAgreementHook: compares the stages of a cascade and works with two-stage ...
     """
 
     phase = Phase.WEIGHT

@@ -21,6 +21,13 @@ class TaskWeightHook(StepHook):
     Args:
         cls: Factor on the classification (objectness included) of what is assigned to a box.
         box: Factor on its other losses: boxes (of the RPN too), IoU, centerness, masks.
+
+    Examples:
+        >>> from ssdet.testing import box_step
+        >>> step = box_step([0.9])
+        >>> TaskWeightHook(cls=1.0, box=0.0).after_teacher(step)  # teach what, not where
+        >>> step.pseudo[0].weight_cls, step.pseudo[0].weight_box
+        (tensor([1.]), tensor([0.]))
     """
 
     phase = Phase.WEIGHT

@@ -51,6 +51,14 @@ class ExternalLabelsHook(StepHook):
             whole training.
         on: Where the source is learned: "labeled" images, "weak" views (one more pass of the
             student), "strong" views. Images without second labels have no such term.
+
+    Examples:
+        >>> from ssdet.testing import segmentor
+        >>> ExternalLabelsHook("second", start=0.1, end=0.0, on=["strong"]).on
+        ('strong',)
+        >>> segmentor().attach(ExternalLabelsHook())
+        Traceback (most recent call last):
+        ValueError: ExternalLabelsHook: there is no projection 'second' of 8 channels; ...
     """
 
     phase = Phase.LOSS

@@ -75,6 +75,15 @@ class PseudoBoxMemoryHook(StepHook):
         max_boxes: The surest so many of an image are kept.
         min_visible: A stored box of which the weak view shows less than this share is neither
             checked nor taught.
+
+    Examples:
+        >>> from ssdet.testing import box_step
+        >>> hook, place = PseudoBoxMemoryHook(interval=100), [[8.0, 8.0, 40.0, 40.0]]
+        >>> hook.after_teacher(box_step([0.9], boxes=place))  # a sure box of image 0
+        >>> step = box_step([0.3], boxes=[[45.0, 45.0, 60.0, 60.0]])  # the teacher misses it later
+        >>> hook.after_teacher(step)
+        >>> step.pseudo[0].scores
+        tensor([0.3000, 0.9000])
     """
 
     phase = Phase.MEMORY

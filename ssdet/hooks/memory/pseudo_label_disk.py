@@ -58,6 +58,13 @@ class PseudoLabelDiskHook(StepHook):
         reduce_zero_label, label_map: How files of the labeled data set become labels of the
             model. None: as the data set says.
         max_entries, max_bytes: Bounds of the bank, over all processes.
+
+    Examples:
+        >>> PseudoLabelDiskHook(score=0.9, update=0.99).score  # writes to pseudo/ of the run folder
+        0.9
+        >>> PseudoLabelDiskHook(write=False, use=False)
+        Traceback (most recent call last):
+        ValueError: PseudoLabelDiskHook: write=False and use=False leave nothing to do
     """
 
     phase = Phase.MEMORY

@@ -25,6 +25,12 @@ class ClassMixHook(PixelMixHook):
         share: Share of the partner's classes that is pasted, rounded up.
         source: Paste from other images of the strong view ("unlabeled") or from the labeled batch
             ("labeled").
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> step = take_step(segmentor(), ClassMixHook(source="labeled"))
+        >>> bool((step.targets["unsup_student"].scores == 1).any())  # annotated pixels are sure
+        True
     """
 
     phase = Phase.MIX

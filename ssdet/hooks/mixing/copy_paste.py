@@ -51,6 +51,15 @@ class CopyPasteHook(StepHook):
         alpha: Segmentors: weight of the pseudo labels beside the annotations (0.5).
         per_image: Segmentors: a patch for each image instead of one for the batch (False).
         supervised: Segmentors: learn from the labeled images as they are, too (False).
+
+    Examples:
+        >>> from ssdet.testing import detector, take_step
+        >>> step = take_step(detector(), CopyPasteHook(prob=1.0))
+        >>> step.log["copy_paste/images"]  # two pairs: objects go both ways
+        tensor(2.)
+        >>> CopyPasteHook(mode="both")
+        Traceback (most recent call last):
+        ValueError: CopyPasteHook: mode='both' is not one of ['labeled_to_unlabeled', ...
     """
 
     phase = Phase.MIX

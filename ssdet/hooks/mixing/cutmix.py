@@ -25,6 +25,15 @@ class CutMixHook(PixelMixHook):
             height and width of the view.
         source: Paste from other images of the strong view ("unlabeled") or from the labeled batch
             ("labeled").
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> step = take_step(segmentor(), CutMixHook(prob=1.0))
+        >>> step.log["cutmix/skipped"]  # each image has a partner: the next one of the batch
+        tensor(0.)
+        >>> CutMixHook(area=(0.5, 0.2))
+        Traceback (most recent call last):
+        ValueError: CutMixHook: area=(0.5, 0.2) is not (low, high) with 0 < low <= high <= 1
     """
 
     phase = Phase.MIX

@@ -32,6 +32,12 @@ class EraseHook(StepHook):
         size: Smallest and largest side of a patch, as a share of the image's.
         hidden: A box is dropped if this share of it, or more, is erased; 1 keeps what is hidden in
             part.
+
+    Examples:
+        >>> from ssdet.testing import detector, take_step
+        >>> step = take_step(detector(), EraseHook(count=(4, 4), size=(0.2, 0.3)))
+        >>> 0 < step.log["erase/area"] < 0.36
+        tensor(True)
     """
 
     phase = Phase.MIX

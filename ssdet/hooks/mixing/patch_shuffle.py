@@ -39,6 +39,15 @@ class PatchShuffleHook(StepHook):
         grid: Rows and columns of the cells.
         prob: Probability, for each image, that its cells are shuffled.
         views: The strong views, such as `["unsup_student_2"]`; all of them if None.
+
+    Examples:
+        >>> from ssdet.testing import detector, take_step
+        >>> step = take_step(detector(), PatchShuffleHook(grid=(2, 2)))
+        >>> step.log["patch_shuffle/share"]  # all images
+        tensor(1.)
+        >>> PatchShuffleHook(grid=(1, 1))
+        Traceback (most recent call last):
+        ValueError: PatchShuffleHook: grid=(1, 1) is not (rows, columns), each in [1, 8] ...
     """
 
     phase = Phase.MIX

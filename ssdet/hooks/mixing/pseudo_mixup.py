@@ -42,6 +42,14 @@ class PseudoMixupHook(StepHook):
         flip: Probability that the other image is mirrored.
         extra: None: the mixture takes the place of the view, as in MixPL. A number: the view stays
             as it is; the mixture is one more, `unsup_student_mixup`, with so much of its weight.
+
+    Examples:
+        >>> from ssdet.testing import detector, take_step
+        >>> model, hook = detector(), PseudoMixupHook(cache=4)
+        >>> take_step(model, hook).log["mixup/skipped"]  # no image of an earlier step yet
+        tensor(1.)
+        >>> take_step(model, hook).log["mixup/skipped"]
+        tensor(0.)
     """
 
     phase = Phase.MIX

@@ -44,6 +44,13 @@ class PseudoMosaicHook(StepHook):
         weight: Factor on `unsup_weight` for this view.
         flip: Probability that a piece is mirrored.
         cache: How many images of earlier steps are kept, at least 4.
+
+    Examples:
+        >>> from ssdet.testing import detector, take_step
+        >>> model, hook = detector(), PseudoMosaicHook(size=(16, 32), cache=4)
+        >>> steps = [take_step(model, hook) for _ in range(3)]  # four images are kept after two
+        >>> [sorted(step.strong) for step in steps[1:]]
+        [['unsup_student'], ['unsup_student', 'unsup_student_mosaic']]
     """
 
     phase = Phase.MIX

@@ -24,6 +24,16 @@ class CrossSupervisionHook(NetworkHook):
 
     Args:
         network: Key of the second network in `auxiliary` of the model.
+
+    Examples:
+        >>> from ssdet.testing import fcn, segmentor, take_step
+        >>> model = segmentor(auxiliary=dict(second=fcn()))
+        >>> step = take_step(model, CrossSupervisionHook("second"))
+        >>> "cross/agreement" in step.log, step.targets["unsup_student"].extra_labels.shape
+        (True, torch.Size([2, 1, 64, 64]))
+        >>> segmentor().attach(CrossSupervisionHook("second"))
+        Traceback (most recent call last):
+        ValueError: CrossSupervisionHook: there is no network 'second'; ...
     """
 
     phase = Phase.LABEL

@@ -51,6 +51,16 @@ class DualTeacherHook(NetworkHook):
             weight), "ignore" (a region without loss) or "drop" (background).
         background: An image without a sure box is background if no score reaches this.
         collapse: Running agreement above which the teachers count as one.
+
+    Examples:
+        >>> from ssdet.testing import fcn, segmentor, take_step
+        >>> model = segmentor(auxiliary=dict(second=fcn()), auxiliary_teachers=["second"])
+        >>> step = take_step(model, DualTeacherHook("second", score=0.1))
+        >>> sorted(name for name in step.log if "dual" in name)
+        ['dual_teacher/agreement', 'dual_teacher/images_kept']
+        >>> segmentor(auxiliary=dict(second=fcn())).attach(DualTeacherHook("second"))
+        Traceback (most recent call last):
+        ValueError: DualTeacherHook: the network 'second' has no teacher: set auxiliary_teachers=...
     """
 
     phase = Phase.LABEL

@@ -44,6 +44,13 @@ class FutureTeacherHook(StepHook):
         restore: What the student gets back: "all" (parameters, buffers, optimizer, loss scaler,
             counts), or "parameters" as in the published code, where the momentum of the optimizer
             and the batch statistics keep what the virtual steps did to them.
+
+    Examples:
+        >>> FutureTeacherHook(steps=3, kind="deep").steps  # four passes for one step
+        3
+        >>> FutureTeacherHook(kind="far")
+        Traceback (most recent call last):
+        ValueError: FutureTeacherHook: kind='far' is not one of ['deep', 'wide']
     """
 
     phase = Phase.OBSERVE

@@ -54,6 +54,12 @@ class MultiGranularityHook(NetworkHook):
             classes and needs a small one.
         pool: Regions along each side.
         region_layer, logit_layer: Parts of every network that put out its features and logits.
+
+    Examples:
+        >>> from ssdet.testing import segmentor
+        >>> segmentor().attach(MultiGranularityHook(wide="wide", deep="deep"))
+        Traceback (most recent call last):
+        ValueError: MultiGranularityHook: there is no network 'wide'; ...
     """
 
     phase = Phase.LABEL

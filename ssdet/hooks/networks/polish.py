@@ -51,6 +51,12 @@ class PolishHook(StepHook):
         context: Shift of the context boxes, as a share of the sides.
         box_weight, cls_weight: Factors on the two losses.
         strides: Of the levels of the neck that are pooled from. None: those of the detector.
+
+    Examples:
+        >>> from ssdet.testing import detector
+        >>> detector().attach(PolishHook())  # its networks are built by the model
+        Traceback (most recent call last):
+        ValueError: PolishHook: the model's auxiliary has [] and no BoxPolisher called ...
     """
 
     phase = Phase.WEIGHT

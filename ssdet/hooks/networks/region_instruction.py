@@ -59,6 +59,12 @@ class RegionInstructionHook(NetworkHook):
         consistency, teacher: Factors on the losses that the best student and the teacher give.
         ramp_length: Iterations after the burn-in over which these two rise:
             exp(-5 (1 - t/length)^2).
+
+    Examples:
+        >>> from ssdet.testing import segmentor
+        >>> segmentor().attach(RegionInstructionHook())  # four networks in two groups
+        Traceback (most recent call last):
+        ValueError: RegionInstructionHook: there is no network 'second'; ...
     """
 
     phase = Phase.LABEL

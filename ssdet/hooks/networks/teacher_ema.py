@@ -42,6 +42,16 @@ class TeacherEMAHook(StepHook):
             "skip". Integer buffers are copied.
         interval: Optimizer steps between two updates.
         stop_after: The teacher rests after so many updates.
+
+    Examples:
+        >>> from ssdet.testing import segmentor
+        >>> model, hook = segmentor(), TeacherEMAHook(momentum=0.75)
+        >>> model.attach(hook)
+        >>> _ = [weight.data.fill_(1.0) for weight in model.student.parameters()]
+        >>> _ = [weight.data.fill_(0.0) for weight in model.teacher.parameters()]
+        >>> hook.update()
+        >>> next(model.teacher.parameters()).mean()
+        tensor(0.2500)
     """
 
     phase = Phase.OBSERVE

@@ -42,6 +42,16 @@ class GalleryHook(StepHook):
         stats_interval: Iterations that a line of the counts stands for.
         size: Longer side of a stored picture, in pixels.
         classes: Names of the classes; taken from the training data where it is not given.
+
+    Examples:
+        >>> import os, tempfile
+        >>> from ssdet.testing import detector, take_step
+        >>> hook = GalleryHook(images=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     hook.open(folder)  # in a run: the run folder
+        ...     _ = take_step(detector(), hook)
+        ...     sorted(os.listdir(os.path.join(folder, "pseudo")))
+        ['000001_0_strong.jpg', '000001_0_weak.jpg', 'gallery.jsonl']
     """
 
     phase = Phase.OBSERVE

@@ -30,6 +30,15 @@ class BoundaryLossHook(StepHook):
     Args:
         weight: Factor on the boundary mean; CW-BASS 0.5.
         width: By how many pixels the boundary (2 pixels wide) is widened on either side.
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> step = take_step(segmentor(), BoundaryLossHook(weight=0.5))
+        >>> step.targets["unsup_student"].weights.max() > 1  # pixels at boundaries weigh more
+        tensor(True)
+        >>> segmentor(reduction="image").attach(BoundaryLossHook())
+        Traceback (most recent call last):
+        ValueError: BoundaryLossHook: with reduction='image' all pixels share one weight. ...
     """
 
     phase = Phase.LOSS

@@ -36,6 +36,12 @@ class ComplementaryDropoutHook(StepHook):
             of an even batch, and none in a batch of one.
         share_across_stages: One mask for all levels of the features, as for the layers of a plain
             vision transformer (they need the same number of channels). False: masks for each level.
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> step = take_step(segmentor(), ComplementaryDropoutHook(intact=0.5), views=2)
+        >>> step.log["complementary_dropout/intact"]  # one of the two images stays whole
+        tensor(0.5000)
     """
 
     phase = Phase.LOSS

@@ -33,6 +33,15 @@ class ConsistencyHook(StepHook):
         weight: Factor on the loss; several strong views share it.
         ramp_length: Iterations after the burn-in over which the factor rises.
         ramp_kind: "sigmoid", exp(-5 (1 - t/length)^2), or "linear".
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> step = take_step(segmentor(), ConsistencyHook(weight=1.0))
+        >>> bool(step.losses["unsup_loss_consistency"] > 0)
+        True
+        >>> ConsistencyHook(weight=-1.0)
+        Traceback (most recent call last):
+        ValueError: ConsistencyHook: weight=-1.0 is not in [0, inf]
     """
 
     phase = Phase.LOSS

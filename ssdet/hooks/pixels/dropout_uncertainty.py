@@ -35,6 +35,15 @@ class DropoutUncertaintyHook(StepHook):
         noise, noise_limit: Standard deviation and bound of the noise on the normalized input.
         start: The limit at first, as a share of ln(classes).
         ramp_length, ramp_kind: Iterations after the burn-in over which the limit rises.
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> hook = DropoutUncertaintyHook(passes=2, start=0.5, ramp_length=100)
+        >>> step = take_step(segmentor(), hook)
+        >>> step.log["dropout/sure"]  # an untrained teacher is sure of nothing
+        tensor(0.)
+        >>> step.pseudo.weights.max()
+        tensor(0.)
     """
 
     phase = Phase.FILTER

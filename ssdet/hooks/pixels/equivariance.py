@@ -35,6 +35,12 @@ class EquivarianceHook(ConsistencyHook):
             side; 0 for none.
         labeled: Deform the labeled images too; with the same factor, from the first iteration.
         detach: The deformed first answer is a target and gets no gradient.
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> step = take_step(segmentor(), EquivarianceHook(rotation=10.0))
+        >>> bool(step.losses["unsup_loss_equivariance"] > 0)
+        True
     """
 
     loss_name = "equivariance"

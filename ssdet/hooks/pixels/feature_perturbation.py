@@ -35,6 +35,12 @@ class FeaturePerturbationHook(StepHook):
         prob: Probability of each channel to be dropped, in [0, 1).
         share: Share of the unsupervised weight that this stream gets, in (0, 1); the image views
             divide the rest among them as before. UniMatch: 0.5.
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> step = take_step(segmentor(), FeaturePerturbationHook(prob=0.5, share=0.5))
+        >>> step.shares  # one more view of the same images, with dropped channels
+        {'unsup_student': 0.5, 'unsup_student_features': 0.5}
     """
 
     phase = Phase.LOSS

@@ -29,6 +29,13 @@ class LargestComponentHook(StepHook):
     Args:
         background: The class that is not cleaned, and that the removed pixels get.
         min_area: Components of fewer pixels are removed even if they are the largest.
+
+    Examples:
+        >>> from ssdet.testing import pixel_step
+        >>> step = pixel_step([[0.9, 0.9, 0.9, 0.9, 0.9]], labels=[[1, 1, 0, 0, 1]])
+        >>> LargestComponentHook(background=0).after_teacher(step)
+        >>> step.pseudo.labels  # the single pixel on the right is background now
+        tensor([[[1, 1, 0, 0, 0]]])
     """
 
     phase = Phase.LABEL

@@ -29,6 +29,12 @@ class NoisyDiceHook(ConsistencyHook):
         per_class: One ratio for each class over the batch, and their mean: a small organ counts as
             much as the background. Else one ratio for each image, over all classes; without
             `squared` that is 1 - sum(w p_label) / sum(w), in which the background outweighs all.
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> step = take_step(segmentor(), NoisyDiceHook(weight=0.5, power=1.5))
+        >>> bool(step.losses["unsup_loss_noisy_dice"] > 0)
+        True
     """
 
     loss_name = "noisy_dice"

@@ -39,6 +39,14 @@ class ShapePriorHook(ConsistencyHook):
         noise, noise_limit: Standard deviation and bound of the noise on the prior's input.
         prior_weight: Factor on the loss of the prior.
         weight, ramp_length, ramp_kind: Of the consistency; see `ConsistencyHook`.
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> prior = dict(type="LabelAutoEncoder", num_classes=4)
+        >>> model = segmentor(auxiliary=dict(shape_prior=prior))
+        >>> step = take_step(model, ShapePriorHook(learn_for=100))  # learns shapes at first
+        >>> bool(step.losses["prior_loss"] > 0)
+        True
     """
 
     loss_name = "shape_consistency"

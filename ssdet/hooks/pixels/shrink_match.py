@@ -47,6 +47,13 @@ class ShrinkMatchHook(StepHook):
         momentum: Of the share of certain pixels, in [0, 1].
         stride: Every so many pixels in both directions are looked at (all at 1), with the logits
             at that resolution. 150 classes at full size take gigabytes; 4 takes a sixteenth.
+
+    Examples:
+        >>> from ssdet.testing import fcn, segmentor, take_step
+        >>> model = segmentor(auxiliary=dict(shrink=fcn()["decode_head"]))
+        >>> step = take_step(model, ShrinkMatchHook(threshold=0.95))
+        >>> "unsup_loss_shrink" in step.losses
+        True
     """
 
     phase = Phase.LOSS

@@ -47,6 +47,15 @@ class UncertaintyFusionHook(NetworkHook):
         exclude_self: A network does not hear itself; without networks, the first view is left out.
         eps: Added to the uncertainty: the most certain prediction weighs (1 + eps) / eps times as
             much as the least certain.
+
+    Examples:
+        >>> from ssdet.testing import segmentor, take_step
+        >>> step = take_step(segmentor(), UncertaintyFusionHook(["identity", "hflip", "rot180"]))
+        >>> "fusion/changed" in step.log
+        True
+        >>> UncertaintyFusionHook(passes=1)
+        Traceback (most recent call last):
+        ValueError: UncertaintyFusionHook: passes=1: one pass has no variance, ...
     """
 
     phase = Phase.LABEL

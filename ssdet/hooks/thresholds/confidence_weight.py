@@ -37,6 +37,16 @@ class MeanConfidenceThresholdHook(ThresholdHook):
         base: Upper end of the sigmoid, in [0, 1].
         beta: Steepness, at least 0.
         bounds: Lowest and highest threshold, in [0, 1].
+
+    Examples:
+        >>> from ssdet.testing import pixel_step
+        >>> step = pixel_step([[0.9, 0.8, 0.1]])
+        >>> MeanConfidenceThresholdHook(bounds=(0.3, 0.8)).after_teacher(step)
+        >>> step.pseudo.weights
+        tensor([[[1., 1., 0.]]])
+        >>> MeanConfidenceThresholdHook(bounds=(0.8, 0.3))
+        Traceback (most recent call last):
+        ValueError: MeanConfidenceThresholdHook: bounds=(0.8, 0.3) is not (low, high) ...
     """
 
     uncertain_as = "drop"
@@ -84,6 +94,13 @@ class ConfidenceWeightHook(StepHook):
         decay_schedule: "constant" or "per_epoch".
         epoch_length: Iterations of an epoch, counted from the end of the burn-in; needed for
             "per_epoch".
+
+    Examples:
+        >>> from ssdet.testing import pixel_step
+        >>> step = pixel_step([[0.9, 0.5]])
+        >>> ConfidenceWeightHook(gamma=2.0).after_teacher(step)
+        >>> step.pseudo.weights
+        tensor([[[0.8100, 0.2500]]])
     """
 
     phase = Phase.WEIGHT

@@ -27,6 +27,13 @@ class CorrelationThresholdHook(ThresholdHook):
     Args:
         start: Threshold before the first batch.
         momentum: Share of the threshold that is kept in a step, in [0, 1].
+
+    Examples:
+        >>> from ssdet.testing import pixel_step
+        >>> step = pixel_step([[0.9, 0.7]])
+        >>> CorrelationThresholdHook(start=0.85).after_teacher(step)
+        >>> step.pseudo.weights
+        tensor([[[1., 0.]]])
     """
 
     one_limit = True

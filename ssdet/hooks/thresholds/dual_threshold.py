@@ -70,6 +70,16 @@ class DualThresholdHook(ThresholdHook):
         defaults: (high, low) of criteria, for classes with fewer than `min_samples` true positives.
         fallback: What such a class takes: "default", "global_pool" or "mean_of_classes".
         min_samples, clip, momentum: See `DualThreshold`.
+
+    Examples:
+        >>> from ssdet.testing import detector, take_step
+        >>> hook = DualThresholdHook(criteria=["confidence"], defaults={"confidence": (0.9, 0.5)})
+        >>> step = take_step(detector(), hook)  # nothing is right yet: the defaults
+        >>> step.log["threshold/0"], step.log["threshold_low/0"]
+        (tensor(0.9000), tensor(0.5000))
+        >>> DualThresholdHook(low_mode="hide")
+        Traceback (most recent call last):
+        ValueError: DualThresholdHook: low_mode='hide' is not one of ['ignore', ...
     """
 
     def __init__(

@@ -36,6 +36,16 @@ class FixedThresholdHook(ThresholdHook):
             not in the set of boxes of the RPN (objectness and its boxes), of the classification
             (there it is background), or of the box regression and the masks. These are sets, not
             weights; see `ssdet.teacher_student.task_sets`.
+
+    Examples:
+        >>> from ssdet.testing import box_step
+        >>> step = box_step([0.9, 0.4, 0.2])
+        >>> FixedThresholdHook(score=0.5, ignore=0.3).after_teacher(step)
+        >>> step.pseudo[0].scores, step.pseudo[0].level  # 2: trained on; 0: a region to ignore
+        (tensor([0.9000, 0.4000]), tensor([2, 0]))
+        >>> FixedThresholdHook(score=1.3)
+        Traceback (most recent call last):
+        ValueError: FixedThresholdHook: score=1.3 is not in [0, 1]
     """
 
     uncertain_as = "ignore"

@@ -39,6 +39,13 @@ class GMMThresholdHook(ThresholdHook):
             detector's own `empty_weight` does it for each image.
         sync: All processes share their scores, so that they have the same thresholds.
         pixels: Pixels of a batch, drawn at random, whose scores are remembered.
+
+    Examples:
+        >>> from ssdet.testing import box_step
+        >>> step = box_step([0.92, 0.9, 0.88, 0.3, 0.28, 0.25])  # two groups of scores
+        >>> GMMThresholdHook(policy="middle").after_teacher(step)
+        >>> step.log["threshold/0"], step.pseudo[0].scores  # above the lowest of the upper group
+        (tensor(0.8800), tensor([0.9200, 0.9000]))
     """
 
     def __init__(

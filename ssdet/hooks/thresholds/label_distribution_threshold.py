@@ -49,6 +49,16 @@ class LabelDistributionThresholdHook(ThresholdHook):
         default: Threshold of a class without any label, and of all until the first computation.
         uncertain_as: What becomes of labels that are not sure: "ignore", "ambiguous" (trained on
             with their score as weight) or "drop".
+
+    Examples:
+        >>> from ssdet.testing import box_step
+        >>> step = box_step([0.95, 0.5])
+        >>> LabelDistributionThresholdHook(default=0.9).after_teacher(step)  # nothing counted yet
+        >>> step.pseudo[0].scores
+        tensor([0.9500])
+        >>> LabelDistributionThresholdHook(reliable=0.5, uncertain=0.2)
+        Traceback (most recent call last):
+        ValueError: LabelDistributionThresholdHook: reliable=0.5 is not in [0, 0.2]
     """
 
     inclusive = True  # the best box of a class is sure, however few are expected

@@ -41,6 +41,13 @@ class QuantileThresholdHook(ThresholdHook):
         floor: Lowest threshold.
         sync: All processes share their scores, so that they have the same thresholds.
         pixels: Pixels of a batch, drawn at random, whose scores are remembered.
+
+    Examples:
+        >>> from ssdet.testing import pixel_step
+        >>> step = pixel_step([[0.9, 0.7, 0.5, 0.3, 0.1]])
+        >>> QuantileThresholdHook(share=0.5).after_teacher(step)  # the median is the limit
+        >>> step.pseudo.weights
+        tensor([[[1., 1., 1., 0., 0.]]])
     """
 
     def __init__(

@@ -43,6 +43,16 @@ class ThresholdHook(StepHook):
     Below the lower limit, or below the upper one where there is no lower, boxes are dropped and
     pixels get the weight 0. The limits are logged as `threshold/<class>` and
     `threshold_low/<class>`; one limit for all classes (`one_limit`) as `threshold/all`.
+
+    Examples:
+        >>> from ssdet.testing import box_step
+        >>> class HalfHook(ThresholdHook):  # keeps what is above 0.5
+        ...     def limits(self, classes, device):
+        ...         return Limits(torch.full((classes,), 0.5, device=device))
+        >>> step = box_step([0.9, 0.4])
+        >>> HalfHook().after_teacher(step)
+        >>> step.pseudo[0].scores
+        tensor([0.9000])
     """
 
     phase = Phase.FILTER
