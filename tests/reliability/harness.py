@@ -23,7 +23,8 @@ OF_ONE_PROCESS = ("time", "experiment_name", "cfg")
 _context = None
 
 
-def _server():
+def server():
+    """The context whose processes are forked from the server."""
     global _context
     if _context is None:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -41,7 +42,7 @@ class Run:
         self.log = Path(log)
         arguments = [str(argument) for argument in arguments]
         environment = {name: str(value) for name, value in environment.items()}
-        self.process = _server().Process(target=_main, args=(arguments, environment, str(self.log)))
+        self.process = server().Process(target=_main, args=(arguments, environment, str(self.log)))
         self.process.start()
 
     @property

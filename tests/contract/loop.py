@@ -1,0 +1,184 @@
+"""A model with its hooks in a loop of a few lines, driven as MMEngine's runner drives them."""
+
+import copy
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from mmdet.structures.mask import BitmapMasks
+from mmengine import MessageHub
+from mmengine.model import MMDistributedDataParallel
+from mmengine.optim import OptimWrapper
+from mmengine.runner import get_priority
+from mmengine.structures import PixelData
+
+from ssdet.registry import HOOKS
+from ssdet.teacher_student.step import PixelLabels
+
+from ..families.detectors import small_config
+from ..helpers import build_pair, multi_branch, tiny_retinanet
+from ..seg_helpers import build_seg, seg_batch, tiny_fcn
+
+
+def _two_stage(family):
+    cfg = small_config(family)
+    cfg.test_cfg.rcnn.update(score_thr=0.0, max_per_img=5)
+    cfg.train_cfg.rpn_proposal.update(nms_pre=50, max_per_img=20)
+    cfg.test_cfg.rpn.update(nms_pre=50, max_per_img=20)
+    return cfg
+
+
+DETECTORS = {
+    "retinanet": tiny_retinanet,
+    "faster_rcnn": lambda: _two_stage("faster_rcnn"),
+    "cascade_rcnn": lambda: _two_stage("cascade_rcnn"),
+    "mask_rcnn": lambda: _two_stage("mask_rcnn"),
+}
+SEGMENTORS = {"fcn": tiny_fcn, "fcn_dropout": lambda: tiny_fcn(dropout_ratio=0.5)}
+
+
+SIZES = ("ori_shape", "pad_shape", "batch_input_shape")
+
+
+class Loop:
+    """A tiny pair and its hooks, from a seed; the same seed and the same settings: the same run.
+
+    Args:
+        work_dir: Where hooks that write may write.
+        kind: A key of `DETECTORS` or `SEGMENTORS`.
+        hooks: Configs, in the order of a list of `custom_hooks`.
+        model: Settings of the pair.
+        views: Strong views of each unlabeled image.
+    """
+
+    def __init__(self, work_dir, kind, hooks, model=(), views=1):
+        work_dir.mkdir(exist_ok=True)
+        torch.manual_seed(0)
+        MessageHub.get_current_instance().update_info("epoch", 4)
+        self.kind, self.views = kind, views
+        if kind in SEGMENTORS:
+            self.model = build_seg(SEGMENTORS[kind](), **dict(model))
+        else:
+            self.model = build_pair(DETECTORS[kind](), **dict(model))
+        _awaken(self.model)
+        self.hooks = [HOOKS.build(copy.deepcopy(hook)) for hook in hooks]
+        learned = [p for p in self.model.parameters() if p.requires_grad]
+        wrapper = OptimWrapper(torch.optim.SGD(learned, lr=1e-3, momentum=0.9))
+        wrapper.initialize_count_status(self.model, 0, 10)
+        dataset = SimpleNamespace(metainfo={})
+        self.runner = SimpleNamespace(
+            model=self.model, optim_wrapper=wrapper, hooks=self.hooks, iter=0, max_iters=10,
+            work_dir=str(work_dir), train_dataloader=SimpleNamespace(dataset=dataset),
+        )  # fmt: skip
+        # The order of MMEngine: by priority, then that of the list.
+        for hook in sorted(self.hooks, key=lambda hook: get_priority(hook.priority)):
+            hook.before_run(self.runner)
+        self.labels = self.model.label
+        self.model.label = self._surely
+        self.with_gradient = {}
+
+    def distribute(self):
+        """Take the steps together with the other processes."""
+        self.runner.model = MMDistributedDataParallel(self.model, broadcast_buffers=False)
+
+    def train(self, steps, rank=0):
+        """Take so many steps, each process with images of its own; the log of each step."""
+        if self.runner.iter == 0:
+            self._begin()
+        logs = []
+        for number in range(self.runner.iter, self.runner.iter + steps):
+            torch.manual_seed(10 * number + rank)
+            batch = batch_of(self.kind, self.views, rank)
+            for hook in self.hooks:
+                hook.before_train_iter(self.runner, number, batch)
+            log = self.runner.model.train_step(batch, self.runner.optim_wrapper)
+            logs.append({name: torch.as_tensor(value) for name, value in log.items()})
+            self.runner.iter += 1
+            for hook in self.hooks:
+                hook.after_train_iter(self.runner, number, batch, log)
+        return logs
+
+    def _begin(self):
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                parameter.register_post_accumulate_grad_hook(self._note(name))
+        for hook in self.hooks:
+            hook.before_train(self.runner)
+
+    def _note(self, name):
+        def note(parameter):
+            found = self.with_gradient.get(name, False)
+            self.with_gradient[name] = found or bool(parameter.grad.any())
+
+        return note
+
+    def save(self):
+        """What a checkpoint holds of the run."""
+        return dict(
+            model=self.model.state_dict(),
+            optimizer=self.runner.optim_wrapper.state_dict(),
+            hooks=[hook.state_dict() for hook in self.hooks],
+            iter=self.runner.iter,
+        )
+
+    def load(self, saved):
+        """Go on from there."""
+        self._begin()
+        self.model.load_state_dict(saved["model"])
+        self.runner.optim_wrapper.load_state_dict(saved["optimizer"])
+        self.runner.iter = saved["iter"]
+        for hook, state in zip(self.hooks, saved["hooks"], strict=True):
+            if state:
+                hook.load_state_dict(state)
+
+    def _surely(self, *args, **kwargs):
+        """A teacher without training is sure of nothing; this one says it is."""
+        return self._with_scores(lambda scores: 0.95 + 0.05 * scores, *args, **kwargs)
+
+    def silence(self):
+        """From now on the teacher finds no box, and is sure of no pixel."""
+        self.model.label = self._nothing
+
+    def _nothing(self, *args, **kwargs):
+        found = self._with_scores(torch.zeros_like, *args, **kwargs)
+        return found if isinstance(found, PixelLabels) else [boxes[:0] for boxes in found]
+
+    def _with_scores(self, change, *args, **kwargs):
+        found = self.labels(*args, **kwargs)
+        for labels in [found] if isinstance(found, PixelLabels) else found:
+            labels.scores = change(labels.scores)
+        return found
+
+
+@torch.no_grad()
+def _awaken(model):
+    """Away from initial values at which a gradient is zero."""
+    for network in (model.student, *model.auxiliary.values()):
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    model.copy_student()
+
+
+def batch_of(kind, views=1, rank=0):
+    """Two labeled and two unlabeled images as a data set gives them, with external labels."""
+    batch = seg_batch(views=views) if kind in SEGMENTORS else multi_branch(views=views)
+    for samples in batch["data_samples"].values():
+        for number, sample in enumerate(samples):
+            if sample is None:
+                continue
+            meta = dict(img_id=4 * rank + number, img_path=f"/data/{rank}-{number}.jpg")
+            sizes = dict.fromkeys(SIZES, sample.img_shape)
+            sample.set_metainfo({**meta, **sizes, "homography_matrix": np.eye(3)})
+            if kind in SEGMENTORS:
+                labels = torch.randint(3, (1, *sample.img_shape), dtype=torch.uint8)
+                sample.second_sem_seg = PixelData(data=labels)
+            elif kind == "mask_rcnn":
+                sample.gt_instances.masks = _filled(sample.gt_instances.bboxes, sample.img_shape)
+    return batch
+
+
+def _filled(boxes, size):
+    masks = np.zeros((len(boxes), *size), dtype=np.uint8)
+    for mask, (x1, y1, x2, y2) in zip(masks, boxes.int().tolist(), strict=True):
+        mask[y1:y2, x1:x2] = 1
+    return BitmapMasks(masks, *size)

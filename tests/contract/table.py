@@ -1,0 +1,174 @@
+"""How each hook is built for the contract test: one entry, or one for each kind of model.
+
+A new hook gets its line here. `model` are settings of the pair, `beside` other hooks of the list,
+before this one. `idle` are parameters without a gradient, as a regular expression of their names:
+each with the reason.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..seg_helpers import tiny_fcn
+from .loop import Loop
+
+EMA = dict(type="TeacherEMAHook", momentum=0.9)
+SECOND = dict(second=tiny_fcn())
+# Cascade R-CNN leaves out anchors that cross the border: of the upper levels all of them.
+NO_ANCHOR = r"student\.neck\.fpn_convs\.[123]\.conv\..*"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A hook on a tiny model."""
+
+    name: str
+    kind: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    beside: tuple[dict[str, Any], ...] = ()
+    views: int = 1
+    idle: str = ""
+
+    def __str__(self):
+        return f"{self.name}-{self.kind}"
+
+    def build(self, work_dir):
+        """A `Loop` with this hook behind an average of the weights."""
+        average = () if self.name == "TeacherEMAHook" else (EMA,)
+        hooks = [*average, *self.beside, dict(type=self.name, **self.settings)]
+        return Loop(work_dir, self.kind, hooks, self.model, self.views)
+
+
+def boxes(name, kind="retinanet", /, **given):
+    return _entry(name, kind, given)
+
+
+def pixels(name, kind="fcn", /, **given):
+    return _entry(name, kind, given)
+
+
+def both(name, /, **given):
+    return [*boxes(name, **copy.deepcopy(given)), *pixels(name, **given)]
+
+
+def _entry(name, kind, given):
+    own = {key: given.pop(key) for key in ("model", "beside", "views", "idle") if key in given}
+    return [Entry(name, kind, given, **own)]
+
+
+THRESHOLDS = [
+    *both("FixedThresholdHook", score=0.5),
+    *boxes("FixedThresholdHook", "faster_rcnn", score=0.5, cls=0.9, rpn=0.9),
+    *both("GMMThresholdHook", num_scores=10),
+    *both("QuantileThresholdHook", share=0.5),
+    *both("LabelDistributionThresholdHook", images=4, interval=1),
+    *boxes(
+        "DualThresholdHook",
+        "faster_rcnn",
+        online=True,
+        interval=1,
+        defaults=dict(confidence=(0.9, 0.5), objectness=(0.3, 0.1)),
+    ),
+    *pixels("DualThresholdHook", online=True, interval=1),
+    *pixels("CorrelationThresholdHook"),
+    *pixels("MeanConfidenceThresholdHook"),
+    *pixels("ConfidenceWeightHook"),
+]
+BOXES = [
+    *boxes("BackgroundScoreHook", "faster_rcnn"),
+    *boxes("BoxFusionHook"),
+    *boxes("BoxJitterHook", "faster_rcnn", max_spread=1.0),
+    *boxes("BoxSpreadHook", max_spread=1.0),
+    *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
+    *boxes("TaskWeightHook", box=0.5),
+]
+PIXELS = [
+    *pixels("BoundaryLossHook"),
+    *pixels("ComplementaryDropoutHook", views=2),
+    *pixels("ConsistencyHook"),
+    *pixels("DropoutUncertaintyHook", "fcn_dropout", passes=2),
+    *pixels("EquivarianceHook"),
+    *pixels("FeaturePerturbationHook"),
+    *pixels("LargestComponentHook"),
+    *pixels("NoisyDiceHook"),
+    *pixels(
+        "ShapePriorHook",
+        learn_for=5,
+        model=dict(
+            auxiliary=dict(
+                shape_prior=dict(
+                    type="LabelAutoEncoder", num_classes=4, size=(16, 16), channels=4, stages=2,
+                    embedding=8,
+                )
+            )
+        ),
+    ),
+    *pixels(
+        "ShrinkMatchHook",
+        threshold=0.3,
+        model=dict(auxiliary=dict(shrink=tiny_fcn()["decode_head"])),
+    ),
+    *pixels("UncertaintyFusionHook"),
+]  # fmt: skip
+MIXING = [
+    *pixels("ClassMixHook"),
+    *pixels("CutMixHook", prob=1.0),
+    *both("CopyPasteHook"),
+    *boxes("EraseHook"),
+    *both("PatchShuffleHook"),
+    *boxes("PseudoMixupHook"),
+    *boxes("PseudoMosaicHook", size=(32, 64)),
+]
+NETWORKS = [
+    *both("TeacherEMAHook"),
+    *pixels("CrossSupervisionHook", model=dict(auxiliary=SECOND)),
+    *pixels(
+        "DualTeacherHook",
+        agreement=0.0,
+        model=dict(auxiliary=SECOND, auxiliary_teachers=["second"]),
+    ),
+    *pixels("FutureTeacherHook", steps=1),
+    *pixels(
+        "MultiGranularityHook",
+        learning="all",
+        region_layer="decode_head.convs",
+        logit_layer="decode_head.conv_seg",
+        model=dict(auxiliary=dict(wide=tiny_fcn(channels=16), deep=tiny_fcn())),
+    ),
+    *boxes(
+        "PolishHook",
+        budget=16,
+        model=dict(
+            auxiliary=dict(
+                box_polisher=dict(
+                    type="BoxPolisher", in_channels=16, roi_size=3, channels=8, hidden=16
+                ),
+                cls_polisher=dict(
+                    type="ClassPolisher", num_classes=3, in_channels=16, roi_size=3, hidden=16
+                ),
+            )
+        ),
+    ),
+    *pixels(
+        "RegionInstructionHook",
+        period=1,
+        model=dict(
+            auxiliary={name: tiny_fcn() for name in ("second", "third", "fourth")},
+            auxiliary_teachers=["third"],
+        ),
+    ),
+]
+MEMORY = [
+    *pixels(
+        "ExternalLabelsHook",
+        model=dict(
+            auxiliary=dict(second=dict(type="ProjectionHead", in_channels=8, num_classes=3))
+        ),
+    ),
+    *boxes("PseudoBoxMemoryHook", interval=1),
+    *both("PseudoLabelDiskHook", root="/data", use=True),
+]
+OBSERVE = [*both("GalleryHook", interval=1)]
+
+ENTRIES = [*THRESHOLDS, *BOXES, *PIXELS, *MIXING, *NETWORKS, *MEMORY, *OBSERVE]
