@@ -6,6 +6,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = os.environ.get("TEST_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import gc
 import random
 
 import numpy as np
@@ -20,6 +21,12 @@ torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 # A machine may be slow or busy: the clock decides nothing.
 settings.register_profile("any clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any clock")
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: each data set of MMEngine calls `gc.collect()` when built."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
