@@ -7,8 +7,9 @@ method alone does. That is a hook (`ssdet.hooks`); if it cannot be one, a hook p
 
 from .core import TeacherStudent
 from .detector import TeacherStudentDetector
+from .hook_points import HookPoints
 from .phase import Phase
-from .pseudo_boxes import AMBIGUOUS, HIGH, LOW, PseudoBoxes
+from .pseudo_boxes import AMBIGUOUS, HIGH, LOW, PseudoBoxes, Source
 from .segmentor import TeacherStudentSegmentor
 from .step import PixelLabels, Step, Views
 
@@ -16,9 +17,11 @@ __all__ = [
     "AMBIGUOUS",
     "HIGH",
     "LOW",
+    "HookPoints",
     "Phase",
     "PixelLabels",
     "PseudoBoxes",
+    "Source",
     "Step",
     "TeacherStudent",
     "TeacherStudentDetector",

@@ -12,13 +12,20 @@ class Phase(IntEnum):
     Two hooks of one phase keep the order of the list.
     """
 
-    LABEL = 0  # says what the teacher's labels are: views fused, other networks, external labels
-    FILTER = 1  # decides which of them count: thresholds
-    WEIGHT = 2  # judges and weights what is left
-    MEMORY = 3  # keeps labels for later steps, or brings back those of earlier ones
-    MIX = 4  # changes images and their targets together
-    LOSS = 5  # adds, weights or replaces losses; perturbs the student's passes
-    OBSERVE = 6  # watches, logs, draws; averages weights after the step
+    LABEL = 0
+    """Says what the teacher's labels are: views fused, other networks, external labels."""
+    FILTER = 1
+    """Decides which of them count: thresholds."""
+    WEIGHT = 2
+    """Judges and weights what is left."""
+    MEMORY = 3
+    """Keeps labels for later steps, or brings back those of earlier ones."""
+    MIX = 4
+    """Changes images and their targets together."""
+    LOSS = 5
+    """Adds, weights or replaces losses; perturbs the student's passes."""
+    OBSERVE = 6
+    """Watches, logs, draws; averages weights after the step."""
 
 
 Need = Literal[
