@@ -1,31 +1,39 @@
 """What every recipe must keep, on a tiny model of the kind that it is for."""
 
 import pytest
+from mmengine.config import Config
 
-from ssdet.engine.configs import load_config
 from ssdet.recipes import METHODS
+from ssdet.recipes.writer import assign
 
 from .assertions import assert_contract
 from .loop import Loop
 
 KINDS = {"two-stage": "faster_rcnn", "one box head": "faster_rcnn", "masks": "mask_rcnn"}
+# What every written config assigns before its hooks, here for a run of 48 iterations.
+VARIABLES = """
+classes, batch, lr = ('a', 'b', 'c'), (2, 2), 0.01
+iterations, momentum = 48, 0.99
+image_scale, crop_size, with_mask = (64, 64), (32, 32), False
+labeled_source, load_labels = dict(), dict(type='LoadAnnotations')
+"""
 
 
 def parts_of(name):
     """The kind of model of a recipe, its hooks, and the settings of the pair."""
-    method = METHODS[name]
-    config = load_config(method.config)
+    recipe = METHODS[name]
+    assigned = {**recipe.variables, "custom_hooks": list(recipe.hooks), "pair": dict(recipe.model)}
+    lines = [assign(target, value) for target, value in assigned.items()]
+    config = Config.fromstring("\n".join([VARIABLES, *lines]), ".py")
     for hook in config.custom_hooks:
         if hook.pop("labeled", None):  # a data set of the user; here labeled batches must do
             hook.online = True
-    kind = "fcn" if method.task == "segmentation" else KINDS.get(method.needs, "retinanet")
-    network = {"detector", "segmentor", "type", "burn_in", "data_preprocessor"}
-    model = {key: value for key, value in config.model.items() if key not in network}
-    return kind, config.custom_hooks, model
+    kind = "fcn" if recipe.task == "segmentation" else KINDS.get(recipe.needs, "retinanet")
+    return kind, config.custom_hooks, {k: v for k, v in config.pair.items() if k != "burn_in"}
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_contract(name, tmp_path):
     kind, hooks, model = parts_of(name)
-    views = 2 if name.startswith("unimatch") else 1
+    views = METHODS[name].strong_views
     assert_contract(lambda folder: Loop(folder, kind, hooks, model, views), tmp_path)
