@@ -21,6 +21,7 @@ from .geometry import areas, between, clip_boxes, project_boxes, warp
 from .heads import last_box_head
 from .objectness import predicted_objectness
 from .outputs import HeadOutputs, forward_outputs, recorded_outputs
+from .precise_boxes import keep_boxes_precise
 from .pseudo_boxes import AMBIGUOUS, HIGH, TASKS, PseudoBoxes, Source, as_bitmaps
 from .step import Step, Views
 from .task_sets import has_task_subsets, members, task_losses
@@ -69,6 +70,7 @@ class TeacherStudentDetector(TeacherStudent):
                     logger="current",
                     level=30,
                 )
+        keep_boxes_precise(self)
 
     @property
     def num_classes(self) -> int:
