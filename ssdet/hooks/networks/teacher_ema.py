@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ...registry import HOOKS
@@ -34,7 +35,9 @@ class TeacherEMAHook(StepHook):
         momentum: Share of the teacher that is *kept* in an update, in [0, 1]; 0.999 has a horizon
             of 1,000 updates. (MMDetection's `MeanTeacherHook` means the opposite.)
         schedule: "constant"; "mean" (a running mean at first, min(momentum, 1 - gamma/(t+gamma)));
-            "linear" or "cosine" from `start` to `momentum` over `length` updates.
+            "linear" or "cosine" from `start` to `momentum` over `length` updates. A mean would
+            throw away a teacher that `load_from` brings and that is not the student's copy: it has
+            the full `momentum` from the first update on, unless the burn-in ends with a copy.
         begin: Updates before those that the schedule counts (the burn-in, for a schedule that
             belongs to the unlabeled images).
         gamma: 1 is the mean of all weights so far; the larger, the more later ones count.
@@ -88,6 +91,7 @@ class TeacherEMAHook(StepHook):
         self.begin, self.gamma = begin, gamma
         self.buffers, self.interval, self.stop_after = buffers, interval, stop_after
         self.updates = 0
+        self.loaded: list[str] = []  # the students whose teachers are those of a checkpoint
         self._steps = 0
 
     def on_attach(self, model: TeacherStudent) -> None:
@@ -115,8 +119,10 @@ class TeacherEMAHook(StepHook):
         super().before_run(runner)
 
     def before_train(self, runner: Any) -> None:
-        """Count the steps that the optimizers take."""
+        """Count the steps that the optimizers take; look at what `load_from` has brought."""
         super().before_train(runner)
+        if runner.iter == 0 and self.model is not None:
+            self._notice_loaded(self.model)
         for optimizer in optimizers_of(runner):
             self.watch(optimizer)
 
@@ -139,7 +145,29 @@ class TeacherEMAHook(StepHook):
             raise RuntimeError(f"{type(self).__name__}: attach it to a model first")
         if self.stop_after is not None and self.updates >= self.stop_after:
             return
-        kept = momentum_at(
+        for name, (student, teacher) in self.model.pairs.items():
+            if name not in self.model.frozen:
+                kept = self._kept(name)
+                share = {"ema": kept, "copy": 0.0, "skip": 1.0}[self.buffers]
+                move(_named(teacher.named_parameters()), _named(student.named_parameters()), kept)
+                move(_named(teacher.named_buffers()), _named(student.named_buffers()), share)
+        self.updates += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Updates done, and optimizer steps since the last one."""
+        loaded = {"loaded": self.loaded} if self.loaded else {}
+        return {"updates": self.updates, "steps": self._steps, **loaded}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.updates, self._steps = state["updates"], state["steps"]
+        self.loaded = list(state.get("loaded", ()))
+
+    def _kept(self, name: str) -> float:
+        """The share of a teacher that this update keeps."""
+        if name in self.loaded:
+            return self.momentum
+        return momentum_at(
             max(self.updates - self.begin, 0),
             self.momentum,
             schedule=self.schedule,
@@ -147,23 +175,28 @@ class TeacherEMAHook(StepHook):
             start=self.start,
             gamma=self.gamma,
         )
-        share = {"ema": kept, "copy": 0.0, "skip": 1.0}[self.buffers]
-        for name, (student, teacher) in self.model.pairs.items():
-            if name not in self.model.frozen:
-                move(_named(teacher.named_parameters()), _named(student.named_parameters()), kept)
-                move(_named(teacher.named_buffers()), _named(student.named_buffers()), share)
-        self.updates += 1
 
-    def state_dict(self) -> dict[str, Any]:
-        """Updates done, and optimizer steps since the last one."""
-        return {"updates": self.updates, "steps": self._steps}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on counting."""
-        self.updates, self._steps = state["updates"], state["steps"]
+    def _notice_loaded(self, model: TeacherStudent) -> None:
+        """Teachers that are more than copies at the start of a run shall not be thrown away."""
+        copied = model.burn_in > 0 and model.copy_after_burn_in
+        if self.schedule != "mean" or copied:
+            return
+        self.loaded = [name for name, pair in model.pairs.items() if _differ(*pair)]
+        if self.loaded:
+            print_log(
+                f"{type(self).__name__}: the checkpoint has a teacher of its own for "
+                f"{', '.join(self.loaded)}: the running mean goes on from it with the full "
+                f"momentum {self.momentum}",
+                logger="current",
+            )
 
     def _count_step(self, *_: Any) -> None:
         self._steps += 1
+
+
+def _differ(student: nn.Module, teacher: nn.Module) -> bool:
+    theirs = _tensors(teacher)
+    return any(not torch.equal(tensor, theirs[key]) for key, tensor in _tensors(student).items())
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 
 from ssdet.hooks import TeacherEMAHook
+from ssdet.hooks.networks import teacher_ema
 from ssdet.teacher_student.average import move
 from ssdet.teacher_student.schedules import momentum_at, ramp
 
@@ -194,6 +195,78 @@ def test_loaded_teacher_is_not_overwritten():
     hook.before_run(runner)
     hook.before_train(runner)
     assert weight(model.teacher) == 7.0
+
+
+def begun(model, hook, iteration=0):
+    """A run that begins, or is resumed, with the weights that the model has now."""
+    optimizer = torch.optim.SGD(model.student.parameters(), lr=0.1)
+    runner = SimpleNamespace(
+        optim_wrapper=OptimWrapper(optimizer), iter=iteration, hooks=[hook], model=model
+    )
+    hook.before_run(runner)
+    hook.before_train(runner)
+
+
+def saved_pair(teacher=7.0, student=1.0):
+    model = build_pair()
+    fill(model.teacher, teacher)
+    fill(model.student, student)
+    return model.state_dict()
+
+
+def test_a_mean_goes_on_from_a_teacher_that_was_loaded(monkeypatch):
+    told = []
+    monkeypatch.setattr(teacher_ema, "print_log", lambda text, **_: told.append(text))
+    model, hook = attached(momentum=0.9, schedule="mean")
+    model.load_state_dict(saved_pair())
+    begun(model, hook)
+    assert hook.loaded == ["student"]
+    assert "a teacher of its own for student" in told[0] and "momentum 0.9" in told[0]
+    hook.update()
+    assert weight(model.teacher) == pytest.approx(0.9 * 7 + 0.1 * 1)
+    hook.update()
+    assert weight(model.teacher) == pytest.approx(0.81 * 7 + 0.19 * 1)
+    assert hook.updates == 2  # what `stop_after` counts
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_mean_begins_anew_where_the_teacher_is_a_copy(plain):
+    model, hook = attached(schedule="mean")
+    if plain:  # a checkpoint of MMDetection fills both
+        state = {k[8:]: v for k, v in saved_pair().items() if k.startswith("student.")}
+        model.load_state_dict(state)
+    begun(model, hook)
+    assert hook.loaded == []
+    for value in (2.0, 4.0, 9.0):
+        fill(model.student, value)
+        hook.update()
+    assert weight(model.teacher) == pytest.approx(5.0, rel=1e-6)
+
+
+@pytest.mark.parametrize(("copies", "loaded"), [(True, []), (False, ["student"])])
+def test_a_burn_in_that_ends_with_a_copy_begins_the_mean_anew(copies, loaded):
+    model = build_pair(burn_in=2, copy_after_burn_in=copies)
+    hook = TeacherEMAHook(schedule="mean", begin=2)
+    model.load_state_dict(saved_pair())
+    begun(model, hook)
+    assert hook.loaded == loaded
+
+
+def test_a_resumed_mean_goes_on_counting_or_keeping():
+    model, hook = attached(momentum=0.9, schedule="mean")
+    model.load_state_dict(saved_pair())
+    hook._restored = {"updates": 1, "steps": 0}
+    begun(model, hook, iteration=1)
+    assert hook.loaded == []
+    hook.update()
+    assert weight(model.teacher) == 4.0  # the mean of two
+    hook.loaded = ["student"]
+    again_model, again = attached(momentum=0.9, schedule="mean")
+    again_model.load_state_dict(saved_pair())
+    again._restored = hook.state_dict()
+    begun(again_model, again, iteration=2)
+    again.update()
+    assert weight(again_model.teacher) == pytest.approx(6.4)
 
 
 def test_two_averages_are_refused_by_name():
