@@ -27,18 +27,23 @@ def clusters(boxes: Tensor, scores: Tensor, labels: Tensor, min_iou: float) -> T
 def vote(
     boxes: Tensor, scores: Tensor, labels: Tensor, views: Tensor, count: int, min_iou: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The clusters of boxes (N, 4) that `count` views found, each box with the number of its view.
+    """The clusters of boxes (N, 4 + D) that `count` views found, each with the number of its view.
 
-    Returns the indices (M,) of the boxes that speak for the clusters, the clusters' boxes (M, 4),
-    which are the means weighted by the scores, and their scores (M,): the mean over all views of
-    the highest score that a view gave, 0 where it saw nothing.
+    Columns beyond the four corners are further numbers of a box, such as its objectness.
+
+    Returns the indices (M,) of the boxes that speak for the clusters, the clusters' boxes
+    (M, 4 + D), which are the means weighted by the scores, and their scores (M,): the mean over all
+    views of the highest score that a view gave, 0 where it saw nothing.
     """
-    speaker = clusters(boxes, scores, labels, min_iou)
+    speaker = clusters(boxes[:, :4], scores, labels, min_iou)
     leaders, cluster = speaker.unique(return_inverse=True)
     shape = (len(leaders), count)
     highest = scores.new_zeros(shape).flatten()
     highest.scatter_reduce_(0, cluster * count + views, scores, "amax")
     weights = scores.clamp(min=torch.finfo(scores.dtype).tiny)[:, None]
     total = boxes.new_zeros(len(leaders), 1).index_add_(0, cluster, weights)
-    mean = boxes.new_zeros(len(leaders), 4).index_add_(0, cluster, boxes * weights) / total
+    mean = (
+        boxes.new_zeros(len(leaders), boxes.shape[1]).index_add_(0, cluster, boxes * weights)
+        / total
+    )
     return leaders, mean, highest.view(shape).mean(1)

@@ -32,6 +32,14 @@ def test_boxes_and_scores_of_the_votes():
     assert scores.tolist() == pytest.approx([0.6, 0.3, 0.15])
 
 
+def test_further_numbers_of_boxes_are_averaged_like_their_corners():
+    numbered = torch.cat([BOXES, torch.tensor([[0.9], [0.3], [0.7], [1.0], [0.5]])], 1)
+    _, means, _ = vote(numbered, SCORES, LABELS, VIEWS, 2, 0.6)
+    # (0.8 * 0.9 + 0.4 * 0.3) / 1.2, and (0.2 * 1 + 0.3 * 0.5) / 0.5
+    assert means[:, 4].tolist() == pytest.approx([0.7, 0.7, 0.7])
+    assert torch.equal(means[:, :4], vote(BOXES, SCORES, LABELS, VIEWS, 2, 0.6)[1])
+
+
 def test_nothing_was_seen():
     empty = vote(BOXES[:0], SCORES[:0], LABELS[:0], VIEWS[:0], 2, 0.6)
     assert [len(one) for one in empty] == [0, 0, 0]

@@ -26,8 +26,9 @@ class BoxFusionHook(StepHook):
     Data Distillation (Radosavovic et al., CVPR 2018) with the voting of Weighted Boxes Fusion
     (Solovyev et al. 2021): boxes of one class that overlap become their mean, weighted by the
     scores, with the mean score of all views; a view that saw nothing says 0, so scores are lower
-    than those of one view. A fused object has the mask of its highest-scoring view. Each
-    orientation and each size costs the teacher one more pass.
+    than those of one view. The objectness of a fused object, where hooks ask for it, is the mean of
+    its boxes weighted by the scores; its mask is that of its highest-scoring view. Each orientation
+    and each size costs the teacher one more pass.
 
     Args:
         views: identity, hflip, vflip, rot90, rot180, rot270, as far as objects look alike in them;
@@ -100,9 +101,12 @@ class BoxFusionHook(StepHook):
     def _fused(self, said: list[PseudoBoxes]) -> PseudoBoxes:
         every = PseudoBoxes.cat(said)
         numbers = [boxes.labels.new_full((len(boxes),), i) for i, boxes in enumerate(said)]
-        leaders, boxes, scores = vote(
-            every.bboxes, every.scores, every.labels, torch.cat(numbers), len(said), self.min_iou
+        numbered = torch.cat([every.bboxes, every.value("objectness")[:, None]], 1)
+        leaders, means, scores = vote(
+            numbered, every.scores, every.labels, torch.cat(numbers), len(said), self.min_iou
         )
         fused = every[leaders]
-        fused.bboxes, fused.scores = boxes, scores
+        fused.bboxes, fused.scores = means[:, :4], scores
+        if "objectness" in every:
+            fused.objectness = means[:, 4]
         return fused[scores.argsort(descending=True)]

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from ssdet.hooks import BoxFusionHook, FixedThresholdHook
+from ssdet.hooks import BoxFusionHook, DualThresholdHook, FixedThresholdHook
 from ssdet.mixing import ORIENTATIONS
+from ssdet.teacher_student.pseudo_boxes import AMBIGUOUS, HIGH
 from ssdet.teacher_student.step import Step, Views
 
 from ...families.detectors import small_config
@@ -66,6 +67,44 @@ def test_what_one_view_saw_counts_half():
     (fused,) = step.pseudo
     assert fused.scores.tolist() == pytest.approx([0.6, 0.4])
     assert fused.bboxes.flatten().tolist() == pytest.approx([0, 0, 10, 10.5, 30, 0, 40, 10])
+
+
+def test_objectness_is_fused_like_the_boxes_and_decides_on_their_level():
+    """By hand: (0.9 * 0.9 + 0.3 * 0.5) / 1.2 = 0.8 for the first object, 0.6 for the second."""
+    model = build_pair()
+    fusion, dual = BoxFusionHook(("identity", "hflip")), DualThresholdHook()
+    dual.table = {"confidence": torch.tensor([[0.5, 0.3]] * 3)}
+    dual.table["objectness"] = torch.tensor([[0.75, 0.5]] * 3)
+    dual.fitted_at = 0
+    for hook in (dual, fusion):
+        model.attach(hook)
+    first = pseudo([[0, 0, 10, 10], [20, 0, 30, 10]], [0.9, 0.8])
+    second = pseudo([[30, 0, 40, 10], [10, 0, 20, 10]], [0.3, 0.8])  # mirrored
+    first.objectness, second.objectness = torch.tensor([0.9, 0.4]), torch.tensor([0.5, 0.8])
+    answers = iter([[first], [second]])
+    model.label = lambda views, network=None, needs=None: next(answers)
+    step = step_of(model, bright_views())
+    for hook in model.hooks:
+        hook.after_teacher(step)
+    (fused,) = step.pseudo
+    assert model.hooks == [fusion, dual] and model.needs >= {"objectness"}
+    assert fused.bboxes[:, 0].tolist() == pytest.approx([20, 0])  # the surest one first
+    assert fused.scores.tolist() == pytest.approx([0.8, 0.6])
+    assert fused.objectness.tolist() == pytest.approx([0.6, 0.8])
+    assert fused.level.tolist() == [AMBIGUOUS, HIGH]
+    assert fused.weight_cls.tolist() == pytest.approx([0.8 * 0.6, 1.0])
+
+
+@pytest.mark.parametrize("family", ["faster_rcnn", "fcos"])
+def test_objectness_of_a_real_detector_lies_between_those_of_its_views(family):
+    cfg = small_config(family)
+    (cfg.test_cfg.rcnn if family == "faster_rcnn" else cfg.test_cfg).score_thr = 0.0
+    hook = BoxFusionHook(("identity", "hflip"), min_iou=0.5)
+    hook.needs = frozenset({"objectness"})
+    _, step, _ = run(family, hook, unsup=2, cfg=cfg)
+    for fused in step.pseudo:
+        assert len(fused) > 0
+        assert ((fused.objectness >= 0) & (fused.objectness <= 1)).all()
 
 
 def test_sizes_are_views_too():
