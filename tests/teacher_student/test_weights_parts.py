@@ -5,15 +5,25 @@ import copy
 import pytest
 import torch
 from mmdet.models.dense_heads import RetinaHead
-from mmdet.registry import MODELS
+from mmdet.models.task_modules import BaseSampler
+from mmdet.registry import MODELS, TASK_UTILS
 from mmengine import MessageHub
+from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
 from torch import nn
 
 from ssdet.teacher_student.weights import honor_weights
-from ssdet.teacher_student.weights.boxes import covered, inside
-from ssdet.teacher_student.weights.honor import apply_mixin
+from ssdet.teacher_student.weights.boxes import (
+    IgnoringAssigner,
+    WeighingSampler,
+    covered,
+    inside,
+    with_box_weights,
+)
+from ssdet.teacher_student.weights.honor import _owned, apply_mixin
 from ssdet.teacher_student.weights.losses import WeightedLoss, WeightedMaskLoss, queue_weights
+from ssdet.teacher_student.weights.sparse import BBoxTargets
 
 from ..families.detectors import build, sample, small_config
 
@@ -141,6 +151,90 @@ def test_proposals_of_each_image_have_its_weights(family, images):
         for gradient in gradients[2 * stage : 2 * stage + 2]:
             assert not gradient[first].any()
             assert gradient[~first].any()
+
+
+NEAR, FAR = (0, 0, 10, 10), (100, 0, 110, 10)
+
+
+def sampled(num, regions=(), **settings):
+    """An object, a proposal on it, and 8 negatives of which 6 are far away, through a sampler."""
+    assigner = TASK_UTILS.build(
+        dict(type="MaxIoUAssigner", pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5)
+    )
+    sampler = TASK_UTILS.build(
+        dict(
+            type="RandomSampler", num=num, pos_fraction=0.25, add_gt_as_proposals=False, **settings
+        )
+    )
+    apply_mixin(assigner, IgnoringAssigner)
+    apply_mixin(sampler, WeighingSampler)
+    priors = InstanceData(
+        priors=torch.tensor([NEAR, *[(40, 0, 50, 10)] * 2, *[FAR] * 6], dtype=torch.float32)
+    )
+    (one,) = with_box_weights([sample([NEAR], ignored=regions, weight_box=[1.0])])
+    return sampler.sample(assigner.assign(priors, one.gt_instances), priors, one.gt_instances)
+
+
+@pytest.mark.parametrize(
+    ("num", "regions", "settings", "negatives", "missing"),
+    [
+        (8, [], {}, 7, 0),
+        (8, [FAR], {}, 2, 5),  # 7 of 8 would have been drawn
+        (16, [FAR], {}, 2, 6),  # all 8
+        (4, [FAR], {}, 2, 1),
+        (8, [FAR], dict(neg_pos_ub=3), 2, 1),
+        (8, [FAR], dict(neg_pos_ub=2), 2, 0),
+        (8, [FAR, (40, 0, 50, 10)], {}, 0, 7),
+    ],
+)
+def test_negatives_that_regions_took_away_are_counted(num, regions, settings, negatives, missing):
+    found = sampled(num, regions, **settings)
+    assert (len(found.pos_inds), len(found.neg_inds)) == (1, negatives)
+    assert found.missing == missing
+
+
+def l1_loss(num, regions):
+    """loss_bbox of a head that says 0, with targets that are 1 / (0.1, 0.1, 0.2, 0.2) each."""
+    head = MODELS.build(
+        dict(
+            type="mmdet.BBoxHead", num_classes=2, in_channels=4, roi_feat_size=1,
+            loss_bbox=dict(type="L1Loss"),
+        )
+    )  # fmt: skip
+    apply_mixin(head, BBoxTargets)
+    apply_mixin(head.loss_bbox, WeightedLoss)
+    result = sampled(num, regions)
+    result.pos_priors = result.pos_priors - 5.0  # 5 of 10 pixels beside, in both directions
+    count = len(result.pos_inds) + len(result.neg_inds)
+    rois = torch.zeros(count, 5)
+    found = head.loss_and_target(
+        torch.zeros(count, 3), torch.zeros(count, 8), rois, [result], ConfigDict(pos_weight=-1)
+    )
+    return found["loss_bbox"]["loss_bbox"].item()
+
+
+@pytest.mark.parametrize("num", [8, 16])
+def test_box_losses_are_divided_as_if_no_region_was_ignored(num):
+    """By hand: two distances of 0.5, in units of 0.1 each, by all 8 (of 9) proposals drawn."""
+    expected = 2 * 0.5 / 0.1 / min(num, 9)
+    assert l1_loss(num, []) == pytest.approx(expected)
+    assert l1_loss(num, [FAR]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("family", ["faster_rcnn", "cascade_rcnn"])
+def test_a_region_far_from_the_boxes_does_not_change_their_losses(family, images):
+    model = carrying(family)
+    for head in (model.rpn_head, model.roi_head):
+        for assigner_sampler in _owned(head):
+            if isinstance(assigner_sampler, BaseSampler):
+                assigner_sampler.num = 4096  # all there are, or else other positives are drawn
+    box = [(2, 2, 30, 30)]
+    plain = run(model, images, sample(box, weight_box=[1.0]), sample(box))
+    region = run(model, images, sample(box, ignored=[(0, 36, 64, 64)]), sample(box))
+    names = [name for name in plain if "bbox" in name]
+    assert len(names) == (2 if family == "faster_rcnn" else 4)
+    for name in names:
+        torch.testing.assert_close(region[name], plain[name], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("family", ["faster_rcnn", "cascade_rcnn"])

@@ -184,8 +184,9 @@ class IgnoringAssigner(Recorded):
         for boxes in (*args, *kwargs.values()):
             regions = boxes.get(REGIONS) if isinstance(boxes, InstanceData) else None
             if regions is not None and len(regions):
-                negative = result.gt_inds == 0
-                result.gt_inds[negative & self.ignores(pred_instances, regions)] = -1
+                ignored = (result.gt_inds == 0) & self.ignores(pred_instances, regions)
+                result.gt_inds[ignored] = -1
+                result.ignored = int(ignored.sum())
         return self.remember(result)
 
     def ignores(self, predictions: InstanceData, regions: Tensor) -> Tensor:
@@ -203,7 +204,10 @@ class IgnoringPointAssigner(IgnoringAssigner):
 
 
 class WeighingSampler(Recorded):
-    """A sampler whose results carry, as `weights`, the `BoxWeights` at their positives."""
+    """A sampler whose results carry, as `weights`, the `BoxWeights` at their positives.
+
+    `missing` is how many more negatives it would have drawn if none had been ignored.
+    """
 
     def sample(
         self, assign_result: Any, pred_instances: Any, gt_instances: Any, *args: Any, **kwargs: Any
@@ -213,4 +217,15 @@ class WeighingSampler(Recorded):
         if isinstance(result, SamplingResult):
             weights = BoxWeights.of(gt_instances)
             result.weights = weights and weights.at(result.pos_assigned_gt_inds.long())
+            self._count_missing(result, getattr(assign_result, "ignored", 0))
         return self.remember(result)
+
+    def _count_missing(self, result: SamplingResult, ignored: int) -> None:
+        positives, negatives = len(result.pos_inds), len(result.neg_inds)
+        # PseudoSampler has no number: it takes all there is, and counts positives alone.
+        wanted: int = getattr(self, "num", 0) - positives
+        most = getattr(self, "neg_pos_ub", -1)
+        if most >= 0:
+            wanted = min(wanted, int(most * max(positives, 1)))
+        result.room = max(wanted - negatives, 0)
+        result.missing = min(ignored, result.room)

@@ -33,6 +33,12 @@ class AnchorTargets(JudgedPriors):
             targets = super().get_targets(*args, **kwargs)
         weights = complete(result.weights for result in results)
         cls, box = self.by_level(targets[self.labels_at], weights) if weights else (None, None)
+        if box and any(result.missing for result in results):
+            # The RPN divides by the number of sampled anchors: with regions to ignore, by what it
+            # would be without them.
+            counted = sum(result.avg_factor for result in results)
+            full = sum(r.num_pos + max(len(r.neg_inds) + r.missing, 1) for r in results)
+            box = [w * (counted / full) for w in box]
         for name in self.cls_losses:
             queue_weights(getattr(self, name), cls)
         for name, times in self.box_losses.items():

@@ -58,7 +58,12 @@ class BBoxTargets(Mixin):
             if judged is not None:
                 cls = cls * torch.cat([one.weight for one in judged])
             queue_weights(self.loss_cls, nonempty([cls]))
-            queue_weights(self.loss_bbox, nonempty([torch.cat([found.box for found in weights])]))
+            # Box losses are divided by the number of sampled proposals: with regions to ignore, by
+            # what it would be without them. A box weighs no more because of what may be elsewhere.
+            drawn = sum(len(r.pos_inds) + len(r.neg_inds) for r in sampling_results)
+            share = drawn / max(drawn + sum(r.missing for r in sampling_results), 1)
+            box = torch.cat([found.box for found in weights]) * share
+            queue_weights(self.loss_bbox, nonempty([box]))
         result = super().loss_and_target(
             cls_score, bbox_pred, rois, sampling_results, *args, **kwargs
         )
@@ -144,12 +149,18 @@ def scored_negatives(
 class CascadeLosses(Mixin):
     """CascadeRoIHead: it breaks off after a stage without any proposal (all ignored)."""
 
+    _missing: list[int]
+
     def bbox_loss(self, stage: int, x: Any, sampling_results: list[Any]) -> Any:
         """As before; a box whose `max_stage` is behind weighs nothing, in masks neither."""
-        for result in sampling_results:
+        # What a stage did not sample is missing among the proposals of the next one too.
+        before = self._missing if stage else [0] * len(sampling_results)
+        for result, lost in zip(sampling_results, before, strict=True):
             weights = getattr(result, "weights", None)
             if weights is not None:
                 result.weights = weights.in_stage(stage)
+                result.missing = min(result.missing + lost, result.room)
+        self._missing = [getattr(result, "missing", 0) for result in sampling_results]
         return super().bbox_loss(stage, x, sampling_results)
 
     def loss(self, *args: Any, **kwargs: Any) -> Any:
