@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
@@ -15,7 +15,7 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 from ..registry import MODELS
-from ..validation import check_range
+from ..validation import check_choice, check_range
 from .core import TeacherStudent
 from .geometry import areas, between, clip_boxes, project_boxes, warp
 from .heads import last_box_head
@@ -26,6 +26,9 @@ from .pseudo_boxes import AMBIGUOUS, HIGH, TASKS, PseudoBoxes, Source, as_bitmap
 from .step import Step, Views
 from .task_sets import has_task_subsets, members, task_losses
 from .weights import honor_weights
+from .weights.boxes import leave_to_detector
+
+Crowd = Literal["ignore", "background"]
 
 
 @MODELS.register_module()
@@ -42,6 +45,9 @@ class TeacherStudentDetector(TeacherStudent):
             another image of the batch has one. A batch without any gives the loss 0.
         min_size: Pseudo boxes narrower or lower than this in the strong view, in pixels, are gone.
         min_visible: So are those of which less than this share lies inside of the strong view.
+        crowd: What annotated groups and difficult objects (`ignored_instances`) are to the
+            supervised losses: "ignore", regions in which nothing is learned, or "background", as
+            MMDetection has it (unless its assigner has an `ignore_iof_thr`).
         **core: See `TeacherStudent`.
     """
 
@@ -54,6 +60,7 @@ class TeacherStudentDetector(TeacherStudent):
         empty_weight: float = 1.0,
         min_size: float = 0.01,
         min_visible: float = 0.0,
+        crowd: Crowd = "ignore",
         **core: Any,
     ) -> None:
         super().__init__(detector, **core)
@@ -61,6 +68,8 @@ class TeacherStudentDetector(TeacherStudent):
         check_range(name, "empty_weight", empty_weight)
         check_range(name, "min_size", min_size, 0, float("inf"))
         check_range(name, "min_visible", min_visible)
+        check_choice(name, "crowd", crowd, Crowd)
+        self.crowd = crowd
         self.empty_weight, self.min_size, self.min_visible = empty_weight, min_size, min_visible
         detectors = [m for m in self.auxiliary.values() if isinstance(m, BaseDetector)]
         for network in (self.student, *detectors):
@@ -76,6 +85,14 @@ class TeacherStudentDetector(TeacherStudent):
     def num_classes(self) -> int:
         """The classes of the head that answers."""
         return last_box_head(self.student).num_classes  # type: ignore[no-any-return]
+
+    def _step(self, inputs: Any, data_samples: Any) -> Step:
+        step = super()._step(inputs, data_samples)
+        if step.sup is not None and self.crowd == "background":
+            for sample in step.sup.samples:
+                if "ignored_instances" in sample:
+                    leave_to_detector(sample.ignored_instances)
+        return step
 
     def label(
         self,

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmdet.structures.bbox import get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from ...mixing import region_of, restrict
 from ...teacher_student.pseudo_boxes import PseudoBoxes, as_bitmaps, bitmaps
 from ...teacher_student.step import Step, Views
 from ...teacher_student.task_sets import as_weights
+from ...teacher_student.weights.boxes import regions_of
 from ...validation import check_range
 
 TO_UNLABELED = ("labeled_to_unlabeled", "bidirectional")
@@ -118,10 +118,10 @@ class ObjectPaste:
 
     def _ignored(self, sample: Any, region: Tensor) -> Tensor:
         """What a sample says that is to be ignored (K, 4), as far as it lies in a region."""
-        ignored = sample.get("ignored_instances")
+        ignored = regions_of(sample)
         if ignored is None:
             return torch.zeros(0, 4, device=region.device)
-        share, boxes, _ = restrict(get_box_tensor(ignored.bboxes).float(), None, region)
+        share, boxes, _ = restrict(ignored.float(), None, region)
         return boxes[self._visible(share)]
 
     def _within(self, objects: PseudoBoxes, masks: Tensor | None, region: Tensor) -> PseudoBoxes:

@@ -16,8 +16,8 @@ What is absent counts as 1 or as empty; with nothing at all the losses are the p
 for bit. The weights are read when the targets are assigned and enter where a loss module
 multiplies: no normalizer ever sees them. It stays the *count* that it would be with weights 1, so
 that all weights equal to c give c times the loss; dividing by the sum of the weights would undo
-them. (Only where negatives are counted, in the sampled losses of two-stage detectors and in the
-query losses with background weight, does an ignored negative leave the count: it is not there.)
+them. (Only where negatives are counted, in the sampled classification losses of two-stage detectors
+and in the query losses with background weight, does an ignored negative leave the count.)
 
 The denoising queries of DINO follow the weights of the box that they were made from; they know no
 regions to ignore.

@@ -17,6 +17,7 @@ from torch import Tensor
 Mixin: Any = object
 
 REGIONS, BACKGROUND, MAX_STAGE = "ignore_regions", "background_weight", "max_stage"
+AS_BACKGROUND = "as_background"
 # A negative box is ignored if more than this share of it lies in one region.
 COVERED = 0.5
 
@@ -80,10 +81,22 @@ def with_box_weights(samples: list[Any]) -> list[Any]:
     return [_with_box_weights(s) for s in samples] if any(_carries(s) for s in samples) else samples
 
 
-def _carries(sample: Any) -> bool:
+def leave_to_detector(ignored: InstanceData) -> None:
+    """Let these boxes to ignore be what MMDetection makes of them: mostly background."""
+    ignored.set_metainfo({AS_BACKGROUND: True})
+
+
+def regions_of(sample: Any) -> Tensor | None:
+    """The regions (K, 4) of a sample in which negatives are ignored; None where it has none."""
     ignored = sample.get("ignored_instances")
+    if ignored is None or ignored.get(AS_BACKGROUND, False) or not len(ignored):
+        return None
+    return get_box_tensor(ignored.bboxes)
+
+
+def _carries(sample: Any) -> bool:
     keys = ("weight_cls", "weight_box", BACKGROUND)
-    return (ignored is not None and len(ignored) > 0) or any(k in sample.gt_instances for k in keys)
+    return regions_of(sample) is not None or any(k in sample.gt_instances for k in keys)
 
 
 def _with_box_weights(sample: Any) -> Any:
@@ -93,8 +106,8 @@ def _with_box_weights(sample: Any) -> Any:
     for name in ("weight_cls", "weight_box"):
         weight = boxes.get(name, corners.new_ones(len(corners)))
         boxes[name] = torch.as_tensor(weight, dtype=torch.float32, device=corners.device).detach()
-    ignored = sample.get("ignored_instances")
-    regions = corners.new_zeros(0, 4) if ignored is None else get_box_tensor(ignored.bboxes)
+    found = regions_of(sample)
+    regions = corners.new_zeros(0, 4) if found is None else found
     boxes.set_metainfo({REGIONS: regions.detach(), BACKGROUND: float(boxes.get(BACKGROUND, 1.0))})
     sample.gt_instances = boxes
     return sample
