@@ -10,15 +10,16 @@ import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
+from mmdet.structures.mask import mask2bbox
 from mmengine.logging import print_log
 from mmengine.structures import InstanceData
-from torch import nn
+from torch import Tensor, nn
 
 from ..registry import MODELS
 from ..validation import check_choice, check_range
 from .core import TeacherStudent
 from .geometry import areas, between, clip_boxes, project_boxes, warp
-from .heads import last_box_head
+from .heads import count_classes
 from .objectness import predicted_objectness
 from .outputs import HeadOutputs, forward_outputs, recorded_outputs
 from .precise_boxes import keep_boxes_precise
@@ -48,6 +49,7 @@ class TeacherStudentDetector(TeacherStudent):
         crowd: What annotated groups and difficult objects (`ignored_instances`) are to the
             supervised losses: "ignore", regions in which nothing is learned, or "background", as
             MMDetection has it (unless its assigner has an `ignore_iof_thr`).
+        num_classes: Where the heads of the detector do not say it.
         **core: See `TeacherStudent`.
     """
 
@@ -61,6 +63,7 @@ class TeacherStudentDetector(TeacherStudent):
         min_size: float = 0.01,
         min_visible: float = 0.0,
         crowd: Crowd = "ignore",
+        num_classes: int | None = None,
         **core: Any,
     ) -> None:
         super().__init__(detector, **core)
@@ -69,7 +72,7 @@ class TeacherStudentDetector(TeacherStudent):
         check_range(name, "min_size", min_size, 0, float("inf"))
         check_range(name, "min_visible", min_visible)
         check_choice(name, "crowd", crowd, Crowd)
-        self.crowd = crowd
+        self.crowd, self._num_classes = crowd, num_classes
         self.empty_weight, self.min_size, self.min_visible = empty_weight, min_size, min_visible
         detectors = [m for m in self.auxiliary.values() if isinstance(m, BaseDetector)]
         for network in (self.student, *detectors):
@@ -83,8 +86,8 @@ class TeacherStudentDetector(TeacherStudent):
 
     @property
     def num_classes(self) -> int:
-        """The classes of the head that answers."""
-        return last_box_head(self.student).num_classes  # type: ignore[no-any-return]
+        """The classes of objects."""
+        return self._num_classes or count_classes(self.student)
 
     def _step(self, inputs: Any, data_samples: Any) -> Step:
         step = super()._step(inputs, data_samples)
@@ -152,8 +155,9 @@ class TeacherStudentDetector(TeacherStudent):
         return recorded_outputs(network)
 
     def joint_heads(self) -> list[nn.Module]:
-        """The dense head, or the RPN; heads of queries look at each view alone."""
-        head: Any = getattr(self.student, "rpn_head", None) or self.student.bbox_head
+        """The dense head, or the RPN; heads of queries and masks look at each view alone."""
+        heads = (getattr(self.student, name, None) for name in ("rpn_head", "bbox_head"))
+        head = next((head for head in heads if head is not None), None)
         return [head] if isinstance(head, BaseDenseHead) else []
 
     def _to_view(self, boxes: PseudoBoxes, weak: Any, strong: Any) -> DetDataSample:
@@ -197,11 +201,23 @@ def _as_whole_image(metainfo: dict[str, Any]) -> dict[str, Any]:
     return {**metainfo, "ori_shape": metainfo["img_shape"], "scale_factor": (1.0, 1.0)}
 
 
+def _with_extent(found: InstanceData) -> Tensor:
+    """The boxes (N, 4); where a detector gives a mask and no box (SOLO), that of the mask."""
+    if "bboxes" not in found:
+        return mask2bbox(found.masks).float()
+    bboxes: Tensor = getattr(found.bboxes, "tensor", found.bboxes).float()
+    flat = (bboxes[:, 2:] <= bboxes[:, :2]).any(1)
+    if "masks" not in found or not flat.any():
+        return bboxes
+    return bboxes.index_put((flat,), mask2bbox(found.masks[flat]).to(bboxes))
+
+
 def _pseudo_boxes(found: InstanceData) -> PseudoBoxes:
     """The teacher's finite predictions, all trusted until a hook says otherwise."""
-    bboxes = getattr(found.bboxes, "tensor", found.bboxes).float()
+    bboxes = _with_extent(found)
     finite = bboxes.isfinite().all(-1) & found.scores.isfinite()
-    boxes = PseudoBoxes(bboxes=bboxes, labels=found.labels, scores=found.scores.float())
+    # SOLO's labels are floats where it finds nothing.
+    boxes = PseudoBoxes(bboxes=bboxes, labels=found.labels.long(), scores=found.scores.float())
     for name in ("masks", "objectness"):
         if name in found:
             boxes[name] = found[name]

@@ -32,6 +32,32 @@ def last_box_head(owner: Any) -> Any:
     return box_heads(owner)[-1]
 
 
+def count_classes(detector: nn.Module) -> int:
+    """How many classes of objects a detector tells apart.
+
+    Its box head says so; else its other heads (masks of SOLO, queries of Mask2Former, those of a
+    detector that wraps another one), as far as they agree.
+    """
+    owner = getattr(detector, "roi_head", None) or detector
+    boxes = stages(getattr(owner, "bbox_head", None))
+    if boxes and hasattr(boxes[-1], "num_classes"):
+        return int(boxes[-1].num_classes)
+    found = {}
+    for name, module in detector.named_modules():
+        own = getattr(module, "num_things_classes", getattr(module, "num_classes", None))
+        others = any(part in name for part in ("rpn_head", "semantic_head", "backbone"))
+        if own is not None and type(module).__name__.endswith("Head") and not others:
+            found[name] = int(own)
+    if len(set(found.values())) == 1:
+        return next(iter(found.values()))
+    said = ", ".join(f"{name} has {number}" for name, number in found.items())
+    raise TypeError(
+        f"TeacherStudentDetector: how many classes of objects a {type(detector).__name__} has "
+        f"cannot be known ({said or 'no head has num_classes'}); say it: num_classes=... beside "
+        "detector=..."
+    )
+
+
 def last_decode_head(segmentor: Any) -> Any:
     """The head that a segmentor takes its labels from."""
     return stages(segmentor.decode_head)[-1]

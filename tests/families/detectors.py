@@ -33,6 +33,14 @@ CONFIGS = {
     "fam3d": Path(__file__).parents[2] / "configs/_base_/models/retinanet_r50_fam3d.py",
 }
 FAMILIES = tuple(CONFIGS)
+# Detectors of masks; the first three have no head of boxes.
+MASK_CONFIGS = {
+    "solo": "solo/solo_r50_fpn_1x_coco.py",
+    "solov2": "solov2/solov2_r50_fpn_1x_coco.py",
+    "mask2former": "mask2former/mask2former_r50_8xb2-lsj-50e_coco.py",
+    "condinst": "condinst/condinst_r50_fpn_ms-poly-90k_coco_instance.py",
+}
+MASK_FAMILIES = tuple(MASK_CONFIGS)
 CLASSES = 3
 
 # What makes a detector wide or deep, wherever in its config it stands.
@@ -47,7 +55,7 @@ SMALL = dict(
 
 @cache
 def _published(family: str) -> ConfigDict:
-    path = CONFIGS[family]
+    path = {**CONFIGS, **MASK_CONFIGS}[family]
     if isinstance(path, Path):  # one of ours
         return Config.fromfile(path).detector
     return get_config(f"mmdet::{path}").model
@@ -58,7 +66,11 @@ def small_config(family: str) -> ConfigDict:
     cfg = copy.deepcopy(_published(family))
     _shrink(cfg)
     cfg.data_preprocessor.pop("batch_augments", None)
-    if cfg.backbone.type == "ResNet":
+    if family in MASK_FAMILIES:
+        _shrink_masks(family, cfg)
+    if family == "mask2former":
+        cfg.backbone.update(depth=18, base_channels=8)
+    elif cfg.backbone.type == "ResNet":
         cfg.backbone.update(depth=18, base_channels=8)
         cfg.neck.in_channels = [8, 16, 32, 64][-len(cfg.neck.in_channels) :]
     else:
@@ -72,6 +84,33 @@ def small_config(family: str) -> ConfigDict:
         cfg.bbox_head.embed_dims = 16
         cfg.test_cfg.max_per_img = 10
     return cfg
+
+
+def _shrink_masks(family: str, cfg: ConfigDict) -> None:
+    if family == "mask2former":
+        head = cfg.panoptic_head
+        head.update(in_channels=[8, 16, 32, 64], num_things_classes=CLASSES)
+        cfg.panoptic_fusion_head.num_things_classes = CLASSES
+        head.loss_cls.class_weight = [1.0] * CLASSES + [0.1]
+        cfg.train_cfg.num_points = 64
+        cfg.test_cfg.max_per_image = 10
+        return
+    head = cfg.mask_head.get("mask_feature_head", {})
+    if family == "condinst":
+        head.update(out_channels=8, num_stacked_convs=1)
+        cfg.mask_head.update(feat_channels=8, num_layers=3)
+        cfg.bbox_head.norm_cfg = dict(type="GN", num_groups=4)
+        return
+    head.pop("init_cfg", None)
+    # Objects of 16 to 64 pixels, on every level.
+    cfg.mask_head.update(
+        norm_cfg=dict(type="GN", num_groups=4),
+        num_grids=[8, 8, 6, 4, 4],
+        scale_ranges=((1, 24), (12, 32), (24, 48), (32, 64), (48, 2048)),
+    )
+    # The masks of SOLO begin with a probability of 0.01 everywhere.
+    cfg.test_cfg.update(nms_pre=20, filter_thr=0.0, max_per_img=10)
+    cfg.test_cfg.mask_thr = 0.01 if family == "solo" else 0.5
 
 
 def _shrink(node) -> None:
