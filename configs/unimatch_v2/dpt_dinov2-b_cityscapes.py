@@ -20,7 +20,7 @@ segmentor = _base_.segmentor
 segmentor.type = 'WindowedEncoderDecoder'  # adds probabilities where windows overlap
 segmentor.data_preprocessor.size = size
 segmentor.decode_head.num_classes = 19
-segmentor.decode_head.sampler = dict(type='OHEMPixelSampler', thresh=0.7, min_kept=100000)
+segmentor.decode_head.sampler = dict(type='HardPixelSampler', thresh=0.7, min_kept=100000)
 segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(532, 532))
 model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, **_base_.method)
 

@@ -12,6 +12,7 @@ from .dinov2 import DINOv2
 from .fam3d_head import FAM3DHead
 from .focal_loss import SoftmaxFocalLoss
 from .label_autoencoder import LabelAutoEncoder
+from .ohem import HardPixelSampler
 from .polishers import BoxPolisher, ClassPolisher
 from .projection import ProjectionHead
 from .siamese import PairDataPreProcessor, SiameseSegmentor
@@ -25,6 +26,7 @@ __all__ = [
     "ClassPolisher",
     "DINOv2",
     "FAM3DHead",
+    "HardPixelSampler",
     "LabelAutoEncoder",
     "PairDataPreProcessor",
     "ProjectionHead",

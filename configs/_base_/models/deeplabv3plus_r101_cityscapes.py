@@ -9,6 +9,6 @@ segmentor = dict(
     data_preprocessor=dict(size=input_size),
     decode_head=dict(
         num_classes=num_classes,
-        # MMSegmentation multiplies min_kept by the number of images: 200,000 for two of them.
-        sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=100000)),
+        # For each image of the batch: 200,000 for two of them.
+        sampler=dict(type='HardPixelSampler', thresh=0.7, min_kept=100000)),
     test_cfg=dict(mode='slide', crop_size=input_size, stride=(534, 534)))
