@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from ..registry import MODELS
+from ..seeds import seed_ranks_apart
 from ..validation import check_choice, check_range
 from .checkpoints import spread_to_both
 from .hook_points import needs_of, overrides, phase_of
@@ -316,6 +317,9 @@ class TeacherStudent(BaseModel):
             if initialize is not None:
                 initialize()
         self.copy_student()
+        # The runner trains from here on (or restores the random state of a checkpoint): dropout
+        # and the draws of hooks shall not be the same in all processes.
+        seed_ranks_apart()
 
     @property
     def role(self) -> nn.Module:

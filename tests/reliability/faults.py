@@ -6,6 +6,7 @@ checkpoint), `loss` (from iteration n on). Actions: a signal's number, `raise`, 
 signal comes), `full` (no space left on the device), `nan` (of a loss).
 """
 
+import contextlib
 import errno
 import os
 import signal
@@ -15,7 +16,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 
 from ssdet.engine import checkpoint_file
-from ssdet.hooks import StepHook
+from ssdet.hooks import ComplementaryDropoutHook, StepHook
 from ssdet.registry import HOOKS
 from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels
@@ -114,6 +115,49 @@ class DumpRankHook(Hook):
     def after_train(self, runner):
         model = getattr(runner.model, "module", runner.model)
         torch.save(model.state_dict(), f"{runner.work_dir}/rank_{get_rank()}.pth")
+
+
+@HOOKS.register_module()
+class DrawsHook(StepHook):
+    """Writes what each rank drew: the masks of the mix and of the dropouts, in the order of use."""
+
+    phase = Phase.OBSERVE
+
+    def before_train(self, runner):
+        super().before_train(runner)
+        self.draws = {"mix": [], "channels": [], "dropout": []}
+        for hook in self.model.hooks:
+            if hasattr(hook, "mask"):
+                hook.mask = self._kept("mix", hook.mask)
+        dropout = self.model.student.decode_head.dropout
+
+        def keep(module, args, result):
+            if module.training:
+                self._keep("dropout", (result == 0).all(-1).all(-1))
+
+        dropout.register_forward_hook(keep)
+
+    @contextlib.contextmanager
+    def student_pass(self, step, branch):
+        yield
+        (hook,) = (h for h in self.model.hooks if isinstance(h, ComplementaryDropoutHook))
+        if branch in hook.views:
+            for masks in hook._masks.values():
+                self._keep("channels", masks[hook.views.index(branch)])
+
+    def after_train(self, runner):
+        torch.save(self.draws, f"{runner.work_dir}/draws_{get_rank()}.pth")
+
+    def _keep(self, name, value):
+        self.draws[name].append(value.clone())
+
+    def _kept(self, name, function):
+        def call(*args):
+            result = function(*args)
+            self._keep(name, result)
+            return result
+
+        return call
 
 
 @HOOKS.register_module()

@@ -16,16 +16,19 @@ TOLERANCE = dict(rtol=1e-4, atol=1e-5)
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """One torchrun for all: both kinds, a rank without pseudo boxes, and a rank that raises."""
+    """One torchrun for all: both kinds, random draws, and ranks that say nothing or raise."""
     folder = tmp_path_factory.mktemp("two")
 
-    def run(config, name, **environment):
+    def run(config, name, *options, **environment):
         arguments = ["train", str(CONFIGS / f"distributed_{config}.py"), "--launcher", "pytorch"]
-        return environment, [*arguments, "--work-dir", str(folder / name)]
+        return environment, [*arguments, "--work-dir", str(folder / name), *options]
 
     runs = [
         run("detection", "detection"),
         run("segmentation", "segmentation"),
+        run("draws", "draws"),
+        run("draws", "resumed", "--cfg-options", "train_cfg.max_iters=3"),
+        run("draws", "resumed", "--resume"),
         run("detection", "empty", SSDET_EMPTY_RANK="1"),
         run("detection", "raise", SSDET_FAULT="after_train_iter:4:raise", SSDET_FAULT_RANK="1"),
     ]
@@ -57,11 +60,34 @@ def test_two_follow_one(one, two):
     assert all(x["pseudo/kept"] > 0 for x in (*lines[1:6], *other[1:6]))
 
 
-@pytest.mark.parametrize("name", [*KINDS, "empty"])
+@pytest.mark.parametrize("name", [*KINDS, "empty", "draws"])
 def test_ranks_are_identical_bit_for_bit(two, name):
     first, second = states(two[0] / name)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def draws(folder):
+    return [torch.load(folder / f"draws_{rank}.pth", weights_only=True) for rank in (0, 1)]
+
+
+@pytest.mark.parametrize("kind", ["mix", "channels", "dropout"])
+def test_ranks_draw_other_numbers(two, kind):
+    first, second = (each[kind] for each in draws(two[0] / "draws"))
+    assert len(first) == len(second) >= 10
+    alike = [torch.equal(a, b) for a, b in zip(first, second, strict=True)]
+    assert sum(alike) == 0
+
+
+def test_two_processes_resume_with_their_own_numbers(two):
+    """Stopped after three of six iterations."""
+    whole, resumed = (two[0] / name for name in ("draws", "resumed"))
+    for one, other in zip(states(whole), states(resumed), strict=True):
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    for one, other in zip(draws(whole), draws(resumed), strict=True):
+        for kind, values in other.items():
+            assert all(map(torch.equal, one[kind][-len(values) :], values))
+            assert len(values) < len(one[kind])
 
 
 def test_a_rank_without_pseudo_boxes_keeps_nobody_waiting(two):
