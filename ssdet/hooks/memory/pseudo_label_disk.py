@@ -47,8 +47,9 @@ class PseudoLabelDiskHook(StepHook):
         root: Folder in which all images lie. None: images are known by their file names.
         write: Store the teacher's labels.
         use: Train on stored labels: pixels that the bank knows take its label, and stored boxes
-            take the place of the teacher's boxes of the same class that overlap them. List the
-            hook after thresholds: what the bank knows has weight 1.
+            take the place of the teacher's boxes of the same class that overlap them. A stored
+            label has weight 1 and the score `score`, or the teacher's where it says the same and
+            is surer. Probabilities of all classes stay those of today's teacher.
         score, update: Lowest score of what is unknown so far, and of a change to what is known.
         background: A class that is no news (pixels); None if there is none.
         min_change: Share of the pixels of an image that must change for its entry to be written
@@ -203,6 +204,10 @@ class PseudoLabelDiskHook(StepHook):
         if stored is not None:
             moved, inside = warp(stored[None], matrix, pixels.labels.shape[-2:])
             known = inside & (moved[0] != IGNORE) & pixels.valid[image]
+            # The teacher's score is one of its own label. What is stored had `score` at least.
+            same = moved[0] == pixels.labels[image]
+            scores = pixels.scores[image].where(same, 0.0).clamp(min=self.score)
+            pixels.scores[image] = scores.where(known, pixels.scores[image])
             pixels.labels[image] = moved[0].where(known, pixels.labels[image])
             pixels.weights[image] = pixels.weights[image].masked_fill(known, 1.0)
         step.count("bank/used", known.float().mean() / len(pixels))

@@ -92,8 +92,29 @@ def test_stored_labels_are_used_where_they_are_known(tmp_path):
     step = seen(hook, doubled([[1, 1], [1, 1]]), 0.4)
     assert step.pseudo.labels[0].tolist() == doubled([[1, 2], [0, 3]])
     assert step.pseudo.weights[0].tolist() == doubled([[0, 1], [1, 1]])
-    assert step.pseudo.scores.unique().tolist() == pytest.approx([0.4])
     assert step.log["bank/used"] == 0.75
+
+
+def test_a_stored_label_has_a_score_of_its_own(tmp_path):
+    """Not that of the other label that the teacher would have given."""
+    stored = np.array([[1, 1, 2, 255], [1, 1, 3, 0]], np.uint8)
+    PseudoLabelFolder(tmp_path).write_map("x/a", stored, {})
+    hook = seg_hook(tmp_path, write=False, use=True, score=0.8)
+    # In the view the bank says unknown, 2; 0, 3. The teacher says the same of the lower row.
+    scores = torch.tensor(doubled([[0.95, 0.95], [0.9, 0.4]]))
+    step = seen(hook, doubled([[1, 1], [0, 3]]), scores)
+    expected = torch.tensor(doubled([[0.95, 0.8], [0.9, 0.8]]))
+    torch.testing.assert_close(step.pseudo.scores[0], expected)
+
+
+def test_probabilities_stay_those_of_todays_teacher(tmp_path):
+    """By them `NoisyDiceHook` judges what is stored."""
+    PseudoLabelFolder(tmp_path).write_map("x/a", np.full((2, 4), 2, np.uint8), {})
+    hook = seg_hook(tmp_path, write=False, use=True)
+    said = pixels(doubled([[1, 1], [1, 1]]))
+    soft = said.soft = torch.rand(1, 4, 4, 4)
+    hook.after_teacher(Step(hook.model, 0, weak=views(), pseudo=said))
+    assert said.labels.eq(2).all() and torch.equal(said.soft, soft)
 
 
 def test_a_map_of_another_size_is_refused(tmp_path):
