@@ -9,6 +9,7 @@ from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
 from .class_dice import ClassDiceLoss
 from .dinov2 import DINOv2
+from .dpt_head import ExactDPTHead
 from .fam3d_head import FAM3DHead
 from .focal_loss import SoftmaxFocalLoss
 from .label_autoencoder import LabelAutoEncoder
@@ -25,6 +26,7 @@ __all__ = [
     "ClassDiceLoss",
     "ClassPolisher",
     "DINOv2",
+    "ExactDPTHead",
     "FAM3DHead",
     "HardPixelSampler",
     "LabelAutoEncoder",

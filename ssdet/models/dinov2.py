@@ -32,7 +32,7 @@ class DINOv2(BaseModule):
     An image whose sides are no multiples of the patch is resized to the nearest ones (as UniMatch
     V2 evaluates). Position embeddings are interpolated to the grid of the image. Every level is
     normalized with the last layer norm and comes as [feature map, class token], which is what
-    MMSegmentation's `DPTHead` takes.
+    `ExactDPTHead` takes.
 
     Args:
         size: "small", "base" or "large", with patches of 14 pixels.

@@ -26,7 +26,7 @@ segmentor = dict(
         test_cfg=dict(size_divisor=1)),
     backbone=dict(type='DINOv2', size=encoder, checkpoint=checkpoint, frozen=frozen),
     decode_head=dict(
-        type='DPTHead',
+        type='ExactDPTHead',  # of 37 patches: 19 -> 37 -> 74 -> 148 -> 296
         in_channels=(embed_dims, ) * 4,
         in_index=(0, 1, 2, 3),
         input_transform='multiple_select',
