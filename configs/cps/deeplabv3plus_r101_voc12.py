@@ -5,7 +5,8 @@ _base_ = [
     '../_base_/datasets/voc12_same_view.py', '../_base_/schedules/voc_seg.py'
 ]
 iterations = 39680  # 32 passes over 9,920 images, 8 at a time
-lr = 5e-3  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
+lr = 2.5e-3  # for 8 labeled and 8 unlabeled images per iteration, in all processes together
+weight_decay = 4e-4  # README.md says how both follow from the published code
 
 segmentor = _base_.segmentor
 segmentor.data_preprocessor.size = (512, 512)
@@ -19,7 +20,8 @@ model = dict(
 val_cfg = dict(models=['student'])  # the teacher is its copy
 train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
 optim_wrapper = dict(
-    optimizer=dict(lr=lr), paramwise_cfg=dict(_delete_=True, custom_keys=dict()))
+    optimizer=dict(lr=lr, weight_decay=weight_decay),
+    paramwise_cfg=dict(_delete_=True, norm_decay_mult=0.0, bias_decay_mult=0.0))
 param_scheduler = [
     dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 40))
