@@ -20,7 +20,10 @@ DEMOS = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.glob("*/*_demo
 
 
 class ConfidenceForTests(StepHook):
-    """A teacher of some iterations is sure of nothing; this one, and any second one, says it is."""
+    """A teacher of some iterations is sure of nothing; this one, and any second one, says it is.
+
+    The hook also sees which parameters of the student get a gradient.
+    """
 
     phase = Phase.LABEL
 
@@ -35,6 +38,13 @@ class ConfidenceForTests(StepHook):
             return pseudo
 
         model.label = surely
+        learning = {n: p for n, p in model.student.named_parameters() if p.requires_grad}
+        self.without_gradient = set(learning)
+        for name, parameter in learning.items():
+            parameter.register_post_accumulate_grad_hook(self._seen(name))
+
+    def _seen(self, name):
+        return lambda _: self.without_gradient.discard(name)
 
 
 def small(name, work_dir, iterations):
@@ -80,6 +90,7 @@ def test_a_demo_trains_resumes_and_is_evaluated(name, tmp_path):
     cfg = small(name, tmp_path, 4)
     cfg.resume = True
     runner = run(cfg)
+    watch = next(hook for hook in runner.hooks if isinstance(hook, ConfidenceForTests))
     assert runner.iter == 4 and runner.model.iteration == 4
     scalars = runner.message_hub.log_scalars
     learned = {key: log.data[0] for key, log in scalars.items() if "loss" in key}
@@ -88,6 +99,7 @@ def test_a_demo_trains_resumes_and_is_evaluated(name, tmp_path):
     assert taught and max(taught) > 0, "nothing was learned from unlabeled images"
     measured = [log.current() for key, log in scalars.items() if key.startswith("val/")]
     assert measured and any(value >= 0 for value in measured)
+    assert watch.without_gradient == set()
     assert not any(p.requires_grad or p.grad is not None for p in runner.model.teacher.parameters())
     for key, value in runner.model.teacher.state_dict().items():
         assert torch.isfinite(value.float()).all(), key
