@@ -6,7 +6,7 @@ _base_ = [
 ]
 size = (721, 721)
 crop = dict(type='RandomCrop', crop_size=size)
-iterations = 41800  # 240 passes over 2,789 images, 16 at a time
+iterations = 240 * _base_.one_pass['1x16']
 lr = 4e-3  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
 
 labeled_images = _base_.labeled_images
@@ -26,9 +26,6 @@ model = dict(
     unsup_ramp=dict(length=iterations * 5 // 240, kind='linear'),  # 5 passes
     **_base_.method)
 
-train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
+train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
 optim_wrapper = dict(optimizer=dict(lr=lr))
-param_scheduler = [
-    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
-default_hooks = dict(checkpoint=dict(interval=iterations // 40))
 auto_scale_lr = dict(base_batch_size=32)

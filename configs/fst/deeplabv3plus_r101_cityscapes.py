@@ -7,7 +7,7 @@ _base_ = [
 ]
 size = (769, 769)
 crop = dict(type='RandomCrop', crop_size=size)
-iterations = 14000  # 80 passes over 2,789 images, 16 at a time
+iterations = 80 * _base_.one_pass['8x2']
 lr = 1e-2  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
 
 labeled_images = _base_.labeled_images
@@ -39,9 +39,6 @@ model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, **_base_.metho
 custom_hooks = _base_.custom_hooks
 custom_hooks[1].length = iterations
 
-train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
+train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
 optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=5e-4))
-param_scheduler = [
-    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
-default_hooks = dict(checkpoint=dict(interval=iterations // 40))
 auto_scale_lr = dict(base_batch_size=32)

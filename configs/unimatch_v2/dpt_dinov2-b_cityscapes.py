@@ -7,7 +7,7 @@ _base_ = [
 ]
 size = (798, 798)
 crop = dict(type='RandomCrop', crop_size=size)
-iterations = 62700  # 180 passes over 2,789 images, 8 at a time
+iterations = 180 * _base_.one_pass['4x2']
 # The rate is for 8 labeled and 8 unlabeled images per iteration, in all processes together.
 
 labeled_images = _base_.labeled_images
@@ -24,7 +24,4 @@ segmentor.decode_head.sampler = dict(type='HardPixelSampler', thresh=0.7, min_ke
 segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(532, 532))
 model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, **_base_.method)
 
-train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
-param_scheduler = [
-    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
-default_hooks = dict(checkpoint=dict(interval=iterations // 40))
+train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/adamw_seg.py'
 ]
 crop = dict(type='RandomCrop', crop_size=(518, 518))
-iterations = 39300  # 60 passes over 10,490 images, 16 at a time
+iterations = 60 * _base_.one_pass['4x4']
 # The rate is for 16 labeled and 16 unlabeled images per iteration, in all processes together.
 
 labeled_images = _base_.labeled_images
@@ -17,8 +17,5 @@ train_dataloader = dict(dataset=dict(datasets=[labeled_images, other_images]))
 model = dict(
     type='TeacherStudentSegmentor', segmentor=_base_.segmentor, **_base_.method)
 
-train_cfg = dict(max_iters=iterations, val_interval=iterations // 40)
-param_scheduler = [
-    dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=0)]
-default_hooks = dict(checkpoint=dict(interval=iterations // 40))
+train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
 auto_scale_lr = dict(base_batch_size=32)

@@ -98,7 +98,8 @@ def variables(values: dict[str, Any]) -> Iterator[None]:
 
     MMEngine merges `--cfg-options labeled=10` into the finished config, where `labeled` has been
     used already and nothing follows it. Here every `labeled = 40` at the top level of a config, or
-    of one of its bases, is read as `labeled = 10`. Only constants are: what is computed follows.
+    of one of its bases, is read as `labeled = 10`. Only constants are: what is computed follows. A
+    number also takes the place of a computed one (`iterations = 80 * ...`).
     """
     from mmengine.config import config
 
@@ -107,7 +108,7 @@ def variables(values: dict[str, Any]) -> Iterator[None]:
     class ReadWithValues(read):  # type: ignore[misc, valid-type]
         def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
             target = node.targets[0]
-            if isinstance(target, ast.Name) and target.id in values and _is_constant(node.value):
+            if isinstance(target, ast.Name) and _may_be_set(node.value, target.id, values):
                 value = ast.parse(repr(values[target.id]), mode="eval").body
                 node.value = ast.copy_location(value, node.value)
                 ast.fix_missing_locations(node)
@@ -141,6 +142,12 @@ def renamed_bases() -> Iterator[None]:
         yield
     finally:
         Config._get_cfg_path = staticmethod(find)
+
+
+def _may_be_set(node: ast.expr, name: str, values: dict[str, Any]) -> bool:
+    if name not in values:
+        return False
+    return _is_constant(node) or isinstance(values[name], (int, float))
 
 
 def _is_constant(node: ast.expr) -> bool:

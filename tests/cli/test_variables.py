@@ -33,6 +33,16 @@ def test_ordinary_options_are_merged_as_ever(config):
     assert load_config(config, {"data.share": 3, "new": 1}).data["path"] == "a@40"
 
 
+def test_a_number_takes_the_place_of_a_computed_one_and_others_follow(tmp_path):
+    """As the length of a training, which configs compute from the split."""
+    (tmp_path / "base.py").write_text("split = '1_16'\niterations = 80 * len(split)\n")
+    top = tmp_path / "top.py"
+    top.write_text("_base_ = './base.py'\nhalf = _base_.iterations // 2\n")
+    assert load_config(str(top), {"split": "1_8"}).half == 120
+    assert load_config(str(top), {"iterations": 30}).half == 15
+    assert load_config(str(top), {"iterations": 30}).iterations == 30
+
+
 def test_what_is_computed_can_not_be_set_by_the_back_door(config):
     found = load_config(config, {"both": 5})
     assert found.both == 5 and found.data["share"] == 40

@@ -46,6 +46,18 @@ val_dataloader = dict(
             img_path='leftImg8bit/val', seg_map_path='gtFine/val')))
 test_dataloader = val_dataloader
 
+# How long a training is, the split decides. one_pass['4x2']: iterations of a pass over the unlabeled
+# images by 4 processes with 2 of them each, as the published code counts: its sampler gives every
+# process equally many, and an incomplete last batch is dropped.
+unlabeled_count = {
+    '1_30': 2875, '1_16': 2789, '1_8': 2603, '1_4': 2231, '1_2': 1487}.get(split, 2975)
+one_pass = {
+    f'{processes}x{images}': -(-unlabeled_count // processes) // images
+    for processes, images in ((4, 2), (8, 2), (1, 16))}
+iterations = 240 * one_pass['4x2']
+train_cfg = dict(
+    type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 40, 1))
+
 # What a number of this config must be quoted with; printed above every table, with the windows of the
 # model's test_cfg: as large as the crops, by two thirds of them further, the last one moved back to
 # the border of the image.
