@@ -21,7 +21,7 @@ from ..seeds import seed_ranks_apart
 from ..validation import check_choice, check_range
 from .checkpoints import spread_to_both
 from .hook_points import needs_of, overrides, phase_of
-from .passes import STRONG, WEAK, joined, look, student_pass, teacher_labels, weak_pass
+from .passes import STRONG, WEAK, extra_passes, joined, student_pass, teacher_labels, weak_pass
 from .preprocessor import Branches
 from .schedules import checked_ramp, ramp
 from .step import Step, Views
@@ -34,25 +34,25 @@ class TeacherStudent(BaseModel):
 
     Both are built from one config. The teacher is in eval mode by construction and never gets a
     gradient; what moves its weights (`TeacherEMAHook`), what filters its labels and what mixes
-    views are hooks, attached with `attach`. Subclasses say how to label, how to transfer labels
+    views are hooks, attached with `attach`. Subclasses define how to label, how to transfer labels
     between views, and how the student learns from them.
 
     Args:
         model: Config of the detector or segmentor.
         sup_weight, unsup_weight: Factors on the two groups of losses.
         unsup_ramp: `dict(length=..., kind="linear" | "sigmoid" | "step")`: the factor rises over
-            so many iterations after the burn-in. With "step" it is 0 for so long: the teacher
-            labels, and hooks learn from what it says, but the student does not.
-        burn_in: Iterations with labels alone, before the teacher is asked.
-        copy_after_burn_in: The teacher then starts as a copy of the student; else it goes on as
-            it is (a running mean, or a loaded checkpoint).
+            `length` iterations after the burn-in. With "step" it is 0 until then: the teacher
+            labels, and hooks see its predictions, but the student does not learn from them.
+        burn_in: Iterations on labeled images only, before the teacher labels anything.
+        copy_after_burn_in: The teacher then starts as a copy of the student; else it keeps its
+            weights (a running mean, or a loaded checkpoint).
         joint_pass: One pass of backbone and heads for labeled and unlabeled images together (they
-            share batch statistics) instead of one for each. RoI heads, and heads that match
-            queries, look at each view alone.
-        predict_with: Who answers `predict` and `tensor` calls: "teacher" or "student".
+            share batch statistics) instead of one pass each. RoI heads, and heads that match
+            queries, still process each view separately.
+        predict_with: The model for `predict` and `tensor` calls: "teacher" or "student".
         compile_student: Arguments of `torch.nn.Module.compile` for the student.
-        auxiliary: Further models to learn, by name (polishers, heads, a second student); the hook
-            that uses one asks for it by name.
+        auxiliary: Auxiliary networks to train, by name (polishers, heads, a second student); the
+            hook that uses one looks it up by name.
         auxiliary_teachers: Names of auxiliary networks that get a teacher of their own.
         data_preprocessor: Taken from the model's config where it is not given.
     """
@@ -99,10 +99,10 @@ class TeacherStudent(BaseModel):
         )
         # The run's seed, which the random generators of hooks start from.
         self.seed = torch.initial_seed() & 0x7FFFFFFFFFFFFFFF
-        # Networks ("student" or auxiliary) that a hook keeps as they are in this step.
+        # Networks ("student" or auxiliary) that a hook freezes in this step.
         self.frozen: set[str] = set()
         self.hooks: list[Any] = []
-        self.needs: frozenset[str] = frozenset()  # what the hooks ask for together
+        self.needs: frozenset[str] = frozenset()  # what all hooks together need
         self._told_order = False
         self.iteration = 0
         # The running iteration travels with the checkpoint, whether or not a hook is listed.
@@ -111,12 +111,12 @@ class TeacherStudent(BaseModel):
         if compile_student is not None:
             self.student.compile(**compile_student)
 
-    # ------------------------------------------------------------------ what a subclass says
+    # ------------------------------------------------------------------ what a subclass defines
 
     @property
     @abstractmethod
     def num_classes(self) -> int:
-        """How many classes the student tells apart (a segmentor's background is one of them)."""
+        """Number of classes of the student (a segmentor's background is one of them)."""
 
     @abstractmethod
     def label(
@@ -127,7 +127,7 @@ class TeacherStudent(BaseModel):
     ) -> Any:
         """Labels of the weak views in their frame, by the teacher or another network.
 
-        `needs` says what they shall have beyond the usual; None: what the hooks need.
+        `needs` names what to compute beyond the default; None: what the hooks need.
         """
 
     @abstractmethod
@@ -136,7 +136,7 @@ class TeacherStudent(BaseModel):
 
     @abstractmethod
     def targets_empty(self, targets: Any) -> bool:
-        """Whether there is nothing at all to learn in the targets of a strong view."""
+        """Whether the targets of a strong view hold nothing to learn."""
 
     @abstractmethod
     def student_losses(
@@ -146,35 +146,35 @@ class TeacherStudent(BaseModel):
 
     @abstractmethod
     def forward_outputs(self, views: Views, network: nn.Module | None = None) -> Any:
-        """What the heads of the student, or of another network, put out on a view."""
+        """The head outputs of the student, or of another network, for a view."""
 
     @abstractmethod
     def recorded_outputs(self, network: nn.Module) -> AbstractContextManager[list[Any]]:
-        """Within it, what the heads of a network put out is appended for each pass."""
+        """Within the context, the head outputs of a network are appended for each pass."""
 
     @abstractmethod
     def joint_heads(self) -> list[nn.Module]:
         """The heads of the student that a joint pass goes through."""
 
     def recorded_pixels(self, network: nn.Module) -> AbstractContextManager[list[Tensor]]:
-        """Within it, what the last layer of a segmentor sees is appended for each pass."""
-        raise TypeError(f"{type(self).__name__}: has no pixel_features; segmentors have")
+        """Within the context, the input of a segmentor's last layer is appended for each pass."""
+        raise TypeError(f"{type(self).__name__}: has no pixel_features; only segmentors have")
 
     # ------------------------------------------------------------------ the step
 
     def attach(self, hook: Any) -> None:
-        """Let a hook take part in the steps of this model, in the order of the phases."""
+        """Run a hook in the steps of this model, in the order of the phases."""
         hook.on_attach(self)
         name = type(hook).__name__
         if self.joint_pass and overrides(hook, "student_pass"):
             raise ValueError(
-                f"{name}: changes single passes of the student, and with joint_pass=True there is "
-                "one for all branches. Set joint_pass=False."
+                f"{name}: changes single passes of the student, but joint_pass=True makes one "
+                "pass of all branches. Set joint_pass=False."
             )
         other = next((type(h).__name__ for h in self.hooks if h.replaces_loss), None)
         if hook.replaces_loss and other is not None:
             raise ValueError(
-                f"{name}: takes the place of the student's unsupervised losses, and so does "
+                f"{name}: replaces the student's unsupervised losses, and so does "
                 f"{other}. Take one of the two out of custom_hooks."
             )
         if hook not in self.hooks:
@@ -184,7 +184,7 @@ class TeacherStudent(BaseModel):
 
     def loss(self, inputs: Any, data_samples: Any) -> dict[str, Any]:
         """One training step: losses of all branches, and scalars for the log beside them."""
-        self._tell_order()
+        self._log_order()
         step = self._step(inputs, data_samples)
         labeling = step.weak is not None and self.iteration >= self.burn_in
         if labeling and self.iteration == self.burn_in > 0 and self.copy_after_burn_in:
@@ -195,7 +195,7 @@ class TeacherStudent(BaseModel):
             step.targets = self.transfer(step)
             step.shares = dict.fromkeys(step.targets, 1 / len(step.targets))
             self._call("before_student", step)
-            look(self, step)
+            extra_passes(self, step)
         with joined(self, step):
             if step.sup is not None:
                 with student_pass(self, step, "sup"):
@@ -222,8 +222,8 @@ class TeacherStudent(BaseModel):
         if bool(strong) != (WEAK in views):
             raise ValueError(
                 f"{type(self).__name__}: the batch has the branches {sorted(views)}; {WEAK!r} and "
-                f"{STRONG!r} come together: the teacher labels what the student learns from. "
-                "Look at the branches of the views in the pipeline."
+                f"{STRONG!r} must both be there: the teacher labels what the student learns from. "
+                "Check the branches of the views in the pipeline."
             )
         since = self.iteration - self.burn_in
         weight = self.unsup_weight * ramp(since, **self.unsup_ramp) if since >= 0 else 0.0
@@ -268,8 +268,8 @@ class TeacherStudent(BaseModel):
         for hook in self.hooks:
             getattr(hook, point)(step)
 
-    def _tell_order(self) -> None:
-        """Log once in which order the hooks act, and which of them did not say their phase."""
+    def _log_order(self) -> None:
+        """Log once the order in which the hooks act, and which of them declare no phase."""
         if self._told_order or not self.hooks:
             return
         self._told_order = True
@@ -278,7 +278,7 @@ class TeacherStudent(BaseModel):
         for hook in self.hooks:
             if hook.phase is None:
                 print_log(
-                    f"{type(hook).__name__} does not say when it acts; taken for "
+                    f"{type(hook).__name__} declares no phase; assuming "
                     f"Phase.{phase_of(hook).name}. Set phase = Phase.... in the class.",
                     logger="current",
                     level=30,
@@ -323,11 +323,11 @@ class TeacherStudent(BaseModel):
 
     @property
     def role(self) -> nn.Module:
-        """The model that answers: teacher or student."""
+        """The model that `predict_with` selects: teacher or student."""
         return self.teacher if self.predict_with == "teacher" else self.student
 
     def forward(self, inputs: Any, data_samples: Any = None, mode: str = "tensor") -> Any:
-        """`loss` trains; `predict` and `tensor` are answered by the teacher or the student."""
+        """`loss` trains; `predict` and `tensor` call the model that `predict_with` selects."""
         if mode == "loss":
             return self.loss(inputs, data_samples)
         return self.role(inputs, data_samples, mode=mode)
@@ -335,7 +335,7 @@ class TeacherStudent(BaseModel):
     # ------------------------------------------------------------------ building and loading
 
     def _scoped(self, cfg: dict[str, Any]) -> Any:
-        """Build in the scope of the task, unless a config or the runner says another one."""
+        """Build in the scope of the task, unless a config or the runner sets another one."""
         current = DefaultScope.get_current_instance()
         if current is None or current.scope_name in ("mmengine", "mmdet", "mmseg"):
             cfg.setdefault("_scope_", self.scope)

@@ -78,7 +78,7 @@ class TeacherStudentDetector(TeacherStudent):
         for network in (self.student, *detectors):
             for part in honor_weights(network):
                 print_log(
-                    f"{name}: {part} cannot carry weights of boxes and works with weight 1",
+                    f"{name}: {part} does not support weights of boxes and uses weight 1",
                     logger="current",
                     level=30,
                 )
@@ -147,11 +147,11 @@ class TeacherStudentDetector(TeacherStudent):
         return samples
 
     def forward_outputs(self, views: Views, network: nn.Module | None = None) -> HeadOutputs:
-        """What the heads of the student, or of another network, put out on a view."""
+        """The head outputs of the student, or of another network, for a view."""
         return forward_outputs(network or self.student, views)
 
     def recorded_outputs(self, network: nn.Module) -> AbstractContextManager[list[Any]]:
-        """Within it, what the heads of a network put out is appended for each pass."""
+        """Within the context, the head outputs of a network are appended for each pass."""
         return recorded_outputs(network)
 
     def joint_heads(self) -> list[nn.Module]:

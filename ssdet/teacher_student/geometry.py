@@ -2,7 +2,7 @@
 
 A view's geometry is its homography H: (x, y, 1) of the original image -> the view, before padding
 at the bottom and the right. From the weak to the strong view it is M = H_strong H_weak^-1.
-Matrices are inverted in float64, whatever autocast says.
+Matrices are inverted in float64, under autocast too.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def areas(boxes: Tensor) -> Tensor:
 def warp(
     maps: Tensor, matrix: np.ndarray, shape: Sequence[int], mode: str = "nearest"
 ) -> tuple[Tensor, Tensor]:
-    """Pixel maps (C, H, W) seen from another view, and where that view has something to see.
+    """Pixel maps (C, H, W) seen from another view, and where that view shows the image.
 
     Pixel centers lie at +0.5, as for boxes, so a flip of width w maps column c to w - 1 - c.
     Returns maps of the given (height, width) in the dtype that came in, and a bool mask.

@@ -1,7 +1,7 @@
-"""The heads of any model: where they stand, in one stage or several, and RoI heads in one way.
+"""Finding the heads of any model, with one stage or several, and calling RoI heads in one way.
 
 MMDetection and MMSegmentation keep a head of one stage as a module and the stages of a cascade
-(Cascade R-CNN, CascadeEncoderDecoder) as a list of modules. Whoever needs "the head" asks here.
+(Cascade R-CNN, CascadeEncoderDecoder) as a list of modules. Code that needs "the head" calls these.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def last_decode_head(segmentor: Any) -> Any:
 
 
 def check_roi_heads(owner: str, model: Any, why: str) -> None:
-    """Refuse, in the name of a hook, a model without RoI heads as they are known here."""
+    """Raise a TypeError, in the name of a hook, for a model without supported RoI heads."""
     roi_head = getattr(getattr(model, "student", None), "roi_head", None)
     known = isinstance(roi_head, (StandardRoIHead, CascadeRoIHead))
     heads = box_heads(roi_head) if known else []

@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 class HookPoints:
     """Everything that the core calls on a hook; each point does nothing until it is overridden.
 
-    A hook says what it is as class attributes, and the core acts on them:
+    A hook describes itself with class attributes, and the core acts on them:
 
     Attributes:
-        phase: What it does to a step, and with it when it acts; see `Phase`.
+        phase: What it does to a step, which decides when it acts; see `Phase`.
         needs: What the core has to compute for it, beyond the labels; see `phase.NEEDS`.
         selects_labels: It decides which of the teacher's labels are trained on.
-        learns_all_pixels: Of a segmentor: it learns every pixel, as published; no threshold is
-            missed.
+        learns_all_pixels: For segmentors: every pixel is trained on, as published; a threshold
+            is not required.
         averages_weights: It moves the weights of the teacher.
-        read_only: It changes nothing in a step, and need not see one that is taken back.
-        reversible: What it does in a step stays in itself and the model: no files.
+        read_only: It changes nothing in a step, and may miss a step that is undone.
+        reversible: A step can be undone: the hook changes only itself and the model, no files.
         learns_without_labels: It needs the student's pass on views without any label too.
-        replaces_loss: Its `student_loss` takes the place of the student's own unsupervised losses.
+        replaces_loss: Its `student_loss` replaces the student's own unsupervised losses.
     """
 
     phase: ClassVar[Phase | None] = None
@@ -47,7 +47,7 @@ class HookPoints:
         """Refuse a model that this hook cannot work with; called once."""
 
     def before_teacher(self, step: Step) -> None:
-        """The batches are there, and nothing else yet; called in the burn-in too."""
+        """The batches are ready, and nothing else yet; called during the burn-in too."""
 
     def teacher_pass(self, step: Step) -> AbstractContextManager[Any]:
         """Entered around the teacher's labeling of the weak views."""
@@ -64,7 +64,7 @@ class HookPoints:
         return nullcontext()
 
     def student_loss(self, step: Step, branch: str, outputs: Any) -> dict[str, Tensor]:
-        """With `replaces_loss`: the losses of a strong view, from what the student's head gave."""
+        """With `replaces_loss`: the losses of a strong view, from the student's head outputs."""
         raise TypeError(f"{type(self).__name__}: replaces_loss=True needs a method student_loss")
 
     def after_loss(self, step: Step) -> None:
@@ -72,7 +72,7 @@ class HookPoints:
 
 
 def overrides(hook: Any, point: str) -> bool:
-    """Whether a hook does something at a point."""
+    """Whether a hook overrides a hook point."""
     return getattr(type(hook), point, None) is not getattr(HookPoints, point)
 
 
@@ -93,5 +93,5 @@ def phase_of(hook: Any) -> Phase:
 
 
 def needs_of(hooks: Collection[Any]) -> frozenset[str]:
-    """All that hooks ask for together."""
+    """Everything that these hooks need, together."""
     return frozenset[str]().union(*(check_needs(type(h).__name__, h.needs) for h in hooks))

@@ -1,4 +1,4 @@
-"""One pass of a model over several branches, whose losses are then taken one after the other."""
+"""One pass of a model over several branches, whose losses are then computed one after the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .step import Views
 
 @contextmanager
 def joint_pass(model: Any, views: Sequence[Views], heads: Sequence[nn.Module]) -> Iterator[Any]:
-    """Within it, backbone and heads have seen all views at once, and answer for each from that.
+    """Within the context, backbone and heads process all views at once, and return each part.
 
     Batch statistics are those of all views together, and are updated once. Views of different size
     are padded alike first. Gives the features of all rows, in the order of the views.
@@ -71,7 +71,7 @@ def part_of(outputs: Any, rows: slice) -> Any:
 
 
 def _served(owner: Any, name: str, known: dict[int, Any]) -> Any:
-    """A method answers from `known` where it is asked about the very object that is known."""
+    """A method returns its result from `known` for the objects whose ids are there."""
 
     def make(method: Any) -> Any:
         def serve(inputs: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How much of an object a box is, apart from its class: what a detector knows and does not tell."""
+"""Objectness of a box, apart from its class: detectors compute it but do not return it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the heads of detectors put out before anything is chosen from it: maps, queries, regions."""
+"""Raw outputs of detector heads, before boxes are selected: maps, queries, regions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DenseOutputs:
 
     @classmethod
     def of(cls, head: Any, found: Sequence[Any]) -> DenseOutputs:
-        """From what a dense head of MMDetection returned."""
+        """Build it from what a dense head of MMDetection returned."""
         scores, boxes = (list(each) for each in found[:2])
         if getattr(head, "norm_on_bbox", False) and head.training:
             # FCOS multiplies by the stride in eval mode alone.
@@ -48,12 +48,12 @@ class DenseOutputs:
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Pixels for a cell of each level."""
+        """Pixels per cell of each level."""
         return _strides(self.head)
 
     def flatten(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Classes (B, P, K), boxes (B, P, D) and quality (B, P), in the order of `priors`."""
-        anchors = getattr(self.head, "num_base_priors", 1)  # YOLOX does not say it
+        anchors = getattr(self.head, "num_base_priors", 1)  # YOLOX does not have it
         quality = None if self.quality is None else _rows(self.quality, anchors)[..., 0]
         return _rows(self.cls, anchors), _rows(self.box, anchors), quality
 
@@ -91,7 +91,7 @@ class DenseOutputs:
         return torch.stack([get_box_tensor(head.bbox_coder.decode(priors, one)) for one in raw])
 
     def inside(self, samples: Sequence[Any]) -> Tensor:
-        """Which priors (B, P) have their center in the image, not in what the batch padded."""
+        """Which priors (B, P) have their center in the image, not in the padding."""
         x, y = self.centers().unbind(-1)
         shapes = [sample.metainfo["img_shape"] for sample in samples]
         return torch.stack([(x < width) & (y < height) for height, width, *_ in shapes])
@@ -99,12 +99,12 @@ class DenseOutputs:
 
 @dataclass(frozen=True)
 class QueryOutputs:
-    """What a DETR says of its queries in each decoder layer; denoising queries are left out.
+    """Predictions of a DETR for its queries in each decoder layer, without denoising queries.
 
     Attributes:
         cls: Logits (L, B, Q, K).
         box: Boxes (L, B, Q, 4), center and size as shares of the image.
-        hidden: What the head was given (L, B, Q, D).
+        hidden: Input of the head (L, B, Q, D).
     """
 
     cls: Tensor
@@ -113,19 +113,19 @@ class QueryOutputs:
 
     @classmethod
     def of(cls, detector: Any, hidden: Tensor, found: Sequence[Tensor]) -> QueryOutputs:
-        """From the head of a DETR; the matching queries are the last ones."""
+        """Build it from the head of a DETR; the matching queries are the last ones."""
         count = detector.num_queries
         return cls(found[0][:, :, -count:], found[1][:, :, -count:], hidden[:, :, -count:])
 
 
 @dataclass(frozen=True)
 class RegionOutputs:
-    """What a two-stage detector says: the maps of its RPN, its proposals, and any box on request.
+    """Outputs of a two-stage detector: RPN maps, proposals, and predictions for any boxes.
 
     Attributes:
         rpn: Maps of the RPN.
-        proposals: Of each image, where the pass made any.
-        features: The levels that the RoI head looks at.
+        proposals: Of each image, if the pass made any.
+        features: The levels that the RoI head uses.
         roi_head: The RoI head.
     """
 
@@ -144,7 +144,7 @@ HeadOutputs: TypeAlias = "DenseOutputs | QueryOutputs | RegionOutputs"
 
 @contextmanager
 def recorded_outputs(detector: Any) -> Iterator[list[HeadOutputs]]:
-    """Within it, what the heads of a detector put out is appended for each pass."""
+    """Within the context, the head outputs of a detector are appended for each pass."""
     found: list[HeadOutputs] = []
     head = _first_head(detector)
     handle = head.register_forward_hook(
@@ -170,7 +170,7 @@ def recorded_outputs(detector: Any) -> Iterator[list[HeadOutputs]]:
 
 
 def forward_outputs(detector: Any, views: Views) -> HeadOutputs:
-    """The outputs of a detector on a view, without losses and without choosing boxes."""
+    """The outputs of a detector on a view, without losses and without selecting boxes."""
     features = detector.extract_feat(views.inputs)
     with recorded_outputs(detector) as found:
         head = _first_head(detector)

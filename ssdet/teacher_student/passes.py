@@ -1,4 +1,4 @@
-"""The passes of teacher and student in a step, and what is recorded of them because a hook asks."""
+"""The passes of teacher and student in a step, and what is recorded of them for hooks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEAK, STRONG = "unsup_teacher", "unsup_student"
 
 @contextmanager
 def teacher_labels(model: TeacherStudent, step: Step) -> Iterator[None]:
-    """Around the teacher's labeling: what hooks do there, and what is kept of it."""
+    """Around the teacher's labeling: enter the hooks' contexts, and record what they need."""
     views, needs = step.weak_views, model.needs
     with ExitStack() as stack:
         for hook in model.hooks:
@@ -40,7 +40,7 @@ def teacher_labels(model: TeacherStudent, step: Step) -> Iterator[None]:
 
 @contextmanager
 def student_pass(model: TeacherStudent, step: Step, branch: str) -> Iterator[None]:
-    """Around a pass of the student: what hooks do there, and what is kept of it."""
+    """Around a pass of the student: enter the hooks' contexts, and record what they need."""
     inputs = step.branches[branch].inputs
     with ExitStack() as stack:
         for hook in model.hooks:
@@ -79,8 +79,8 @@ def joined(model: TeacherStudent, step: Step) -> Iterator[None]:
             yield
 
 
-def look(model: TeacherStudent, step: Step) -> None:
-    """The passes without a loss that hooks ask for: teacher on other branches, quiet student."""
+def extra_passes(model: TeacherStudent, step: Step) -> None:
+    """Passes without a loss that hooks need: teacher on other branches, student in eval mode."""
     with torch.no_grad():
         for need in sorted(n for n in model.needs if n.startswith(TEACHER_ON)):
             branch = need.removeprefix(TEACHER_ON)

@@ -41,10 +41,10 @@ Need = Literal[
 ]
 NEEDS: dict[str, str] = {
     "soft": "segmentors: probabilities of all classes in the labels, `step.pseudo.soft`",
-    "soft_targets": "the same, taken along into the strong views: `step.targets[view].soft`",
+    "soft_targets": "the same, transferred into the strong views: `step.targets[view].soft`",
     "objectness": "detectors: `PseudoBoxes.objectness`, where the detector has such a number",
-    "teacher_outputs": "what the teacher's head gave for the weak views: `step.teacher_outputs`",
-    "student_outputs": "what the student's head gave for a branch, with its graph: `step.outputs`",
+    "teacher_outputs": "the teacher's head outputs for the weak views: `step.teacher_outputs`",
+    "student_outputs": "the student's head outputs for a branch, with their graph: `step.outputs`",
     "weak_outputs": "the student on the weak views, in eval mode, no graph: `step.weak_outputs`",
     "weak_pass": "the student on the weak views, with its graph: `step.outputs['unsup_teacher']`",
     "features": "the student's `extract_feat` of each branch, with its graph: `step.features`",
@@ -55,7 +55,7 @@ TEACHER_ON = "teacher_on:"  # + a branch: the teacher's outputs on it, after mix
 
 
 def check_needs(owner: str, needs: object) -> frozenset[str]:
-    """What a hook asks for; a ValueError if the core does not know it."""
+    """The needs of a hook, as a set; a ValueError if the core does not know one."""
     if isinstance(needs, str) or not isinstance(needs, (set, frozenset, tuple, list)):
         raise ValueError(f"{owner}: needs={needs!r} is not a set of names, such as {{'soft'}}")
     unknown = sorted(n for n in needs if n not in get_args(Need) and not n.startswith(TEACHER_ON))

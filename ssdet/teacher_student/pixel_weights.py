@@ -19,26 +19,26 @@ from .step import PixelLabels
 
 
 class PixelWeights:
-    """Gives the heads of a segmentor weighted losses for as long as `of` is entered.
+    """Gives the heads of a segmentor weighted losses within the context `of`.
 
-    Outside of it, on labeled data, the heads are untouched. Within it hard example sampling rests
-    (a pseudo label is not taken because the student disagrees with it), cross entropy and focal
+    Outside of it, on labeled data, the heads are untouched. Within it hard example sampling is off
+    (a pseudo label is not chosen because the student disagrees with it), cross entropy and focal
     loss are taken for each pixel and reduced by `ssdet.losses.pixel_mean`, Dice becomes
-    `weighted_dice`, a loss with a method `weighted(logits, labels, weights)` is asked for it, and
+    `weighted_dice`, a loss with a method `weighted(logits, labels, weights)` computes it, and
     any other loss sees the pixels that are not trained on as ignored.
 
     Attributes:
-        weightless: Parts that cannot carry weights and work with weight 1. To heads that match
+        weightless: Parts that do not support weights and use weight 1. To heads that match
             whole masks (Mask2Former) an ignored pixel is outside of every mask, in
             MMSegmentation's labeled training too.
-        carries: Whether any part can: else weights other than 0 and 1 mean nothing here.
+        supports_weights: Whether any part does; else weights other than 0 and 1 have no effect.
     """
 
     def __init__(self, segmentor: nn.Module, reduction: Reduction) -> None:
         self._current = _Current(reduction)
         self._heads: list[tuple[Any, dict[str, Any], dict[str, Any]]] = []
         self.weightless: list[str] = []
-        self.carries = False
+        self.supports_weights = False
         for name, head in segmentor.named_modules():
             if hasattr(head, "loss_decode") and not matches_masks(head):
                 self._add(name, head)
@@ -54,7 +54,7 @@ class PixelWeights:
         weighted = [_WeightedLoss(loss, self._current) for loss in losses]
         for loss in losses:
             if _per_pixel(loss) or isinstance(loss, DiceLoss) or hasattr(loss, "weighted"):
-                self.carries = True
+                self.supports_weights = True
             else:
                 self.weightless.append(f"{name}.loss_decode ({type(loss).__name__})")
         swapped = {"loss_decode": nn.ModuleList(weighted) if several else weighted[0]}
@@ -62,7 +62,7 @@ class PixelWeights:
 
     @contextmanager
     def of(self, targets: PixelLabels) -> Iterator[None]:
-        """Within it, the losses are those of these pixel labels."""
+        """Within the context, the losses are those of these pixel labels."""
         self._current.set(targets)
         for head, _, weighted in self._heads:
             for key, value in weighted.items():
@@ -126,8 +126,8 @@ class _WeightedLoss(nn.Module):
         if not self._warned:
             self._warned = True
             print_log(
-                f"{type(self.plain).__name__} is taken at sampled points here, not at each pixel: "
-                "it works with weight 1",
+                f"{type(self.plain).__name__} is computed at sampled points, not at each pixel: "
+                "it uses weight 1",
                 logger="current",
                 level=30,
             )

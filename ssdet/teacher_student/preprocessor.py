@@ -13,7 +13,7 @@ class Branches(nn.Module):
     """Run a model's own data preprocessor on each branch of a MultiBranch batch.
 
     A batch is `{"inputs": {branch: [image or None, ...]}, "data_samples": {branch: [...]}}`; None
-    stands where a sample does not have a branch. A plain batch passes through as it is.
+    marks a branch that a sample does not have. A plain batch passes through as it is.
     Batch augmentations of the preprocessor (a random size for the whole batch) move pixels without
     recording it, so the unlabeled branches go without them.
     """

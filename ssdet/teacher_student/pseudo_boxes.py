@@ -1,4 +1,4 @@
-"""Pseudo boxes: the boxes of one image with all that hooks and losses say about them."""
+"""Pseudo boxes: the boxes of one image with everything that hooks and losses use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TASKS: tuple[Task, ...] = ("rpn", "cls", "box")
 
 
 class Source(IntEnum):
-    """Who found a box."""
+    """Where a box comes from."""
 
     TEACHER = 0
     ANNOTATION = 1
@@ -36,7 +36,7 @@ class Source(IntEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """A field of `PseudoBoxes`: its type, and what a box has where nobody said it."""
+    """A field of `PseudoBoxes`: its type, and its default for boxes that lack it."""
 
     default: float | int | bool
 
@@ -47,7 +47,7 @@ class Field:
         return corners.new_full((len(corners),), self.default, dtype=dtype)
 
 
-# One rule for all: what nobody said of a box is what an annotated box would have, full trust.
+# One rule for all: what is unknown of a box is what an annotated box would have, full trust.
 FIELDS = {
     "scores": Field(1.0),
     "weight_cls": Field(1.0),
@@ -77,7 +77,7 @@ class PseudoBoxes(InstanceData):
     | `loc_quality` | float (N,) | how well the box is placed, in [0, 1] |
     | `spread` | float (N,) | how far repeated regressions scatter, as a share of the sides |
     | `in_rpn`, `in_cls`, `in_box` | bool (N,) | membership in the sets of single tasks |
-    | `source` | long (N,) | who found it: a `Source` |
+    | `source` | long (N,) | where it comes from: a `Source` |
     | `masks` | (N, H, W) | outlines: a tensor in the weak view, `BitmapMasks` in targets |
 
     `bboxes` and `labels` are always there. A field that is absent has its default for all boxes:
@@ -87,12 +87,12 @@ class PseudoBoxes(InstanceData):
 
     @classmethod
     def declare(cls, name: str, default: float | int | bool) -> None:
-        """Add a field, with what a box has where nobody said it."""
+        """Add a field, with its default for boxes that lack it."""
         FIELDS[name] = Field(default)
 
     @classmethod
     def of(cls, boxes: InstanceData, **fields: Any) -> Self:
-        """Any instances (annotations, for example) as pseudo boxes, with further fields."""
+        """Any instances (annotations, for example) as pseudo boxes, with additional fields."""
         found = cls(metainfo=boxes.metainfo)
         found.set_data({**dict(boxes.items()), **fields})
         if "bboxes" in found:
@@ -137,7 +137,7 @@ class PseudoBoxes(InstanceData):
 
     @classmethod
     def from_tensors(cls, fields: dict[str, Tensor]) -> Self:
-        """What `tensors` returned; masks become `BitmapMasks`."""
+        """Boxes from what `tensors` returned; masks become `BitmapMasks`."""
         boxes = cls(**{k: v for k, v in fields.items() if k != "masks"})
         if "masks" in fields:
             boxes.masks = as_bitmaps(fields["masks"])
@@ -173,10 +173,10 @@ def _field(boxes: PseudoBoxes, name: str) -> Any:
     if name == "masks":
         raise ValueError(
             "PseudoBoxes.cat: some boxes have masks and others have none; load masks for both "
-            "(LoadAnnotations(with_mask=True)), or train a detector of boxes"
+            "(LoadAnnotations(with_mask=True)), or train a detector without masks"
         )
     raise ValueError(
-        f"PseudoBoxes.cat: some boxes have {name!r} and others have not; say what these have: "
+        f"PseudoBoxes.cat: some boxes have {name!r} and others do not; declare their default: "
         f"PseudoBoxes.declare({name!r}, default)"
     )
 
@@ -190,7 +190,7 @@ def _cat(values: list[Any]) -> Any:
 
 
 def bitmaps(masks: BitmapMasks | PolygonMasks) -> BitmapMasks:
-    """Masks of MMDetection, drawn."""
+    """MMDetection's masks of any kind as bitmaps."""
     return masks.to_bitmap() if isinstance(masks, PolygonMasks) else masks
 
 

@@ -1,4 +1,4 @@
-"""Looking into a model while it computes: the one place that replaces its methods, for a while."""
+"""Recording what a model computes: the one place that replaces its methods, temporarily."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 @contextmanager
 def replaced(owner: Any, name: str, make: Callable[[Any], Any]) -> Iterator[None]:
-    """Within it, the method `name` of an object is what `make` makes of it.
+    """Within the context, the method `name` of an object is replaced by `make(method)`.
 
-    It may be entered within itself: what was there before is there again afterwards.
+    Contexts can be nested: each restores the method that it found.
     """
     before = vars(owner).get(name)
     setattr(owner, name, make(getattr(owner, name)))
@@ -28,7 +28,7 @@ def replaced(owner: Any, name: str, make: Callable[[Any], Any]) -> Iterator[None
 
 @contextmanager
 def changed_results(owner: Any, name: str, change: Callable[..., Any]) -> Iterator[None]:
-    """Within it, a method returns `change(result, *args)` of what it returned before."""
+    """Within the context, a method returns `change(result, *args)` instead of its result."""
 
     def make(method: Any) -> Any:
         def changed(*args: Any, **kwargs: Any) -> Any:
@@ -42,7 +42,7 @@ def changed_results(owner: Any, name: str, change: Callable[..., Any]) -> Iterat
 
 @contextmanager
 def recorded_features(model: nn.Module, inputs: Tensor) -> Iterator[dict[str, Any]]:
-    """Within it, what `model.extract_feat` gives for these inputs is put under "features"."""
+    """Within the context, `model.extract_feat` of these inputs is stored under "features"."""
     found: dict[str, Any] = {}
 
     def keep(features: Any, batch: Tensor, *_: Any) -> Any:
@@ -56,14 +56,14 @@ def recorded_features(model: nn.Module, inputs: Tensor) -> Iterator[dict[str, An
 
 @contextmanager
 def changed_features(network: Any, change: Callable[[Any], Any]) -> Iterator[None]:
-    """Within it, `network.extract_feat` gives what `change` makes of its features."""
+    """Within the context, `network.extract_feat` returns `change(features)`."""
     with changed_results(network, "extract_feat", lambda features, *_: change(features)):
         yield
 
 
 @contextmanager
 def recorded_layers(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Within it, what these parts of a network put out is kept, with gradient, by their names."""
+    """Within the context, the outputs of these layers are kept by name, with gradient."""
     outputs: dict[str, Any] = {}
     with ExitStack() as stack:
         for name in layers:
@@ -77,7 +77,7 @@ def recorded_layers(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[
 
 @contextmanager
 def recorded_input(layer: nn.Module, keep: Callable[[Tensor], None]) -> Iterator[None]:
-    """Within it, `keep` is called with what a layer gets."""
+    """Within the context, `keep` is called with the input of a layer."""
     handle = layer.register_forward_pre_hook(lambda _, inputs: keep(inputs[0]))
     try:
         yield
@@ -87,7 +87,7 @@ def recorded_input(layer: nn.Module, keep: Callable[[Tensor], None]) -> Iterator
 
 @contextmanager
 def eval_mode(network: nn.Module) -> Iterator[None]:
-    """Within it the network is in eval mode; then each of its parts is as it was."""
+    """Within the context the network is in eval mode; then each part is in its former mode."""
     training = [module for module in network.modules() if module.training]
     network.eval()
     try:

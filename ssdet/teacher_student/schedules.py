@@ -15,7 +15,7 @@ def ramp(t: float, length: float, kind: Ramp = "sigmoid") -> float:
     """Rise from (almost) 0 to 1 over `length` iterations; 1 if there is no length.
 
     `sigmoid` is exp(-5 (1 - t/length)^2) (Laine & Aila 2017), which starts at 0.0067; `step` is 0
-    for so long.
+    until then.
     """
     if length <= 0 or t >= length:
         return 1.0
@@ -58,7 +58,7 @@ def annealed(t: float, length: float, start: float, end: float) -> float:
 
 
 def checked_ramp(owner: str, setting: dict[str, Any] | None) -> dict[str, Any]:
-    """Arguments of `ramp`, from the setting `unsup_ramp`; with "step" the log says what follows."""
+    """Arguments of `ramp`, from the setting `unsup_ramp`; "step" is logged, for its losses of 0."""
     setting = dict(setting or {"length": 0})
     unknown = sorted(set(setting) - {"length", "kind"})
     if unknown or "length" not in setting:

@@ -30,8 +30,8 @@ class TeacherStudentSegmentor(TeacherStudent):
     """Semi-supervised training of any MMSegmentation segmentor.
 
     The teacher gives each pixel of the weak view its most probable class as label and that
-    probability as score. What was padded is not valid: it has the label 255 and the score 0, and
-    exists in no loss and no statistic. Pseudo labels are classes of the model; MMSegmentation's
+    probability as score. Padding is not valid: it has the label 255 and the score 0, and
+    counts in no loss and no statistic. Pseudo labels are classes of the model; MMSegmentation's
     `reduce_zero_label` concerns labels in files and never touches them.
 
     Args:
@@ -51,23 +51,23 @@ class TeacherStudentSegmentor(TeacherStudent):
         super().__init__(segmentor, **core)
         if not hasattr(self.student, "decode_head"):
             raise TypeError(
-                f"{name}: {type(self.student).__name__} has no decode head; `segmentor` is the "
-                "config of a model of MMSegmentation such as EncoderDecoder"
+                f"{name}: {type(self.student).__name__} has no decode head; `segmentor` must be "
+                "the config of a model of MMSegmentation such as EncoderDecoder"
             )
         self.reduction = reduction
         extra_labels = [m for m in self.auxiliary.values() if hasattr(m, "decode_head")]
         self.pixel_weights = {n: PixelWeights(n, reduction) for n in (self.student, *extra_labels)}
         for part in dict.fromkeys(p for w in self.pixel_weights.values() for p in w.weightless):
             print_log(
-                f"{name}: {part} cannot carry weights of pixels and works with weight 1; pixels "
-                "that are not trained on are ignored ones (255) to it",
+                f"{name}: {part} does not support weights of pixels and uses weight 1; it ignores "
+                "pixels that are not trained on (label 255)",
                 logger="current",
                 level=30,
             )
 
     @property
     def num_classes(self) -> int:
-        """The classes of the head that answers, the background among them."""
+        """Number of classes of the decode head, the background among them."""
         head = self._head
         return max(2, getattr(head, "out_channels", None) or head.num_classes)
 
@@ -93,7 +93,7 @@ class TeacherStudentSegmentor(TeacherStudent):
         """Pseudo labels as they appear in each strong view."""
         self._log(step)
         if "soft_targets" not in self.needs:
-            step.pseudo_pixels.soft = None  # maps of all classes are not moved for nothing
+            step.pseudo_pixels.soft = None  # no hook needs maps of all classes
         return {
             name: self._to_view(step.pseudo_pixels, step.weak_views.samples, views)
             for name, views in step.strong.items()
@@ -131,15 +131,15 @@ class TeacherStudentSegmentor(TeacherStudent):
 
     @contextmanager
     def recorded_outputs(self, network: nn.Module) -> Iterator[list[Any]]:
-        """Within it, the logits of a network are appended for each pass."""
+        """Within the context, the logits of a network are appended for each pass."""
         head = last_decode_head(network)
         found: list[Any] = []
 
         def keep(logits: Any, *_: Any) -> Any:
             if not isinstance(logits, Tensor):
                 raise TypeError(
-                    f"{type(head).__name__} gives several outputs at once; hooks that look at the "
-                    "logits of a network work with heads that give one map of logits."
+                    f"{type(head).__name__} gives several outputs at once; hooks that read the "
+                    "logits of a network need a head that gives one map of logits."
                 )
             found.append(logits)
             return logits
@@ -149,30 +149,30 @@ class TeacherStudentSegmentor(TeacherStudent):
 
     @contextmanager
     def recorded_pixels(self, network: nn.Module) -> Iterator[list[Tensor]]:
-        """Within it, what `conv_seg` of the decode head sees is appended for each pass."""
+        """Within the context, the input of the head's `conv_seg` is appended for each pass."""
         head = last_decode_head(network)
         found: list[Tensor] = []
         layer = getattr(head, "conv_seg", None)
         if layer is None:
             raise TypeError(
-                f"{type(head).__name__} does not end in a projection `conv_seg`, so its pixels "
-                "have no features that a hook could look at. Take another decode head."
+                f"{type(head).__name__} does not end in a projection `conv_seg`, so there are "
+                "no features of pixels for a hook to use. Choose another decode head."
             )
         with recorded_input(layer, found.append):
             yield found
 
     def joint_heads(self) -> list[nn.Module]:
-        """Decode and auxiliary heads; heads that match masks look at each view alone."""
+        """Decode and auxiliary heads; heads that match masks process each view separately."""
         found: list[nn.Module] = []
         for name in ("decode_head", "auxiliary_head"):
             heads = stages(getattr(self.student, name, None))
-            # The heads of a cascade look at each other's results.
+            # The heads of a cascade use each other's results.
             found += heads if name == "auxiliary_head" or len(heads) == 1 else []
         return [head for head in found if not matches_masks(head)]
 
     @property
     def _head(self) -> Any:
-        """The decode head that answers."""
+        """The decode head that gives the labels."""
         return last_decode_head(self.teacher)
 
     @property
@@ -225,10 +225,10 @@ class TeacherStudentSegmentor(TeacherStudent):
 
 
 def _valid(views: Views) -> Tensor:
-    """Where a view shows its image: not what the batch padded, nor what its pipeline did.
+    """Where a view shows its image: not the padding of the batch, nor that of its pipeline.
 
     A batch is padded beyond the `img_shape` that the preprocessor records. A pipeline that pads
-    crops tells so by 255 in the (otherwise empty) `gt_sem_seg` of its unlabeled samples.
+    crops marks it by 255 in the (otherwise empty) `gt_sem_seg` of its unlabeled samples.
     """
     size = views.inputs.shape[-2:]
     valid = torch.zeros(len(views.samples), *size, dtype=torch.bool, device=views.inputs.device)
@@ -242,7 +242,7 @@ def _valid(views: Views) -> Tensor:
 
 
 def _masked(pixels: PixelLabels) -> PixelLabels:
-    """What is not valid has the label 255, the score 0 and the weight 0."""
+    """Pixels that are not valid get the label 255, the score 0 and the weight 0."""
     valid = pixels.valid
     extra_labels = pixels.extra_labels
     return PixelLabels(

@@ -35,7 +35,7 @@ class PixelLabels:
     A pixel of weight 0 is not trained on but counts in the mean; a pixel that is not valid
     (padding, outside of the view) does not exist for the loss at all. `soft` are the teacher's
     probabilities (B, C, H, W), for hooks that ask for them (`needs = {"soft"}`). `extra_labels` are
-    the labels (B, N, H, W) that N auxiliary networks are to learn, 255 where nothing is said.
+    the labels (B, N, H, W) that N auxiliary networks are to learn, 255 where unknown.
     """
 
     labels: Tensor
@@ -49,11 +49,11 @@ class PixelLabels:
         return len(self.labels)
 
     def map(self, change: Any) -> PixelLabels:
-        """The same change, made to every field that is there."""
+        """The same change, made to every field that is set."""
         return PixelLabels(**{name: change(field) for name, field in self.fields().items()})
 
     def fields(self) -> dict[str, Tensor]:
-        """What is there, by name."""
+        """The fields that are set, by name."""
         return {name: field for name, field in vars(self).items() if field is not None}
 
 
@@ -67,21 +67,21 @@ class Step:
     Attributes:
         model: The `TeacherStudent` that takes the step.
         iteration: Number of iterations done before this one.
-        sup, weak, strong: The branches `sup`, `unsup_teacher` and `unsup_student` (with further
+        sup, weak, strong: The branches `sup`, `unsup_teacher` and `unsup_student` (with more
             strong views `unsup_student_2`, ...); an absent branch is None or missing.
         pseudo: The teacher's labels in the frame of the weak view: `PseudoBoxes` for each image,
             or one `PixelLabels` for the batch.
-        dropped: Boxes that hooks took out, one dict of reason to `PseudoBoxes` for an image.
+        dropped: Boxes that hooks removed, one dict of reason to `PseudoBoxes` per image.
         targets: What the student learns from, for each strong view, after the transfer into its
             frame: data samples (boxes) or `PixelLabels`.
-        teacher_features: What the teacher's `extract_feat` gave for the weak views when it
+        teacher_features: What the teacher's `extract_feat` returned for the weak views when it
             labeled them; None where it did not see them whole (sliding windows).
-        outputs: What the student's head gave for each branch, with its graph: logits of a
+        outputs: Outputs of the student's head for each branch, with their graph: logits of a
             segmentor, `HeadOutputs` of a detector (`needs = {"student_outputs"}`). Under
-            "unsup_teacher" the weak views, if a hook asks for the "weak_pass".
+            "unsup_teacher" the weak views, if a hook needs the "weak_pass".
         weak_outputs: The same of the weak views, in eval mode and without a graph.
         teacher_outputs: The same of the teacher, for the weak views ("unsup_teacher") and for
-            branches that a hook asks for ("teacher_on:unsup_student").
+            branches that a hook needs ("teacher_on:unsup_student").
         features, pixel_features, teacher_pixel_features: See `ssdet.teacher_student.phase.NEEDS`.
         rows: With `joint_pass`, which rows of the joint batch each branch has.
         unsup_weight: Factor on the unsupervised losses, ramp included.
@@ -128,18 +128,18 @@ class Step:
     def pseudo_boxes(self) -> list[PseudoBoxes]:
         """The pseudo labels of a detector, for each image."""
         if isinstance(self.pseudo, PixelLabels) or self.pseudo is None:
-            raise TypeError("this step has no pseudo boxes: its model labels pixels, or not yet")
+            raise TypeError("this step has no pseudo boxes yet, or its model labels pixels")
         return self.pseudo
 
     @property
     def pseudo_pixels(self) -> PixelLabels:
         """The pseudo labels of a segmentor."""
         if not isinstance(self.pseudo, PixelLabels):
-            raise TypeError("this step has no pixel labels: its model finds boxes, or not yet")
+            raise TypeError("this step has no pixel labels yet, or its model finds boxes")
         return self.pseudo
 
     def drop(self, image: int, mask: Tensor, reason: str) -> None:
-        """Take out the pseudo boxes of an image where `mask` is true; remember them by reason."""
+        """Remove the pseudo boxes of an image where `mask` is true; remember them by reason."""
         lost, self.pseudo_boxes[image] = self.pseudo_boxes[image].split(mask)
         before = self.dropped[image].get(reason)
         self.dropped[image][reason] = lost if before is None else PseudoBoxes.cat([before, lost])

@@ -7,8 +7,8 @@ belong. A set is not a weight: what is outside of a set does not exist for that 
 background; a box of weight 0 is neither object nor background.
 
 Hooks exclude boxes (`PseudoBoxes.exclude_from_task`) in every image of every step, so that all
-processes take the same way.
-With any of the fields, the losses are taken apart: in a two-stage detector the RPN learns its set,
+processes run the same code.
+With any of the fields, losses are split by task: in a two-stage detector the RPN learns its set,
 and proposals are assigned and sampled once for the classification and once more for boxes and
 masks; in a one-stage detector the heads run once and their losses are taken for each set.
 """
@@ -66,14 +66,14 @@ def members(samples: list[Any], task: Task) -> list[Any]:
 
 
 def check_task_sets(owner: str, detector: nn.Module, *tasks: Task) -> None:
-    """Refuse, in the name of a hook, a detector whose losses cannot be taken apart like this."""
+    """Raise a TypeError, in the name of a hook, for a detector whose losses cannot be split."""
     if _two_stages(detector):
         return
     if not _one_stage(detector):
         raise TypeError(
-            f"{owner}: needs sets of boxes that differ between tasks, and the losses of a "
-            f"{type(detector).__name__} cannot be taken apart like that (two-stage detectors with "
-            "an RPN and dense one-stage detectors can): use one set for all tasks."
+            f"{owner}: needs different sets of boxes for the tasks, but the losses of a "
+            f"{type(detector).__name__} cannot be split by task (those of two-stage detectors "
+            "with an RPN and of dense one-stage detectors can): use one set for all tasks."
         )
     if "rpn" in tasks:
         raise TypeError(

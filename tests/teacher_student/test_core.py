@@ -103,7 +103,7 @@ def test_weak_without_strong_is_refused_by_name():
     batch = multi_branch()
     for key in batch:
         del batch[key]["unsup_student"]
-    with pytest.raises(ValueError, match=r"\['sup', 'unsup_teacher'\].*come together"):
+    with pytest.raises(ValueError, match=r"\['sup', 'unsup_teacher'\].*must both be there"):
         losses(build_pair(), batch)
 
 

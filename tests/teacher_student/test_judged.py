@@ -117,7 +117,7 @@ def test_single_priors_can_be_left_out():
 def test_heads_whose_priors_cannot_be_weighed_are_refused():
     model, _, _ = setting("yolox")
     with (
-        pytest.raises(TypeError, match="priors of a YOLOXHead cannot be weighed"),
+        pytest.raises(TypeError, match="priors of a YOLOXHead cannot be weighted"),
         judged_priors(model.student.bbox_head, torch.zeros_like),
     ):
         pass

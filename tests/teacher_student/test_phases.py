@@ -102,7 +102,7 @@ def test_a_hook_without_a_phase_gets_one_by_what_it_does(monkeypatch):
     model = build_pair()
     model.attach(Mixes())
     losses(model, multi_branch(unsup=0))
-    assert any("Mixes does not say when it acts; taken for Phase.MIX" in text for text in told)
+    assert any("Mixes declares no phase; assuming Phase.MIX" in text for text in told)
 
 
 def test_every_hook_of_ours_says_its_phase():
@@ -144,7 +144,7 @@ def test_two_hooks_that_replace_the_loss_are_refused_by_name():
 
     model = build_pair()
     model.attach(Dense())
-    with pytest.raises(ValueError, match=r"Denser: takes the place .* and so does Dense"):
+    with pytest.raises(ValueError, match=r"Denser: replaces .* and so does Dense"):
         model.attach(Denser())
 
 

@@ -203,9 +203,8 @@ def test_a_loss_that_cannot_carry_weights_is_named_once(said):
     lovasz = dict(type="LovaszLoss", per_image=False, reduction="none")
     model = model_of([CROSS_ENTROPY, lovasz])
     assert said == [
-        "TeacherStudentSegmentor: decode_head.loss_decode (LovaszLoss) cannot carry weights of "
-        "pixels and works with weight 1; pixels that are not trained on are ignored ones (255) to "
-        "it"
+        "TeacherStudentSegmentor: decode_head.loss_decode (LovaszLoss) does not support weights "
+        "of pixels and uses weight 1; it ignores pixels that are not trained on (label 255)"
     ]
     labels = torch.ones(1, 8, 8, dtype=torch.long)
     logits = torch.randn(1, 4, 8, 8)
@@ -228,4 +227,4 @@ def test_a_loss_at_sampled_points_says_so_once(said):
         with model.pixel_weights[model.student].of(targets):
             found = model.student.decode_head.loss_decode(points, labels, ignore_index=255)
         assert torch.allclose(found, F.cross_entropy(points, labels))
-    assert len(said) == 1 and said[0].startswith("CrossEntropyLoss is taken at sampled points")
+    assert len(said) == 1 and said[0].startswith("CrossEntropyLoss is computed at sampled points")

@@ -167,7 +167,7 @@ def test_without_any_proposal_the_losses_are_zero_with_a_graph(family, weighted)
 
 
 def test_detectors_without_separable_losses_are_refused():
-    with pytest.raises(TypeError, match=r"SomeHook: .*losses of a DeformableDETR cannot be taken"):
+    with pytest.raises(TypeError, match=r"SomeHook: .*losses of a DeformableDETR cannot be split"):
         check_task_sets("SomeHook", build("deformable_detr"))
     with pytest.raises(TypeError, match="a GFL has no RPN"):
         check_task_sets("SomeHook", build("gfl"), "rpn", "cls")

@@ -22,7 +22,7 @@ def segmentor_only(
 def honors_weights(hook: StepHook, model: TeacherStudentSegmentor) -> None:
     """Refuse a segmentor to whose losses a pixel either counts or does not."""
     weights = model.pixel_weights[model.student]
-    if not weights.carries:
+    if not weights.supports_weights:
         raise TypeError(
             f"{type(hook).__name__}: weighs single pixels, and no loss of this "
             f"{type(model.student).__name__} can: {', '.join(weights.weightless)}. Take the hook "

@@ -16,7 +16,7 @@ from ...teacher_student.geometry import between, clip_boxes, project_boxes
 from ...teacher_student.heads import box_forward, box_heads, check_roi_heads
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
-from ...teacher_student.weights.losses import Carrying
+from ...teacher_student.weights.losses import QueuedLoss
 from ...teacher_student.weights.sparse import BBoxTargets, scored_negatives
 from .._parts.cached_images import comes_with_batch, put_together
 from ..step_hook import StepHook
@@ -48,7 +48,7 @@ class BackgroundScoreHook(StepHook):
         name = type(self).__name__
         check_roi_heads(name, model, "weights negative proposals")
         for head in box_heads(model.student.roi_head):
-            weighed = isinstance(head, BBoxTargets) and isinstance(head.loss_cls, Carrying)
+            weighed = isinstance(head, BBoxTargets) and isinstance(head.loss_cls, QueuedLoss)
             if not weighed or getattr(head.loss_cls, "use_sigmoid", False):
                 raise TypeError(
                     f"{name}: {type(head).__name__} with {type(head.loss_cls).__name__} cannot be "

@@ -1,4 +1,4 @@
-"""What an image brings along, and how it reaches the assigned priors."""
+"""Weights and regions of an image, and how they reach the assigned priors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class BoxWeights:
 
     @classmethod
     def of(cls, gt_instances: InstanceData) -> BoxWeights | None:
-        """The weights which a sample of `with_box_weights` carries; None if its batch has none."""
+        """The weights in a sample of `with_box_weights`; None if its batch has none."""
         regions = gt_instances.get(REGIONS)
         if regions is None:
             return None
@@ -67,18 +67,19 @@ class BoxWeights:
 
 
 def complete(weights: Iterable[BoxWeights | None]) -> list[BoxWeights]:
-    """The weights of all images of a batch; nothing if the batch carries none."""
+    """The weights of all images of a batch; nothing if the batch has none."""
     found = list(weights)
     present = [w for w in found if w is not None]
     return present if len(present) == len(found) else []
 
 
 def with_box_weights(samples: list[Any]) -> list[Any]:
-    """Samples whose `gt_instances` carry everything, since some heads are handed nothing else.
+    """Samples with everything in `gt_instances`, since some heads receive nothing else.
 
-    The samples themselves if nothing is carried at all, copies otherwise.
+    The samples themselves if there are no weights or regions, copies otherwise.
     """
-    return [_with_box_weights(s) for s in samples] if any(_carries(s) for s in samples) else samples
+    weighted = any(_has_weights(s) for s in samples)
+    return [_with_box_weights(s) for s in samples] if weighted else samples
 
 
 def leave_to_detector(ignored: InstanceData) -> None:
@@ -94,7 +95,7 @@ def regions_of(sample: Any) -> Tensor | None:
     return get_box_tensor(ignored.bboxes)
 
 
-def _carries(sample: Any) -> bool:
+def _has_weights(sample: Any) -> bool:
     keys = ("weight_cls", "weight_box", BACKGROUND)
     return regions_of(sample) is not None or any(k in sample.gt_instances for k in keys)
 
@@ -128,7 +129,7 @@ def inside(points: Tensor, regions: Tensor) -> Tensor:
 
 
 class JudgedPriors(Mixin):
-    """A head whose priors or queries a hook may weigh one by one, within `judged_priors`."""
+    """A head whose priors or queries a hook may weight one by one, within `judged_priors`."""
 
     # Given the classification weights (B, P) by boxes and regions: those to use instead.
     judge: Callable[[Tensor], Tensor] | None = None
@@ -140,14 +141,14 @@ class JudgedPriors(Mixin):
 
 @contextmanager
 def judged_priors(head: Any, judge: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Within it, `judge` changes the classification weights (B, P) of a head's priors or queries.
+    """`judge` changes the classification weights (B, P) of a head's priors or queries within it.
 
-    The order is that of the head: levels one after the other, or queries. A DETR asks for each
+    The order is that of the head: levels one after the other, or queries. A DETR calls it for each
     decoder layer. No normalizer sees the weights.
     """
     if not isinstance(head, JudgedPriors):
         raise TypeError(
-            f"the priors of a {type(head).__name__} cannot be weighed one by one; those of anchor, "
+            f"the priors of a {type(head).__name__} cannot be weighted singly; those of anchor, "
             "FCOS and DETR heads can"
         )
     head.judge = judge
@@ -158,10 +159,10 @@ def judged_priors(head: Any, judge: Callable[[Tensor], Tensor]) -> Iterator[None
 
 
 class WeighedDetector(Mixin):
-    """A detector whose `loss` hands weights and regions to all of its heads."""
+    """A detector whose `loss` passes weights and regions to all of its heads."""
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list[Any]) -> Any:
-        """As before."""
+        """As in the base class."""
         return super().loss(batch_inputs, with_box_weights(batch_data_samples))
 
 
@@ -179,7 +180,7 @@ class Recorded(Mixin):
 
 @contextmanager
 def recording(source: Recorded) -> Iterator[list[Any]]:
-    """The results of an assigner or sampler, one for each image that came by."""
+    """The results of an assigner or sampler, one for each image it processed."""
     results: list[Any] = []
     source.results = results
     try:
@@ -192,7 +193,7 @@ class IgnoringAssigner(Recorded):
     """An assigner after which ignored negatives (0) are neither positive nor negative (-1)."""
 
     def assign(self, pred_instances: InstanceData, *args: Any, **kwargs: Any) -> Any:
-        """As before."""
+        """As in the base class."""
         result = super().assign(pred_instances, *args, **kwargs)
         for boxes in (*args, *kwargs.values()):
             regions = boxes.get(REGIONS) if isinstance(boxes, InstanceData) else None
@@ -225,7 +226,7 @@ class WeighingSampler(Recorded):
     def sample(
         self, assign_result: Any, pred_instances: Any, gt_instances: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """As before."""
+        """As in the base class."""
         result = super().sample(assign_result, pred_instances, gt_instances, *args, **kwargs)
         if isinstance(result, SamplingResult):
             weights = BoxWeights.of(gt_instances)

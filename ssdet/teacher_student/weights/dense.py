@@ -28,7 +28,7 @@ class AnchorTargets(JudgedPriors):
     positives_only = False
 
     def get_targets(self, *args: Any, **kwargs: Any) -> Any:
-        """As before."""
+        """As in the base class."""
         with recording(self.sampler) as results:
             targets = super().get_targets(*args, **kwargs)
         weights = complete(result.weights for result in results)
@@ -99,7 +99,7 @@ class FCOSTargets(JudgedPriors):
     """FCOSHead: no assigner, and one call of each loss for all levels together."""
 
     def get_targets(self, points: list[Tensor], batch_gt_instances: list[InstanceData]) -> Any:
-        """As before."""
+        """As in the base class."""
         self._images: list[tuple[Tensor, Tensor, Tensor]] = []
         targets = super().get_targets(points, batch_gt_instances)
         if not self._images:
@@ -120,7 +120,7 @@ class FCOSTargets(JudgedPriors):
     def _get_targets_single(
         self, gt_instances: InstanceData, points: Tensor, *args: Any, **kwargs: Any
     ) -> Any:
-        """As before; boxes are told apart by handing over negative numbers as their labels."""
+        """As in the base class; negative numbers passed as labels identify the boxes."""
         weights = BoxWeights.of(gt_instances)
         if weights is None:
             return super()._get_targets_single(gt_instances, points, *args, **kwargs)
@@ -143,11 +143,11 @@ class YOLOXTargets(Mixin):
     """YOLOXHead: objectness of all points, the other losses of the positives, all levels at once.
 
     Objectness is classification: is there something? The images are assigned one after the other,
-    and the assigner is not asked where there is no box.
+    and the assigner is not called where there is no box.
     """
 
     def loss_by_feat(self, *args: Any, **kwargs: Any) -> Any:
-        """As before."""
+        """As in the base class."""
         self._images: list[tuple[Tensor, Tensor, Tensor]] = []
         self._queue_weights(None, None, None)
         return super().loss_by_feat(*args, **kwargs)
@@ -161,7 +161,7 @@ class YOLOXTargets(Mixin):
         gt_instances: InstanceData,
         *args: Any,
     ) -> Any:
-        """As before."""
+        """As in the base class."""
         with recording(self.sampler) as results:
             targets = super()._get_targets_single(
                 priors, cls_preds, decoded_bboxes, objectness, gt_instances, *args

@@ -1,4 +1,4 @@
-"""Which parts of a detector can carry weights, and how they learn to."""
+"""Which parts of a detector support weights, and how the support is added."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Kind:
     assigner: type = boxes.IgnoringAssigner
 
     def fits(self, module: nn.Module) -> bool:
-        """Whether a head is of this kind, or has become so before."""
+        """Whether a head is of this kind, or was given its mixin before."""
         if not isinstance(module, self.head):
             return False
         if self.mixin and isinstance(module, self.mixin):
@@ -71,17 +71,17 @@ def honor_weights(detector: nn.Module) -> list[str]:
 
     The detector and its parts stay what they are (instances of their classes, same parameters,
     same state dict) and can be copied. Call it once, when the detector is built. A head that reads
-    the `BoxWeights` of its boxes itself says so: `honors_weights = True`.
+    the `BoxWeights` of its boxes itself declares `honors_weights = True`.
 
     Returns:
-        The names of the parts that cannot carry weights; they work as if all weights were 1.
+        The names of the parts that do not support weights; they work as if all weights were 1.
     """
     apply_mixin(detector, boxes.WeighedDetector)
     left_out: list[str] = []
     for name, module in list(detector.named_modules()):
         kind = next((kind for kind in KINDS if kind.fits(module)), None)
         if kind is not None:
-            left_out += _teach(name, module, kind)
+            left_out += _convert(name, module, kind)
         elif _has_a_loss(module) and module is not detector and not _reads_weights(module):
             left_out.append(f"{name} ({type(module).__name__})")
     return left_out
@@ -100,7 +100,7 @@ def _mixed(mixin: Any, cls: Any) -> type:
     return type(cls.__name__, (mixin, cls), {"__module__": cls.__module__, "__doc__": cls.__doc__})
 
 
-def _teach(name: str, head: nn.Module, kind: Kind) -> list[str]:
+def _convert(name: str, head: nn.Module, kind: Kind) -> list[str]:
     for part in _owned(head):
         if isinstance(part, BaseAssigner):
             apply_mixin(part, kind.assigner)
@@ -130,6 +130,6 @@ def _reads_weights(module: nn.Module) -> bool:
 
 
 def _has_a_loss(module: nn.Module) -> bool:
-    """A head of a kind that is not known; RoI heads count, their unknown parts count themselves."""
+    """Whether a module of unknown kind is a head (or RoI head) that has losses."""
     is_head = isinstance(module, BaseRoIHead) or type(module).__name__.endswith("Head")
     return is_head or hasattr(module, "loss_by_feat")

@@ -1,4 +1,4 @@
-"""Loss modules that multiply by weights which their head has laid ready."""
+"""Loss modules that multiply by weights which their head has queued."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LINEAR = (
 )
 
 
-class Carrying(Mixin):
+class QueuedLoss(Mixin):
     """A loss module with the weights (P,) of its next calls; None: it works as before."""
 
     queued: deque[Tensor] | None = None
@@ -50,13 +50,13 @@ class Carrying(Mixin):
         return self.queued.popleft()
 
 
-class WeightedLoss(Carrying):
+class WeightedLoss(QueuedLoss):
     """A loss of the LINEAR ones."""
 
     def forward(
         self, pred: Tensor, target: Any, weight: Tensor | None = None, *args: Any, **kwargs: Any
     ) -> Any:
-        """As before."""
+        """As in the base class."""
         if self.queued is not None:
             extra = self.next_weights(pred)
             if weight is None:
@@ -66,13 +66,13 @@ class WeightedLoss(Carrying):
         return super().forward(pred, target, weight, *args, **kwargs)
 
 
-class WeightedMaskLoss(Carrying):
+class WeightedMaskLoss(QueuedLoss):
     """Cross entropy of the mask of a RoI's class, whose third argument is the class."""
 
     def forward(
         self, pred: Tensor, target: Tensor, label: Tensor, *args: Any, **kwargs: Any
     ) -> Any:
-        """As before."""
+        """As in the base class."""
         if self.queued is None:
             return super().forward(pred, target, label, *args, **kwargs)
         weights = self.next_weights(pred)
@@ -82,13 +82,13 @@ class WeightedMaskLoss(Carrying):
 
 
 def queue_weights(loss: nn.Module, weights: Iterable[Tensor] | None) -> None:
-    """Lay the weights of the next calls of a loss ready; calls on nothing do not happen."""
-    if isinstance(loss, Carrying):
+    """Queue the weights of a loss's next calls; heads make no call on nothing."""
+    if isinstance(loss, QueuedLoss):
         loss.queued = None if weights is None else deque(weights)
 
 
-def wrapping_of(loss: Any) -> type[Carrying] | None:
-    """The mixin that lets a loss carry weights; None if it cannot."""
+def wrapping_of(loss: Any) -> type[QueuedLoss] | None:
+    """The mixin that lets a loss use weights; None if there is none for it."""
     if getattr(loss, "use_mask", False):
         return WeightedMaskLoss if loss.class_weight is None else None
     known = any(isinstance(loss, kind) and type(loss).forward is kind.forward for kind in LINEAR)

@@ -20,7 +20,7 @@ from .losses import queue_weights
 
 @dataclass
 class ProposalTargets:
-    """What a hook says of the sampled proposals (S,) of an image, its positives first.
+    """How a hook weights the sampled proposals (S,) of an image, its positives first.
 
     Attributes:
         weight: Factor on the classification loss; a proposal of weight 0 is not in its mean.
@@ -45,7 +45,7 @@ class BBoxTargets(Mixin):
         self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, sampling_results: list[Any],
         *args: Any, **kwargs: Any,
     ) -> Any:  # fmt: skip
-        """As before; without any proposal the loss is zero and not missing."""
+        """As in the base class; without any proposal the loss is zero and not missing."""
         weights = complete(getattr(result, "weights", None) for result in sampling_results)
         scores = judged = None
         if not weights:
@@ -81,7 +81,7 @@ class BBoxTargets(Mixin):
 
 
 def _learn_softly(losses: dict[str, Tensor], logits: Tensor, judged: list[ProposalTargets]) -> None:
-    """Means over the proposals that count: hard ones in `loss_cls`, soft ones in a loss beside."""
+    """Means over the proposals that count: hard ones in `loss_cls`, soft ones in a second loss."""
     weight = torch.cat([one.weight for one in judged])
     if "loss_cls" in losses and len(logits):
         losses["loss_cls"] = losses["loss_cls"] * len(logits) / (weight > 0).sum().clamp(min=1)
@@ -97,9 +97,9 @@ def _learn_softly(losses: dict[str, Tensor], logits: Tensor, judged: list[Propos
 def judged_proposals(
     roi_head: Any, judge: Callable[[int, list[Any]], list[ProposalTargets]]
 ) -> Iterator[None]:
-    """Within it, `judge` weighs the sampled proposals and may give them soft targets.
+    """Within the context, `judge` weights the sampled proposals and may give them soft targets.
 
-    It is asked for each stage with the sampling results of all images, and answers for each image.
+    It is called in each stage with the sampling results of all images; it returns one for each.
     """
     heads = _known_heads(roi_head)
     for stage, head in enumerate(heads):
@@ -130,9 +130,9 @@ def _with_negatives(
 def scored_negatives(
     roi_head: Any, score: Callable[[int, list[Any]], list[Tensor]] | None
 ) -> Iterator[None]:
-    """Within it, negative proposals weigh in the classification what `score` says of them.
+    """Within the context, negative proposals have the classification weights of `score`.
 
-    It is asked for each stage with the sampling results of all images, and the loss is divided by
+    It is called in each stage with the sampling results of all images, and the loss is divided by
     the sum of these weights and the number of positives. None: all negatives weigh 1.
     """
     known = _known_heads(roi_head)
@@ -147,7 +147,7 @@ def scored_negatives(
 
 
 class CascadeLosses(Mixin):
-    """CascadeRoIHead: it breaks off after a stage without any proposal (all ignored)."""
+    """CascadeRoIHead: it stops after a stage without any proposal (all ignored)."""
 
     _missing: list[int]
 
@@ -164,7 +164,7 @@ class CascadeLosses(Mixin):
         return super().bbox_loss(stage, x, sampling_results)
 
     def loss(self, *args: Any, **kwargs: Any) -> Any:
-        """As before; the loss of a stage that was left out is zero and not missing."""
+        """As in the base class; the loss of a stage that was left out is zero and not missing."""
         losses = super().loss(*args, **kwargs)
         heads = {"cls": self.bbox_head, "mask": self.mask_head if self.with_mask else ()}
         for name, stages in heads.items():
@@ -181,7 +181,7 @@ class MaskTargets(Mixin):
     def loss_and_target(
         self, mask_preds: Tensor, sampling_results: list[Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """As before."""
+        """As in the base class."""
         weights = complete(getattr(result, "weights", None) for result in sampling_results)
         if not weights:
             queue_weights(self.loss_mask, None)
@@ -191,7 +191,7 @@ class MaskTargets(Mixin):
 
 
 class QueryTargets(JudgedPriors):
-    """DETRHead and what inherits its targets: each decoder layer matches its queries anew."""
+    """DETRHead and what inherits its targets: each decoder layer matches its queries again."""
 
     def get_targets(
         self,
@@ -200,7 +200,7 @@ class QueryTargets(JudgedPriors):
         batch_gt_instances: list[InstanceData],
         *args: Any,
     ) -> Any:
-        """As before."""
+        """As in the base class."""
         with recording(self.assigner) as results:
             targets = super().get_targets(
                 cls_scores_list, bbox_preds_list, batch_gt_instances, *args
@@ -231,7 +231,7 @@ class DenoisingTargets(QueryTargets):
     def get_dn_targets(
         self, batch_gt_instances: list[InstanceData], batch_img_metas: Any, dn_meta: dict[str, int]
     ) -> Any:
-        """As before; both queries of a box follow its weights."""
+        """As in the base class; both queries of a box follow its weights."""
         targets = super().get_dn_targets(batch_gt_instances, batch_img_metas, dn_meta)
         weights = complete(BoxWeights.of(boxes) for boxes in batch_gt_instances)
         if not weights:
