@@ -1,4 +1,4 @@
-"""A part that learns, and a copy that follows it slowly or stands still."""
+"""A module that learns, and a copy that follows it slowly or stays fixed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Averaged(BaseModule):
     """A module `learner` with a second copy `average`, which never gets a gradient.
 
     Calling the module calls the learner. The hook that owns it moves the average with `follow`
-    and asks `self.average(...)` where it uses what was learned. Both travel with the checkpoint.
+    and calls `self.average(...)` where it uses what was learned. Both travel with the checkpoint.
     """
 
     def __init__(self, learner: nn.Module, init_cfg: dict[str, Any] | None = None) -> None:
@@ -26,7 +26,7 @@ class Averaged(BaseModule):
         self.average = copy.deepcopy(learner).requires_grad_(False).eval()
 
     def forward(self, *inputs: Any) -> Any:
-        """What the learner says."""
+        """The output of the learner."""
         return self.learner(*inputs)
 
     def train(self, mode: bool = True) -> Self:

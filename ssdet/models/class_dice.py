@@ -17,7 +17,7 @@ class ClassDiceLoss(nn.Module):
     """Dice of each class over all pixels of the batch, averaged over the classes.
 
     The form that semi-supervised medical segmentation (SSL4MIS, BCP) trains with. MMSegmentation's
-    `DiceLoss` takes one ratio over all classes of an image, in which the background outweighs a
+    `DiceLoss` computes one ratio over all classes of an image, in which the background outweighs a
     small organ. Softmax probabilities, squares in the denominator, the background is a class.
 
     Args:
@@ -45,6 +45,6 @@ class ClassDiceLoss(nn.Module):
         return self.weighted(logits, labels, weight * (labels != ignore_index))
 
     def weighted(self, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-        """The same with a weight for each pixel; how `TeacherStudentSegmentor` asks for it."""
+        """The same with a weight for each pixel; `TeacherStudentSegmentor` calls it."""
         probabilities = logits.float().softmax(1)
         return self.loss_weight * class_dice(probabilities, labels, weights, eps=self.eps)

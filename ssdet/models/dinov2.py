@@ -37,8 +37,8 @@ class DINOv2(BaseModule):
     Args:
         size: "small", "base" or "large", with patches of 14 pixels.
         checkpoint: File with the weights (`dinov2_vitb14_pretrain.pth`, ...), loaded when the model
-            is initialized. None: random weights, said in the log.
-        out_indices: Layers that are given out; None: those of UniMatch V2.
+            is initialized. None: random weights, with a warning.
+        out_indices: Layers whose outputs are returned; None: those of UniMatch V2.
         frozen: The encoder does not learn.
         registers: Number of register tokens: 4 for the checkpoints called `_reg4`, else 0.
         offset: Added to the grid when positions are interpolated, as the authors do: 0.1, and 0.0
@@ -79,7 +79,7 @@ class DINOv2(BaseModule):
         self.requires_grad_(not frozen)
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], ...]:
-        """[feature map (B, D, h, w), class token (B, D)] of each layer that is given out."""
+        """[feature map (B, D, h, w), class token (B, D)] of each layer in `out_indices`."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             return self._levels(images)
 
@@ -128,7 +128,7 @@ class DINOv2(BaseModule):
         """Load the checkpoint, or draw random weights."""
         if self.checkpoint is None:
             self._draw()
-            print_log("DINOv2: no checkpoint given: random weights", "current", 30)
+            print_log("DINOv2: no checkpoint given, starting from random weights", "current", 30)
             return
         if not Path(self.checkpoint).is_file():
             raise FileNotFoundError(
@@ -142,8 +142,8 @@ class DINOv2(BaseModule):
             self.load_state_dict(weights)
         except RuntimeError as error:
             raise RuntimeError(
-                f"DINOv2: {self.checkpoint} holds other weights than this model: is it the size "
-                f"and the number of registers of the config? {error}"
+                f"DINOv2: {self.checkpoint} does not fit this model. Check the size and the "
+                f"number of registers in the config. {error}"
             ) from error
 
     def _draw(self) -> None:
@@ -161,7 +161,7 @@ class DINOv2(BaseModule):
 
 
 class _Block(nn.Module):
-    """Attention and perceptron, each behind a layer norm and scaled channel by channel."""
+    """Attention and perceptron, each after a layer norm and scaled channel by channel."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

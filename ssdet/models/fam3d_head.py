@@ -1,4 +1,4 @@
-"""Consistent-Teacher's head: each side of a box is read where, and on the level, it is best."""
+"""Consistent-Teacher's head: each side of a box is read at the place and level that suit it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..teacher_student.weights.boxes import BoxWeights
 
 
 class _Targets(NamedTuple):
-    """What the priors of one image learn."""
+    """The targets of the priors of one image."""
 
     labels: Tensor  # (N,), num_classes: background
     boxes: Tensor  # (N, 4)
@@ -36,8 +36,8 @@ class FAM3DHead(AnchorHead):
     """Feature alignment in three dimensions (Consistent-Teacher, CVPR 2023).
 
     Two towers, as in RetinaNet, predict classes and one box for each place. Then each of the four
-    coordinates of a box is read again, where the head says that it is best: from a mixture of the
-    own level with the one below or above, at a place next to the own one. Classes stay as they
+    coordinates of a box is read again, where the head predicts that it is best: from a mixture of
+    its level with the one below or above, at a nearby place. Classes stay as they
     are. The boxes of all levels are in pixels, so that nothing is rescaled between the levels.
 
     Assigned by `AdaptiveSampleAssigner`; focal loss of hard labels, box loss weighted by the IoU

@@ -17,9 +17,9 @@ from ..validation import check_range
 class SoftmaxFocalLoss(CrossEntropyLoss):
     """(1 - p)^gamma times the cross entropy, p the probability of the labeled class.
 
-    Unbiased Teacher (Liu et al. 2021) takes it, with gamma 1.5 and without alpha, for the RoI
-    classification, because pseudo labels favor frequent classes. MMDetection's FocalLoss knows
-    the sigmoid alone.
+    Unbiased Teacher (Liu et al. 2021) uses it, with gamma 1.5 and without alpha, for the RoI
+    classification, because pseudo labels favor frequent classes. MMDetection's FocalLoss is
+    for a sigmoid only.
 
     Args:
         gamma: How little easy examples count, at least 0; with 0 it is the cross entropy.
@@ -31,8 +31,8 @@ class SoftmaxFocalLoss(CrossEntropyLoss):
         for name in ("use_sigmoid", "use_mask"):
             if settings.get(name):
                 raise ValueError(
-                    f"{type(self).__name__}: {name}=True is not possible: it is a loss over a "
-                    "softmax. For a sigmoid there is MMDetection's FocalLoss."
+                    f"{type(self).__name__}: {name}=True is not possible: this is a loss over a "
+                    "softmax. For a sigmoid use MMDetection's FocalLoss."
                 )
         super().__init__(**settings)
         self.gamma = gamma

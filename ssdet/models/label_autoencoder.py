@@ -18,15 +18,15 @@ class LabelAutoEncoder(Averaged):
     """Label maps -> logits of plausible label maps, through a narrow embedding.
 
     The shape prior of "Anatomically-aware uncertainty" (MICCAI 2022), for slices. Maps of any size
-    are looked at in one size, so that the embedding sees the whole shape. The network has group
-    norm and no dropout: it says the same in training and in use.
+    are resized to one, so that the embedding sees the whole shape. The network has group
+    norm and no dropout: its output is the same in training and in eval mode.
 
     Args:
         num_classes: Classes of the segmentor, the background among them.
-        size: (height, width) in which maps are looked at; multiples of 2^stages.
+        size: (height, width) to which maps are resized; multiples of 2^stages.
         one_hot: One channel for each class. Else one channel with the number of the class, as
-            published, which takes classes of near numbers for alike.
-        channels: Of the first stage; each further one has twice as many.
+            published, which treats classes of close numbers as similar.
+        channels: Of the first stage; each following one has twice as many.
         stages: How often the size is halved.
         embedding: Length of the narrowest layer.
     """
@@ -80,7 +80,7 @@ class LabelAutoEncoder(Averaged):
     def plausible(self, labels: Tensor) -> Tensor:
         """Probabilities (B, C, H, W), each class for itself, of what the labels should look like.
 
-        The labels (B, H, W) hold no 255. The frozen copy answers.
+        The labels (B, H, W) hold no 255. The frozen copy predicts them.
         """
         logits = self.average(self.encode(self.resized(labels))).float()
         return F.interpolate(logits.sigmoid(), labels.shape[-2:], mode="bilinear")

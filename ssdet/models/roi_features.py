@@ -17,7 +17,7 @@ class RoIFeatures:
     """Pools (N, C, size, size) from the levels of a neck with RoIAlign, without a gradient.
 
     Args:
-        strides: Of the levels; further levels of the neck are not looked at.
+        strides: Of the levels; other levels of the neck are not used.
         channels: Of the neck.
         size: Height and width of what is pooled.
     """

@@ -20,14 +20,14 @@ Fusion = Literal["difference", "concat"]
 class SiameseSegmentor(EncoderDecoder):
     """An `EncoderDecoder` whose backbone sees two images, and whose head sees both features as one.
 
-    A pair is one picture of twice as many channels (`LoadImagePair`), first all channels of the
+    A pair is one image of twice as many channels (`LoadImagePair`), first all channels of the
     earlier image, so that crops, flips, CutMix and padding treat both alike. Both images take one
     pass of the backbone and the neck (and share its batch statistics); each level is then fused.
     Everything after that, losses and sliding windows too, is MMSegmentation's.
 
     Args:
         fusion: "difference" is |f_A - f_B|, which does not know which image is the earlier one;
-            "concat" puts f_B behind f_A, so the heads need twice the `in_channels`.
+            "concat" puts f_B after f_A, so the heads need twice the `in_channels`.
         **parts: See `EncoderDecoder`; the backbone is one for single images.
     """
 
@@ -40,7 +40,7 @@ class SiameseSegmentor(EncoderDecoder):
         """The fused features of pairs (B, 2C, H, W)."""
         if inputs.shape[1] % 2:
             raise ValueError(
-                f"{type(self).__name__}: a picture of {inputs.shape[1]} channels is no pair; load "
+                f"{type(self).__name__}: {inputs.shape[1]} channels are not a pair of images; load "
                 "pairs with LoadImagePair and normalize them with PairDataPreProcessor"
             )
         return self._fused(super().extract_feat(torch.cat(inputs.chunk(2, dim=1))))
@@ -56,13 +56,13 @@ class SiameseSegmentor(EncoderDecoder):
 
 @MODELS.register_module()
 class PairDataPreProcessor(SegDataPreProcessor):
-    """MMSegmentation's `SegDataPreProcessor` for pictures that hold several images.
+    """MMSegmentation's `SegDataPreProcessor` for inputs that hold several images.
 
-    The mean, the deviation and the order of colors are said for one image and hold for each.
+    The mean, the deviation and the order of colors are given for one image and hold for each.
 
     Args:
         mean, std: Of one image.
-        images: How many images a picture holds.
+        images: How many images an input holds.
         **options: See `SegDataPreProcessor`.
     """
 
@@ -80,17 +80,17 @@ class PairDataPreProcessor(SegDataPreProcessor):
             setattr(self, name, self.get_buffer(name).repeat(images, 1, 1))
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Turn the colors of each image, then do what the parent does."""
-        found = {len(picture) for picture in data["inputs"]} - {self.channels}
+        """Reorder the colors of each image, then do what the parent does."""
+        found = {len(stacked) for stacked in data["inputs"]} - {self.channels}
         if found:
             raise ValueError(
-                f"{type(self).__name__}: a picture of {min(found)} channels; {self.images} images "
+                f"{type(self).__name__}: found {min(found)} channels, but {self.images} images "
                 f"have {self.channels}. Load them with LoadImagePair"
             )
         if self._channel_conversion:
-            # The parent turns pictures of three channels and leaves all others as they are.
-            data = {**data, "inputs": [self._turned(picture) for picture in data["inputs"]]}
+            # The parent reorders images of three channels and leaves all others as they are.
+            data = {**data, "inputs": [self._turned(stacked) for stacked in data["inputs"]]}
         return super().forward(data, training)
 
-    def _turned(self, picture: Tensor) -> Tensor:
-        return picture.unflatten(0, (self.images, -1)).flip(1).flatten(0, 1)
+    def _turned(self, stacked: Tensor) -> Tensor:
+        return stacked.unflatten(0, (self.images, -1)).flip(1).flatten(0, 1)

@@ -92,7 +92,7 @@ def test_checkpoint(tmp_path, encoder):
     other.init_weights()
     for key, value in other.state_dict().items():
         assert torch.equal(value, encoder.state_dict()[key])
-    with pytest.raises(RuntimeError, match=r"dinov2.pth holds other weights.*registers"):
+    with pytest.raises(RuntimeError, match=r"dinov2.pth does not fit this model.*registers"):
         DINOv2("small", str(path), image_size=70, registers=4).init_weights()
     with pytest.raises(FileNotFoundError, match=r"checkpoint='nowhere.pth': no such file"):
         DINOv2("small", "nowhere.pth").init_weights()

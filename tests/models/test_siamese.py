@@ -73,7 +73,7 @@ def test_sliding_windows_see_pairs():
 
 
 def test_a_single_image_is_refused():
-    with pytest.raises(ValueError, match="3 channels is no pair; load pairs with LoadImagePair"):
+    with pytest.raises(ValueError, match="3 channels are not a pair of images; load pairs"):
         build(siamese()).extract_feat(torch.rand(1, 3, 32, 32))
     with pytest.raises(ValueError, match=r"fusion='sum'.*difference"):
         build({**siamese(), "fusion": "sum"})
@@ -88,7 +88,7 @@ def test_colors_are_turned_and_normalized_image_by_image():
     # (30 - 1) / 1, (20 - 2) / 2, (10 - 3) / 4, and the same for the later image
     assert found == [29.0, 9.0, 1.75, 59.0, 24.0, 9.25]
     assert processor.mean.shape == (6, 1, 1)
-    with pytest.raises(ValueError, match="picture of 3 channels; 2 images have 6"):
+    with pytest.raises(ValueError, match="found 3 channels, but 2 images have 6"):
         processor({**data, "inputs": [picture[:3]]})
 
 
