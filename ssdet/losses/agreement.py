@@ -1,4 +1,4 @@
-"""How far another prediction agrees with a label: the weight of a label that may be wrong."""
+"""How well another prediction agrees with a label: the weight of a label that may be wrong."""
 
 from torch import Tensor
 

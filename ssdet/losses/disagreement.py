@@ -34,7 +34,7 @@ def disagreement_focused(
     region: float = 0.5,
     error: float = 0.05,
 ) -> Tensor:
-    """Look again, with the truth at hand, where the network and its instructor disagree.
+    """Extra supervision with the ground truth where a network and its instructor disagree.
 
     region * mean over D of (p - y)^2 + error * mean over D and E of KL(y || p), with D the pixels
     whose label differs from the `instructor`'s, and E those where the network is wrong. Without an
@@ -51,7 +51,7 @@ def disagreement_focused(
 
 
 def flatten_confidence(probabilities: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the mask of KL(uniform || p): be unsure where another network says otherwise."""
+    """Mean over the mask of KL(uniform || p): low confidence where another network disagrees."""
     classes = probabilities.shape[1]
     logs = probabilities.clamp(min=TINY).log().mean(1)
     return masked_mean(-logs - math.log(classes), mask)

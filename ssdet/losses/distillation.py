@@ -11,8 +11,8 @@ from torch import Tensor
 def gap_logit_l1(student: Tensor, teacher: Tensor) -> Tensor:
     """Sum over images and classes of |mean logit - mean logit|, of two logits (B, C, H, W).
 
-    The image-level loss: does the image as a whole speak for the same classes? It is a sum, not a
-    mean, so its factor is small (the paper takes 0.002 and 0.001).
+    The image-level loss: do both predict the same classes for the whole image? It is a sum, not a
+    mean, so its factor is small (the paper uses 0.002 and 0.001).
     """
     mean = [logits.float().mean((-2, -1)) for logits in (student, teacher)]
     return (mean[0] - mean[1]).abs().sum()

@@ -1,9 +1,9 @@
-"""Means over pixels that carry weights and may not be valid.
+"""Means over pixels that have weights and may not be valid.
 
 With the loss l, the weight w and the validity V of each pixel, and m = 1[w > 0] V:
 
-* `valid`: sum(l w V) / sum(V). A pixel without trust counts in the mean, so a teacher that is
-  rarely sure teaches quietly (FixMatch, UniMatch).
+* `valid`: sum(l w V) / sum(V). A pixel of weight 0 counts in the mean, so a teacher that is
+  rarely confident has little effect (FixMatch, UniMatch).
 * `kept`: sum(l w V) / max(1, sum(m)). The loss does not depend on how many pixels are kept. The
   normalizer counts pixels, not weights: all weights equal to w give w times the loss.
 * `image`: q sum(l V) / sum(V) with q = sum(w V) / sum(V) over the batch. Every valid pixel is

@@ -1,4 +1,4 @@
-"""Boxes that deviate from the truth on purpose, and what a polishing network learns from them.
+"""Boxes that are jittered on purpose, and what a polishing network learns from them.
 
 "Mind the Gap: Polishing Pseudo Labels" (AAAI 2023). Boxes are (x1, y1, x2, y2) in pixels.
 """

@@ -1,7 +1,7 @@
 """Uncertainty as the distance of a prediction from what labels look like.
 
 "Anatomically-aware uncertainty" (MICCAI 2022): a denoising auto-encoder of label maps projects the
-teacher's labels onto plausible ones; where the two differ, the teacher is not to be followed.
+teacher's labels onto plausible ones; where the two differ, the teacher is not to be trusted.
 """
 
 from torch import Tensor

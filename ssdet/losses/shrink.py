@@ -32,7 +32,7 @@ def shrink_classes(probabilities: Tensor, threshold: float) -> Shrunk:
     The share rises with k, so it is found in one pass.
     """
     ordered, order = probabilities.float().sort(dim=1, descending=True)
-    # The tail from behind, not 1 minus the head: exact where it is small.
+    # The tail summed from its end, not 1 minus the head: exact where it is small.
     tails = ordered.flip(1).cumsum(1).flip(1)[:, 1:]
     first = ordered[:, :1]
     passed = first >= threshold * (first + tails)

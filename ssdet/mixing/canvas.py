@@ -1,4 +1,4 @@
-"""Whole images put together on a canvas: mixup and mosaic, with the boxes that move along."""
+"""Whole images put together on a canvas: mixup and mosaic, with their boxes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def mixup_places(
 ) -> tuple[CanvasBox, CanvasBox, Shape]:
     """Places of an image and of one that is mixed into it, and the shape of their canvas.
 
-    The other one is made as large as it fits into `limit`, and mirrored with probability `flip`.
+    The other one is made as large as fits into `limit`, and mirrored with probability `flip`.
     The canvas holds the higher and the wider of both, each of which lies anywhere on it.
     """
     other = fit(other, limit)
@@ -90,7 +90,7 @@ def mosaic_places(
 ) -> tuple[list[CanvasBox], Shape]:
     """Places of four images around one point, and the shape of the canvas.
 
-    Each is made as large as it fits into a cell of this (height, width) and touches the middle of
+    Each is made as large as fits into a cell of this (height, width) and touches the middle of
     the canvas with a corner; the canvas is twice as high and wide as the largest of them.
     """
     if len(shapes) != 4:

@@ -1,4 +1,4 @@
-"""Dropout of whole channels: what a network sees of an image, perturbed inside of the network."""
+"""Dropout of whole channels: a perturbation of the features inside of a network."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ def complementary_masks(
 ) -> tuple[Tensor, Tensor]:
     """Two masks (B, C) with the factors 0 and 2 whose sum is 2 everywhere (UniMatch V2).
 
-    A channel that one view keeps (twice as loud) the other one loses. Of the images where `intact`
+    A channel that one view keeps (doubled) the other one loses. Of the images where `intact`
     (B,) is true both keep everything.
     """
     first = torch.randint(2, (len(intact), channels), generator=generator) * 2.0

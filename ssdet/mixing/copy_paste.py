@@ -1,4 +1,4 @@
-"""Copy-paste: objects, or a region, of one image over another, and what remains of what was there.
+"""Copy-paste: objects, or a region, of one image over another, and what remains visible below.
 
 A pixel belongs to a box if the box touches it: columns floor(x1) to ceil(x2) - 1. With boxes alone
 an object is its box, so a pasted box hides all that it covers, and the box of a half hidden object
@@ -63,7 +63,7 @@ def restrict(
 
 
 def _hull(rows: Tensor, columns: Tensor) -> Tensor:
-    """Boxes from the first to behind the last true row and column; of an empty one all is 0."""
+    """Boxes from the first to just after the last true row and column; of an empty one all is 0."""
 
     def ends(line: Tensor) -> tuple[Tensor, Tensor]:
         line = line.int()

@@ -1,7 +1,7 @@
-"""Random deformations that can be applied to pictures and, with gradient, to predictions.
+"""Random deformations that can be applied to images and, with gradient, to predictions.
 
-A grid (B, H, W, 2) says for each pixel of the deformed picture where in the original it comes from,
-in the coordinates of `grid_sample`: -1 and 1 are the borders of the picture, pixel centers lie half
+A grid (B, H, W, 2) says for each pixel of the deformed image where in the original it comes from,
+in the coordinates of `grid_sample`: -1 and 1 are the borders of the image, pixel centers lie half
 a pixel inside.
 """
 
@@ -19,10 +19,10 @@ def identity_grid(batch: int, shape: Sequence[int], device: torch.device | None 
 
 
 def affine_grid(angles: Tensor, scales: Tensor, shifts: Tensor, shape: Sequence[int]) -> Tensor:
-    """Rotation about the center, enlargement, then a shift; one of each for each picture.
+    """Rotation about the center, enlargement, then a shift; one of each for each image.
 
     Args:
-        angles: (B,) in degrees, counter-clockwise as one sees the picture.
+        angles: (B,) in degrees, counter-clockwise as one sees the image.
         scales: (B,), above 1 enlarges.
         shifts: (B, 2), right and down, as shares of width and height.
         shape: (height, width).
@@ -30,7 +30,7 @@ def affine_grid(angles: Tensor, scales: Tensor, shifts: Tensor, shape: Sequence[
     half = angles.new_tensor([shape[1] / 2, shape[0] / 2])
     radians = angles.deg2rad()
     cos, sin = radians.cos() / scales, radians.sin() / scales
-    # From the deformed picture back to the original, in pixels from the center (y points down).
+    # From the deformed image back to the original, in pixels from the center (y points down).
     back = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
     linear = back * half / half[:, None]
     offset = -(linear @ (2 * shifts)[..., None])
@@ -58,7 +58,7 @@ def elastic_offsets(
 
 
 def flip_grid(grid: Tensor, flipped: Tensor) -> Tensor:
-    """The grid with those pictures (B,) mirrored left to right, before all else."""
+    """The grid with those images (B,) mirrored left to right, before all else."""
     sign = torch.where(flipped, -1.0, 1.0).to(grid)[:, None, None]
     return torch.stack([grid[..., 0] * sign, grid[..., 1]], dim=-1)
 

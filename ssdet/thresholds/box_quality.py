@@ -1,4 +1,4 @@
-"""How well a box is placed, when nobody knows where the object is: do several answers agree?"""
+"""How well a box is placed, when the true box is unknown: do several predictions agree?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def jitter_boxes(boxes: Tensor, times: int, scale: float) -> Tensor:
 
 
 def relative_spread(boxes: Tensor) -> Tensor:
-    """Mean deviation of the coordinates of T answers (T, N, 4), in sides of the mean box: (N,).
+    """Mean deviation of the coordinates of T predictions (T, N, 4), in sides of the mean box: (N,).
 
     Soft Teacher's unreliability: the deviation (of the sample, T - 1) of each coordinate is divided
     by the mean box's width or height (of a pixel at least), and the four are averaged.
@@ -37,8 +37,8 @@ def merged_spread(
     """The same for boxes (N, 4) and what NMS merged into each of them.
 
     These are the candidates (M, 4) of its class (`same_class` is (N, M)) with at least this IoU.
-    They count with their scores (M,): deviation^2 = sum s (x - mean)^2 / sum s. A box with less
-    than two of them has nobody who agrees: infinite.
+    They count with their scores (M,): deviation^2 = sum s (x - mean)^2 / sum s. For a box with
+    fewer than two of them nothing agrees: infinite.
     """
     merged = (iou(boxes, candidates) >= min_iou) & same_class
     weights = merged * scores

@@ -40,7 +40,7 @@ def fuse_boxes(
 ) -> Tensor:
     """One box for each pair: the mean weighted by the scores, or the common rectangle.
 
-    `inter` makes boxes smaller than either teacher says and is biased to small objects.
+    `inter` makes boxes smaller than either teacher predicts and is biased to small objects.
     """
     if fusion == "inter":
         corners = torch.maximum(first[:, :2], second[:, :2])

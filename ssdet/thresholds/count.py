@@ -1,4 +1,4 @@
-"""As many labels as their scores promise, in each image."""
+"""Keeping as many labels of an image as their scores add up to."""
 
 from __future__ import annotations
 

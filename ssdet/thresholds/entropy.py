@@ -1,4 +1,4 @@
-"""The entropy of probabilities, as a measure of what a teacher does not know."""
+"""The entropy of probabilities, as a measure of a teacher's uncertainty."""
 
 from __future__ import annotations
 

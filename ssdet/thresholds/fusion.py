@@ -1,4 +1,4 @@
-"""Fusion of several predictions, each as far as it is certain (UMCT, WACV 2020).
+"""Fusion of several predictions, each weighted by its certainty (UMCT, WACV 2020).
 
 Predictions are (N, B, C, H, W): N views or networks, in one frame. Uncertainties are (N, B, H, W),
 or (N, B, 1, 1) for one number for each image.
@@ -42,7 +42,7 @@ def fuse(
 ) -> Tensor:
     """sum_j p_j / (u_j + eps) divided by sum_j 1 / (u_j + eps), over all j but `without`.
 
-    `eps` bounds how much more a certain prediction says than others: 1 / eps to 1 / (1 + eps).
+    `eps` bounds how much more a certain prediction counts than others: 1 / eps to 1 / (1 + eps).
     """
     weights = 1.0 / (uncertainty + eps)
     if without is not None:

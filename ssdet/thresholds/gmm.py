@@ -71,8 +71,8 @@ def fit_mixtures(
     """Expectation and maximization; each row as scikit-learn's `GaussianMixture` would do it alone.
 
     The start has equal weights, means at the lowest and the highest score, and precisions 1. A row
-    rests once its mean log-likelihood changes by less than `tol`; `floor` is added to variances.
-    A row without a known score gets something finite that means nothing.
+    stops once its mean log-likelihood changes by less than `tol`; `floor` is added to variances.
+    A row without a known score gets finite values without a meaning.
     """
     # Apple's GPUs have no double precision; in single precision small variances are less exact.
     kind = torch.float32 if scores.device.type == "mps" else torch.float64
@@ -83,7 +83,7 @@ def fit_mixtures(
     result, rows = logs.clone(), torch.arange(len(scores), device=scores.device)
     allowed, previous = tol * count, torch.full_like(count, -math.inf)
     moving = torch.ones_like(known[:, 0])
-    # To ask how many rows still move, the host waits for a GPU: there it is asked now and then.
+    # To ask how many rows still move, the host waits for a GPU: there it is rarely asked.
     interval = 1 if scores.device.type == "cpu" else 8
     for iteration in range(1, max_iter + 1):
         log_odds = _log_odds(logs, sums.basis)
@@ -172,7 +172,7 @@ def _maximized(moments: Tensor, floor: float) -> Tensor:
 
 
 def _described(logs: Tensor, sums: _Sums) -> Mixture:
-    """The mixtures in the usual terms, and what they say of each score."""
+    """The mixtures in the usual terms, and the log odds and likelihood of each score."""
     variances = logs[2].reciprocal()
     means = logs[1] * variances
     sizes = (0.5 * (logs[0] + means * logs[1])).exp() * variances.sqrt()

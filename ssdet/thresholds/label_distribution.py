@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def expected_counts(labels: Tensor, labeled: float, unlabeled: float) -> Tensor:
-    """How many labels of each class (C,) are to be expected in so much unlabeled material.
+    """How many labels of each class (C,) are to be expected in this much unlabeled data.
 
     n_c = K * beta * r_c with K images without labels, beta labels for each labeled image, and the
     share r_c of class c. A class without a label counts as one label. For pixels, `labeled` and

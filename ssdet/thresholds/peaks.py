@@ -18,11 +18,11 @@ def class_peaks(scores: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 
 def mean_peak(peaks: Tensor) -> Tensor:
-    """The mean over the classes that are there; NaN if none is."""
+    """The mean over the classes that are present; NaN if none is."""
     return peaks.sum() / (peaks > 0).sum()
 
 
 def moved_threshold(threshold: Tensor, peaks: Tensor, momentum: float) -> Tensor:
-    """The threshold after one more batch: CorrMatch's average; unmoved if no class is there."""
+    """The threshold after one more batch: CorrMatch's average; unchanged if no class is present."""
     mean = mean_peak(peaks)
     return torch.lerp(mean, threshold, momentum).where(mean.isfinite(), threshold)

@@ -1,7 +1,7 @@
-"""When a stored pseudo label is worth changing: only where the teacher is sure, only for news.
+"""When a stored pseudo label is changed: where the teacher is confident of something new.
 
-The bank of "Two-shot Video Object Segmentation" (CVPR 2023): a stored label is refined, never
-forgotten, so that a teacher that gets worse cannot undo what a better one has said.
+The stored labels of "Two-shot Video Object Segmentation" (CVPR 2023): a label is refined, never
+forgotten, so that a teacher that gets worse cannot undo what a better one has labeled.
 """
 
 import torch
@@ -24,19 +24,19 @@ def refine_labels(
     *,
     background: int | None = None,
 ) -> tuple[Tensor, bool]:
-    """The stored labels (H, W), overwritten where the teacher is sure, and whether they changed.
+    """The stored labels (H, W), overwritten where the teacher is confident, and if they changed.
 
-    They stay as they are unless a sure pixel of an object says something that is not stored: a
-    sure region inside of the same stored object is no news, and neither is `background` alone.
+    They stay as they are unless a confident pixel of an object has a label that is not stored: a
+    confident region of the same stored object is nothing new, and neither is `background` alone.
     `score` is one for all pixels or one for each.
     """
-    sure = valid & (scores >= score)
-    news = sure & (labels != stored)
+    confident = valid & (scores >= score)
+    new = confident & (labels != stored)
     if background is not None:
-        news &= labels != background
-    if not news.any():
+        new &= labels != background
+    if not new.any():
         return stored, False
-    return labels.where(sure, stored), True
+    return labels.where(confident, stored), True
 
 
 def refine_boxes(
@@ -48,9 +48,9 @@ def refine_boxes(
 ) -> tuple[Tensor, Tensor]:
     """Which stored boxes stay (N,), and which found ones are taken (M,), as masks.
 
-    A found box is news if its score reaches `score` and no stored box of its class overlaps it by
+    A found box is new if its score reaches `score` and no stored box of its class overlaps it by
     `iou` or more, or if each one that does has a lower score: those are replaced. Of two found
-    boxes that overlap and are news, both are taken: the teacher's NMS has judged them.
+    boxes that overlap and are new, both are taken: the teacher's NMS has judged them.
 
     Args:
         stored, found: (labels, scores) of the boxes.

@@ -36,7 +36,7 @@ def two_means(values: Tensor) -> Pair:
 
 
 def truncate(value: float, decimals: int = 2) -> float:
-    """Cut off (not round) what lies behind so many decimals: 0.926 -> 0.92."""
+    """Cut off (do not round) after this many decimals: 0.926 -> 0.92."""
     scale = 10**decimals
     return math.floor(value * scale + _ROUNDING) / scale
 
@@ -47,8 +47,8 @@ class DualThreshold:
 
     Attributes:
         default: The pair of a pool with fewer than `min_samples` (finite) values.
-        min_samples: See there.
-        decimals: The centers are truncated to so many; None: they are left as they are.
+        min_samples: See `default`.
+        decimals: The centers are truncated to this many decimals; None: they are not truncated.
         clip: Bounds of both thresholds.
         momentum: Share of the pair before that is kept.
     """
@@ -95,7 +95,7 @@ class DualThreshold:
         return torch.tensor(fitted, dtype=torch.float32).reshape(-1, 2)
 
     def _other(self, pools: Sequence[Tensor], fitted: list[Pair]) -> Mapping[str, Pair]:
-        """What stands in for a class with too few values."""
+        """The fallback pairs for a class with too few values."""
         together = self.fit(torch.cat([pool.flatten() for pool in pools]))
         high, low = zip(*fitted, strict=True) if fitted else ((), ())
         mean = (sum(high) / len(high), sum(low) / len(low)) if fitted else self.default

@@ -1,4 +1,4 @@
-"""What several views say of one image, as one set of boxes."""
+"""Predictions from several views of one image, merged into one set of boxes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .box_quality import iou
 
 
 def clusters(boxes: Tensor, scores: Tensor, labels: Tensor, min_iou: float) -> Tensor:
-    """For each box (N, 4) the index of the box that speaks for it: (N,).
+    """For each box (N, 4) the index of the box that represents it: (N,).
 
-    The surest box takes all others of its class that overlap it by more than `min_iou`, then the
-    surest of the rest, and so on, as NMS does.
+    The highest-scoring box takes all others of its class that overlap it by more than `min_iou`,
+    then the highest-scoring of the remaining ones, and so on, as NMS does.
     """
     near = (iou(boxes, boxes) > min_iou) & (labels[:, None] == labels[None])
     near |= torch.eye(len(boxes), dtype=torch.bool, device=boxes.device)  # a box without an area
