@@ -17,12 +17,12 @@ __all__ = ["__version__", "register", "semi_supervise"]
 
 
 def register() -> None:
-    """Do what importing does: fill mmcv's gap, then register every class."""
+    """Install what mmcv lacks, then register every class; importing ssdet does this."""
     from . import ops
 
     ops.install()  # before anything that imports mmcv.ops
 
-    with redirect_stdout(StringIO()):  # MMDetection tells everybody about an optional package
+    with redirect_stdout(StringIO()):  # MMDetection prints a note about an optional package
         import mmdet.datasets  # noqa: F401
         import mmseg.datasets  # noqa: F401
 
@@ -33,7 +33,7 @@ def register() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "semi_supervise":  # nobody who imports ssdet for its classes waits for it
+    if name == "semi_supervise":  # slow to import, so only on first use
         from .recipes.make import semi_supervise
 
         return semi_supervise
@@ -45,6 +45,6 @@ def _is_the_command() -> bool:
 
 
 # It takes seconds. The `ssdet` command calls it when it has read its arguments, so that `--help`
-# and a typo are answered at once.
+# and typos get an answer at once.
 if not _is_the_command():
     register()

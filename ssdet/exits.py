@@ -14,14 +14,14 @@ class Exit(IntEnum):
 
     OK = 0
     USAGE = 2  # wrong argument or config
-    DATA = 65  # the data is not what the config says
+    DATA = 65  # the data does not match the config
     NUMERIC = 70  # losses or gradients stopped being finite
-    LOCKED = 73  # another run works in this folder
+    LOCKED = 73  # another run uses this folder
     IO = 74  # a file could not be written or read
 
 
 class RunError(Exception):
-    """An error that is told to the user as one message, without a traceback."""
+    """An error shown to the user as one message, without a traceback."""
 
     exit_code = Exit.USAGE
 
@@ -31,7 +31,7 @@ class UsageError(RunError, ValueError):
 
 
 class DataChangedError(RunError):
-    """The data of a resumed run is not the data it was started on."""
+    """The data of a resumed run differs from the data it started with."""
 
     exit_code = Exit.DATA
 

@@ -1,6 +1,6 @@
-"""Names of the release before, which work in this one with a warning that says the new name.
+"""Names from the previous release: they still work, with a warning that gives the new name.
 
-What stands here goes in the next release. Former names of config files are in
+Everything listed here is removed in the next release. Former names of config files are in
 `ssdet.engine.renamed_configs`.
 """
 
@@ -41,7 +41,7 @@ def install() -> None:
 
 
 def current(name: str) -> str:
-    """The name of today of a class."""
+    """The current name of a class."""
     return CLASSES.get(name, name)
 
 
@@ -72,8 +72,8 @@ def _accept(cls: Any, arguments: dict[str, str]) -> None:
                 continue
             if new in kwargs:
                 raise TypeError(
-                    f"{cls.__name__}: {old} and {new} are two names of one argument: leave out "
-                    f"{old}, the old one"
+                    f"{cls.__name__}: {old} and {new} are the same argument: leave out "
+                    f"{old}, the old name"
                 )
             _warn(f"{cls.__name__}: the argument {old} is now called {new}")
             kwargs[new] = kwargs.pop(old)
@@ -84,5 +84,5 @@ def _accept(cls: Any, arguments: dict[str, str]) -> None:
 
 
 def _warn(message: str) -> None:
-    advice = "The old name works in this release and is gone in the next one."
+    advice = "The old name works in this release and will be removed in the next one."
     print_log(f"{message}. {advice}", logger="current", level=30)

@@ -1,4 +1,4 @@
-"""The files of a run folder, by name: who writes them and who reads them agree here."""
+"""File names in a run folder, shared by the code that writes them and the code that reads them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Seeds made of numbers and words: the same on every machine, in every process."""
+"""Seeds derived from numbers and words: the same on every machine, in every process."""
 
 import zlib
 

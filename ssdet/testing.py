@@ -36,7 +36,7 @@ def box_step(
     labels: Sequence[int] | None = None,
     boxes: Sequence[Sequence[float]] | None = None,
 ) -> Step:
-    """A step in which the teacher has labeled one image: boxes beside each other, all of class 0.
+    """A step in which the teacher has labeled one image: boxes side by side, all of class 0.
 
     >>> box_step([0.9, 0.2]).pseudo[0].scores
     tensor([0.9000, 0.2000])
@@ -135,7 +135,7 @@ def fcn() -> dict[str, Any]:
 
 
 class _LastStep(StepHook):
-    """Keeps the step, when all others are done with it."""
+    """Keeps the step after all other hooks have run."""
 
     phase = Phase.OBSERVE
     read_only = True
@@ -146,7 +146,7 @@ class _LastStep(StepHook):
 
 
 def _batch(model: TeacherStudent, views: int) -> dict[str, Any]:
-    """A MultiBranch batch: None where an image has no part in a branch."""
+    """A MultiBranch batch: None where an image is not in a branch."""
     strong = ["unsup_student", *(f"unsup_student_{i}" for i in range(2, views + 1))]
     inputs, samples = {}, {}
     for branch in ("sup", "unsup_teacher", *strong):

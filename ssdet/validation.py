@@ -20,7 +20,7 @@ def check_range(owner: str, name: str, value: float, low: float = 0.0, high: flo
 def check_pair(
     owner: str, name: str, values: Sequence[float], low: float = 0.0, high: float = 1.0
 ) -> tuple[float, float]:
-    """Two numbers that rise within [low, high]; a ValueError if they are anything else."""
+    """The pair of `values`; a ValueError unless it is ascending and within [low, high]."""
     if not (len(values) == 2 and low <= values[0] <= values[1] <= high):
         raise ValueError(
             f"{owner}: {name}={values!r} is not (low, high) with {low:g} <= low <= high <= {high:g}"

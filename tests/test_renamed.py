@@ -53,7 +53,7 @@ def test_old_arguments_work_and_say_the_new_name(make, given, read, value, told)
 
 
 def test_both_names_at_once_are_refused():
-    with pytest.raises(TypeError, match="sure and min_confidence are two names"):
+    with pytest.raises(TypeError, match="sure and min_confidence are the same"):
         PolishHook(sure=0.7, min_confidence=0.7)
 
 
