@@ -16,7 +16,7 @@ from mmengine.runner.checkpoint import weights_to_cpu
 
 from ..version import __version__
 
-# Of each logged scalar the newest values are kept, so that smoothed logs go on as if never
+# Of each logged scalar the newest values are kept, so that smoothed logs continue as if never
 # interrupted while checkpoints do not grow with the length of the run.
 HISTORY = 1000
 WALL_CLOCK = ("time", "data_time", "eta", "memory")
@@ -96,7 +96,7 @@ def pack_message_hub(hub: MessageHub) -> dict[str, Any]:
     """Return what the hub would resume, in its own layout, as plain data.
 
     Wall-clock values are left out (they belong to one process), and so is runtime information
-    that is not plain: others put whole objects there.
+    that is not plain: other code puts whole objects there.
     """
     state = hub.state_dict()
     scalars = {

@@ -1,7 +1,7 @@
 """One checkpoint file: written whole or not at all, read as data and never as code.
 
 `write_checkpoint` writes to a temporary name in the same folder, flushes to the disk, and renames.
-Whoever is killed at any moment leaves the old file, or the new one, and perhaps a `*.tmp`.
+A process killed at any moment leaves the old file, or the new one, and perhaps a `*.tmp`.
 `read_checkpoint` accepts tensors, numbers and text, plus the few harmless classes that MMEngine
 and numpy put into older checkpoints. Importing this module makes MMEngine's own loader (which
 falls back to unrestricted unpickling) use it too, so `load_from`, `init_cfg=dict(
@@ -54,7 +54,7 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> tuple[str, int]:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Replace the text file `path`, whole or not at all (but perhaps by its old self)."""
+    """Replace the text file `path`, whole or not at all (a power cut may undo it)."""
     temporary = path.with_name(path.name + TEMPORARY)
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
@@ -147,7 +147,7 @@ def _holds_code(path: Path, reason: str) -> str:
     return (
         f"checkpoint {path} holds more than tensors, numbers and text ({reason}); reading it could "
         f"run code that came with the file, so it was not read. If you trust its source, convert "
-        f"it once, in an environment that has nothing to lose:\n"
+        f"it once, on a machine without anything of value:\n"
         f'  python -c "import torch; c = torch.load({str(path)!r}, weights_only=False); '
         f"torch.save({{'state_dict': c.get('state_dict', c)}}, 'weights.pth')\""
     )
@@ -172,7 +172,7 @@ def _history_method(owner: Any, name: str) -> Any:
 
 
 def _use_everywhere() -> None:
-    """Give MMEngine's checkpoint loader, whatever the scheme, this module's reading."""
+    """Make MMEngine's checkpoint loader read with this module, for every scheme."""
     core: Any = importlib.import_module(
         "numpy._core.multiarray" if hasattr(np, "_core") else "numpy.core.multiarray"
     )

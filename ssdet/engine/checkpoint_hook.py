@@ -19,7 +19,7 @@ from .checkpoint_file import write_checkpoint, write_text
 from .checkpoint_index import FOLDER, CheckpointIndex, Entry, remove_leftovers
 
 ROLES = ("teacher/", "student/")
-# `save_best="auto"` takes the first of these that the teacher has, then that anybody has.
+# `save_best="auto"` takes the first of these that the teacher has, then that any model has.
 HEADLINES = ("bbox_mAP", "segm_mAP", "mIoU", "mDice", "mAP")
 
 
@@ -39,7 +39,7 @@ class AtomicCheckpointHook(CheckpointHook):
         on_error: `stop` ends the run when a checkpoint cannot be written, `continue` reports it
             and tries again at the next one.
         changed_data: `refuse` or `warn` when the data's checksum differs on resume.
-        **kwargs: as `mmengine.hooks.CheckpointHook`; `out_dir` and file clients are not offered,
+        **kwargs: as `mmengine.hooks.CheckpointHook`; `out_dir` and file clients are not supported,
             because a rename is whole-or-absent on a local disk only.
     """
 
@@ -55,7 +55,7 @@ class AtomicCheckpointHook(CheckpointHook):
         for name in ("out_dir", "file_client_args", "backend_args"):
             if kwargs.pop(name, None) is not None:
                 raise UsageError(
-                    f"AtomicCheckpointHook: {name} is not offered, checkpoints go to "
+                    f"AtomicCheckpointHook: {name} is not supported: checkpoints go to "
                     f"work_dir/{FOLDER}; set work_dir"
                 )
         super().__init__(**kwargs)
@@ -186,7 +186,7 @@ class AtomicCheckpointHook(CheckpointHook):
         meta.pop("config", None)
         checkpoint["message_hub"] = unpack_message_hub(checkpoint.get("message_hub", {}))
         if runner._train_dataloader is not None and runner._resume:
-            # MMEngine compares pickles; what is equal as data shall be equal for it.
+            # MMEngine compares pickles; what is equal as data must be equal for it.
             current = getattr(runner.train_dataloader.dataset, "metainfo", None)
             if plain(current, "metainfo") == meta.get("dataset_meta"):
                 meta["dataset_meta"] = current
@@ -224,7 +224,9 @@ class AtomicCheckpointHook(CheckpointHook):
         validated = [any(e.validated for e in entries if e.iteration == iteration)]
         broadcast_object_list(validated)
         if _validation_is_due(runner) and not validated[0]:
-            runner.logger.info(f"The validation of iteration {iteration} was not finished: again")
+            runner.logger.info(
+                f"The validation of iteration {iteration} was cut short: repeating it"
+            )
             runner.val_loop.run()
 
     def before_val(self, runner: Any) -> None:
@@ -239,7 +241,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
 
 def headline(metrics: list[str]) -> str:
-    """Return the metric that stands for the run: the teacher's mAP or mIoU where there is one."""
+    """Return the main metric of the run: the teacher's mAP or mIoU where there is one."""
     for prefix in ("teacher/", ""):
         for ending in HEADLINES:
             for name in metrics:

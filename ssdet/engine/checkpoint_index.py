@@ -17,7 +17,7 @@ NAME = "index.json"
 
 @dataclass
 class Entry:
-    """One checkpoint: where training stood, its checksum, and for a best one its score."""
+    """One checkpoint: its iteration, its checksum, and for a best one its score."""
 
     iteration: int
     sha256: str
@@ -103,12 +103,12 @@ def find_latest(work_dir: Path) -> tuple[Path | None, list[str]]:
 
 
 def check_listed(path: Path) -> None:
-    """Raise an error if `path` stands in the index of its folder and is not what was written."""
+    """Raise an error if `path` is in the index of its folder and is not what was written."""
     index = CheckpointIndex.load(path.parent)
     problem = index.damage(path.name) if path.name in index.entries else None
     if problem:
         raise CheckpointError(
-            f"checkpoint {path}: {problem}. --resume without a path takes the newest whole one"
+            f"checkpoint {path}: {problem}. --resume without a path takes the newest undamaged one"
         )
 
 

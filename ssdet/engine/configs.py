@@ -1,4 +1,4 @@
-"""Find a config by path, by `package::path`, or by its place among the shipped ones."""
+"""Find a config by path, by `package::path`, or by its path among the shipped ones."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def shipped_configs(package: str) -> Path | None:
 
 
 def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
-    """Load a config and apply `--cfg-options`; what is wrong in it is one clear message."""
+    """Load a config and apply `--cfg-options`; errors in it become one clear message."""
     from mmengine.config import Config
 
     from ..exits import RunError, UsageError
@@ -80,7 +80,7 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
 
 
 def _import_formatter(waits: Iterable[float] = (0.1, 0.5, 2.0)) -> None:
-    """Import yapf, which MMEngine wants for the text of a config even where it does not format.
+    """Import yapf, which MMEngine imports for the text of a config even without formatting it.
 
     Its first import ever writes a cache; another process of the training may read it half written.
     """
@@ -94,7 +94,7 @@ def _import_formatter(waits: Iterable[float] = (0.1, 0.5, 2.0)) -> None:
 
 @contextmanager
 def variables(values: dict[str, Any]) -> Iterator[None]:
-    """Within it, configs are read with other values of their plain variables.
+    """Within the context, configs are read with other values of their plain variables.
 
     MMEngine merges `--cfg-options labeled=10` into the finished config, where `labeled` has been
     used already and nothing follows it. Here every `labeled = 40` at the top level of a config, or
@@ -123,7 +123,7 @@ def variables(values: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def renamed_bases() -> Iterator[None]:
-    """Within it, a former name of a config is found in the `_base_` of another one, too."""
+    """Within the context, former names of configs are found in the `_base_` of others, too."""
     from mmengine.config import Config
 
     find = Config._get_cfg_path

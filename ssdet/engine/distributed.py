@@ -17,7 +17,7 @@ from ..registry import MODEL_WRAPPERS
 
 @MODEL_WRAPPERS.register_module()
 class PortableDistributedDataParallel(MMDistributedDataParallel):
-    """MMEngine's wrapper, which the runner hands `device_ids` that a CPU model must not have."""
+    """MMEngine's wrapper, without the runner's `device_ids`, which a CPU model must not have."""
 
     def __init__(self, module: torch.nn.Module, device_ids: Any = None, **kwargs: Any) -> None:
         if not any(parameter.is_cuda for parameter in module.parameters()):
@@ -48,7 +48,7 @@ def start_process_group(launcher: str, timeout: float = 1800.0, **_: Any) -> Non
 
 
 def any_rank(flag: bool) -> bool:
-    """Tell whether `flag` is true on any rank; every rank must call it."""
+    """Return whether `flag` is true on any rank; every rank must call it."""
     if get_dist_info()[1] == 1:
         return flag
     tensor = torch.tensor(int(flag))

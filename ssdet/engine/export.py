@@ -20,7 +20,7 @@ def plain_config(config: Any) -> Config:
     """What inference with the model of a teacher-student config needs, and nothing else."""
     kind = next((kind for kind in NETWORKS if kind in config.get("model", {})), None)
     if kind is None:
-        raise UsageError("its model has no detector or segmentor inside: it is no pair of ssdet")
+        raise UsageError("its model has no detector or segmentor: it is no teacher-student model")
     model, dataset = config.model[kind], config.test_dataloader.dataset
     while "pipeline" not in dataset:  # of a wrapper around a data set
         dataset = dataset.dataset
@@ -55,7 +55,7 @@ def plain_checkpoint(checkpoint: dict[str, Any], config: Config, role: str) -> d
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise CheckpointError(f"its {role} is not the model of the config: {error}") from None
+        raise CheckpointError(f"its {role} does not fit the model of the config: {error}") from None
     meta = dict(dataset_meta=checkpoint["meta"].get("dataset_meta"), ssdet_version=__version__)
     return dict(meta=meta, state_dict=weights)
 

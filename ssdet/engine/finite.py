@@ -1,4 +1,4 @@
-"""Numbers that are not finite: skip the step, name them, stop when it goes on."""
+"""Numbers that are not finite: skip the step, name them, stop when it keeps happening."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SHOWN = 5
 class FiniteGuardHook(Hook):
     """Skip an optimizer step whose loss or gradient is not finite, before weights and EMA change.
 
-    The gradients are looked at once per optimizer step (one reduction, one synchronization), all
-    ranks decide together, and the schedules go on. Each skipped step is counted, logged with the
+    The gradients are checked once per optimizer step (one reduction, one synchronization), all
+    ranks decide together, and the schedules continue. Each skipped step is counted, logged with the
     losses and parameters that were not finite, and described in `work_dir/nan_dump/`. Under
-    float16 an overflowing gradient is the loss scaler's business and not counted, unless the scale
+    float16 an overflowing gradient is left to the loss scaler and not counted, unless the scale
     has fallen below 1.
 
     Args:
-        patience: after so many skipped steps in a row the run stops with exit code 70.
+        patience: after this many skipped steps in a row the run stops with exit code 70.
     """
 
     priority = "VERY_HIGH"
@@ -87,7 +87,7 @@ class FiniteGuardHook(Hook):
         checkpoint["finite_guard"] = {"total": self.total, "in_a_row": self.in_a_row}
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Go on counting after a resume."""
+        """Restore the counts of a resumed run."""
         if runner._resume and "finite_guard" in checkpoint:
             self.total = int(checkpoint["finite_guard"]["total"])
             self.in_a_row = int(checkpoint["finite_guard"]["in_a_row"])

@@ -22,7 +22,7 @@ MODELS = ("teacher", "student")
 class TeacherStudentLoop(ValLoop):
     """Evaluate teacher and student; metrics are named `teacher/...` and `student/...`.
 
-    Each image is read once and shown to both. A model without a teacher gets an ordinary
+    Each image is read once and passed to both. A model without a teacher gets an ordinary
     validation with ordinary names.
 
     Args:
@@ -56,7 +56,7 @@ class TeacherStudentLoop(ValLoop):
         self.runner.call_hook("before_val")
         self.runner.call_hook("before_val_epoch")
         self.runner.model.eval()
-        with answering(self.runner) as model:
+        with role_kept(self.runner) as model:
             for evaluator in self.evaluators.values():
                 set_model(model, evaluator)
             for index, batch in enumerate(self.dataloader):
@@ -74,7 +74,7 @@ class TeacherStudentLoop(ValLoop):
     @torch.no_grad()
     def _run_both(self, model: Any, index: int, batch: Any) -> None:
         self.runner.call_hook("before_val_iter", batch_idx=index, data_batch=batch)
-        # Predictions are written into the batch's samples: the last one to answer stays there.
+        # Predictions are written into the batch's samples: those of the last model stay there.
         for name in reversed(self.models):
             model.predict_with = name
             with autocast(enabled=self.fp16):
@@ -100,15 +100,15 @@ class TeacherStudentTestLoop(TestLoop):
         """Launch test."""
         if not _has_teacher(self.runner):
             return super().run()
-        with answering(self.runner) as model:
+        with role_kept(self.runner) as model:
             model.predict_with = self.model
             set_model(model, self.evaluator)
             return super().run()
 
 
 @contextmanager
-def answering(runner: Any) -> Iterator[Any]:
-    """Yield the teacher-student model; who answers `predict` is as before when this is left."""
+def role_kept(runner: Any) -> Iterator[Any]:
+    """Yield the teacher-student model; on exit its `predict_with` is as before."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     before = model.predict_with
     try:
@@ -118,7 +118,7 @@ def answering(runner: Any) -> Iterator[Any]:
 
 
 def set_model(model: Any, evaluator: Any) -> None:
-    """Show the model to the metrics that want to know whom they judge (`set_model(model)`)."""
+    """Pass the model to those metrics that have a method `set_model(model)`."""
     for metric in evaluator.metrics:
         if hasattr(metric, "set_model"):
             metric.set_model(model)

@@ -27,7 +27,7 @@ class MetricsFileHook(Hook):
     A training line holds the means since the last line (learning rates as they are), a validation
     line every scalar metric; `mode` says which, `iter` how many iterations were done. A value that
     is not finite is written as null. On resume the lines after the resumed iteration are cut off,
-    so that no iteration stands there twice.
+    so that no iteration appears twice.
 
     Args:
         interval: iterations between training lines; the last iteration is always written.

@@ -35,7 +35,7 @@ class ProgressHook(LoggerHook):
         self.json_log_path = "test.json"
 
     def before_train(self, runner: Any) -> None:
-        """Draw the live line, if there is somebody to look at it."""
+        """Draw the live line, if the output is a terminal."""
         if not (is_main_process() and sys.stdout.isatty()) or self._progress is not None:
             return
         self._progress = Progress(
@@ -58,7 +58,7 @@ class ProgressHook(LoggerHook):
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Move the live line on."""
+        """Update the live line."""
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
         if self._progress is not None:
             scalars = runner.message_hub.log_scalars
@@ -82,19 +82,19 @@ class ProgressHook(LoggerHook):
         self._progress.update(self._val, completed=batch_idx + 1)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
-        """Print the metrics; take the validation's bar away."""
+        """Print the metrics; remove the validation's bar."""
         super().after_val_epoch(runner, metrics)
         if self._progress is not None and self._val is not None:
             self._progress.remove_task(self._val)
             self._val = None
 
     def after_run(self, runner: Any) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._close()
         super().after_run(runner)
 
     def on_exception(self, runner: Any, error: BaseException) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._close()
 
     def _close(self) -> None:

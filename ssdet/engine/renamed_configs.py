@@ -86,7 +86,7 @@ WRITTEN_BY_INIT = {
 def renamed(name: str) -> str | None:
     """Return `name` with the new name of a config at its end, or None where nothing was renamed.
 
-    What a command writes now is refused, and the message has the command.
+    A config that a command writes now raises an error, which gives the command.
     """
     from ..exits import UsageError
 
@@ -106,9 +106,9 @@ def renamed(name: str) -> str | None:
 
 
 def warn_of_new_name(name: str, new: str) -> None:
-    """Warn whoever asked for a config by its former name."""
+    """Warn that a config was loaded by its former name."""
     warnings.warn(
-        f"config {name!r} has a new name: {new}; the former one works for one more release",
+        f"config {name!r} has a new name: {new}; the old one works for one more release",
         FutureWarning,
         stacklevel=3,
     )

@@ -1,4 +1,4 @@
-"""One folder for one run: who works in it, what runs, how it ended."""
+"""One folder for one run: which process uses it, what runs, how it ended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RunFolderHook(Hook):
         self.record: dict[str, Any] | None = None
 
     def before_train(self, runner: Any) -> None:
-        """Lock the folder and write down what runs."""
+        """Lock the folder and record what runs."""
         if not is_main_process():
             return
         self.folder = Path(runner.work_dir)
@@ -62,12 +62,12 @@ class RunFolderHook(Hook):
         atexit.register(self._write_if_running)
 
     def after_run(self, runner: Any) -> None:
-        """Write down that the run is complete."""
+        """Record that the run is complete."""
         if self.record is not None:
             self._end("finished")
 
     def on_exception(self, runner: Any, error: BaseException) -> None:
-        """Write down how the run ended."""
+        """Record how the run ended."""
         if self.record is None:
             return
         if isinstance(error, Stopped):
@@ -98,7 +98,7 @@ class FolderLock:
         self.path = folder / LOCK
 
     def acquire(self) -> None:
-        """Take the folder, or raise `LockedError` with the owner's process id and host."""
+        """Lock the folder, or raise `LockedError` with the owner's process id and host."""
         mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
         for _ in range(2):
             try:
@@ -116,10 +116,10 @@ class FolderLock:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(mine, file)
             return
-        raise LockedError(f"{self.path} is being taken by another process at this moment")
+        raise LockedError(f"{self.path} is being locked by another process at this moment")
 
     def release(self) -> None:
-        """Give the folder back, if it is ours."""
+        """Unlock the folder, if the lock is ours."""
         owner = self._owner()
         if owner and owner["pid"] == os.getpid() and owner["host"] == socket.gethostname():
             self.path.unlink(missing_ok=True)
@@ -146,7 +146,7 @@ def set_aside(folder: Path) -> Path | None:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that decide about a result."""
+    """Return the versions that a result depends on."""
     found = {"ssdet": __version__, "python": platform.python_version(), "torch": torch.__version__}
     for name in PACKAGES:
         try:

@@ -22,7 +22,7 @@ from .checkpoint_file import write_checkpoint
 from .checkpoint_index import check_listed, find_latest
 from .distributed import start_process_group
 
-# What a run gets unless its config says otherwise; `name=None` in the config takes one away.
+# What a run gets unless its config says otherwise; `name=None` in the config removes one.
 DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
     "run_folder": {"type": "RunFolderHook"},
     "stop": {"type": "GracefulStopHook"},
@@ -40,7 +40,7 @@ class SafeRunner(Runner):
 
     It runs any MMEngine config, adds ssdet's default hooks (see `DEFAULT_HOOKS`), joins a process
     group on CPUs as on GPUs, and writes `train.log` at the top of the work folder. Resuming takes
-    the newest checkpoint whose checksum is right, and says so when that is not the newest.
+    the newest checkpoint whose checksum is right, and warns when that is not the newest.
     """
 
     _log_dir: str
@@ -66,7 +66,7 @@ class SafeRunner(Runner):
         self._log_dir = self.work_dir
         name = "test.log" if self._train_loop is None else "train.log"
         logger = super().build_logger(log_level, log_file or f"{self.work_dir}/{name}", **kwargs)
-        # The environment, the whole config and the list of hooks belong into the file.
+        # The environment, the whole config and the list of hooks belong in the file.
         self.logger = logger
         self._set_console_level(logging.WARNING)
         return logger
@@ -100,10 +100,10 @@ class SafeRunner(Runner):
         super().register_default_hooks(kept)
 
     def dump_config(self) -> None:
-        """Leave it to `RunFolderHook`, which knows that no other run works in this folder."""
+        """Leave it to `RunFolderHook`, which knows that no other run uses this folder."""
 
     def train(self) -> Any:
-        """Train; if it ends early, the hooks hear of it (`on_exception`)."""
+        """Train; if it ends early, the hooks are notified (`on_exception`)."""
         try:
             return super().train()
         except BaseException as error:
@@ -111,7 +111,7 @@ class SafeRunner(Runner):
             raise
 
     def load_or_resume(self) -> None:
-        """Resume from the newest whole checkpoint, and say which and why."""
+        """Resume from the newest undamaged checkpoint, and log which and why."""
         if self._has_loaded or not self._resume or self._load_from is not None:
             if self._resume and self._load_from is not None:
                 check_listed(Path(self._load_from))
@@ -120,11 +120,11 @@ class SafeRunner(Runner):
         path, damaged = find_latest(Path(self.work_dir))
         if path is None and damaged:
             raise CheckpointError(
-                "cannot resume, no checkpoint is whole: " + "; ".join(damaged) + ". "
-                "Start anew with another --work-dir"
+                "cannot resume, all checkpoints are damaged: " + "; ".join(damaged) + ". "
+                "Start again with another --work-dir"
             )
         if path is None:
-            self.logger.warning(f"Nothing to resume in {self.work_dir}: starting anew")
+            self.logger.warning(f"Nothing to resume in {self.work_dir}: starting from scratch")
             return
         for problem in damaged:
             self.logger.warning(f"Damaged checkpoint {problem}. Falling back to {path}")

@@ -1,4 +1,4 @@
-"""Asked to stop (SIGTERM, Ctrl-C): finish the step, save, and say so by the exit code."""
+"""Asked to stop (SIGTERM, Ctrl-C): finish the step, save, and report it by the exit code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class GracefulStopHook(Hook):
         self._previous: dict[int, Any] = {}
 
     def before_train(self, runner: Any) -> None:
-        """Listen, before the workers are started."""
+        """Install the signal handlers, before the workers are started."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 self._previous[number] = signal.signal(number, self._on_signal)
@@ -62,12 +62,12 @@ class GracefulStopHook(Hook):
             self._end(runner, runner.iter)
 
     def after_run(self, runner: Any) -> None:
-        """Stop listening."""
+        """Remove the signal handlers."""
         self._forget()
         self._previous = {}
 
     def on_exception(self, runner: Any, error: BaseException) -> None:
-        """Stop listening."""
+        """Remove the signal handlers."""
         self.after_run(runner)
 
     def _forget(self) -> None:
@@ -93,7 +93,7 @@ class GracefulStopHook(Hook):
         self.received = number
         # Not through the logger: the signal may have interrupted it while it holds its lock.
         name = signal.Signals(number).name
-        os.write(2, f"\n{name}: finishing the step and saving; again to end at once\n".encode())
+        os.write(2, f"\n{name}: finishing the step and saving; repeat it to end at once\n".encode())
 
 
 def _start_worker(init: Callable[[int], None] | None, worker_id: int) -> None:

@@ -104,9 +104,9 @@ def test_what_is_there_is_not_overwritten(run_folder, capsys):
 def test_refusals_name_what_is_wrong(run_folder, tmp_path, capsys):
     run, pair = run_folder("segmentor")
     assert export(run, "--config", "_base_/default_runtime.py") == 2
-    assert "no pair of ssdet" in capsys.readouterr().err
+    assert "no teacher-student model" in capsys.readouterr().err
     assert export(run, "--config", CONFIGS["detector"]) != 0
-    assert "its teacher is not the model of the config" in capsys.readouterr().err
+    assert "its teacher does not fit the model of the config" in capsys.readouterr().err
     lone = tmp_path / "alone" / "x" / "plain.pth"
     write_checkpoint(dict(state_dict=pair.teacher.state_dict(), meta={}), lone)
     assert main(["export", str(lone), "--out", str(tmp_path / "out")]) == 2

@@ -203,7 +203,7 @@ def test_wrong_arguments_are_named(tmp_path):
     build = HOOKS.build
     with pytest.raises(UsageError, match=r"on_error='retry' is not in \('stop', 'continue'\)"):
         build(dict(type="AtomicCheckpointHook", on_error="retry"))
-    with pytest.raises(UsageError, match="out_dir is not offered"):
+    with pytest.raises(UsageError, match="out_dir is not supported"):
         build(dict(type="AtomicCheckpointHook", out_dir="s3://x"))
     with pytest.raises(UsageError, match=r"save_best='bbox_mAP'.*aAcc, mIoU"):
         toy(tmp_path, **{CHECKPOINT + "save_best": "bbox_mAP"}).train()

@@ -102,7 +102,7 @@ def test_sigint_during_a_validation_does_not_wait_for_its_end(whole):
     output = train(config_of(whole), other, expected=130, SSDET_FAULT="after_val_iter:1:2")
     assert "Stopped by SIGINT after iteration 5" in output and "Traceback" not in output
     output = train(config_of(whole), other, "--resume")
-    assert "The validation of iteration 5 was not finished: again" in output
+    assert "The validation of iteration 5 was cut short: repeating it" in output
     same_as(whole, other)
 
 
