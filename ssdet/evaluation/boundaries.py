@@ -1,4 +1,4 @@
-"""Boundary F-score of label maps: are the outlines where they belong?"""
+"""Boundary F-score of label maps: are the outlines in the right places?"""
 
 from __future__ import annotations
 

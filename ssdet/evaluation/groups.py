@@ -1,4 +1,4 @@
-"""One evaluation, numbers for each kind of picture: what the mean over all images hides."""
+"""One evaluation, numbers for each kind of image: what the mean over all images hides."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GroupedMetric(BaseMetric):
     `dict(brightness=(100, 256), color=(0, 16))`. Both are means over the pixels as they are read
     (0 to 255): of their values, and of the difference between the highest and the lowest channel;
     the lower bound is in the group, the upper one is not. An image belongs to the first group that
-    fits; one that fits none counts in the whole only. A group without an image has no number.
+    fits; one that fits none counts in the totals only. A group without an image has no number.
 
     Args:
         metric: Config of an `IoUMetric` or `SegmentationMetric`.
@@ -42,16 +42,16 @@ class GroupedMetric(BaseMetric):
         self.metric = METRICS.build({"_scope_": "mmseg", **metric})
         if not isinstance(self.metric, IoUMetric):
             raise ValueError(
-                f"GroupedMetric: metric={type(self.metric).__name__} does not count image by "
-                "image; IoUMetric and SegmentationMetric do"
+                f"GroupedMetric: metric={type(self.metric).__name__} does not count each image "
+                "separately; use IoUMetric or SegmentationMetric"
             )
         if not groups:
-            raise ValueError("GroupedMetric: groups is empty; name at least one, or leave it out")
+            raise ValueError("GroupedMetric: groups is empty; name one, or use its metric alone")
         self.groups = {name: _checked(name, rule) for name, rule in groups.items()}
 
     @property
     def dataset_meta(self) -> dict[str, Any] | None:
-        """What the data set says of itself; the inner metric is told, too."""
+        """Meta information of the data set, which the inner metric gets, too."""
         return self._dataset_meta
 
     @dataset_meta.setter
@@ -59,12 +59,12 @@ class GroupedMetric(BaseMetric):
         self._dataset_meta = self.metric.dataset_meta = meta
 
     def set_model(self, model: Any) -> None:
-        """Pass the model that will be judged on to a metric that wants to know it."""
+        """Pass the model under evaluation to the inner metric, if it has `set_model`."""
         if hasattr(self.metric, "set_model"):
             self.metric.set_model(model)
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
-        """Count each image, and remember whose it is."""
+        """Count each image, and remember its group."""
         images = (data_batch or {}).get("inputs", [None] * len(data_samples))
         for image, sample in zip(images, data_samples, strict=True):
             self.metric.process(data_batch, [sample])
@@ -90,18 +90,18 @@ class GroupedMetric(BaseMetric):
             if isinstance(rule, frozenset):
                 fits = bool({Path(path).name, Path(path).stem} & rule)
             else:
-                seen = seen or look(image)
+                seen = seen or appearance(image)
                 fits = all(low <= seen[key] < high for key, (low, high) in rule.items())
             if fits:
                 return name
         return None
 
 
-def look(image: Tensor | None) -> dict[str, float]:
+def appearance(image: Tensor | None) -> dict[str, float]:
     """Mean brightness of an image (C, H, W), and mean difference between its channels."""
     if image is None:
         raise ValueError(
-            "GroupedMetric: the batch has no `inputs`, and a group is told by what its images "
+            "GroupedMetric: the batch has no `inputs`, but a group is defined by what its images "
             "look like; use list files instead"
         )
     values = image.float()

@@ -1,4 +1,4 @@
-"""The metric of semantic segmentation: mIoU, Dice, boundary F-score, and what they stand for."""
+"""The metric of semantic segmentation: mIoU, Dice, boundary F-score, and their protocol."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SegmentationMetric(IoUMetric):
 
     Args:
         protocol: What a number must be quoted with: `data` (data set, split and lists) and
-            `resolution`; how the model looks at an image (whole, or through windows) is read from
+            `resolution`; how the model sees an image (whole, or in windows) is read from
             its `test_cfg`. Printed above the tables; None: "not named", and a number under it
             should be quoted nowhere.
         boundary: Tolerance of the boundary F-score: below 1 a share of the diagonal (0.0075 is
@@ -45,13 +45,13 @@ class SegmentationMetric(IoUMetric):
         name = type(self).__name__
         if boundary is not None and not boundary > 0:
             raise ValueError(
-                f"{name}: boundary={boundary!r} is not above 0; a share of the diagonal (0.0075), "
-                "a number of pixels (3), or None"
+                f"{name}: boundary={boundary!r} is not above 0; give a share of the diagonal "
+                "(0.0075), a number of pixels (3), or None"
             )
         if protocol is not None and set(protocol) != set(PROTOCOL):
             raise ValueError(
-                f"{name}: protocol={dict(protocol)!r} names {sorted(protocol)}; name "
-                f"{list(PROTOCOL)}, no more and no less"
+                f"{name}: protocol={dict(protocol)!r} has the keys {sorted(protocol)}; give "
+                f"exactly {list(PROTOCOL)}"
             )
         super().__init__(iou_metrics=["mIoU", "mDice"], **kwargs)
         self.protocol, self.boundary = protocol, boundary
@@ -64,7 +64,7 @@ class SegmentationMetric(IoUMetric):
         return " | ".join([*named, self.inference])
 
     def set_model(self, model: Any) -> None:
-        """Read from the model that will be judged how it looks at an image."""
+        """Read from the model under evaluation how it sees an image."""
         self.inference = inference_of(getattr(model, "role", model).test_cfg)
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
@@ -121,7 +121,7 @@ class SegmentationMetric(IoUMetric):
 
 
 def inference_of(test_cfg: Mapping[str, Any]) -> str:
-    """How a segmentor of MMSegmentation looks at an image: whole, or through which windows."""
+    """How a segmentor of MMSegmentation sees an image: whole, or in which windows."""
     if test_cfg.get("mode", "whole") == "whole":
         return "whole image"
     window, stride = test_cfg["crop_size"], test_cfg["stride"]

@@ -77,7 +77,7 @@ class PortableExtension(ModuleType):
                 setattr(self, function.__name__, function)
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
-        # mmcv.ops asks with hasattr for every name when it is imported: that must pass.
+        # mmcv.ops checks every name with hasattr when it is imported: that must pass.
         if name.startswith("_"):
             raise AttributeError(f"module {NAME!r} has no attribute {name!r}")
         return self.absent.setdefault(name, _refusal(name))
@@ -106,8 +106,8 @@ def install() -> bool:
 
 
 def backends() -> dict[str, str]:
-    """Who computes each operator of mmcv: 'mmcv', 'torchvision', 'pytorch' or 'absent'."""
-    importlib.import_module("mmcv.ops")  # it asks for every operator by name, see __getattr__
+    """What computes each operator of mmcv: 'mmcv', 'torchvision', 'pytorch' or 'absent'."""
+    importlib.import_module("mmcv.ops")  # it looks up every operator by name, see __getattr__
     extension = sys.modules[NAME]
     if not isinstance(extension, PortableExtension):
         names = [name for name in vars(extension) if not name.startswith("_")]

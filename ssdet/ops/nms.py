@@ -43,7 +43,7 @@ def _greedy(boxes: Tensor, threshold: float, offset: int) -> Tensor:
 
 
 def _resolve(suppresses: Tensor) -> Tensor:
-    """Who is kept, given who would suppress whom (strictly upper triangular).
+    """Which boxes are kept, given which would suppress which (strictly upper triangular).
 
     Box i depends on the boxes before it only, so the iteration ends at the one fixed point, which
     is what going through the boxes one by one gives, after as many rounds as suppression chains

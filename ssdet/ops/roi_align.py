@@ -259,6 +259,6 @@ def _refuse_inverted(rois: Tensor, length: Tensor) -> None:
     worst = int((~(length >= 0)).any(1).nonzero()[0, 0])
     raise RuntimeError(
         f"roi_align: box {worst} of {len(rois)} is {rois[worst, 1:].tolist()}: with aligned=True "
-        "x2 >= x1 and y2 >= y1 are needed. Look for a box regression that gives NaN or inverted "
+        "x2 >= x1 and y2 >= y1 are needed. Check the box regression for NaN or inverted "
         "boxes, or drop them before pooling."
     )

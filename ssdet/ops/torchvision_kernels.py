@@ -26,7 +26,7 @@ def serves(device: str) -> bool:
 
 
 def works(device: str) -> bool:
-    """Whether torchvision is there and its operators really run: a wrong build only looks it."""
+    """Whether torchvision is there and its operators really run: a wrong build imports too."""
     try:
         import torchvision  # noqa: F401
 

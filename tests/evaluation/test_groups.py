@@ -7,7 +7,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from ssdet.evaluation import GroupedMetric
-from ssdet.evaluation.groups import look
+from ssdet.evaluation.groups import appearance
 
 LOOKS = dict(
     dark=dict(brightness=(0, 100)),
@@ -45,8 +45,8 @@ RIGHT, WRONG = [[0, 0, 1, 1]], [[1, 1, 0, 0]]
 def test_brightness_and_color_of_a_picture():
     half = torch.zeros(3, 2, 4, dtype=torch.uint8)
     half[0, :, :2] = 120  # 120 in a sixth of the values; a difference of 120 in half of the pixels
-    assert look(half) == {"brightness": 20.0, "color": 60.0}
-    assert look(picture(10, 250, 100))["color"] == 240  # no overflow of bytes
+    assert appearance(half) == {"brightness": 20.0, "color": 60.0}
+    assert appearance(picture(10, 250, 100))["color"] == 240  # no overflow of bytes
 
 
 @pytest.mark.parametrize("metric", ["IoUMetric", "SegmentationMetric"])

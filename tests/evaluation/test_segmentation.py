@@ -157,7 +157,7 @@ def test_in_an_evaluator_of_its_name():
     ("settings", "says"),
     [
         (dict(boundary=0), "boundary=0 is not above 0"),
-        (dict(protocol=dict(data="VOC")), r"name \['data', 'resolution'\]"),
+        (dict(protocol=dict(data="VOC")), r"exactly \['data', 'resolution'\]"),
     ],
 )
 def test_settings_are_checked(settings, says):
