@@ -1,8 +1,8 @@
-"""Write a data set of another tool as what MMDetection or MMSegmentation reads.
+"""Convert a data set to what MMDetection or MMSegmentation reads.
 
---to coco writes one json file, whose file names start in the folder that is printed at the end;
-images are not copied. --to masks writes one palette PNG for each image, `classes.txt`, and a list
-with lines `image mask`, called as --split is, or `list.txt`.
+--to coco writes one json file; its file names are relative to the folder that is printed at the
+end, and images are not copied. --to masks writes one palette PNG for each image, `classes.txt`,
+and a list with lines `image mask`, named after --split, or `list.txt`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet convert`."""
     formats = (*FORMATS, "cityscapes-instances")
-    parser.add_argument("format", choices=formats, help="what the data set is")
+    parser.add_argument("format", choices=formats, help="format of the data set")
     parser.add_argument("source", type=Path, help="annotation file or folder of the data set")
     parser.add_argument("--to", choices=("coco", "masks"), required=True)
     parser.add_argument(
         "--out", type=Path, required=True, help="the json file, or the folder of the label maps"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     add_reading_arguments(parser)
 
 
@@ -41,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
     if data.encoding is not None:
         data = components(data)
     write_coco(data, args.out, force=args.force)
-    objects = sum(len(picture.instances) for picture in data.pictures)
+    objects = sum(len(record.instances) for record in data.records)
     print(
-        f"{args.out}: {len(data.pictures)} images, {objects} objects of {len(data.classes)} "
-        f"classes ({', '.join(data.classes)}); its file names start in {data.images}"
+        f"{args.out}: {len(data.records)} images, {objects} objects of {len(data.classes)} "
+        f"classes ({', '.join(data.classes)}); its file names are relative to {data.images}"
     )
     return 0
 
@@ -57,10 +57,10 @@ def _masks(args: argparse.Namespace, data: Annotations) -> int:
     written = write_masks(data, args.out, suffix=suffix, force=args.force)
     root = Path(os.path.commonpath([args.out.resolve(), (data.images or Path()).resolve()]))
     lines = []
-    for picture, mask in written:
-        image = data.path(picture).resolve().relative_to(root).as_posix()
+    for record, mask in written:
+        image = data.path(record).resolve().relative_to(root).as_posix()
         lines.append(f"{image} {mask.resolve().relative_to(root).as_posix()}\n")
     name = args.out / f"{args.split or 'list'}.txt"
     write_text(name, "".join(lines), force=args.force)
-    print(f"{args.out}: {len(written)} label maps; the paths in {name} start in {root}")
+    print(f"{args.out}: {len(written)} label maps; the paths in {name} are relative to {root}")
     return 0

@@ -1,7 +1,7 @@
-"""Divide a data set into labeled and unlabeled images, the same on every machine.
+"""Split a data set into labeled and unlabeled images, the same on every machine.
 
 Small labeled sets lie inside larger ones of the same fold and seed, and every class is in each of
-them if that is possible. Nothing is written into the folder of the data unless --out says so.
+them if that is possible. Nothing is written into the folder of the data unless --out names it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,19 @@ _DEFAULT_SPLITS = {"yolo": "train", "cityscapes": "train", "ade": "training"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet split`."""
     parser.add_argument(
-        "format", choices=FORMATS, help="what the data set is; see docs/datasets.md"
+        "format", choices=FORMATS, help="format of the data set; see docs/datasets.md"
     )
     parser.add_argument("source", type=Path, help="annotation file or folder of the data set")
     share = parser.add_mutually_exclusive_group(required=True)
-    share.add_argument("--percent", nargs="+", metavar="P", help="labeled percent: 1 5 10")
-    share.add_argument("--fraction", nargs="+", metavar="F", help="labeled fraction: 1/16 1/8")
-    share.add_argument("--count", nargs="+", metavar="N", help="labeled images: 92 183")
+    share.add_argument(
+        "--percent", nargs="+", metavar="P", help="percent of labeled images, such as 1 5 10"
+    )
+    share.add_argument(
+        "--fraction", nargs="+", metavar="F", help="fraction of labeled images, such as 1/16 1/8"
+    )
+    share.add_argument(
+        "--count", nargs="+", metavar="N", help="number of labeled images, such as 92 183"
+    )
     share.add_argument(
         "--list", type=Path, metavar="FILE",
         help="labeled images from an existing list: paths, names, or lines `image mask`",
@@ -42,22 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--fold", nargs="+", type=int, default=[1], metavar="N",
-        help="number of the draw; each number gives other labeled images (default: 1)",
+        help="index of the random draw; each fold has other labeled images (default: 1)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other folds")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the folds")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default: splits/)")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where the files go (default: splits/)"
+        "--name",
+        help="prefix of the file names (default: name of the json file, --split or source)",
     )
-    parser.add_argument(
-        "--name", help="how they begin (default: name of the json file, else of --split or source)"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     add_reading_arguments(parser)
 
 
 def add_reading_arguments(
     parser: argparse.ArgumentParser,
-    strict: str = "a record that cannot be used is an error, not a counted skip",
+    strict: str = "an unusable record is an error, not a counted skip",
 ) -> None:
     """Declare how a data set is read; `convert` and `doctor` take the same."""
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the images")
@@ -98,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     options = {**reading_options(args), "content": content}
     data = read(args.source, args.format, strict=args.strict, **options)
     out = _out(args, data)
-    by_name = {picture.name: picture for picture in data.pictures}
+    by_name = {record.name: record for record in data.records}
     names = list(by_name)
 
     def labels_in(name: str) -> set[int]:
@@ -168,7 +173,7 @@ def _out(args: argparse.Namespace, data: Annotations) -> Path:
     if any(here.is_relative_to(folder.resolve()) for folder in folders):
         raise UsageError(
             f"--out: the current folder {here} belongs to the data, and nothing is written there "
-            f"unasked; say where the files go with --out (here: --out {out})"
+            f"by default; name a folder with --out (this one: --out {out})"
         )
     return out
 
@@ -183,5 +188,5 @@ def _file(args: argparse.Namespace, ending: str) -> str:
 def _values(text: str) -> list[int]:
     values = [int(value) for value in text.split(",")]
     if len(set(values)) < len(values):
-        raise argparse.ArgumentTypeError(f"{text}: a value stands twice")
+        raise argparse.ArgumentTypeError(f"{text}: a value is given twice")
     return values

@@ -60,20 +60,20 @@ class LabeledImages(BaseDetDataset):
             raise RuntimeError("LabeledImages: the data list was loaded already")
         classes = list(self.metainfo["classes"])
         labels = {n: classes.index(name) for n, name in enumerate(data.classes) if name in classes}
-        counted = sum(i.label in labels for picture in data.pictures for i in picture.instances)
+        counted = sum(i.label in labels for record in data.records for i in record.instances)
         if not counted and not self.test_mode:
             raise_data_error(
-                f"0 of {len(data.pictures)} images have objects of the configured classes",
+                f"0 of {len(data.records)} images have objects of the configured classes",
                 data.source,
                 found=f"classes {list(data.classes)}",
                 allowed=f"classes {classes}",
                 advice="Names are case-sensitive; correct metainfo.classes in the config",
             )
         entries = []
-        for number, picture in enumerate(data.pictures):
-            kept = [_entry(i, labels[i.label]) for i in picture.instances if i.label in labels]
-            path, image_id = str(data.path(picture)), number if picture.id is None else picture.id
-            size = {"height": picture.height, "width": picture.width}
+        for number, record in enumerate(data.records):
+            kept = [_entry(i, labels[i.label]) for i in record.instances if i.label in labels]
+            path, image_id = str(data.path(record)), number if record.id is None else record.id
+            size = {"height": record.height, "width": record.width}
             entries.append({"img_path": path, "img_id": image_id, **size, "instances": kept})
         return entries
 
@@ -153,13 +153,13 @@ class LabeledMasks(BaseSegDataset):
         shared = {"label_map": self.label_map, "reduce_zero_label": self.reduce_zero_label}
         return [
             {
-                "img_path": str(data.path(picture)),
-                "seg_map_path": str(picture.mask),
+                "img_path": str(data.path(record)),
+                "seg_map_path": str(record.mask),
                 "mask_encoding": data.encoding,
                 "seg_fields": [],
                 **shared,
             }
-            for picture in data.pictures
+            for record in data.records
         ]
 
     def checksum(self) -> str:
@@ -174,7 +174,7 @@ class LoadMask(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add `gt_seg_map`, 255 where nothing is to be learned."""
         labels: np.ndarray = results["mask_encoding"].decode(Path(results["seg_map_path"]))
-        # Behind a `Resize`, as in an evaluation, the label map keeps the size of the image file.
+        # After a `Resize`, as in an evaluation, the label map keeps the size of the image file.
         resized = "scale_factor" in results
         height, width = results["ori_shape"] if resized else results["img"].shape[:2]
         if labels.shape != (height, width):
@@ -196,7 +196,7 @@ class LoadMask(BaseTransform):
 def _chosen(data: Annotations, only: str | None) -> Annotations:
     if only is None:
         return data
-    names = [picture.name for picture in data.pictures]
+    names = [record.name for record in data.records]
     return data.subset(match(read_lines(Path(only)), names, Path(only)))
 
 

@@ -56,13 +56,13 @@ def coco_part(
     note: dict[str, Any],
 ) -> dict[str, Any]:
     """The records of some images; without annotations where they count as unlabeled."""
-    pictures = data.subset(names).pictures
-    ids = {picture.id for picture in pictures}
+    records = data.subset(names).records
+    ids = {record.id for record in records}
     kept = sorted(
-        instance.record
-        for picture in (pictures if annotated else [])
-        for instance in picture.instances
-        if instance.record is not None
+        instance.position
+        for record in (records if annotated else [])
+        for instance in record.instances
+        if instance.position is not None
     )
     images = [r for r in content["images"] if isinstance(r, dict) and r.get("id") in ids]
     info = content.get("info")
@@ -82,6 +82,6 @@ def _line(data: Annotations, name: str, style: str) -> str:
         return name.rsplit(".", 1)[0]
     if style == "names":
         return name
-    picture = next(iter(data.subset([name]).pictures))
-    mask = picture.mask.relative_to(data.images or Path()).as_posix() if picture.mask else ""
+    record = next(iter(data.subset([name]).records))
+    mask = record.mask.relative_to(data.images or Path()).as_posix() if record.mask else ""
     return f"{name} {mask}"

@@ -36,7 +36,7 @@ def check_annotations(
         counts = _count_boxes(source, source.data, findings)
     elif decode:
         counts = _count_labels(source.data, encoding, findings, workers, progress)
-        findings.looked_at[source.name] = f"{len(source.data.pictures)} label maps"
+        findings.looked_at[source.name] = f"{len(source.data.records)} label maps"
     else:
         return
     _empty_classes(source, source.data, counts, findings)
@@ -62,15 +62,15 @@ def _class_names(source: Source, findings: Findings) -> None:
         after = " and every later class gets the number of the one before it" if shifted else ""
         findings.add(
             "error" if shifted else "warning", "annotations",
-            "configured classes that the annotations do not have", data.source,
+            "configured classes missing from the annotations", data.source,
             found=", ".join(missing), allowed=f"the file's: {', '.join(present)}",
             advice=f"They cannot be learned{after}: correct metainfo.classes of {source.name}",
         )  # fmt: skip
     if shifted and common != [name for name in wanted if name in common]:
         findings.add(
-            "error", "annotations", "classes in another order than in the annotations",
+            "error", "annotations", "classes in a different order than in the annotations",
             data.source, found=f"config {', '.join(wanted)}",
-            allowed=f"{', '.join(common)}, as 'categories' has them",
+            allowed=f"{', '.join(common)}, the order in 'categories'",
             advice="MMDetection's CocoDataset numbers classes in the order of the file, so names "
             "would be swapped: use that order, or LabeledImages, which goes by the names",
         )  # fmt: skip
@@ -100,28 +100,28 @@ def _as_mmdetection_reads(source: Source, findings: Findings) -> None:
         elif (number(area) or 0) <= 0:
             findings.add(
                 "warning", "annotations", "annotation with area 0", where, found=f"area {area!r}",
-                allowed="a number above 0", advice="CocoDataset leaves the object out in silence",
+                allowed="a number above 0", advice="CocoDataset drops the object silently",
             )  # fmt: skip
         sides = [number(side) for side in bbox[2:4]] if isinstance(bbox, list) else []
         if any(side is not None and 0 < side < 1 for side in sides):
             findings.add(
                 "warning", "annotations", "box under one pixel", where, found=f"bbox {bbox!r}",
                 allowed="sides of 1 pixel and more",
-                advice="CocoDataset leaves the object out in silence: correct or remove it",
+                advice="CocoDataset drops the object silently: correct or remove it",
             )  # fmt: skip
 
 
 def _count_boxes(source: Source, data: Annotations, findings: Findings) -> Counter[int]:
     counts: Counter[int] = Counter()
     empty, small, first_small = 0, 0, ""
-    for picture in data.pictures:
-        objects = [instance for instance in picture.instances if not instance.ignored]
+    for record in data.records:
+        objects = [instance for instance in record.instances if not instance.ignored]
         empty += not objects
         counts.update(instance.label for instance in objects)
         for x1, y1, x2, y2 in (instance.box for instance in objects):
             if min(x2 - x1, y2 - y1) < _SMALL:
                 small += 1
-                first_small = first_small or f"{x2 - x1:g}x{y2 - y1:g} in {picture.where}"
+                first_small = first_small or f"{x2 - x1:g}x{y2 - y1:g} in {record.where}"
     total = sum(counts.values())
     if small:
         findings.add(
@@ -132,11 +132,11 @@ def _count_boxes(source: Source, data: Annotations, findings: Findings) -> Count
     if empty and source.role == "labeled":
         findings.add(
             "info", "annotations", "images without objects", data.source,
-            found=f"{empty} of {len(data.pictures)}",
-            advice="They teach what background is; filter_cfg=dict(filter_empty_gt=True) leaves "
+            found=f"{empty} of {len(data.records)}",
+            advice="They teach the background; filter_cfg=dict(filter_empty_gt=True) leaves "
             "them out",
         )  # fmt: skip
-    findings.looked_at[source.name] = f"{len(data.pictures)} images, {total} objects"
+    findings.looked_at[source.name] = f"{len(data.records)} images, {total} objects"
     return counts
 
 
@@ -150,7 +150,7 @@ def _empty_classes(
     if common and len(never) == len(common):
         findings.add(
             "error", "annotations", "no object of the configured classes", data.source,
-            found=f"0 of {len(data.pictures)} images have one", allowed=", ".join(wanted),
+            found=f"0 of {len(data.records)} images have one", allowed=", ".join(wanted),
             advice="Check that this is the right file",
         )  # fmt: skip
     elif never:
@@ -159,7 +159,7 @@ def _empty_classes(
             "warning", "annotations",
             "class never labeled" if training else "class never validated", data.source,
             found=", ".join(never), allowed="an object of every class",
-            advice="What is never labeled cannot be learned, from unlabeled images neither: label "
+            advice="A class without labels cannot be learned, even from unlabeled images: label "
             "images that show it, or leave it out" if training
             else "Its score is undefined: add images that show it",
         )  # fmt: skip
@@ -174,9 +174,9 @@ def _count_labels(
 ) -> Counter[int]:
     counts: Counter[int] = Counter()
     pairs = [
-        (str(data.path(picture)), str(picture.mask))
-        for picture in data.pictures
-        if picture.mask is not None
+        (str(data.path(record)), str(record.mask))
+        for record in data.records
+        if record.mask is not None
     ]
     look = partial(_look_at_pair, encoding)
     looks = each(look, pairs, what="label maps", workers=workers, progress=progress, alone=200)
@@ -197,7 +197,7 @@ def _look_at_pair(encoding: MaskEncoding, pair: tuple[str, str]) -> tuple[set[in
     labels = {int(label) for label in np.flatnonzero(present)}
     try:
         size = read_header(image).shown
-    except ImageFlaw:  # the check of the files says it
+    except ImageFlaw:  # reported by the check of the files
         return labels, []
     if size == decoded.shape[::-1]:
         return labels, []
@@ -210,7 +210,7 @@ def _look_at_pair(encoding: MaskEncoding, pair: tuple[str, str]) -> tuple[set[in
 
 
 def compare_classes(sources: Sequence[Source], findings: Findings) -> None:
-    """Training and validation must mean the same by a number."""
+    """Training and validation must use the same class numbers."""
     known = [s for s in sources if s.role != "unlabeled" and s.classes]
     for source in known[1:]:
         if source.classes != known[0].classes:

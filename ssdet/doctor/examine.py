@@ -23,7 +23,7 @@ LARGEST = 4 * 2**20  # bytes of an annotation file that training reads twice to 
 def examine_config(
     config: Any, *, full: bool = False, workers: int | None = None, progress: Progress = silent
 ) -> Findings:
-    """Everything that can be known of a training before it starts.
+    """All that can be known about a training before it starts.
 
     Args:
         config: An MMEngine config.
@@ -88,7 +88,7 @@ def quick_check(config: Any, *, strict: bool = False) -> Findings:
             check_annotations(source, findings, decode=False)
         compare_classes(sources, findings)
         check_overlap(sources, findings, content=False)
-    # What cannot be built is said by building it.
+    # What cannot be built is reported when it is built.
     findings.found = [issue for issue in findings.found if issue.kind != "closed"]
     if not strict:
         findings.found = [_go_on(issue) for issue in findings.found]
@@ -108,27 +108,28 @@ def _scope(config: Any) -> Any:
 
 
 def _views(config: Any, findings: Findings) -> None:
-    """Whether pseudo labels can follow every transform of the unlabeled views."""
+    """Whether every transform of the unlabeled views records how it moves pixels."""
     dataset = (config.get("train_dataloader") or {}).get("dataset")
     if dataset is None or findings.of("error"):
-        return  # the data set may not open, and what is wrong was said
+        return  # the data set may not open, and that was reported
     where = "train_dataloader.dataset"
     try:
         check_views(DATASETS.build(dataset))
     except ViewGeometryError as error:
         for problem in error.problems:
             findings.add(
-                "error", "views", "view that pseudo labels cannot follow", where, found=problem,
-                allowed="transforms that record what they move", advice=error.advice,
+                "error", "views", "transform does not record its geometry", where,
+                found=problem.strip(),
+                allowed="transforms that record how they move pixels", advice=error.advice,
             )  # fmt: skip
     except Exception as error:
         findings.add(
-            "error", "views", "training set that gives no sample", where,
+            "error", "views", "training set without a usable sample", where,
             found=f"{type(error).__name__}: {error}", allowed="a first sample",
                 advice="Correct the pipeline or the data",
         )  # fmt: skip
     else:
-        findings.looked_at["views"] = "every transform tried on a test picture"
+        findings.looked_at["views"] = "every transform tried on a test image"
 
 
 def make_strict(config: Any) -> None:

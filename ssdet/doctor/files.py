@@ -1,4 +1,4 @@
-"""Image files: missing, damaged, of another size, turned, or with channels nobody thinks of."""
+"""Image files: missing, damaged, of another size, rotated, or with unexpected channels."""
 
 import math
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def _after(source: Source, count: int, allowed: int) -> str:
 
 
 def _size(image: Listed, header: Header, source: Source, findings: Findings) -> None:
-    """The size in the annotations must be that of the picture as the loader shows it."""
+    """The size in the annotations must be that of the image as the loader shows it."""
     stored = (header.width, header.height)
     loaded = header.shown if source.rotates else stored
     stated = None if image.width is None or image.height is None else (image.width, image.height)
@@ -97,7 +97,7 @@ def _size(image: Listed, header: Header, source: Source, findings: Findings) -> 
             "error" if labeled else "warning", "files",
             "boxes of the image before its EXIF rotation" if by_exif and source.rotates
             else "boxes of the image after its EXIF rotation" if by_exif
-            else "another size than in the annotations",
+            else "size differs from the annotations",
             image.path, found=f"{loaded[0]}x{loaded[1]} as loaded"
             + (f" (EXIF orientation {header.orientation})" if turned else ""),
             allowed=f"{stated[0]}x{stated[1]}, as in {image.where}",
@@ -124,8 +124,8 @@ def _channels(image: Listed, header: Header, findings: Findings) -> None:
         findings.add(
             "warning", "files", "more than 8 bits per channel", image.path,
             found=f"{header.bits} bits ({shown})", allowed="8",
-            advice="Loading keeps the upper 8 bits only, dark images become black: stretch and "
-            "save it with 8 bits",
+            advice="Loading keeps the upper 8 bits only, dark images become black: rescale "
+            "it to 8 bits",
         )  # fmt: skip
     if header.mode == "CMYK":
         findings.add(
@@ -135,7 +135,7 @@ def _channels(image: Listed, header: Header, findings: Findings) -> None:
     elif header.mode in _ALPHA:
         findings.add(
             "warning", "files", "alpha channel", image.path, found=shown, allowed="RGB or gray",
-            advice="It is dropped, and transparent pixels show what lies below: flatten the image",
+            advice="It is dropped, and transparent pixels show a hidden color: flatten the image",
         )  # fmt: skip
     elif header.mode == "P":
         findings.add(
@@ -166,6 +166,6 @@ def _shape(image: Listed, header: Header, findings: Findings) -> None:
     suffix = Path(image.path).suffix.lower()
     if suffixes and suffix not in suffixes:
         findings.add(
-            "info", "files", "name ends otherwise than the format", image.path,
+            "info", "files", "file extension does not match the format", image.path,
             found=f"{header.format} named {suffix}", advice="It is loaded by its content",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the doctor found: issues of all checks, grouped, counted, and as JSON."""
+"""All findings of the doctor: grouped, counted, and as JSON."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace

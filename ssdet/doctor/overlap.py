@@ -1,4 +1,4 @@
-"""Pictures that stand in two parts of the data: by path, by name, by content."""
+"""Images that are in two parts of the data: by path, by name, by content."""
 
 import hashlib
 import os
@@ -11,20 +11,20 @@ from .findings import Findings
 from .parallel import Progress, each, silent
 from .sources import Source
 
-# What a picture in both of two parts means.
+# What it means if an image is in both parts.
 _MEANING: dict[frozenset[str], tuple[Severity, str, str]] = {
     frozenset(("labeled", "validation")): (
         "error", "labeled image in the validation data",
-        "The score would be that of known pictures: take it out of one of them",
+        "The score would include images that were trained on: take it out of one of them",
     ),
     frozenset(("unlabeled", "validation")): (
         "error", "unlabeled image in the validation data",
-        "Training would see the pictures it is scored on: take it out of the unlabeled ones",
+        "Training would see the images it is scored on: take it out of the unlabeled ones",
     ),
     frozenset(("labeled", "unlabeled")): (
         "warning", "labeled image among the unlabeled ones",
-        "It is trained on twice, with its label and with a guess: take it out of the unlabeled "
-        "ones (`ssdet split` writes lists that are disjoint)",
+        "It is trained on twice, with its label and with a pseudo label: take it out of the "
+        "unlabeled ones (`ssdet split` writes disjoint lists)",
     ),
 }  # fmt: skip
 
@@ -37,9 +37,9 @@ def check_overlap(
     workers: int | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Note pictures of one part in another.
+    """Note images of one part in another.
 
-    Without `content`, a picture is known by its path, or by its name and its size in bytes.
+    Without `content`, an image is identified by its path, or by its name and its size in bytes.
     """
     keys = _keys(sources, content, workers, progress)
     for first, second in combinations(sources, 2):
@@ -58,7 +58,7 @@ def check_overlap(
                 findings.add(
                     severity, "splits", what, path,
                     found=f"{how}, in {first.name} and {second.name}",
-                    allowed="each picture in one of them", advice=advice,
+                    allowed="each image in only one of them", advice=advice,
                 )  # fmt: skip
     if len({source.role for source in sources}) > 1:
         findings.looked_at["splits"] = "names and contents" if content else "names and sizes"
@@ -77,7 +77,7 @@ def _paths(source: Source) -> Iterable[str]:
 def _keys(
     sources: Sequence[Source], content: bool, workers: int | None, progress: Progress
 ) -> dict[str, list[object]]:
-    """What a picture is known by: its real path, and its content where another may have it."""
+    """What an image is identified by: its real path, and its content where another may have it."""
     parts: dict[str, set[int]] = defaultdict(set)
     for number, source in enumerate(sources):
         for path in _paths(source):

@@ -10,7 +10,7 @@ from .sources import Source, entries
 
 _MODELS = {"TeacherStudentDetector": "detector", "TeacherStudentSegmentor": "segmentor"}
 _HIGHEST_RATE = {"SGD": 0.01, "Adam": 2e-3, "AdamW": 2e-3}  # per image of a batch
-_OTHERS = ("loss", "neck", "backbone", "rpn_head")  # their num_classes means something else
+_OTHERS = ("loss", "neck", "backbone", "rpn_head")  # their num_classes has another meaning
 
 
 def check_settings(config: Any, sources: Sequence[Source], findings: Findings) -> None:
@@ -59,11 +59,11 @@ class Settings:
 
     @property
     def learns_labels(self) -> bool:
-        """Whether the student is taught labels; if not, a hook has it learn probabilities."""
+        """Whether the student learns pseudo labels; if not, a hook teaches it probabilities."""
         return bool(self.model.get("unsup_weight", 1.0))
 
     def selects(self, hook: Any) -> bool:
-        """Whether a hook decides what is learned, or learns every pixel on purpose."""
+        """Whether a hook selects what is learned, or learns every pixel on purpose."""
         pixels = _MODELS.get(self.model.get("type", "")) == "segmentor"
         return _declares(hook, "selects_labels") or (
             pixels and _declares(hook, "learns_all_pixels")
@@ -76,7 +76,7 @@ class Settings:
 
     @property
     def hooks(self) -> list[Any]:
-        """Classes of the custom hooks; the name of one that nobody has registered."""
+        """Classes of the custom hooks; the name of one that is not registered."""
         hooks = self.config.get("custom_hooks") or []
         types = [h.get("type") for h in hooks if isinstance(h, Mapping)]
         with HOOKS.switch_scope_and_registry(None) as registry:
@@ -88,14 +88,14 @@ def _batch(settings: Settings, findings: Findings) -> None:
     size, shares = settings.loader.get("batch_size"), settings.shares
     if shares and size is not None and sum(shares) != size:
         findings.add(
-            "error", "config", "batch size that its sampler does not make",
+            "error", "config", "batch_size differs from the sampler's total",
             "train_dataloader.batch_size", found=f"{size}",
             allowed=f"{sum(shares)}, the sum of the sampler's batch={shares}",
             advice="Make them equal",
         )  # fmt: skip
     if shares and len(shares) != len(settings.training):
         findings.add(
-            "error", "config", "batch for another number of data sets",
+            "error", "config", "sampler batch for a different number of data sets",
             "train_dataloader.sampler.batch", found=f"{shares}",
             allowed=f"{len(settings.training)} numbers, one for each data set",
             advice="Say how many images of each data set are in a batch",
@@ -104,24 +104,24 @@ def _batch(settings: Settings, findings: Findings) -> None:
     for share, source in zip(shares, settings.training, strict=False):
         if share < 1:
             findings.add(
-                "error", "config", "data set that no batch has images of",
+                "error", "config", "data set with no images in the batch",
                 "train_dataloader.sampler.batch", found=f"{share} of {source.name}",
                 allowed="at least 1", advice="Give it a share, or take the data set out",
             )  # fmt: skip
         elif source.images and share > len(source.images):
             findings.add(
-                "warning", "config", "batch with more images than the data set has",
+                "warning", "config", "batch with more images than the data set",
                 "train_dataloader.sampler.batch",
                 found=f"{share} of the {len(source.images)} images of {source.name}",
                 allowed=f"up to {len(source.images)}",
-                advice="A batch would hold pictures twice: lower the share, or label more images",
+                advice="A batch would contain images twice: lower the share, or label more images",
             )  # fmt: skip
     if len(shares) == 2 and settings.unlabeled and shares[0] > 4 * shares[1] > 0:
         findings.add(
             "warning", "config", "few unlabeled images in a batch",
             "train_dataloader.sampler.batch", found=f"{shares[0]} labeled, {shares[1]} unlabeled",
             allowed="as many unlabeled images as labeled ones, or more (papers: 1 to 7 times)",
-            advice="Raise the unlabeled share: they teach little otherwise",
+            advice="Raise the unlabeled share: few unlabeled images teach little",
         )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def _schedulers(settings: Settings, findings: Findings) -> None:
     burn_in = settings.model.get("burn_in", 0) if settings.unlabeled else 0
     if decays and ends and burn_in and settings.by_iteration and max(ends) <= burn_in:
         findings.add(
-            "warning", "config", "learning rate at its end before the burn-in is over",
+            "warning", "config", "learning rate schedule ends before the burn-in",
             "param_scheduler", found=f"end {max(ends)}, burn_in {burn_in}",
             allowed=f"an end after {burn_in}", advice="Unlabeled images would teach next to "
             "nothing: let the schedule go on, or shorten the burn-in",
@@ -214,7 +214,7 @@ def _validation(settings: Settings, findings: Findings) -> None:
             findings.add(
                 "warning", "config", "no validation", "val_dataloader", found="None",
                 allowed="a data set with annotations",
-                advice="Nobody sees whether the teacher helps, and no best checkpoint is kept",
+                advice="Without it there is no score, and no best checkpoint is kept",
             )  # fmt: skip
     elif length and interval > length:
         findings.add(
@@ -235,7 +235,7 @@ def _hooks(settings: Settings, findings: Findings) -> None:
     if not settings.is_pair:
         if settings.unlabeled and settings.model:
             findings.add(
-                "warning", "config", "unlabeled images, but no teacher and student", "model.type",
+                "warning", "config", "unlabeled images, but no teacher-student model", "model.type",
                 found=settings.model.get("type"), allowed=", ".join(_MODELS),
                 advice="Wrap the model: model=dict(type='TeacherStudentDetector', detector=...)",
             )  # fmt: skip
@@ -254,14 +254,14 @@ def _hooks(settings: Settings, findings: Findings) -> None:
     if not averages:
         findings.add(
             "warning", "config", "teacher that never moves", "custom_hooks", found=_names(hooks),
-            allowed="a TeacherEMAHook", advice="Without TeacherEMAHook it stays what it was at the "
+            allowed="a TeacherEMAHook", advice="Without TeacherEMAHook it stays as it was at the "
             "start: add it, unless the teacher is meant to be fixed",
         )  # fmt: skip
     if settings.learns_labels and not any(settings.selects(hook) for hook in hooks):
         findings.add(
             "warning", "config", "no threshold on pseudo labels", "custom_hooks",
             found=_names(hooks), allowed="a hook such as FixedThresholdHook",
-            advice="Every guess of the teacher would be learned: add one",
+            advice="Every prediction of the teacher would be learned: add one",
         )  # fmt: skip
 
 
@@ -288,7 +288,7 @@ def _heads(settings: Settings, findings: Findings) -> None:
     for where, count in _class_counts(inner, "model"):
         if count != len(classes):
             findings.add(
-                "error", "config", "head with another number of classes than the data", where,
+                "error", "config", "head and data differ in the number of classes", where,
                 found=f"{count}", allowed=f"{len(classes)}: {', '.join(classes)}",
                 advice=f"Set num_classes={len(classes)}, or correct metainfo.classes of "
                 f"{labeled.name}",

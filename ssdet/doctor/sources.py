@@ -21,7 +21,7 @@ from ..labels import IGNORE
 from .findings import Findings
 
 Role = Literal["labeled", "unlabeled", "validation"]
-# Records that MMDetection's `CocoDataset` leaves out without a word.
+# Records that MMDetection's `CocoDataset` drops silently.
 _DROPPED: tuple[Kind, ...] = ("unknown image", "unknown category", "empty box", "outside box")
 # Packing the list takes a quarter of a second, which pays for workers only.
 _LIST_ONLY: dict[str, Any] = {"pipeline": [], "serialize_data": False}
@@ -47,7 +47,7 @@ class Source:
         role: What it is used for.
         name: Key of the config, or the path that was given.
         images: The files.
-        data: Annotations; None where there are none, or where they could not be read.
+        data: Annotations; None where there are none, or they could not be read.
         classes: Those of the config; None: the file's.
         content: The COCO object of MMDetection's `CocoDataset`, which does not correct anything.
         rotates: Whether the loader applies the EXIF orientation.
@@ -93,8 +93,8 @@ def of_data(path: Path, format: str, role: Role, findings: Findings, **reading: 
     data, issues = examine(path, format, **reading)
     findings.extend(issues)
     if data is not None:
-        if data.images is None and data.pictures:
-            data.images = _image_folder(path, data.pictures[0].name)
+        if data.images is None and data.records:
+            data.images = _image_folder(path, data.records[0].name)
         _use(source, data)
     return source
 
@@ -115,7 +115,7 @@ def _image_folder(file: Path, name: str) -> Path:
 
 
 def guess_format(path: Path) -> str | None:
-    """What a file or folder seems to be; 'images': pictures without annotations."""
+    """What a file or folder seems to be; 'images': images without annotations."""
     if path.is_file():
         return _BY_SUFFIX.get(path.suffix.lower())
     signs = {
@@ -174,7 +174,7 @@ def _fill(
     with DATASETS.switch_scope_and_registry(None) as registry:
         cls = registry.get(options["type"]) if isinstance(options["type"], str) else options["type"]
     if cls is None:
-        raise ValueError(f"no data set is called {options['type']!r}")
+        raise ValueError(f"no data set is registered as {options['type']!r}")
     source.classes = _classes(options, cls)
     bases = {base.__name__ for base in cls.__mro__}
     if issubclass(cls, UnlabeledImages):
@@ -212,7 +212,7 @@ def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> Non
         return
     if options.get("only"):
         only = Path(options["only"])
-        data = data.subset(match(read_lines(only), [p.name for p in data.pictures], only))
+        data = data.subset(match(read_lines(only), [p.name for p in data.records], only))
     _use(source, data)
 
 
@@ -238,7 +238,7 @@ def _hidden_annotations(source: Source, path: Path, findings: Findings) -> None:
         findings.add(
             "warning", "annotations", "unlabeled source with annotations", path,
             found=f"{count} annotations in {source.name}", allowed="none",
-            advice="They are hidden only if the pipeline never loads them: use UnlabeledImages, "
+            advice="They stay unused only if the pipeline never loads them: use UnlabeledImages, "
             "which does not read them",
         )  # fmt: skip
 
@@ -248,7 +248,7 @@ def _use(source: Source, data: Annotations) -> None:
     if data.images is not None:
         source.images = [
             Listed(str(data.path(p)), p.where or str(data.source), p.width, p.height)
-            for p in data.pictures
+            for p in data.records
         ]
 
 
@@ -272,7 +272,7 @@ def _list_pairs(source: Source, options: Mapping[str, Any]) -> None:
     infos = [dataset.get_data_info(n) for n in range(len(dataset))]
     classes = tuple(dataset.metainfo.get("classes") or ())
     source.classes = classes or source.classes
-    pictures = [
+    records = [
         ImageRecord(
             info["img_path"],
             mask=Path(mask) if (mask := info.get("seg_map_path")) else None,
@@ -283,13 +283,13 @@ def _list_pairs(source: Source, options: Mapping[str, Any]) -> None:
     own = getattr(dataset, "encoding", None)  # of ImagePairs
     encoding = own or MaskEncoding(len(classes), _values(dataset, len(classes)))
     place = Path(dataset.ann_file or dataset.data_prefix.get("img_path") or "")
-    _use(source, Annotations(place, Path(), classes, pictures, encoding))
+    _use(source, Annotations(place, Path(), classes, records, encoding))
     if source.role == "unlabeled" or not classes:
         source.data = None
 
 
 def _values(dataset: Any, count: int) -> dict[int, int]:
-    """What MMSegmentation makes of the values of a label map."""
+    """How MMSegmentation decodes the values of a label map."""
     if dataset.label_map:
         return {IGNORE: IGNORE, **{old: new for old, new in dataset.label_map.items()}}
     first = 1 if dataset.reduce_zero_label else 0

@@ -77,7 +77,7 @@ def read(source: str | Path, format: str, *, strict: bool = True, **reading: Any
     """
     options = _reading(source, format, reading)
     data = FORMATS[format][0](Path(source), options)
-    usable = any(picture.instances or picture.mask for picture in data.pictures)
+    usable = any(record.instances or record.mask for record in data.records)
     # Where nothing is left, the file was misunderstood: skipping would hide it.
     options.issues.finish(strict=strict or not usable)
     return data

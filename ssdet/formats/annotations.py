@@ -1,4 +1,4 @@
-"""A data set in memory, the same for every format: classes, pictures, instances, label maps."""
+"""A data set in memory, the same for every format: classes, images, instances, label maps."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ class Instance:
     segmentation: Segmentation | None = None
     crowd: bool = False
     difficult: bool = False
-    record: int | None = field(default=None, compare=False)  # its place in the source's list
+    position: int | None = field(default=None, compare=False)  # in the list of the source
 
     @property
     def ignored(self) -> bool:
@@ -55,10 +55,10 @@ class Annotations:
 
     Attributes:
         source: The file or folder that was read.
-        images: Folder in which the pictures' names start; None where it is not known.
+        images: Folder that the names of the images are relative to; None where it is not known.
         classes: Labels are positions in it.
-        pictures: In the order of the source; files of a folder are sorted.
-        encoding: How label maps say their classes; None without label maps.
+        records: One for each image, in the order of the source; files of a folder are sorted.
+        encoding: How label maps encode their classes; None without label maps.
         prefix: Beginning of the names that is merely the folder of the images.
         category_ids: What the source calls the classes, where it has numbers for them.
         issues: What was wrong and left out or corrected.
@@ -67,28 +67,28 @@ class Annotations:
     source: Path
     images: Path | None
     classes: tuple[str, ...]
-    pictures: list[ImageRecord]
+    records: list[ImageRecord]
     encoding: MaskEncoding | None = None
     prefix: str = ""
     category_ids: tuple[int, ...] = ()
     issues: list[Issue] = field(default_factory=list)
 
-    def path(self, picture: ImageRecord) -> Path:
-        """Where the file of a picture lies."""
-        return (self.images or Path()) / picture.name
+    def path(self, record: ImageRecord) -> Path:
+        """Where the file of an image lies."""
+        return (self.images or Path()) / record.name
 
-    def labels_in(self, picture: ImageRecord) -> set[int]:
-        """Classes in a picture: of its instances that count, and of its label map."""
-        labels = {instance.label for instance in picture.instances if not instance.ignored}
-        if picture.mask is not None and self.encoding is not None:
-            labels |= self.encoding.labels_in(picture.mask)
+    def labels_in(self, record: ImageRecord) -> set[int]:
+        """Classes in an image: of its instances that count, and of its label map."""
+        labels = {instance.label for instance in record.instances if not instance.ignored}
+        if record.mask is not None and self.encoding is not None:
+            labels |= self.encoding.labels_in(record.mask)
         return labels
 
     def subset(self, names: Iterable[str]) -> "Annotations":
-        """The pictures of these names, in the order of the source."""
+        """The images of these names, in the order of the source."""
         wanted = set(names)
-        kept = [picture for picture in self.pictures if picture.name in wanted]
-        return replace(self, pictures=kept)
+        kept = [record for record in self.records if record.name in wanted]
+        return replace(self, records=kept)
 
 
 @dataclass
@@ -100,9 +100,9 @@ class Reading:
         split: Part of the data, such as 'train', for sources with several.
         classes: Names in the order of the labels, where the source has none.
         masks: Folder of the label maps.
-        encoding: How label maps say their classes.
+        encoding: How label maps encode their classes.
         colors: Colors of the classes in label maps, where there is no `encoding`.
-        content: What the source holds, if it is a JSON file that was loaded already.
+        content: Content of the source, if it is a JSON file that was loaded already.
         follow_links: See `Root`.
         issues: Where findings go.
     """
@@ -147,20 +147,20 @@ class Names:
         self.seen.setdefault(name)
         return self.given.index(name) if self.given else list(self.seen).index(name)
 
-    def finish(self, pictures: list[ImageRecord]) -> tuple[str, ...]:
+    def finish(self, records: list[ImageRecord]) -> tuple[str, ...]:
         """The classes; labels of discovered classes are renumbered in alphabetical order."""
         if self.given:
             return self.given
         classes = tuple(sorted(self.seen))
         order = [classes.index(name) for name in self.seen]
-        for picture in pictures:
-            for instance in picture.instances:
+        for record in records:
+            for instance in record.instances:
                 instance.label = order[instance.label]
         return classes
 
 
 def number(value: object) -> float | None:
-    """A finite number, or None for anything else; text and booleans are no numbers."""
+    """A finite number, or None for anything else; text and booleans are not numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
@@ -189,7 +189,7 @@ def sides(width: object, height: object) -> tuple[int, int] | None:
 
 def check_box(
     box: Sequence[float | None],
-    picture: ImageRecord,
+    record: ImageRecord,
     where: str,
     issues: Issues,
     found: object = None,
@@ -208,9 +208,9 @@ def check_box(
             allowed="both above 0", advice="Correct or remove the object", kind="empty box",
         )  # fmt: skip
         return None
-    if picture.width is None or picture.height is None:
+    if record.width is None or record.height is None:
         return (x1, y1, x2, y2)
-    width, height = picture.width, picture.height
+    width, height = record.width, record.height
     size = f"image of {width}x{height}"
     if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
         issues.leave_out(
@@ -221,7 +221,7 @@ def check_box(
         return None
     if min(x1, y1) < -_TOLERANCE or x2 > width + _TOLERANCE or y2 > height + _TOLERANCE:
         issues.warn(
-            "box reaches out of its image (clipped)", where,
+            "box extends beyond its image (clipped)", where,
             found=f"({x1:g}, {y1:g}, {x2:g}, {y2:g}) in an {size}",
             allowed=f"edges within 0 ... {width} and 0 ... {height}",
             advice="Check the image size and whether the image was rotated",

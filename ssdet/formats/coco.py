@@ -21,22 +21,22 @@ def read_coco(source: Path, reading: Reading) -> Annotations:
 def parse_coco(content: dict[str, Any], source: Path, reading: Reading) -> Annotations:
     """The data set of a COCO object that is loaded already; `source` is for messages."""
     labels, classes = _categories(content, source)
-    pictures = _pictures(_records(content, "images", source), source, reading)
-    _check_unique(pictures, source)
-    by_id = {picture.id: picture for picture in pictures}
+    records = _records(_entries(content, "images", source), source, reading)
+    _check_unique(records, source)
+    by_id = {record.id: record for record in records}
     known: set[object] = set()
-    for position, record in enumerate(_records(content, "annotations", source)):
-        where = f"{source}, annotations[{position}] (id {_shown(record)})"
-        picture = _target(record, by_id, known, where, reading.issues)
-        instance = picture and _instance(record, labels, picture, where, reading.issues)
-        if picture and instance:
-            instance.record = position
-            picture.instances.append(instance)
+    for position, entry in enumerate(_entries(content, "annotations", source)):
+        where = f"{source}, annotations[{position}] (id {_shown(entry)})"
+        record = _target(entry, by_id, known, where, reading.issues)
+        instance = record and _instance(entry, labels, record, where, reading.issues)
+        if record and instance:
+            instance.position = position
+            record.instances.append(instance)
     return Annotations(
         source,
         reading.images,
         classes,
-        pictures,
+        records,
         category_ids=tuple(labels),
         issues=reading.issues.found,
     )
@@ -45,48 +45,48 @@ def parse_coco(content: dict[str, Any], source: Path, reading: Reading) -> Annot
 def coco_content(data: Annotations) -> dict[str, Any]:
     """A data set as a COCO object; difficult objects become crowds, which MMDetection ignores."""
     ids = data.category_ids or tuple(range(1, len(data.classes) + 1))
-    own = [picture.id for picture in data.pictures]
+    own = [record.id for record in data.records]
     keep = all(isinstance(i, int) for i in own) and len(set(own)) == len(own)
     images: list[dict] = []
     annotations: list[dict] = []
-    for number_, picture in enumerate(data.pictures, start=1):
-        width, height = size_of(data, picture)
-        image_id = picture.id if keep else number_
-        entry = {"id": image_id, "file_name": picture.name, "width": width, "height": height}
-        images.append(entry)
-        for instance in picture.instances:
-            record = _record(instance, height, width)
-            annotations.append({"id": len(annotations) + 1, "image_id": image_id, **record})
+    for number_, record in enumerate(data.records, start=1):
+        width, height = size_of(data, record)
+        image_id = record.id if keep else number_
+        size = {"width": width, "height": height}
+        images.append({"id": image_id, "file_name": record.name, **size})
+        for instance in record.instances:
+            entry = _entry(instance, height, width)
+            annotations.append({"id": len(annotations) + 1, "image_id": image_id, **entry})
             annotations[-1]["category_id"] = ids[instance.label]
     categories = [{"id": i, "name": name} for i, name in zip(ids, data.classes, strict=True)]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def size_of(data: Annotations, picture: ImageRecord) -> tuple[int, int]:
+def size_of(data: Annotations, record: ImageRecord) -> tuple[int, int]:
     """(width, height) from the annotations, or from the image file."""
-    if picture.width is not None and picture.height is not None:
-        return picture.width, picture.height
-    return image_size(data.path(picture), picture.where)
+    if record.width is not None and record.height is not None:
+        return record.width, record.height
+    return image_size(data.path(record), record.where)
 
 
-def _record(instance: Instance, height: int, width: int) -> dict[str, Any]:
+def _entry(instance: Instance, height: int, width: int) -> dict[str, Any]:
     x1, y1, x2, y2 = instance.box
-    record: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "bbox": [x1, y1, x2 - x1, y2 - y1],
         "area": area(instance.segmentation, instance.box, height, width),
         "iscrowd": int(instance.ignored),
     }
     if instance.difficult:
-        record["difficult"] = 1
+        entry["difficult"] = 1
     if instance.segmentation is not None:
-        record["segmentation"] = instance.segmentation
-    return record
+        entry["segmentation"] = instance.segmentation
+    return entry
 
 
-def _records(content: dict[str, Any], key: str, source: Path) -> list[Any]:
-    records = content.get(key)
-    if not isinstance(records, list):
-        found = f"keys {', '.join(map(str, content))}" if key not in content else repr(records)[:60]
+def _entries(content: dict[str, Any], key: str, source: Path) -> list[Any]:
+    entries = content.get(key)
+    if not isinstance(entries, list):
+        found = f"keys {', '.join(map(str, content))}" if key not in content else repr(entries)[:60]
         raise_data_error(
             f"COCO file without a list {key!r}",
             source,
@@ -94,23 +94,23 @@ def _records(content: dict[str, Any], key: str, source: Path) -> list[Any]:
             allowed="'images', 'annotations' and 'categories', each a list",
             advice="Unlabeled images need no such file: give their folder instead",
         )
-    return records
+    return entries
 
 
 def _categories(content: dict[str, Any], source: Path) -> tuple[dict[int, int], tuple[str, ...]]:
     ids: list[int] = []
     names: list[str] = []
-    for position, record in enumerate(_records(content, "categories", source)):
-        category = record if isinstance(record, dict) else {}
+    for position, entry in enumerate(_entries(content, "categories", source)):
+        category = entry if isinstance(entry, dict) else {}
         key, name = category.get("id"), category.get("name")
         text = isinstance(name, str) and name and name not in names
         if not text or not isinstance(key, int) or isinstance(key, bool) or key in ids:
             raise_data_error(
                 "unusable category",
                 f"{source}, categories[{position}]",
-                found=record,
+                found=entry,
                 allowed="{'id': whole number, 'name': text}, both unique",
-                advice="Correct the entry, and the category_id of the annotations that mean it",
+                advice="Correct the entry, and the category_id of the annotations that refer to it",
             )
         ids.append(key)
         names.append(str(name))
@@ -125,61 +125,61 @@ def _categories(content: dict[str, Any], source: Path) -> tuple[dict[int, int], 
     return {key: label for label, key in enumerate(ids)}, tuple(names)
 
 
-def _pictures(records: list[Any], source: Path, reading: Reading) -> list[ImageRecord]:
-    pictures = []
-    for position, record in enumerate(records):
-        where = f"{source}, images[{position}] (id {_shown(record)})"
-        key = record.get("id") if isinstance(record, dict) else None
+def _records(entries: list[Any], source: Path, reading: Reading) -> list[ImageRecord]:
+    records = []
+    for position, entry in enumerate(entries):
+        where = f"{source}, images[{position}] (id {_shown(entry)})"
+        key = entry.get("id") if isinstance(entry, dict) else None
         if not isinstance(key, (int, str)) or isinstance(key, bool):
             reading.issues.leave_out(
                 "image without an id",
                 where,
-                found=record,
+                found=entry,
                 allowed="'id': a whole number",
                 advice="Give every image an id of its own",
             )
             continue
-        name = tidy(record.get("file_name"), where)
-        picture = ImageRecord(name, id=key, where=where)
-        if _set_size(picture, record, reading):
-            pictures.append(picture)
-    if not pictures:
+        name = tidy(entry.get("file_name"), where)
+        record = ImageRecord(name, id=key, where=where)
+        if _set_size(record, entry, reading):
+            records.append(record)
+    if not records:
         reading.issues.raise_empty(
             "no image",
             source,
-            found=f"{len(records)} entries, none usable",
+            found=f"{len(entries)} entries, none usable",
             allowed="at least one",
             advice="Check that this is the right annotation file",
         )
-    return pictures
+    return records
 
 
-def _set_size(picture: ImageRecord, record: dict[str, Any], reading: Reading) -> bool:
-    width, height = record.get("width"), record.get("height")
+def _set_size(record: ImageRecord, entry: dict[str, Any], reading: Reading) -> bool:
+    width, height = entry.get("width"), entry.get("height")
     if width is None and height is None and reading.images is not None:
-        path = reading.root(reading.images).path(picture.name, picture.where)
-        picture.width, picture.height = image_size(path, picture.where)
+        path = reading.root(reading.images).path(record.name, record.where)
+        record.width, record.height = image_size(path, record.where)
         return True
     size = None if isinstance(width, str) or isinstance(height, str) else sides(width, height)
     if size is None:
         reading.issues.leave_out(
             "image without a usable size",
-            picture.where,
+            record.where,
             found=f"width {width!r}, height {height!r}",
             allowed="whole numbers above 0, not text",
-            advice="Correct the entry, or give the image folder to read the files: "
+            advice="Correct the entry, or name the image folder to read sizes from the files: "
             + option("images"),
         )
         return False
-    picture.width, picture.height = size
+    record.width, record.height = size
     return True
 
 
-def _check_unique(pictures: list[ImageRecord], source: Path) -> None:
+def _check_unique(records: list[ImageRecord], source: Path) -> None:
     for key in ("id", "name"):
-        value, count = Counter(getattr(picture, key) for picture in pictures).most_common(1)[0]
+        value, count = Counter(getattr(record, key) for record in records).most_common(1)[0]
         if count > 1:
-            twins = [picture.where for picture in pictures if getattr(picture, key) == value]
+            twins = [record.where for record in records if getattr(record, key) == value]
             what = "image id" if key == "id" else "file name"
             raise_data_error(
                 f"{what} used twice",
@@ -191,15 +191,19 @@ def _check_unique(pictures: list[ImageRecord], source: Path) -> None:
 
 
 def _target(
-    record: Any, pictures: dict[Any, ImageRecord], known: set[object], where: str, issues: Issues
+    entry: Any, records: dict[Any, ImageRecord], known: set[object], where: str, issues: Issues
 ) -> ImageRecord | None:
-    """The picture of an annotation, if its ids are in order."""
-    if not isinstance(record, dict):
+    """The image of an annotation, if its ids are in order."""
+    if not isinstance(entry, dict):
         issues.leave_out(
-            "annotation that is no object", where, found=record, allowed="{...}", advice="Remove it"
+            "annotation that is not an object",
+            where,
+            found=entry,
+            allowed="{...}",
+            advice="Remove it",
         )
         return None
-    key, image = record.get("id"), record.get("image_id")
+    key, image = entry.get("id"), entry.get("image_id")
     if not isinstance(key, (int, str)) or key in known:
         what = "annotation id used twice" if key in known else "annotation without an id"
         issues.leave_out(
@@ -207,27 +211,27 @@ def _target(
             where,
             found=key if key in known else f"id {key!r}",
             allowed="an id of its own",
-            advice="MMDetection refuses the file: number the annotations anew",
+            advice="MMDetection refuses the file: give each annotation an id of its own",
         )
         return None
     known.add(key)
-    picture = pictures.get(image) if isinstance(image, (int, str)) else None
-    if picture is None:
+    record = records.get(image) if isinstance(image, (int, str)) else None
+    if record is None:
         issues.leave_out(
             "annotation of an unknown image",
             where,
             found=f"image_id {image!r}",
-            allowed="an id that 'images' has",
+            allowed="an id listed in 'images'",
             advice="Add the image, or remove the annotation",
             kind="unknown image",
         )
-    return picture
+    return record
 
 
 def _instance(
-    record: dict[str, Any], labels: dict[int, int], picture: ImageRecord, where: str, issues: Issues
+    entry: dict[str, Any], labels: dict[int, int], record: ImageRecord, where: str, issues: Issues
 ) -> Instance | None:
-    category, crowd = record.get("category_id"), record.get("iscrowd", 0)
+    category, crowd = entry.get("category_id"), entry.get("iscrowd", 0)
     label = labels.get(category) if isinstance(category, int) else None
     if label is None:
         issues.leave_out(
@@ -248,13 +252,13 @@ def _instance(
             advice="Correct the entry",
         )
         return None
-    bbox = record.get("bbox")
-    box = check_box(_edges(bbox), picture, where, issues, f"bbox {bbox!r}")
+    bbox = entry.get("bbox")
+    box = check_box(_edges(bbox), record, where, issues, f"bbox {bbox!r}")
     count = len(issues.found)
-    segmentation = check_segmentation(record.get("segmentation"), picture, where, issues)
+    segmentation = check_segmentation(entry.get("segmentation"), record, where, issues)
     if box is None or len(issues.found) > count:
         return None
-    difficult = bool(record.get("difficult"))
+    difficult = bool(entry.get("difficult"))
     return Instance(label, box, segmentation, bool(crowd) and not difficult, difficult)
 
 
@@ -266,5 +270,5 @@ def _edges(bbox: object) -> list[float | None]:
     return [x, y, x + width, y + height]
 
 
-def _shown(record: Any) -> str:
-    return short(repr(record.get("id")), 40) if isinstance(record, dict) else "none"
+def _shown(entry: Any) -> str:
+    return short(repr(entry.get("id")), 40) if isinstance(entry, dict) else "none"

@@ -31,13 +31,13 @@ def read_cvat(source: Path, reading: Reading) -> Annotations:
     folder = file.parent / "images"
     images = reading.images or (folder if folder.is_dir() else file.parent)
     names = Names(reading.classes or _declared(top), reading.issues)
-    pictures: dict[str, ImageRecord] = {}
+    records: dict[str, ImageRecord] = {}
     for node in top.all("image"):
-        picture = _picture(node, file, reading)
-        if picture:
-            _add_shapes(picture, node, file, names, reading.issues)
-            pictures[picture.name] = picture
-    if not pictures:
+        record = _record(node, file, reading)
+        if record:
+            _add_shapes(record, node, file, names, reading.issues)
+            records[record.name] = record
+    if not records:
         reading.issues.raise_empty(
             "no image",
             file,
@@ -45,7 +45,7 @@ def read_cvat(source: Path, reading: Reading) -> Annotations:
             allowed="at least one",
             advice="Check that this is the right export",
         )
-    usable = list(pictures.values())
+    usable = list(records.values())
     classes = names.finish(usable)
     return Annotations(source, images, classes, usable, issues=reading.issues.found)
 
@@ -56,7 +56,7 @@ def _file_of(source: Path) -> Path:
     found = find_files(source, ".xml")
     if len(found) != 1:
         raise_data_error(
-            "not one CVAT file",
+            "folder without a single CVAT file",
             source,
             found=f"{len(found)} .xml files",
             allowed="annotations.xml",
@@ -75,7 +75,7 @@ def _declared(top: Node) -> tuple[str, ...]:
     return ()
 
 
-def _picture(node: Node, file: Path, reading: Reading) -> ImageRecord | None:
+def _record(node: Node, file: Path, reading: Reading) -> ImageRecord | None:
     where = f"{file}, line {node.line}"
     name = tidy(node.attributes.get("name"), where)
     stated = [node.attributes.get(side) for side in ("width", "height")]
@@ -92,7 +92,7 @@ def _picture(node: Node, file: Path, reading: Reading) -> ImageRecord | None:
     return ImageRecord(name, *size, where=where)
 
 
-def _add_shapes(picture: ImageRecord, node: Node, file: Path, names: Names, issues: Issues) -> None:
+def _add_shapes(record: ImageRecord, node: Node, file: Path, names: Names, issues: Issues) -> None:
     for shape in node.children:
         where = f"{file}, line {shape.line}"
         if shape.tag in _OTHER:
@@ -106,7 +106,7 @@ def _add_shapes(picture: ImageRecord, node: Node, file: Path, names: Names, issu
         if shape.tag not in SHAPES:
             continue
         try:
-            edges, segmentation = SHAPES[shape.tag](shape, picture)
+            edges, segmentation = SHAPES[shape.tag](shape, record)
         except (KeyError, TypeError, ValueError, IndexError):
             issues.leave_out(
                 f"malformed {shape.tag}",
@@ -116,10 +116,10 @@ def _add_shapes(picture: ImageRecord, node: Node, file: Path, names: Names, issu
                 advice="Correct or remove the shape",
             )
             continue
-        box = check_box(edges, picture, where, issues, shape.attributes)
+        box = check_box(edges, record, where, issues, shape.attributes)
         label = names.index(shape.attributes.get("label"), where)
         if box is not None and label is not None:
-            picture.instances.append(Instance(label, box, segmentation))  # type: ignore[arg-type]
+            record.instances.append(Instance(label, box, segmentation))  # type: ignore[arg-type]
 
 
 def _numbers(shape: Node, *keys: str) -> list[float]:
@@ -129,7 +129,7 @@ def _numbers(shape: Node, *keys: str) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _box(shape: Node, picture: ImageRecord) -> Parsed:
+def _box(shape: Node, record: ImageRecord) -> Parsed:
     x1, y1, x2, y2 = _numbers(shape, "xtl", "ytl", "xbr", "ybr")
     turn = parse(shape.attributes.get("rotation", "0")) or 0.0
     if not turn:
@@ -138,7 +138,7 @@ def _box(shape: Node, picture: ImageRecord) -> Parsed:
     return list(bounds([corners], 0, 0) or ()), [corners]
 
 
-def _polygon(shape: Node, picture: ImageRecord) -> Parsed:
+def _polygon(shape: Node, record: ImageRecord) -> Parsed:
     pairs = [pair.split(",") for pair in shape.attributes["points"].split(";")]
     values = [parse(text) for x, y in pairs for text in (x, y)]
     if len(values) < 6 or None in values:
@@ -147,21 +147,21 @@ def _polygon(shape: Node, picture: ImageRecord) -> Parsed:
     return list(bounds([polygon], 0, 0) or ()), [polygon]
 
 
-def _ellipse(shape: Node, picture: ImageRecord) -> Parsed:
+def _ellipse(shape: Node, record: ImageRecord) -> Parsed:
     cx, cy, rx, ry = _numbers(shape, "cx", "cy", "rx", "ry")
     polygon = ellipse(cx, cy, rx, ry, parse(shape.attributes.get("rotation", "0")) or 0.0)
     return list(bounds([polygon], 0, 0) or ()), [polygon]
 
 
-def _mask(shape: Node, picture: ImageRecord) -> Parsed:
+def _mask(shape: Node, record: ImageRecord) -> Parsed:
     """Runs row by row inside a window, background first."""
     left, top, width, height = map(int, _numbers(shape, "left", "top", "width", "height"))
     runs = [int(text) for text in shape.attributes["rle"].split(",")]
-    whole = np.zeros((picture.height or 0, picture.width or 0), dtype=bool)
-    room = whole[max(top, 0) : top + height, max(left, 0) : left + width]
-    if room.shape != (height, width) or min(runs) < 0 or sum(runs) != room.size:
+    whole = np.zeros((record.height or 0, record.width or 0), dtype=bool)
+    window = whole[max(top, 0) : top + height, max(left, 0) : left + width]
+    if window.shape != (height, width) or min(runs) < 0 or sum(runs) != window.size:
         raise ValueError
-    room[...] = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
+    window[...] = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
     code = encode(whole)
     return list(bounds(code, *whole.shape) or (0.0, 0.0, 0.0, 0.0)), code
 

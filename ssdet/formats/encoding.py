@@ -1,4 +1,4 @@
-"""How a label map says its classes: palette numbers, gray values or colors."""
+"""How a label map encodes its classes: palette numbers, gray values or colors."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class MaskEncoding:
     colors: Mapping[Color, int] = field(default_factory=dict)
 
     def decode(self, path: Path) -> np.ndarray:
-        """The labels (height, width), uint8; `DataError` names values that are no class."""
+        """The labels (height, width), uint8; `DataError` names values that belong to no class."""
         raw = self._raw(path)
         labels = self._table()[raw]
         if labels.min(initial=0) < 0:
@@ -47,7 +47,7 @@ class MaskEncoding:
         return {int(label) for label in np.flatnonzero(counts) if label != IGNORE}
 
     def _raw(self, path: Path) -> np.ndarray:
-        """Values, or packed colors, of a picture."""
+        """Values, or packed colors, of an image."""
         image = _open(path)
         if self.colors:
             red, green, blue = (np.asarray(b, np.int64) for b in image.convert("RGB").split())
@@ -130,7 +130,7 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:
             "class file without usable names",
             path,
             found=names or "no name",
-            allowed="different names, one a line",
+            allowed="unique names, one per line",
             advice="Write them in the order of the labels",
         )
     return tuple(names), {color: n for n, (_, color) in enumerate(rows) if color}

@@ -16,7 +16,7 @@ def read_text(path: Path) -> str:
     if not path.exists():
         advice = "Check the path; it is relative to the current folder"
         raise_data_error(
-            "missing file", path, found="nothing of that name", allowed="a file", advice=advice
+            "missing file", path, found="no such file", allowed="a file", advice=advice
         )
     try:
         data = path.read_bytes()

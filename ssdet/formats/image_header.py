@@ -18,7 +18,7 @@ MOST_PIXELS = 2**30  # OpenCV refuses more
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Size and kind of a picture as it is stored, before an EXIF rotation."""
+    """Size and kind of an image as it is stored, before an EXIF rotation."""
 
     size: int  # bytes of the file
     format: str
@@ -36,7 +36,7 @@ class Header:
 
 
 class ImageFlaw(ValueError):
-    """A file that is no usable image: `kind` in a few words, `found` in detail."""
+    """A file that is not a usable image: `kind` in a few words, `found` in detail."""
 
     def __init__(self, kind: str, found: str) -> None:
         super().__init__(f"{kind}: {found}")
@@ -46,8 +46,8 @@ class ImageFlaw(ValueError):
 def read_header(path: str | Path) -> Header:
     """The header of a whole file, or `ImageFlaw`.
 
-    A JPEG or PNG without its end marker is cut off: OpenCV 4 fills the rest with gray without a
-    word, and OpenCV 5 refuses the file.
+    A JPEG or PNG without its end marker is truncated: OpenCV 4 silently fills what is missing with
+    gray, and OpenCV 5 refuses the file.
     """
     try:
         with open(path, "rb") as file:
@@ -60,10 +60,10 @@ def read_header(path: str | Path) -> Header:
     except ImageFlaw:
         raise
     except FileNotFoundError:
-        raise ImageFlaw("missing file", "nothing of that name") from None
+        raise ImageFlaw("missing file", "no such file") from None
     except OSError as error:
         # Pillow's own errors have no number.
-        kind = "unreadable file" if error.errno else "image that is cut off"
+        kind = "unreadable file" if error.errno else "truncated image"
         raise ImageFlaw(kind, error.strerror or str(error)) from None
 
 
@@ -88,7 +88,7 @@ def cut_off(path: str | Path | None) -> str | None:
     except ImageFlaw as flaw:
         return str(flaw)
     except OSError:
-        pass  # whoever opens it will say so
+        pass  # opening it will report the error
     return None
 
 
@@ -97,20 +97,20 @@ def _parse(file: BinaryIO, size: int) -> Header:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
             image = Image.open(file)
-            # Pillow would decode a whole PNG in search of a tag behind its pixels.
+            # Pillow would decode a whole PNG in search of a tag after its pixels.
             tagged = image.format != "PNG" or "exif" in image.info
             orientation = image.getexif().get(_ORIENTATION, 1) if tagged else 1
         except (UnidentifiedImageError, SyntaxError, ValueError, EOFError):
             file.seek(0)
             start = file.read(16)
             found = f"{size} bytes that start with {start!r}"
-            raise ImageFlaw("file that is no image", found) from None
+            raise ImageFlaw("file that is not an image", found) from None
         except Image.DecompressionBombError as error:
-            raise ImageFlaw("enormous image", str(error)) from None
+            raise ImageFlaw("image too large", str(error)) from None
     turned = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
     width, height = image.size
     if width * height > MOST_PIXELS:
-        raise ImageFlaw("enormous image", f"{width}x{height} pixels; OpenCV opens 2^30")
+        raise ImageFlaw("image too large", f"{width}x{height} pixels; OpenCV opens 2^30")
     kind = image.format or ""
     return Header(size, kind, image.mode, _bits(image, file), width, height, turned)
 
@@ -138,7 +138,7 @@ def _check_end(file: BinaryIO, kind: str, size: int) -> None:
     scan = 0 if kind == "PNG" else _start_of_scan(data)
     if scan is None or data.find(end, scan) < 0:
         what = "IEND" if kind == "PNG" else "end"
-        raise ImageFlaw("image that is cut off", f"no {what} marker in {size} bytes")
+        raise ImageFlaw("truncated image", f"no {what} marker in {size} bytes")
 
 
 def _start_of_scan(data: bytes) -> int | None:

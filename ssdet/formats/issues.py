@@ -117,7 +117,7 @@ class Issues:
         raise DataError(*self.of("error"), issue)
 
     def finish(self, *, strict: bool) -> None:
-        """Raise what must be raised, log the rest: one line for each kind, with its count."""
+        """Raise what must be raised, log the others: one line for each kind, with its count."""
         errors = [issue for issue in self.of("error") if strict or not issue.left_out]
         if errors:
             raise DataError(*errors)

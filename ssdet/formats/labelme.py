@@ -32,29 +32,29 @@ Points = list[tuple[float, float]]
 def read_labelme(source: Path, reading: Reading) -> Annotations:
     """Read all json files below a folder; shapes of one class and `group_id` are one object.
 
-    The image's name is relative to the json file, as LabelMe writes it. Pictures inside the json
-    are not read. Points and lines are no objects and are left out.
+    The image's name is relative to the json file, as LabelMe writes it. Images inside the json
+    are not read. Points and lines are left out: they are not objects.
     """
     need_folder(source, "LabelMe data")
     root = reading.root(reading.images or source)
     names = Names(reading.classes, reading.issues)
-    pictures = []
+    records = []
     for path in find_files(source, ".json"):
         content = load_json(path)
         if "shapes" not in content or "imagePath" not in content:
             reading.issues.warn(
-                "json file that is not LabelMe's",
+                "json file that LabelMe did not write",
                 path,
                 found=f"keys {', '.join(content)}",
                 allowed="'shapes' and 'imagePath'",
                 advice="Take it out of the folder",
             )
             continue
-        picture = _picture(content, path, root, reading)
-        if picture:
-            _add_shapes(picture, content["shapes"], path, names, reading.issues)
-            pictures.append(picture)
-    if not pictures:
+        record = _record(content, path, root, reading)
+        if record:
+            _add_shapes(record, content["shapes"], path, names, reading.issues)
+            records.append(record)
+    if not records:
         reading.issues.raise_empty(
             "no LabelMe annotation",
             source,
@@ -62,33 +62,31 @@ def read_labelme(source: Path, reading: Reading) -> Annotations:
             allowed="one json file for each image",
             advice="Check the folder",
         )
-    classes = names.finish(pictures)
-    return Annotations(source, root.folder, classes, pictures, issues=reading.issues.found)
+    classes = names.finish(records)
+    return Annotations(source, root.folder, classes, records, issues=reading.issues.found)
 
 
-def _picture(
+def _record(
     content: dict[str, Any], path: Path, root: Root, reading: Reading
 ) -> ImageRecord | None:
     stated = content["imagePath"]
     folder = "" if reading.images else path.parent.relative_to(root.folder).as_posix()
     name = posixpath.join(folder, stated.replace("\\", "/")) if isinstance(stated, str) else stated
     file = root.path(name, f"{path}, imagePath")
-    picture = ImageRecord(root.relative(Path(posixpath.normpath(file.as_posix()))), where=str(path))
+    record = ImageRecord(root.relative(Path(posixpath.normpath(file.as_posix()))), where=str(path))
     size = sides(content.get("imageWidth"), content.get("imageHeight"))
     try:
-        picture.width, picture.height = size or image_size(file, path)
+        record.width, record.height = size or image_size(file, path)
     except DataError as error:
         reading.issues.found.extend(error.issues)
         return None
-    return picture
+    return record
 
 
-def _add_shapes(
-    picture: ImageRecord, shapes: Any, path: Path, names: Names, issues: Issues
-) -> None:
+def _add_shapes(record: ImageRecord, shapes: Any, path: Path, names: Names, issues: Issues) -> None:
     if not isinstance(shapes, list):
         raise_data_error(
-            "'shapes' is no list",
+            "'shapes' is not a list",
             path,
             found=shapes,
             allowed="a list of shapes",
@@ -98,22 +96,22 @@ def _add_shapes(
     for position, shape in enumerate(shapes):
         where = f"{path}, shapes[{position}]"
         shape = shape if isinstance(shape, dict) else {}
-        segments = _segments(shape, picture, where, issues)
+        segments = _segments(shape, record, where, issues)
         if segments is None:
             continue
         text = shape.get("label")
         label = names.index(text if isinstance(text, str) else None, where)
-        instance = None if label is None else _instance(label, segments, picture, where, issues)
+        instance = None if label is None else _instance(label, segments, record, where, issues)
         if instance is None:
             continue
         group = (str(text), shape.get("group_id"))
         if group[1] is not None and group in groups and _merge(groups[group], instance):
             continue
         groups[group] = instance
-        picture.instances.append(instance)
+        record.instances.append(instance)
 
 
-def _segments(shape: dict[str, Any], picture: ImageRecord, where: str, issues: Issues) -> Any:
+def _segments(shape: dict[str, Any], record: ImageRecord, where: str, issues: Issues) -> Any:
     """Polygons, run lengths, or a bare box (x1, y1, x2, y2); None if the shape is none of them."""
     kind = shape.get("shape_type") or "polygon"
     if kind in ("point", "points", "line", "linestrip"):
@@ -144,7 +142,7 @@ def _segments(shape: dict[str, Any], picture: ImageRecord, where: str, issues: I
         return [ellipse(x1, y1, radius, radius)]
     if kind == "rectangle":
         return (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
-    return _mask(shape, round(min(x1, x2)), round(min(y1, y2)), picture, where, issues)
+    return _mask(shape, round(min(x1, x2)), round(min(y1, y2)), record, where, issues)
 
 
 def _points(value: Any) -> Points:
@@ -158,9 +156,9 @@ def _points(value: Any) -> Points:
 
 
 def _mask(
-    shape: dict[str, Any], left: int, top: int, picture: ImageRecord, where: str, issues: Issues
+    shape: dict[str, Any], left: int, top: int, record: ImageRecord, where: str, issues: Issues
 ) -> Any:
-    """A small picture in base64, laid at the shape's corner."""
+    """A small image in base64, laid at the shape's corner."""
     try:
         data = base64.b64decode(shape.get("mask") or "", validate=True)
         with Image.open(io.BytesIO(data)) as image:
@@ -174,20 +172,20 @@ def _mask(
             advice="Draw the mask again",
         )
         return None
-    whole = np.zeros((picture.height or 0, picture.width or 0), dtype=bool)
-    room = whole[max(top, 0) :, max(left, 0) :][: part.shape[0], : part.shape[1]]
-    room[...] = part[: room.shape[0], : room.shape[1]]
+    whole = np.zeros((record.height or 0, record.width or 0), dtype=bool)
+    window = whole[max(top, 0) :, max(left, 0) :][: part.shape[0], : part.shape[1]]
+    window[...] = part[: window.shape[0], : window.shape[1]]
     return encode(whole)
 
 
 def _instance(
-    label: int, segments: Any, picture: ImageRecord, where: str, issues: Issues
+    label: int, segments: Any, record: ImageRecord, where: str, issues: Issues
 ) -> Instance | None:
     if isinstance(segments, tuple):
-        box = check_box(segments, picture, where, issues)
+        box = check_box(segments, record, where, issues)
         return None if box is None else Instance(label, box)
-    edges = bounds(segments, picture.height or 0, picture.width or 0) or (0.0, 0.0, 0.0, 0.0)
-    box = check_box(edges, picture, where, issues)
+    edges = bounds(segments, record.height or 0, record.width or 0) or (0.0, 0.0, 0.0, 0.0)
+    box = check_box(edges, record, where, issues)
     return None if box is None else Instance(label, box, segments)
 
 

@@ -146,11 +146,11 @@ def read_cityscapes_instances(source: Path, reading: Reading) -> Annotations:
     classes = tuple(names[CITYSCAPES_LABELS[raw]] for raw in _CITYSCAPES_THINGS)
     pairs = _cityscapes_pairs(source, reading, "instanceIds")
     data = _annotations(source, source, pairs, replace(reading, classes=classes))
-    for picture in data.pictures:
-        values: np.ndarray = np.asarray(Image.open(str(picture.mask)))
-        picture.height, picture.width = values.shape
-        picture.mask = None
-        picture.instances = list(_cityscapes_instances(values))
+    for record in data.records:
+        values: np.ndarray = np.asarray(Image.open(str(record.mask)))
+        record.height, record.width = values.shape
+        record.mask = None
+        record.instances = list(_cityscapes_instances(values))
     return replace(data, encoding=None)
 
 
@@ -158,10 +158,10 @@ def components(data: Annotations) -> Annotations:
     """Label maps as instances: each connected region of a class, the background left out."""
     from scipy import ndimage
 
-    pictures = []
+    records = []
     first = 1 if data.classes[0] in ("background", "_background_") else 0
-    for picture in data.pictures:
-        labels = data.encoding.decode(picture.mask) if data.encoding and picture.mask else None
+    for record in data.records:
+        labels = data.encoding.decode(record.mask) if data.encoding and record.mask else None
         if labels is None:
             continue
         instances: list[Instance] = []
@@ -170,8 +170,8 @@ def components(data: Annotations) -> Annotations:
             masks = (regions == number for number in range(1, int(regions.max()) + 1))
             instances += [_of_mask(label - first, mask) for mask in masks]
         height, width = labels.shape
-        pictures.append(ImageRecord(picture.name, width, height, None, instances))
-    return replace(data, classes=data.classes[first:], pictures=pictures, encoding=None)
+        records.append(ImageRecord(record.name, width, height, None, instances))
+    return replace(data, classes=data.classes[first:], records=records, encoding=None)
 
 
 def _cityscapes_instances(values: Any) -> Iterator[Instance]:
@@ -200,7 +200,7 @@ def _cityscapes_pairs(source: Path, reading: Reading, kind: str) -> list[Pair]:
 
 
 def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Reading) -> Annotations:
-    guard, pictures = reading.root(root), []
+    guard, records = reading.root(root), []
     for image, mask, where in pairs:
         if mask is None or not image.is_file() or not mask.is_file():
             missing = "label map" if image.is_file() else "file"
@@ -215,8 +215,8 @@ def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Readi
             continue
         name = _inside(guard, image, where)
         _inside(guard, mask, where)
-        pictures.append(ImageRecord(name, mask=mask, where=where))
-    if not pictures:
+        records.append(ImageRecord(name, mask=mask, where=where))
+    if not records:
         reading.issues.raise_empty(
             "no pair of image and label map",
             source,
@@ -224,26 +224,26 @@ def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Readi
             allowed="at least one",
             advice="docs/datasets.md shows the layout of each format",
         )
-    classes = reading.classes or _declared(source) or _counted(pictures, reading)
+    classes = reading.classes or _declared(source) or _counted(records, reading)
     encoding = reading.encoding or MaskEncoding(len(classes), colors=reading.colors)
     issues = reading.issues.found
     if not (encoding.values or encoding.colors):
-        _look_for_white(pictures[0], encoding, reading)
-    return Annotations(source, root, classes, pictures, encoding, issues=issues)
+        _look_for_white(records[0], encoding, reading)
+    return Annotations(source, root, classes, records, encoding, issues=issues)
 
 
-def _look_for_white(picture: ImageRecord, encoding: MaskEncoding, reading: Reading) -> None:
+def _look_for_white(record: ImageRecord, encoding: MaskEncoding, reading: Reading) -> None:
     """Black and white maps: without `--values`, all of their white would be ignored."""
-    path = picture.mask or Path()
+    path = record.mask or Path()
     try:
         found = set(np.unique(encoding.decode(path)).tolist())
     except DataError:
-        return  # met again, and reported, when the map is used
+        return  # found again, and reported, when the map is used
     if found == {0, IGNORE}:
         reading.issues.warn(
-            "label map of nothing but 0 and 255",
+            "label map with no values but 0 and 255",
             path,
-            found="no value between",
+            found="no other value",
             allowed="0, 1, 2, ... for the classes; 255 is ignored",
             advice=f"If 255 is a class here, say so: {option('values', (0, 255))}",
         )
@@ -261,12 +261,12 @@ def _declared(source: Path) -> tuple[str, ...]:
     return next((read_classes(file)[0] for file in files if file.is_file()), ())
 
 
-def _counted(pictures: Sequence[ImageRecord], reading: Reading) -> tuple[str, ...]:
-    """Names '0', '1', ... as far as the values go, where nobody has said the classes."""
+def _counted(records: Sequence[ImageRecord], reading: Reading) -> tuple[str, ...]:
+    """Names '0', '1', ... as far as the values go, where no classes are given."""
     highest, everything = 0, MaskEncoding(IGNORE)
-    for picture in pictures:
+    for record in records:
         try:
-            labels = everything.labels_in(picture.mask) if picture.mask else set()
+            labels = everything.labels_in(record.mask) if record.mask else set()
         except DataError as error:
             reading.issues.found.extend(error.issues)
             continue

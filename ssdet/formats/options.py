@@ -23,7 +23,7 @@ def option(name: str, value: object = None, *, metavar: str = "") -> str:
     Args:
         name: As an argument: `val_images`.
         value: What it was set to, or should be.
-        metavar: What stands in the place of a value that nobody knows.
+        metavar: Shown where the value is not known.
     """
     if _in_python.get():
         return f"{name}={'...' if value is None else repr(value)}"

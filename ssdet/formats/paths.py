@@ -82,7 +82,7 @@ def _problem(name: object) -> str | None:
     if parts[0] == "" or re.match(r"[A-Za-z]:", name):
         return "is absolute"
     if parts[0] == "~" or os.path.normpath("/".join(parts)).split(os.sep)[0] == "..":
-        return "climbs out of the data folder"
+        return "leads out of the data folder"
     if max(len(part.encode(errors="surrogateescape")) for part in parts) > _LONGEST:
         return f"is longer than {_LONGEST} bytes"
     return None
@@ -112,7 +112,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 def need_folder(folder: Path, meaning: str) -> Path:
     """The folder, or `DataError` if there is none."""
     if not folder.is_dir():
-        kind = "a file" if folder.exists() else "nothing of that name"
+        kind = "a file" if folder.exists() else "no such file"
         advice = "Check the path; docs/datasets.md shows the layout of each format"
         raise_data_error(f"no {meaning}", folder, found=kind, allowed="a folder", advice=advice)
     return folder

@@ -33,7 +33,7 @@ class PseudoLabelFolder:
     it, removes what it has not written for the longest time.
 
     Args:
-        folder: Of the bank; made when something is written.
+        folder: Of the stored labels; made when something is written.
         root: The folder that all images lie in. None: images are known by their file name alone,
             and two of one name are an error.
         max_entries, max_bytes: The bounds; None for none.
@@ -69,7 +69,7 @@ class PseudoLabelFolder:
     # ------------------------------------------------------------------ names
 
     def key(self, image: str | int) -> str:
-        """The name of an image in the bank."""
+        """The name of an image in the folder."""
         path = PurePath(str(image))
         if self.root is None:
             return path.stem
@@ -130,7 +130,7 @@ class PseudoLabelFolder:
         """Write `images.txt`, the names of all images with a map: an `ann_file` for MMSegmentation.
 
         With `data_prefix=dict(img_path=<root>, seg_map_path=<folder>/maps)`, its datasets train
-        on the bank.
+        on the stored labels.
         """
         names = "".join(f"{key}\n" for key in self.keys(MAPS))
         return self._place(self.folder / "images.txt", names.encode())
@@ -184,7 +184,7 @@ class PseudoLabelFolder:
         return (path for path in (self.folder / kind).rglob(ending) if path.is_file())
 
     def _place(self, path: Path, content: bytes) -> Path:
-        """Write a file whole or not at all, whoever else writes it at the same time."""
+        """Write a file whole or not at all, even if others write it at the same time."""
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
         try:
@@ -231,6 +231,4 @@ def _coco_boxes(entry: dict[str, Any], image: int, first: int) -> list[dict[str,
 
 
 def _damaged(path: Path, expected: str) -> str:
-    return (
-        f"PseudoLabelFolder: {path} is not {expected}; delete it, and the bank will write it anew"
-    )
+    return f"PseudoLabelFolder: {path} is not {expected}; delete it; it will be written again"

@@ -14,13 +14,13 @@ _CIRCLE = 32  # corners of the polygon that stands for a circle or an ellipse
 
 
 def check_segmentation(
-    value: object, picture: ImageRecord, where: str, issues: Issues
+    value: object, record: ImageRecord, where: str, issues: Issues
 ) -> Segmentation | None:
     """A usable COCO segmentation, or None; an empty one is none at all, and no issue."""
     if value is None or value == [] or value == {}:
         return None
     if isinstance(value, dict):
-        return _check_runs(value, picture, where, issues)
+        return _check_runs(value, record, where, issues)
     if isinstance(value, list) and value and all(_is_polygon(part) for part in value):
         return value
     issues.leave_out(
@@ -39,11 +39,11 @@ def _is_polygon(part: object) -> bool:
 
 
 def _check_runs(
-    code: dict[str, Any], picture: ImageRecord, where: str, issues: Issues
+    code: dict[str, Any], record: ImageRecord, where: str, issues: Issues
 ) -> dict[str, Any] | None:
     size: Any = code.get("size")
     counts = code.get("counts")
-    expected = [picture.height, picture.width]
+    expected = [record.height, record.width]
     if None not in expected and size != expected:
         issues.leave_out(
             "mask of another size than its image", where, found=f"size {size}",

@@ -29,15 +29,15 @@ def read_voc(source: Path, reading: Reading) -> Annotations:
             advice="docs/datasets.md shows the layout",
         )
     root, names = reading.root(images), Names(reading.classes, reading.issues)
-    pictures = []
+    records = []
     for path in files:
         top = load_xml(path)
-        picture = _picture(top, path, xml_folder, root, reading.issues)
-        if picture:
-            _add_objects(picture, top, path, names, reading.issues)
-            pictures.append(picture)
-    classes = names.finish(pictures)
-    return Annotations(source, images, classes, pictures, issues=reading.issues.found)
+        record = _record(top, path, xml_folder, root, reading.issues)
+        if record:
+            _add_objects(record, top, path, names, reading.issues)
+            records.append(record)
+    classes = names.finish(records)
+    return Annotations(source, images, classes, records, issues=reading.issues.found)
 
 
 def _listed(source: Path, xml_folder: Path, reading: Reading) -> list[Path]:
@@ -62,7 +62,7 @@ def _listed(source: Path, xml_folder: Path, reading: Reading) -> list[Path]:
     return files
 
 
-def _picture(
+def _record(
     top: Node, path: Path, xml_folder: Path, root: Root, issues: Issues
 ) -> ImageRecord | None:
     where = f"{path}, line {top.line}"
@@ -82,39 +82,39 @@ def _picture(
             advice="Restore the image, or remove the xml",
         )
         return None
-    picture = ImageRecord(name, id=stem.as_posix(), where=str(path))
+    record = ImageRecord(name, id=stem.as_posix(), where=str(path))
     stated_size = [top.value(f"size/{side}") for side in ("width", "height")]
     size = sides(*stated_size)
     if size is None:
-        return _measured(picture, root, stated_size, issues)  # several tools write 0 or nothing
-    picture.width, picture.height = size
-    return picture
+        return _measured(record, root, stated_size, issues)  # several tools write 0 or nothing
+    record.width, record.height = size
+    return record
 
 
-def _measured(picture: ImageRecord, root: Root, stated: list, issues: Issues) -> ImageRecord | None:
+def _measured(record: ImageRecord, root: Root, stated: list, issues: Issues) -> ImageRecord | None:
     try:
-        picture.width, picture.height = image_size(root.folder / picture.name, picture.where)
+        record.width, record.height = image_size(root.folder / record.name, record.where)
     except DataError as error:
         issues.found.extend(error.issues)
         return None
     issues.warn(
         "annotation without a size (read from the image)",
-        picture.where,
+        record.where,
         found=f"size {stated}",
         allowed="<size> with <width> and <height> above 0",
         advice="Nothing to do",
     )
-    return picture
+    return record
 
 
-def _add_objects(picture: ImageRecord, top: Node, path: Path, names: Names, issues: Issues) -> None:
+def _add_objects(record: ImageRecord, top: Node, path: Path, names: Names, issues: Issues) -> None:
     for item in top.all("object"):
         where = f"{path}, line {item.line}"
         texts = [item.value(f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")]
         x1, y1, x2, y2 = (parse(text) for text in texts)
         corner = [None if edge is None else edge - 1 for edge in (x1, y1)]
-        box = check_box([*corner, x2, y2], picture, where, issues, f"bndbox {texts}")
+        box = check_box([*corner, x2, y2], record, where, issues, f"bndbox {texts}")
         label = names.index(item.value("name"), where)
         if box is not None and label is not None:
             difficult = item.value("difficult") not in (None, "", "0", "Unspecified")
-            picture.instances.append(Instance(label, box, difficult=difficult))
+            record.instances.append(Instance(label, box, difficult=difficult))

@@ -28,7 +28,7 @@ def write_masks(
     suffix: str = ".png",
     force: bool = False,
 ) -> list[tuple[ImageRecord, Path]]:
-    """Write one palette PNG for each picture, as `folder/NAME_OF_IMAGE.png`; return their paths.
+    """Write one palette PNG for each image, as `folder/NAME_OF_IMAGE.png`; return their paths.
 
     The part of names that is the folder of all images is left out. Instances become label maps with
     the background as class 0, the smallest on top; crowds and difficult objects are ignored pixels.
@@ -41,16 +41,16 @@ def write_masks(
         write_text(names, text, force=force)
     palette = [value for color in _palette() for value in color]
     written = []
-    for picture in data.pictures:
-        labels = _drawn(data, picture) if from_instances else _decoded(data, picture)
-        target = folder / Path(picture.name).relative_to(data.prefix)
+    for record in data.records:
+        labels = _drawn(data, record) if from_instances else _decoded(data, record)
+        target = folder / Path(record.name).relative_to(data.prefix)
         target = target.with_name(target.stem.removesuffix("_leftImg8bit") + suffix)
         may_write(target, force=force)
         image = Image.fromarray(labels)
         image.putpalette(palette)
         target.parent.mkdir(parents=True, exist_ok=True)
         image.save(target)
-        written.append((picture, target))
+        written.append((record, target))
     return written
 
 
@@ -88,28 +88,28 @@ def _umask() -> int:
     return mask
 
 
-def _decoded(data: Annotations, picture: ImageRecord) -> np.ndarray:
-    if picture.mask is None or data.encoding is None:
+def _decoded(data: Annotations, record: ImageRecord) -> np.ndarray:
+    if record.mask is None or data.encoding is None:
         raise_data_error(
             "image without its label map",
-            picture.where,
+            record.where,
             found="none",
             allowed="a label map",
             advice="Leave the image out",
         )
-    return data.encoding.decode(picture.mask)
+    return data.encoding.decode(record.mask)
 
 
-def _drawn(data: Annotations, picture: ImageRecord) -> np.ndarray:
-    width, height = size_of(data, picture)
+def _drawn(data: Annotations, record: ImageRecord) -> np.ndarray:
+    width, height = size_of(data, record)
     labels = np.zeros((height, width), dtype=np.uint8)
     drawn = []
-    for instance in picture.instances:
+    for instance in record.instances:
         if instance.segmentation is None and not instance.ignored:
             raise DataError(
                 Issue(
                     "object without an outline",
-                    picture.where or picture.name,
+                    record.where or record.name,
                     f"a box of class {data.classes[instance.label]!r}",
                     "polygons or masks",
                     "Boxes cannot become label maps; a detector can learn them as COCO json",

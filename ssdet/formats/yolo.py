@@ -24,19 +24,19 @@ def read_yolo(source: Path, reading: Reading) -> Annotations:
     classes = _classes(content, file)
     root = _root(content, file, reading)
     split = reading.split or "train"
-    pictures = []
+    records = []
     for path in _images(content, split, file, root):
-        picture = ImageRecord(root.relative(path), where=str(path))
+        record = ImageRecord(root.relative(path), where=str(path))
         try:
-            picture.width, picture.height = image_size(path, file)
+            record.width, record.height = image_size(path, file)
         except DataError as error:
             reading.issues.found.extend(error.issues)
             continue
         labels = _label_file(path)
         if labels.is_file():
-            _add_lines(picture, labels, classes, reading.issues)
-        pictures.append(picture)
-    return Annotations(source, root.folder, classes, pictures, issues=reading.issues.found)
+            _add_lines(record, labels, classes, reading.issues)
+        records.append(record)
+    return Annotations(source, root.folder, classes, records, issues=reading.issues.found)
 
 
 def _yaml_of(source: Path) -> Path:
@@ -70,10 +70,10 @@ def _classes(content: dict[str, Any], file: Path) -> tuple[str, ...]:
         )
     if content.get("nc", len(names)) != len(names):
         raise_data_error(
-            "nc does not agree with names",
+            "nc differs from the number of names",
             f"{file}, key 'nc'",
             found=content["nc"],
-            allowed=f"{len(names)}, as there are names",
+            allowed=f"{len(names)}, the number of names",
             advice="Correct one of them",
         )
     return tuple(map(str, names))
@@ -141,7 +141,7 @@ def _label_file(image: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def _add_lines(picture: ImageRecord, path: Path, classes: tuple[str, ...], issues: Issues) -> None:
+def _add_lines(record: ImageRecord, path: Path, classes: tuple[str, ...], issues: Issues) -> None:
     seen: set[str] = set()
     for number, line in read_lines(path):
         where = f"{path}, line {number}"
@@ -155,13 +155,13 @@ def _add_lines(picture: ImageRecord, path: Path, classes: tuple[str, ...], issue
             )
             continue
         seen.add(line)
-        instance = _instance(line, picture, classes, where, issues)
+        instance = _instance(line, record, classes, where, issues)
         if instance:
-            picture.instances.append(instance)
+            record.instances.append(instance)
 
 
 def _instance(
-    line: str, picture: ImageRecord, classes: tuple[str, ...], where: str, issues: Issues
+    line: str, record: ImageRecord, classes: tuple[str, ...], where: str, issues: Issues
 ) -> Instance | None:
     first, *rest = line.split()
     values = [value for text in rest if (value := parse(text)) is not None]
@@ -194,19 +194,19 @@ def _instance(
             advice="Divide pixels by the image's width and height",
         )
         return None
-    return _scaled(int(label), values, picture, where, issues)
+    return _scaled(int(label), values, record, where, issues)
 
 
 def _scaled(
-    label: int, values: list[float], picture: ImageRecord, where: str, issues: Issues
+    label: int, values: list[float], record: ImageRecord, where: str, issues: Issues
 ) -> Instance | None:
-    width, height = picture.width or 0, picture.height or 0
+    width, height = record.width or 0, record.height or 0
     if len(values) == 4:
         cx, cy, w, h = (v * s for v, s in zip(values, (width, height) * 2, strict=True))
         edges = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]
         # Text has few digits: a box over the whole image must not end at 639.9999.
-        box = check_box([round(edge, 3) for edge in edges], picture, where, issues, values)
+        box = check_box([round(edge, 3) for edge in edges], record, where, issues, values)
         return None if box is None else Instance(label, box)
     polygon = [round(v * (height if i % 2 else width), 3) for i, v in enumerate(values)]
-    box = check_box(list(bounds([polygon], height, width) or []), picture, where, issues, values)
+    box = check_box(list(bounds([polygon], height, width) or []), record, where, issues, values)
     return None if box is None else Instance(label, box, [polygon])

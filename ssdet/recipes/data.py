@@ -67,20 +67,20 @@ class Sources:
 
     @property
     def summary(self) -> str:
-        """What there is, in a line."""
-        numbers = [len(part.data.pictures) for part in (self.labeled, self.val)]
+        """The data in one line."""
+        numbers = [len(part.data.records) for part in (self.labeled, self.val)]
         return (
             f"{numbers[0]} labeled, {self.count} unlabeled and {numbers[1]} validation images; "
             f"{len(self.classes)} classes: {', '.join(self.classes)}"
         )
 
     def _classes(self) -> tuple[str, ...]:
-        """Names in the order of the labels; what has no example is told."""
+        """Names in the order of the labels; classes without an example are reported."""
         data, chosen = self.labeled.data, self.said.reading.get("classes") or ()
         classes = data.classes
         if self.base.task == "detection" and chosen:
             classes = tuple(name for name in classes if name in chosen)
-        seen = set().union(*(data.labels_in(picture) for picture in data.pictures))
+        seen = set().union(*(data.labels_in(record) for record in data.records))
         present = [name for name in classes if data.classes.index(name) in seen]
         if self.base.task == "segmentation" and len(classes) < 2:
             raise_data_error(
@@ -95,7 +95,7 @@ class Sources:
             raise_data_error(
                 "no labeled object",
                 data.source,
-                found=f"{len(data.pictures)} images without one of {', '.join(data.classes)}",
+                found=f"{len(data.records)} images without one of {', '.join(data.classes)}",
                 allowed="some objects of the classes",
                 advice="Is this the labeled part? Names "
                 f"are case-sensitive{': ' + ', '.join(chosen) if chosen else ''}",
@@ -131,8 +131,8 @@ class Sources:
     def _hold_out(self) -> None:
         """Divide the labeled images; every class stays among those to train on."""
         data, form, code = self.labeled.data, self.labeled.format, self.labeled.code
-        count = max(1, round(HELD_OUT * len(data.pictures)))
-        if len(data.pictures) < 2:
+        count = max(1, round(HELD_OUT * len(data.records)))
+        if len(data.records) < 2:
             raise_data_error(
                 "one labeled image and no validation data",
                 data.source,
@@ -140,7 +140,7 @@ class Sources:
                 allowed="two or more",
                 advice=f"Give other labeled images with {option('val')}",
             )
-        by_name = {picture.name: picture for picture in data.pictures}
+        by_name = {record.name: record for record in data.records}
         order = priorities(
             list(by_name), lambda name: data.labels_in(by_name[name]), len(data.classes)
         )
@@ -161,12 +161,12 @@ class Sources:
 
     def _need_outlines(self) -> None:
         for part in (self.labeled, self.val):
-            for picture in part.data.pictures:
-                for instance in picture.instances:
+            for record in part.data.records:
+                for instance in record.instances:
                     if instance.segmentation is None and not instance.ignored:
                         raise_data_error(
                             "objects without an outline",
-                            picture.where or part.data.source,
+                            record.where or part.data.source,
                             found="a box",
                             allowed=f"polygons or masks, which {self.base.name} learns",
                             advice="Take a base without masks, such as faster-rcnn-r50",
@@ -208,10 +208,10 @@ class Sources:
             self.notes.append(f"{len(shared)} unlabeled images that are held out are left out")
         if both := len(real.keys() & self.labeled.paths):
             self.notes.append(f"{both} images are labeled and unlabeled; they are used as both")
-        if (labeled := len(self.labeled.data.pictures)) >= self.count:
+        if (labeled := len(self.labeled.data.records)) >= self.count:
             self.notes.append(
-                f"{labeled} labeled and {self.count} unlabeled images: expect little beyond the "
-                f"labels alone; more unlabeled images help more"
+                f"{labeled} labeled and {self.count} unlabeled images: expect little gain over the "
+                f"supervised baseline; more unlabeled images help more"
             )
 
 

@@ -23,7 +23,7 @@ class Data:
 
     Attributes:
         labeled, unlabeled, val: Files or folders; `val` is None where images are to be held out.
-        format: A key of `ssdet.formats.FORMATS`, or None: seen from the files.
+        format: A key of `ssdet.formats.FORMATS`, or None: recognized from the files.
         only: List of the labeled images to use, as `ssdet split` writes it.
         split, val_split: Parts of the data, where a source has several.
         images: Folder of the images, where the sources do not say it.
@@ -57,7 +57,7 @@ class Part:
     @property
     def paths(self) -> set[str]:
         """The files, with links resolved."""
-        return {os.path.realpath(self.data.path(picture)) for picture in self.data.pictures}
+        return {os.path.realpath(self.data.path(record)) for record in self.data.records}
 
 
 def read_part(name: str, said: Data, task: str, side: Path) -> Part:
@@ -118,16 +118,16 @@ def _read(
         options["images"] = coco_images(source, content, images)
     data = read(source, form, strict=False, **options)
     if only:
-        names = [picture.name for picture in data.pictures]
+        names = [record.name for record in data.records]
         data = data.subset(match(read_lines(only), names, only))
-    first = data.path(data.pictures[0])
+    first = data.path(data.records[0])
     if not first.is_file():
         raise_data_error(
             "missing image",
-            f"{source}: {data.pictures[0].where}",
+            f"{source}: {data.records[0].where}",
             found=f"no file {first}",
             allowed="the image",
-            advice=f"Say where the images lie with {option('images')}",
+            advice=f"Name their folder with {option('images')}",
         )
     return data
 
@@ -153,7 +153,7 @@ def _for_segmentor(
         code = {"type": "LabeledMasks", "source": str(data.source), "format": form}
         return Part(data, form, {**code, "classes": classes, **asked})
     written = write_masks(data, folder, force=True)
-    pairs = [(data.path(picture).resolve(), mask.resolve()) for picture, mask in written]
+    pairs = [(data.path(record).resolve(), mask.resolve()) for record, mask in written]
     root = Path(os.path.commonpath([path.parent for pair in pairs for path in pair]))
     lines = [f"{image.relative_to(root)} {mask.relative_to(root)}\n" for image, mask in pairs]
     path = write_text(folder.with_name(f"{folder.name}.txt"), "".join(lines), force=True)

@@ -57,7 +57,7 @@ def make_plan(
     batch: tuple[int, int] | None = None,
     iterations: int | None = None,
 ) -> Plan:
-    """Choose the numbers; those that are given stay as they are.
+    """Choose the numbers; given ones stay as they are.
 
     Args:
         base: Its optimizer may bring the learning rate.
@@ -67,7 +67,7 @@ def make_plan(
         gpus: Processes of the training.
         batch, iterations: See `Plan`.
     """
-    counts = (len(labeled.pictures), unlabeled)
+    counts = (len(labeled.records), unlabeled)
     # As many labeled images as there are for each process, at most what is usual.
     sizes = batch or (max(1, min(BATCH[0], counts[0] // gpus)), BATCH[1])
     passes = recipe.passes or PASSES[recipe.task]
@@ -150,7 +150,7 @@ def _base_batch(base: Base) -> int:
 
 
 def _iterations(counts: tuple[int, int], batch: tuple[int, int], *, passes: int, gpus: int) -> int:
-    """So many passes over the larger source; never too short for a teacher to become good."""
+    """A number of passes over the larger source; never too few for a teacher to become good."""
     rounds = max(count / (size * gpus) for count, size in zip(counts, batch, strict=True))
     iterations = min(max(rounds * passes, SHORTEST), LONGEST)
     step = 500 if iterations < 20_000 else 5000
@@ -159,8 +159,8 @@ def _iterations(counts: tuple[int, int], batch: tuple[int, int], *, passes: int,
 
 def _image_scale(data: Annotations, task: str) -> tuple[tuple[int, int], tuple[int, int]]:
     """(longer, shorter side) of a typical image within what is usual, and the crop for it."""
-    step = max(1, len(data.pictures) // _LOOKED_AT)
-    sizes = [size_of(data, picture) for picture in data.pictures[::step]]
+    step = max(1, len(data.records) // _LOOKED_AT)
+    sizes = [size_of(data, record) for record in data.records[::step]]
     longer = median(max(size) for size in sizes)
     shorter = median(min(size) for size in sizes)
     limits = _LARGEST[task]

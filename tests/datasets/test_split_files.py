@@ -74,7 +74,7 @@ def test_small_sets_lie_inside_large_ones_also_when_made_later(coco_file, tmp_pa
     def labeled(percent):
         split("coco", coco_file, "--percent", percent)
         data = read(tmp_path / "splits" / f"train.1@{percent}.json", "coco")
-        return {picture.name for picture in data.pictures}
+        return {record.name for record in data.records}
 
     large, small = labeled(50), labeled(20)
     assert small < large
@@ -85,7 +85,7 @@ def test_every_class_is_labeled_or_named(coco_file, tmp_path, capsys):
     split("coco", coco_file, "--count", 3, 2, "--fold", 1, 2, 3, 4)
     for fold in range(1, 5):
         data = read(tmp_path / "splits" / f"train.{fold}@3images.json", "coco")
-        assert {n for p in data.pictures for n in data.labels_in(p)} == {0, 1, 2}
+        assert {n for p in data.records for n in data.labels_in(p)} == {0, 1, 2}
     content = json.loads(coco_file.read_text())
     content["categories"].append(dict(id=99, name="unicorn"))
     coco_file.write_text(json.dumps(content))
@@ -104,7 +104,7 @@ def test_nothing_is_overwritten_or_written_into_the_data(coco_file, tmp_path, mo
     assert (tmp_path / "splits" / "train.1@10.json").read_bytes() != before
     monkeypatch.chdir(coco_file.parent)
     assert split("coco", coco_file, "--percent", 10) == 2
-    assert "nothing is written there unasked" in capsys.readouterr().err
+    assert "nothing is written there by default" in capsys.readouterr().err
     assert [path.name for path in coco_file.parent.iterdir()] == ["train.json"]
     assert split("coco", coco_file, "--percent", 10, "--out", "splits") == 0
 
@@ -113,7 +113,7 @@ def test_an_existing_list_of_coco_images(coco_file, tmp_path):
     lines = miniature.write_list(tmp_path / "mine.txt", ["000000000003.jpg", "000000000004"])
     assert split("coco", coco_file, "--list", lines) == 0
     data = read(tmp_path / "splits" / "train.mine.json", "coco")
-    assert [picture.id for picture in data.pictures] == [3, 4]
+    assert [record.id for record in data.records] == [3, 4]
 
 
 def test_faulty_records_are_left_out_counted_and_strict_refuses(coco_file, tmp_path, caplog):

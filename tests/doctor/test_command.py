@@ -49,7 +49,7 @@ def test_errors_are_grouped_with_the_first_offenders(root, capsys):
     code, out = doctor(DATA, capsys)
     assert code == 65
     assert "error: files: missing file (6 times)" in out
-    assert "data/labeled/000.jpg: nothing of that name" in out
+    assert "data/labeled/000.jpg: no such file" in out
     assert "data/labeled/003.jpg" not in out and "... and 3 more (all of them: --json)" in out
     assert "> Restore it, or take it out of data/labeled.json, images[0]" in out
     assert "ssdet doctor: 6 errors" in out
@@ -115,7 +115,7 @@ def test_a_folder_of_images_is_examined(root, capsys):
     assert doctor("data/unlabeled", capsys)[0] == 0
     (root / "unlabeled" / "200.jpg").write_text("no image")
     code, out = doctor("data/unlabeled", capsys)
-    assert code == 0 and "file that is no image" in out
+    assert code == 0 and "file that is not an image" in out
 
 
 def test_what_does_not_exist_is_said(root, capsys):
@@ -173,4 +173,4 @@ def test_a_damaged_validation_image_is_named_by_the_training(root, capsys):
     path = root / "val" / "101.jpg"
     path.write_bytes(path.read_bytes()[:200])
     assert train(trainable(root)) == 65
-    assert "101.jpg: image that is cut off: no end marker" in capsys.readouterr().err
+    assert "101.jpg: truncated image: no end marker" in capsys.readouterr().err

@@ -60,7 +60,7 @@ def test_the_end_of_a_thumbnail_is_not_that_of_the_image(tmp_path, share):
         start = whole.index(b"\xff\xda") if whole != with_thumbnail() else len(jpeg((16, 12))) + 12
         path.write_bytes(whole[: start + int((len(whole) - start) * share) - 2])
         assert "no end marker" in str(cut_off(path))
-        with pytest.raises(ImageFlaw, match=r"cut off|no image"):
+        with pytest.raises(ImageFlaw, match=r"truncated|not an image"):
             read_header(path)
 
 
@@ -73,13 +73,13 @@ def test_the_shown_size_is_that_of_opencv(tmp_path, orientation):
     assert read_header(path).shown == (width, height)
 
 
-def test_an_enormous_image_is_refused_by_its_header(tmp_path):
+def test_an_image_that_is_too_large_is_refused_by_its_header(tmp_path):
     path = place.picture(tmp_path / "a.png", 0)
     data = bytearray(path.read_bytes())
     data[16:24] = (60000).to_bytes(4, "big") * 2
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     path.write_bytes(data)
-    with pytest.raises(ImageFlaw, match="enormous image"):
+    with pytest.raises(ImageFlaw, match="image too large"):
         read_header(path)
 
 

@@ -38,15 +38,15 @@ def data(tmp_path, request):
     return read(SOURCES[request.param](tmp_path / "data"), request.param)
 
 
-def boxes(picture):
-    return [(instance.label, instance.box) for instance in picture.instances]
+def boxes(record):
+    return [(instance.label, instance.box) for instance in record.instances]
 
 
 @pytest.mark.parametrize("data", ["voc"], indirect=True)
 def test_voc_counts_from_one_and_includes_the_last_pixel(data):
     assert data.classes == ("cat", "dog", "person")
     # (1, 1, 33, 40), (36, 5, 64, 48), and a difficult (10, 10, 30, 30); the head is no object
-    first, second = data.pictures[:2]
+    first, second = data.records[:2]
     assert (first.name, first.width, first.height) == ("000000.jpg", 64, 48)
     assert boxes(first) == [(0, (0, 0, 33, 40)), (2, (35, 4, 64, 48))]
     assert second.instances[2] == Instance(1, (9, 9, 30, 30), difficult=True)
@@ -56,18 +56,18 @@ def test_voc_counts_from_one_and_includes_the_last_pixel(data):
 @pytest.mark.parametrize("data", ["yolo"], indirect=True)
 def test_yolo_fractions_become_pixels(data):
     assert data.classes == ("cat", "dog", "owl")
-    third = data.pictures[2]
+    third = data.records[2]
     assert third.name == "images/train/002.jpg"
     # center (32, 24), size (16, 24); polygon (8, 12), (32, 12), (32, 36)
     assert boxes(third) == [(2, (24, 12, 40, 36)), (1, (8, 12, 32, 36))]
     assert third.instances[1].segmentation == [[8, 12, 32, 12, 32, 36]]
-    assert data.pictures[3].instances == []
+    assert data.records[3].instances == []
 
 
 @pytest.mark.parametrize("data", ["labelme"], indirect=True)
 def test_labelme_shapes(data):
     assert data.classes == ("cat", "dog", "owl")
-    cat, dog, owl, group = data.pictures[0].instances
+    cat, dog, owl, group = data.records[0].instances
     assert (cat.box, dog.box, owl.box) == ((2, 2, 20, 20), (30, 10, 40, 30), (44, 18, 56, 30))
     assert dog.segmentation is None
     assert group.box == (30, 40, 46, 46) and len(group.segmentation) == 2
@@ -76,7 +76,7 @@ def test_labelme_shapes(data):
 @pytest.mark.parametrize("data", ["cvat"], indirect=True)
 def test_cvat_shapes(data):
     assert data.classes == ("owl", "cat", "dog")  # as the task has them
-    cat, turned, polygon, ellipse, mask = data.pictures[0].instances
+    cat, turned, polygon, ellipse, mask = data.records[0].instances
     assert (cat.label, cat.box) == (1, (2.0, 3.0, 20.5, 30.0))
     assert turned.box == pytest.approx((25, 5, 35, 25))  # 20x10 around (30, 15), by 90 degrees
     assert polygon.box == (30, 5, 50, 25)
@@ -97,7 +97,7 @@ def test_a_mask_drawn_in_labelme(tmp_path):
     content = json.loads((root / "000.json").read_text())
     content["shapes"] = [dict(label="cat", shape_type="mask", points=[[5, 6], [6, 7]], mask=text)]
     (root / "000.json").write_text(json.dumps(content))
-    (instance,) = read(root, "labelme").pictures[0].instances
+    (instance,) = read(root, "labelme").records[0].instances
     mask = decode(instance.segmentation, 48, 64)
     assert np.argwhere(mask).tolist() == [[6, 6], [7, 5], [7, 6]]
 
@@ -107,7 +107,7 @@ def test_through_coco_and_back(tmp_path, kind):
     data = read(SOURCES[kind](tmp_path / "data"), kind)
     back = read(write_coco(data, tmp_path / "out.json"), "coco")
     assert back.classes == data.classes
-    assert back.pictures == data.pictures
+    assert back.records == data.records
     again = read(write_coco(back, tmp_path / "again.json"), "coco")
     assert again == type(again)(**{**vars(back), "source": again.source})
 
@@ -116,9 +116,9 @@ def test_coco_itself_keeps_ids_crowds_and_run_lengths(tmp_path):
     source = miniature.write_json(tmp_path / "a.json", miniature.coco_records(15))
     data = read(source, "coco")
     back = read(write_coco(data, tmp_path / "b.json"), "coco")
-    assert (back.pictures, back.category_ids) == (data.pictures, (1, 17, 18))
-    assert [p.id for p in back.pictures] == [p.id for p in data.pictures]
-    assert [i.crowd for i in data.pictures[14].instances] == [False, False, True]
+    assert (back.records, back.category_ids) == (data.records, (1, 17, 18))
+    assert [p.id for p in back.records] == [p.id for p in data.records]
+    assert [i.crowd for i in data.records[14].instances] == [False, False, True]
     content = json.loads((tmp_path / "b.json").read_text())
     areas = {a["area"] for a in content["annotations"]}
     assert areas == {20 * 26, 25 * 20, 8 * 48}  # of the masks, counted in pixels
@@ -130,8 +130,8 @@ def test_images_without_a_size_are_measured(tmp_path):
         del image["width"], image["height"]
         miniature.picture(tmp_path / "images" / image["file_name"], (48, 64))
     source = miniature.write_json(tmp_path / "a.json", content)
-    picture = read(source, "coco", images=tmp_path / "images").pictures[0]
-    assert (picture.width, picture.height) == (64, 48)
+    record = read(source, "coco", images=tmp_path / "images").records[0]
+    assert (record.width, record.height) == (64, 48)
 
 
 def test_a_turned_photograph_has_the_size_that_loaders_show(tmp_path):
@@ -141,8 +141,8 @@ def test_a_turned_photograph_has_the_size_that_loaders_show(tmp_path):
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(path, exif=exif)
-    picture = read(root, "yolo").pictures[0]
-    assert (picture.width, picture.height) == (48, 64)
+    record = read(root, "yolo").records[0]
+    assert (record.width, record.height) == (48, 64)
 
 
 # ---------------------------------------------------------------- label maps
@@ -207,12 +207,12 @@ def test_outlines_become_label_maps_with_the_small_on_top(tmp_path):
     square = [[2, 2, 10, 2, 10, 10, 2, 10]]
     small = [[4, 4, 6, 4, 6, 6, 4, 6]]
     crowd = [[12, 0, 16, 0, 16, 12, 12, 12]]
-    picture = ImageRecord("a.jpg", 16, 12, instances=[
+    record = ImageRecord("a.jpg", 16, 12, instances=[
         Instance(1, (4, 4, 6, 6), small), Instance(0, (2, 2, 10, 10), square),
         Instance(0, (12, 0, 16, 12), crowd, crowd=True)])  # fmt: skip
     from ssdet.formats import Annotations
 
-    data = Annotations(tmp_path, tmp_path, ("cell", "core"), [picture])
+    data = Annotations(tmp_path, tmp_path, ("cell", "core"), [record])
     ((_, path),) = write_masks(data, tmp_path / "out")
     labels = MaskEncoding(3).decode(path)
     expected = np.zeros((12, 16), np.uint8)
@@ -227,13 +227,13 @@ def test_regions_of_label_maps_become_instances(tmp_path):
     miniature.gray_png(tmp_path / "masks" / "a.png", labels)
     data = components(read(tmp_path, "masks", classes=("background", "cell")))
     assert data.classes == ("cell",)
-    assert boxes(data.pictures[0]) == [(0, (1, 1, 4, 3)), (0, (7, 6, 12, 9))]
+    assert boxes(data.records[0]) == [(0, (1, 1, 4, 3)), (0, (7, 6, 12, 9))]
 
 
 def test_cityscapes_instances_and_groups(tmp_path):
     miniature.cityscapes(tmp_path, train=2)
     data = read(tmp_path, "cityscapes-instances")
-    found = [(data.classes[i.label], i.box, i.crowd) for i in data.pictures[0].instances]
+    found = [(data.classes[i.label], i.box, i.crowd) for i in data.records[0].instances]
     assert found == [
         ("person", (45, 20, 60, 30), True),
         ("car", (5, 30, 20, 40), False),
@@ -246,13 +246,13 @@ def test_ade_ignores_zero_and_starts_at_one(tmp_path):
     miniature.picture(tmp_path / "images" / "training" / "a.jpg", labels.shape)
     miniature.gray_png(tmp_path / "annotations" / "training" / "a.png", labels)
     data = read(tmp_path, "ade")
-    assert data.encoding.decode(data.pictures[0].mask).tolist() == [[255, 0], [149, 1]]
+    assert data.encoding.decode(data.records[0].mask).tolist() == [[255, 0], [149, 1]]
 
 
 def test_cityscapes_label_ids_are_read_where_train_ids_were_not_made(tmp_path):
     miniature.cityscapes(tmp_path, train=1)
     data = read(tmp_path, "cityscapes")
-    assert {data.classes[n] for n in data.labels_in(data.pictures[0])} == {
+    assert {data.classes[n] for n in data.labels_in(data.records[0])} == {
         "road", "sky", "person", "car",
     }  # fmt: skip
 
@@ -299,7 +299,7 @@ def test_training_reads_every_format_without_conversion(tmp_path, kind):
         )
         sample = dataset[1]
     found = sample["data_samples"].gt_instances
-    wanted = [i for i in data.pictures[1].instances if not i.ignored]
+    wanted = [i for i in data.records[1].instances if not i.ignored]
     assert found.labels.tolist() == [i.label for i in wanted]
     boxes = torch.tensor([i.box for i in wanted])
     assert torch.allclose(getattr(found.bboxes, "tensor", found.bboxes), boxes, atol=1e-4)

@@ -54,7 +54,7 @@ COCO = {
         lambda c: c["annotations"][1].update(id=1),
         "annotations[1] (id 1): annotation id used twice: found 1",
     ),
-    "annotation no object": (lambda c: c["annotations"].append("x"), "annotation that is no obj"),
+    "annotation no object": (lambda c: c["annotations"].append("x"), "annotation that is not an "),
     "dangling image": (
         lambda c: c["annotations"][0].update(image_id=77),
         "annotations[0] (id 1): annotation of an unknown image: found image_id 77",
@@ -121,15 +121,15 @@ COCO = {
     ),
     "path out": (
         lambda c: c["images"][0].update(file_name="../../etc/passwd"),
-        "images[0] (id 1): file name climbs out of the data folder: found '../../etc/passwd'",
+        "images[0] (id 1): file name leads out of the data folder: found '../../etc/passwd'",
     ),
     "path out, hidden": (
-        lambda c: c["images"][0].update(file_name="a/../../b.jpg"), "climbs out of the data folder",
+        lambda c: c["images"][0].update(file_name="a/../../b.jpg"), "leads out of the data folder",
     ),
     "absolute path": (lambda c: c["images"][0].update(file_name="/etc/passwd"), "is absolute"),
     "path of Windows": (lambda c: c["images"][0].update(file_name="C:\\a.jpg"), "is absolute"),
     "path out of Windows": (
-        lambda c: c["images"][0].update(file_name="..\\..\\a.jpg"), "climbs out of the data folder",
+        lambda c: c["images"][0].update(file_name="..\\..\\a.jpg"), "leads out of the data folder",
     ),
     "path with NUL": (lambda c: c["images"][0].update(file_name="a\0.jpg"), "control characters"),
     "path with a line break": (
@@ -198,7 +198,7 @@ def test_a_missing_file_and_a_folder(tmp_path):
 def test_a_byte_order_mark_is_fine(tmp_path):
     source = tmp_path / "train.json"
     source.write_text(json.dumps(miniature.coco_records(3)), encoding="utf-8-sig")
-    assert len(read(source, "coco").pictures) == 3
+    assert len(read(source, "coco").records) == 3
 
 
 XML = {
@@ -223,7 +223,7 @@ XML = {
         "box outside its image: found (135, 4, 164, 48) in an image of 64x48",
     ),
     "path out": (
-        lambda t: t.replace("000000.jpg", "../../x.jpg"), "climbs out of the data folder",
+        lambda t: t.replace("000000.jpg", "../../x.jpg"), "leads out of the data folder",
     ),
 }  # fmt: skip
 
@@ -242,7 +242,7 @@ def test_voc(tmp_path, name):
 
 
 def test_voc_files_that_are_missing(tmp_path):
-    with pytest.raises(DataError, match="no VOC data: found nothing of that name"):
+    with pytest.raises(DataError, match="no VOC data: found no such file"):
         read(tmp_path / "none", "voc")
     with pytest.raises(DataError, match=r"no VOC annotation: found no \.xml file"):
         read(tmp_path, "voc")
@@ -253,7 +253,7 @@ def test_voc_files_that_are_missing(tmp_path):
     (tmp_path / "Annotations" / "000001.xml").unlink()
     with pytest.raises(DataError, match=r"train.txt, line 2: listed image without annotation"):
         read(tmp_path, "voc", split="train")
-    assert len(read(tmp_path, "voc", split="train", strict=False).pictures) == 2
+    assert len(read(tmp_path, "voc", split="train", strict=False).records) == 2
     with pytest.raises(DataError, match=r"Main/val.txt: missing file"):
         read(tmp_path, "voc", split="val")
 
@@ -263,7 +263,7 @@ def test_a_voc_size_of_zero_is_read_from_the_image(tmp_path):
     path = tmp_path / "Annotations" / "000000.xml"
     path.write_text(path.read_text().replace("<width>64", "<width>0"))
     data = read(tmp_path, "voc")
-    assert data.pictures[0].width == 64
+    assert data.records[0].width == 64
     assert summary(data.issues)[0].startswith("1 x annotation without a size (read from the image)")
 
 
@@ -301,11 +301,11 @@ DATA_YAML = {
     ),
     "wrong nc": (
         "train: images/train\nnc: 4\nnames: [a]\n",
-        "nc does not agree with names: found 4",
+        "nc differs from the number of names: found 4",
     ),
     "no split": ("val: images/train\nnames: [a]\n", "without the split 'train': found val"),
     "no folder": ("train: images/none\nnames: [a]\n", "no image: found images/none"),
-    "path out": ("train: ../../etc\nnames: [a]\n", "climbs out of the data folder: found '../etc'"),
+    "path out": ("train: ../../etc\nnames: [a]\n", "leads out of the data folder: found '../etc'"),
     "absolute": ("train: /etc\nnames: [a]\n", "file name is absolute: found '/etc'"),
     "a number": ("train: 5\nnames: [a]\n", "file name is not text"),
     "no yaml": ("train: [\n", "line 2: not a YAML file"),
@@ -331,7 +331,7 @@ def test_a_broken_image_is_named_and_left_out(tmp_path):
     with pytest.raises(DataError, match=r"001.jpg .*unreadable image: found 12 bytes that are not"):
         read(source, "yolo")
     data = read(source, "yolo", strict=False)
-    assert [picture.name[-7:] for picture in data.pictures] == ["000.jpg", "002.jpg", "003.jpg"]
+    assert [record.name[-7:] for record in data.records] == ["000.jpg", "002.jpg", "003.jpg"]
 
 
 SHAPES = {
@@ -370,11 +370,11 @@ def test_labelme_paths(tmp_path):
     path = tmp_path / "a" / "000.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "imagePath": "../../x.jpg"}))
-    with pytest.raises(DataError, match=r"000.json, imagePath: file name climbs out"):
+    with pytest.raises(DataError, match=r"000.json, imagePath: file name leads out"):
         read(tmp_path / "a", "labelme")
     # LabelMe on Windows, with the pictures in a folder beside: inside the root, so it is fine
     path.write_text(json.dumps({**content, "imagePath": "..\\b\\x.jpg"}))
-    assert read(tmp_path, "labelme").pictures[0].name == "b/x.jpg"
+    assert read(tmp_path, "labelme").records[0].name == "b/x.jpg"
 
 
 CVAT = {
@@ -391,7 +391,7 @@ CVAT = {
     "unknown label": (
         lambda t: t.replace('box label="cat"', 'box label="cow"'), "unknown class: found cow",
     ),
-    "path out": (lambda t: t.replace("000.jpg", "../../a.jpg"), "climbs out of the data folder"),
+    "path out": (lambda t: t.replace("000.jpg", "../../a.jpg"), "leads out of the data folder"),
     "no image": (lambda t: re.sub("<image.*</image>", "", t, flags=re.DOTALL), "no image: found"),
 }  # fmt: skip
 
@@ -435,15 +435,15 @@ def test_masks(tmp_path, name):
     change(masks(tmp_path) / "masks" / "1.png")
     with pytest.raises(DataError, match=re.escape(text)):
         data = read(tmp_path, "masks", classes=("sky", "earth"))
-        for picture in data.pictures:
-            data.labels_in(picture)
+        for record in data.records:
+            data.labels_in(record)
 
 
 def test_a_mask_color_that_is_no_class(tmp_path):
     Image.new("RGB", (8, 8), (9, 8, 7)).save(masks(tmp_path) / "masks" / "1.png")
     data = read(tmp_path, "masks", classes=("sky", "earth"), colors={(0, 0, 0): 0, (1, 1, 1): 1})
     with pytest.raises(DataError, match=r"found color \(9, 8, 7\) in 64 pixels"):
-        data.labels_in(data.pictures[1])
+        data.labels_in(data.records[1])
 
 
 def test_black_and_white_maps_are_pointed_out(tmp_path):
@@ -459,8 +459,8 @@ def test_black_and_white_maps_are_pointed_out(tmp_path):
 
 LISTS = {
     "malformed": ("images/0.jpg masks/0", "list.txt, line 1: malformed line"),
-    "path out": ("../x.jpg masks/0.png", "line 1: file name climbs out of the data folder"),
-    "mask out": ("images/0.jpg ../../0.png", "line 1: file name climbs out of the data folder"),
+    "path out": ("../x.jpg masks/0.png", "line 1: file name leads out of the data folder"),
+    "mask out": ("images/0.jpg ../../0.png", "line 1: file name leads out of the data folder"),
     "no mask": ("images/0.jpg", "line 1: image without its label map"),
     "no file": ("images/9.jpg masks/0.png", "line 1: image without its file"),
 }
@@ -481,9 +481,9 @@ def test_links_out_of_the_data_are_refused_unless_allowed(tmp_path):
     os.symlink(tmp_path / "elsewhere" / "x.jpg", root / "images" / "0.jpg")
     with pytest.raises(DataError, match="symbolic link out of the data folder"):
         read(root, "masks")
-    assert len(read(root, "masks", follow_links=True).pictures) == 3
+    assert len(read(root, "masks", follow_links=True).records) == 3
     os.symlink(root, tmp_path / "link")  # the root itself may be one
-    assert len(read(tmp_path / "link", "masks", follow_links=True).pictures) == 3
+    assert len(read(tmp_path / "link", "masks", follow_links=True).records) == 3
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "ä/b c.jpg", "a/./b.jpg", "a/../b.jpg", "n\u0303.png"])
@@ -512,7 +512,7 @@ def test_nothing_outside_the_data_is_opened(tmp_path):
     source = miniature.write_json(tmp_path / "data" / "a.json", content)
     opened = []
     sys.addaudithook(lambda event, args: opened.append(args[0]) if event == "open" else None)
-    with pytest.raises(DataError, match="climbs out"):
+    with pytest.raises(DataError, match="leads out"):
         read(source, "coco", images=tmp_path / "data")
     assert not [path for path in opened if str(path).endswith(".jpg")]
 
@@ -529,7 +529,7 @@ def test_many_faults_are_counted_with_the_first_of_each_kind(tmp_path):
     assert text.startswith("13 issues:\n  12 x box without area; first: ")
     assert "1 x unknown category; first: " in text
     data, issues = examine(source, "coco")
-    total = sum(len(picture.instances) for picture in data.pictures)
+    total = sum(len(record.instances) for record in data.records)
     assert total + len(issues) == len(content["annotations"])
     assert summary(issues)[0].startswith("12 x box without area, left out; first: ")
     assert examine(tmp_path / "none.json", "coco")[0] is None
@@ -557,7 +557,7 @@ def test_a_box_that_reaches_out_is_clipped_and_said(tmp_path):
     content = miniature.coco_records(1)
     content["annotations"][0].update(bbox=[-5, 40, 30, 20], segmentation=[])
     data = read(miniature.write_json(tmp_path / "a.json", content), "coco")
-    assert data.pictures[0].instances[0].box == (0, 40, 25, 48)
+    assert data.records[0].instances[0].box == (0, 40, 25, 48)
     assert [issue.severity for issue in data.issues] == ["warning"]
     content["annotations"][0]["bbox"] = [-0.6, 40, 30, 8.4]  # rounding is nothing to report
     assert read(miniature.write_json(tmp_path / "b.json", content), "coco").issues == []
@@ -580,6 +580,6 @@ def test_any_mixture_of_faults_ends_in_an_error_or_adds_up(tmp_path_factory, cha
     assert issues
     if data is None:
         return
-    kept = sum(len(picture.instances) for picture in data.pictures)
+    kept = sum(len(record.instances) for record in data.records)
     of_annotations = {f.where for f in issues if "annotations[" in f.where}
     assert kept + len(of_annotations) == len(content["annotations"])
