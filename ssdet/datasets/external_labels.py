@@ -1,4 +1,4 @@
-"""Labels of a second source beside the images: of a vision-language model, of an older map."""
+"""External labels beside the images: of a vision-language model, or of an older map."""
 
 import os
 from collections.abc import Sequence
@@ -23,20 +23,20 @@ KEY = "second_seg_map"  # of the results; a data sample calls it `second_sem_seg
 
 @TRANSFORMS.register_module()
 class LoadExternalLabels(BaseTransform):
-    """Loads the label map that a second source has made for an image, in the image's own frame.
+    """Loads the external label map of an image, in the frame of the image file.
 
-    It stands among the `shared` transforms behind the one that loads the image, and each view that
-    is to carry the labels ends with `PackExternalLabels`. Transforms leave this map alone: whoever
-    learns from it moves it by the geometry that the view has recorded. So it is no annotation, and
-    255 in it means that the source does not know, not that there is no pixel.
+    List it among the `shared` transforms, after the one that loads the image. End each view that
+    needs the labels with `PackExternalLabels`. Transforms leave this map alone;
+    `ExternalLabelsHook` moves it by the geometry that the view has recorded. It is not an
+    annotation: 255 means that the class is unknown, not that there is no pixel.
 
     Args:
         folder: Of the label maps (PNG), which lie in it as the images lie in `root`.
         root: Folder of the images.
-        num_classes: Of the second source.
+        num_classes: Of the external labels.
         values: The number in a map that stands for each class. None: a value is its label, and 255
             is unknown.
-        required: A map that is not there is an error; else nothing is known of its image.
+        required: A missing map is an error; otherwise all pixels of its image are unknown.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class LoadExternalLabels(BaseTransform):
         labels = self.encoding.decode(path)
         if labels.shape != size:
             raise_data_error(
-                "second label map of another size than its image",
+                "external label map of another size than its image",
                 path,
                 found=f"{labels.shape[1]}x{labels.shape[0]}",
                 allowed=f"{size[1]}x{size[0]}, as {results['img_path']}",
@@ -81,7 +81,7 @@ class LoadExternalLabels(BaseTransform):
         relative = os.path.relpath(image, self.root)
         if relative.startswith(".."):
             raise_data_error(
-                "image outside of the root of the second labels",
+                "image outside of the root of the external labels",
                 image,
                 found=relative,
                 allowed=f"a file below root={self.root!r}",
@@ -95,7 +95,7 @@ class LoadExternalLabels(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PackExternalLabels(PackSegInputs):
-    """MMSegmentation's `PackSegInputs`, and the labels of the second source with it."""
+    """MMSegmentation's `PackSegInputs`, with the external labels."""
 
     def transform(self, results: dict) -> dict:
         """Put them into the data sample as `second_sem_seg`, in the frame of the image file."""
@@ -112,10 +112,10 @@ class PackExternalLabels(PackSegInputs):
 
 @TRANSFORMS.register_module()
 class DigitExternalLabels(BaseTransform):
-    """Demo: what a careless second source would say about a scene of digits.
+    """Demo: imperfect external labels for a scene of digits.
 
-    It misses digits, takes some for another one, and draws thick outlines with an unknown rim. It
-    says the same of a scene each time. Stands before `LoadDigitScene`.
+    They miss digits, confuse some with others, and have thick outlines with an unknown rim. A scene
+    gets the same labels each time. List it before `LoadDigitScene`.
 
     Args:
         missed: Share of the digits that become background.

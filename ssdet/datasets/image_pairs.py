@@ -32,7 +32,7 @@ class ImagePairs(BaseSegDataset):
         only: A list of the pairs to use, one in a line: `name`, or what `ssdet split` writes
             (`A/name.png label/name.png`). None: all of the first folder.
         folders: Of the earlier images, the later images, and the label maps.
-        labeled: Whether there are label maps. Without, nobody looks for any.
+        labeled: Whether there are label maps. If not, none is looked for.
         classes: In the order of their labels.
         values: The number in a label map that stands for each class, such as (0, 255). None: a
             value is its label, and 255 is ignored.
@@ -131,7 +131,7 @@ class ImagePairs(BaseSegDataset):
 
 @TRANSFORMS.register_module()
 class LoadImagePair(BaseTransform):
-    """Loads `img_path` and `img_path2` (MMSegmentation's names) as one picture of six channels.
+    """Loads `img_path` and `img_path2` (MMSegmentation's names) as one image of six channels.
 
     First the earlier image, in BGR, then the later one. What moves pixels moves both; what changes
     colors belongs into `PerImage`.

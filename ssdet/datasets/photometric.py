@@ -19,7 +19,7 @@ class StrongPhotometric(BaseTransform):
         brightness: Factor drawn from 1 ± this; contrast and saturation likewise.
         hue: Shift of the hue drawn from ± this share of the color circle, at most 0.5.
         jitter_prob: Probability of the color jitter, its four parts in random order.
-        gray_prob: Probability of a gray picture.
+        gray_prob: Probability of a gray image.
         blur_prob: Probability of a blur with a deviation drawn from `sigma` (pixels).
     """
 

@@ -21,8 +21,8 @@ class LabeledUnlabeledSampler(Sampler):
 
     The global batch of iteration t is fixed by (seed, t), and each process takes its slice: two
     processes with `batch=(2, 2)` see together what one process with `batch=(4, 4)` sees. Every
-    source is shuffled anew for each pass, independently of the others, without end. Each index
-    carries its own seed, which `LabeledUnlabeledDataset` puts in force around the sample.
+    source is shuffled again for each pass, independently of the others, without end. Each index
+    carries its own seed, which `LabeledUnlabeledDataset` sets while it loads the sample.
 
     Args:
         dataset: A `LabeledUnlabeledDataset` or any concatenation; a plain dataset is one source.
@@ -87,7 +87,9 @@ class LabeledUnlabeledSampler(Sampler):
                     f"batch={self.batch} asks for {share} of its samples in each batch"
                 )
         if epoch_length is not None and epoch_length < 1:
-            raise ValueError(f"LabeledUnlabeledSampler: epoch_length={epoch_length}; at least 1")
+            raise ValueError(
+                f"LabeledUnlabeledSampler: epoch_length={epoch_length}; it must be at least 1"
+            )
 
     @property
     def batch_size(self) -> int:

@@ -1,7 +1,7 @@
 """Randomness per sample: an index that carries a seed, and a block in which that seed rules.
 
 The transforms of the OpenMMLab packages draw from the global `random` and `numpy.random`. Both
-(and PyTorch's CPU generator) are seeded for each sample and put back afterwards, so a picture
+(and PyTorch's CPU generator) are seeded for each sample and put back afterwards, so an image
 depends neither on the number of workers nor on what was drawn before it.
 """
 

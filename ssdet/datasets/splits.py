@@ -57,7 +57,7 @@ class Share:
 
     @property
     def name(self) -> str:
-        """What stands behind the @ of a file name: 10, 1_16, 92images."""
+        """What follows the @ in a file name: 10, 1_16, 92images."""
         name = f"{self.text}images" if self.kind == "count" else self.text.replace("/", "_")
         return name.removesuffix(".0")
 
@@ -167,7 +167,7 @@ def match(lines: Iterable[tuple[int, str]], names: Sequence[str], source: Path) 
 
 
 def checksum(names: Iterable[str]) -> str:
-    """SHA-256 of the sorted names, one a line: the same for any order and any file format."""
+    """SHA-256 of the sorted names, one per line: the same for any order and any file format."""
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
 
 

@@ -62,7 +62,7 @@ class UnlabeledImages(BaseDataset):
                 f"{', '.join(sorted(SUFFIXES))}"
             )
         constant: dict = {"instances": [], "seg_fields": [], "label_map": None}
-        # A label that does not exist must not be shifted, whatever the labeled source does.
+        # A label that does not exist must not be shifted, even if the labeled source shifts.
         return [{**image, **constant, "reduce_zero_label": False} for image in images]
 
     def image_size(self, idx: int) -> tuple[int, int]:

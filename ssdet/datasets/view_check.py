@@ -1,8 +1,8 @@
-"""Before training: does every transform of the unlabeled views say how it moves pixels?
+"""Before training: does every transform of the unlabeled views record how it moves pixels?
 
 Pseudo labels travel from the weak to the strong view through `homography_matrix`. A transform that
-moves pixels in silence (MMDetection's Expand, RandomShift, Mosaic, ...) would misplace each of
-them, and nothing would look broken. So each transform gets a picture full of edges, and the edges
+moves pixels silently (MMDetection's Expand, RandomShift, Mosaic, ...) would misplace each of
+them, and nothing would look broken. So each transform gets an image full of edges, and the edges
 of what it returns must lie where the recorded matrix puts them. Color may change; places may not.
 """
 
@@ -22,9 +22,9 @@ from .sampler import LabeledUnlabeledSampler
 from .seeding import seeded
 
 TRIALS = 12  # of each transform, since many do something else every time
-_TILES = 4  # the picture is compared in 4 x 4 tiles, so that erased ones do not decide
-_AGREEMENT = 0.3  # correlation of edges; a picture shifted by 1, 2, 3 pixels has 0.8, 0.4, 0.15
-_WINDOW = 320  # pixels; comparing more of a large picture would only take longer
+_TILES = 4  # the image is compared in 4 x 4 tiles, so that erased ones do not decide
+_AGREEMENT = 0.3  # correlation of edges; an image shifted by 1, 2, 3 pixels has 0.8, 0.4, 0.15
+_WINDOW = 320  # pixels; comparing more of a large image would only take longer
 _ADVICE = (
     "Take such transforms out of the unlabeled views, or use those that record their geometry: "
     "MMDetection's Resize, RandomFlip, RandomCrop(allow_negative_crop=True), Rotate, Shear, "
@@ -34,13 +34,14 @@ _ADVICE = (
 
 
 class ViewGeometryError(ValueError):
-    """Views move pixels in a way that their pseudo labels cannot follow: one line for each."""
+    """Transforms move pixels and do not record how: one line for each."""
 
     advice = _ADVICE
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = problems
-        lines = ["Views that pseudo labels cannot follow:", *problems, self.advice]
+        what = "Transforms that do not record their geometry, so pseudo labels would be misplaced:"
+        lines = [what, *problems, self.advice]
         super().__init__("\n".join(lines))
 
 
@@ -64,7 +65,7 @@ class ViewCheckHook(Hook):
     """Before training starts: are the views sound, and do data loader, sampler and loop agree?"""
 
     def before_train(self, runner: Runner) -> None:
-        """Raise an error that names what does not fit."""
+        """Raise an error that names what does not match."""
         loader = runner.train_loop.dataloader
         sampler = loader.sampler
         if isinstance(sampler, LabeledUnlabeledSampler):
@@ -75,7 +76,7 @@ class ViewCheckHook(Hook):
                 )
             if isinstance(runner.train_loop, EpochBasedTrainLoop) and not sampler.epoch_length:
                 raise ValueError(
-                    f"train_dataloader: the sampler needs epoch_length, or EpochBasedTrainLoop "
+                    f"train_dataloader: set epoch_length of the sampler, or EpochBasedTrainLoop "
                     f"never ends its first epoch; epoch_length={sampler.pass_length} is one pass "
                     f"over the last source"
                 )
@@ -83,7 +84,7 @@ class ViewCheckHook(Hook):
 
 
 class _Line:
-    """One view: its transforms in a row, each tried on a fresh test picture."""
+    """One view: its transforms in a row, each tried on a fresh test image."""
 
     def __init__(self, branch: str, attaches: bool) -> None:
         self.branch = branch
@@ -142,7 +143,7 @@ class _Line:
         sample = results and results.get("data_samples")
         if self.attaches or not self.used_geometry or not sample:
             return
-        # This very sample may have been left where it was, so what counts is the transform's list.
+        # This sample may not have been moved, so what counts is the list of the transform.
         kept = getattr(step, "meta_keys", sample.metainfo_keys())
         if KEY not in kept:
             keys = (*kept, KEY)
@@ -157,7 +158,7 @@ class _Line:
 def in_place(before: np.ndarray, after: np.ndarray, step: np.ndarray) -> bool:
     """Whether the edges of `after` lie where the homography `step` puts those of `before`.
 
-    True also when there is nothing to compare (a blank picture, nothing of `before` in view).
+    True also when there is nothing to compare (a blank image, nothing of `before` in view).
     """
     if before is after or (before.shape == after.shape and np.array_equal(before, after)):
         return bool(np.allclose(step, np.eye(3), atol=1e-3))
@@ -204,7 +205,7 @@ def _gray(image: np.ndarray) -> np.ndarray:
 
 
 def _test_picture(image: np.ndarray) -> np.ndarray:
-    """A picture of the same shape and type with edges of every size everywhere."""
+    """An image of the same shape and type with edges of every size everywhere."""
     height, width = image.shape[:2]
     bits = np.random.Generator(np.random.PCG64(0))
     canvas = np.zeros((height, width), np.float32)

@@ -110,7 +110,7 @@ def test_a_missing_partner_is_named_counted_and_left_out(pairs, logged):
 
 def test_a_list_cannot_lead_out_of_the_data(pairs):
     (pairs / "bad.txt").write_text("../../secret.png\n")
-    with pytest.raises(DataError, match=r"bad.txt, line 1.*climbs out"):
+    with pytest.raises(DataError, match=r"bad.txt, line 1.*leads out"):
         labeled(pairs, only=str(pairs / "bad.txt"))
 
 
@@ -123,7 +123,7 @@ def test_images_of_different_size_are_named(pairs):
 def test_a_damaged_partner_is_named_or_skipped(pairs, logged):
     damaged = pairs / "B" / "one.png"
     damaged.write_bytes(damaged.read_bytes()[:60])
-    with pytest.raises(OSError, match=r"B/one.png: image that is cut off"):
+    with pytest.raises(OSError, match=r"B/one.png: truncated image"):
         labeled(pairs)[0]
     pack = dict(type="PackSegInputs")
     view = WeakStrongViews(shared=[LoadImagePair()], views=dict(unsup_teacher=[pack]))

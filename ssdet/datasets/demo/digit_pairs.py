@@ -44,7 +44,7 @@ class PairFile:
 class DigitScenePairs(DigitScenesSeg):
     """Two scenes of one place, between which one or two digits appeared or disappeared.
 
-    A pipeline starts with `LoadDigitPair`, which gives a picture of six channels, and the label map
+    A pipeline starts with `LoadDigitPair`, which gives an image of six channels, and the label map
     if there is one. The classes are 'unchanged' and 'changed'.
 
     Args:

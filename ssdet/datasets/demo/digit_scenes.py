@@ -38,7 +38,7 @@ class DigitScenes(BaseDataset):
     """Handwritten digits in cluttered scenes: the demo set, for detection and instance masks.
 
     A pipeline starts with `LoadDigitScene`, followed by MMDetection's `LoadAnnotations`. Training
-    and validation scenes show different pictures of digits, by mostly different people. `img_id` is
+    and validation scenes show different images of digits, by mostly different people. `img_id` is
     the number of the scene, the same in every split of the training scenes.
 
     Args:

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-GLYPH = 36  # side of an enlarged picture: 8 cells of 4 pixels and a margin of 2 on every side
+GLYPH = 36  # side of an enlarged image: 8 cells of 4 pixels and a margin of 2 on every side
 _CELL, _MARGIN = 4, 2
 _VALIDATION_SHARE = 0.3
 
@@ -23,7 +23,7 @@ def glyphs() -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=32)
 def pictures_of(digit: int, validation: bool) -> np.ndarray:
-    """Numbers of the pictures of a digit that the training or the validation scenes may use.
+    """Numbers of the images of a digit that the training or the validation scenes may use.
 
     The data set is ordered by writer, so the last 30 % are mostly by people unseen in training.
     """

@@ -119,7 +119,7 @@ class _Dice:
 
 
 class _Canvas:
-    """The picture under way, and which digit owns each pixel (-1: none)."""
+    """The image being drawn, and which digit owns each pixel (-1: none)."""
 
     def __init__(self, image: np.ndarray) -> None:
         self.image = image
@@ -133,7 +133,7 @@ class _Canvas:
         return dice(0, width), dice(0, height)
 
     def place(self, dice: _Dice, alpha: np.ndarray, label: int) -> None:
-        """Stamp a digit completely inside the picture, or not at all when there is no room."""
+        """Stamp a digit completely inside the image, or not at all when there is no room."""
         rows, columns = _extent(alpha)
         alpha = alpha[rows, columns]
         height, width = self.owner.shape
