@@ -24,7 +24,7 @@ from .views import view_settings
 from .writer import write
 
 _FEWEST = 20  # iterations
-_PATHS = "Paths start in the folder in which the training is started."
+_PATHS = "Paths are relative to the folder in which the training is started."
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def make_config(
     if iterations is not None and iterations < _FEWEST:
         raise UsageError(
             f"{option('iterations', iterations)}: {_FEWEST} or more, since evaluations and "
-            f"pictures come at fractions of them"
+            f"drawings come at fractions of them"
         )
     supervised = find_base(base)
     method = choose_method(method, supervised)
@@ -76,7 +76,7 @@ def make_config(
     heading = (title or f"{method} for {base}", sources.summary, _PATHS)
     blocks = {
         "": {"_base_": [*inherited, "ssdet::_base_/default_runtime.py"]},
-        "What to touch first.": variable_settings(supervised, sources.classes, plan),
+        "What to change first.": variable_settings(supervised, sources.classes, plan),
         "The data.": sources.settings,
         "From images to views and batches.": view_settings(recipe, sources.val.code),
         "The model and the method.": pair_settings(recipe, supervised, model),

@@ -62,7 +62,7 @@ class Base:
 
     @property
     def has_masks(self) -> bool:
-        """Whether a detector predicts outlines."""
+        """Whether a detector predicts masks."""
         return self.task == "detection" and any(
             key == "mask_head" and value for key, value, _ in _walk(self.model)
         )
@@ -117,7 +117,7 @@ def fit_model(
     found = [(head, head["num_classes"]) for head in _heads(model)]
     if not found:
         raise UsageError(
-            f"base {base.name!r}: no head of its model has num_classes, so nobody knows where the "
+            f"base {base.name!r}: no head of its model has num_classes, so it is unknown where the "
             f"classes go; write the config by hand: model = dict(type='TeacherStudentDetector', "
             f"detector=<config>), or TeacherStudentSegmentor and segmentor, and custom_hooks"
         )

@@ -22,7 +22,7 @@ def choose_method(name: str, base: Base) -> str:
 
 
 def check_known(name: str, task: str) -> None:
-    """Refuse a name that is no method for the task, and say which ones are."""
+    """Refuse a name that is not a method for the task, and list the methods."""
     recipe = METHODS.get(name)
     if recipe is not None and recipe.task == task:
         return
@@ -46,7 +46,7 @@ def check_needs(name: str, base: Base) -> None:
         instead = next(other for other in recipe.instead if suits(other, base))
         raise UsageError(
             f"{option('method', name)}: needs {NEEDS[recipe.needs][0]}, and the model of "
-            f"{base.name!r} is none; take {option('method', instead)} with it"
+            f"{base.name!r} is not one; use {option('method', instead)} with it"
         )
 
 

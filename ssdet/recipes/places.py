@@ -1,4 +1,4 @@
-"""Find what the user means: the format of labels, and the folder of images that a file names."""
+"""Find the format of labels, and the folder of the images that a file names."""
 
 import os
 import re
@@ -33,7 +33,7 @@ _FOLDERS = {
 
 
 def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path | None:
-    """The folder in which the images that a file names lie; None if it is none of the usual ones.
+    """The folder of the images that a file names; None if it is not one of the usual ones.
 
     Parts of a data set may use the same names: then the folder that is called like the file is the
     one (`val/` for `instances_val.json`), and where none is, the user is asked.
@@ -62,7 +62,7 @@ def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path |
             file,
             found=", ".join(map(str, best)),
             allowed="one folder with files of these names",
-            advice=f"Say which one with {option('images')}, or with {option('val_images')} for "
+            advice=f"Name it with {option('images')}, or with {option('val_images')} for "
             "those to validate on",
         )
     return best[0] if best else None
@@ -78,7 +78,7 @@ def coco_images(source: Path, content: dict[str, Any], given: Path | None) -> Pa
             source,
             found=f"no file {names[0]!r}",
             allowed="beside the json file, in its folder images/, or near it",
-            advice=f"Say where the images lie with {option('images')}",
+            advice=f"Name their folder with {option('images')}",
         )
     return root or source.parent
 
@@ -120,6 +120,5 @@ def guess_format(source: Path, task: str) -> str:
         source,
         found=kind,
         allowed="COCO .json, VOC or YOLO folder, images/ and masks/, ... (docs/datasets.md)",
-        advice=f"Say what it is with {option('format')}; {option('labeled')} takes the data with "
-        "labels",
+        advice=f"Name it with {option('format')}; {option('labeled')} takes the data with labels",
     )

@@ -11,7 +11,7 @@ Settings = Mapping[str, Any]  # of a hook, a transform, a model, as in a config
 
 
 class Code(str):
-    """An expression that stands in the config as it is, such as `iterations // 4`."""
+    """An expression that is written to the config as it is, such as `iterations // 4`."""
 
     __slots__ = ()
 
@@ -76,9 +76,9 @@ class Method:
         parts: Its hooks and what else it is made of, as the page shows them.
         config: The folder in `configs/`.
         tests: Files that hold its numbers.
-        measured: What its demo gains over labels alone, as in docs/benchmarks.md.
+        measured: What its demo gains over the supervised baseline, as in docs/benchmarks.md.
         recipes: What `ssdet init --method` calls it, and how it is written. Empty: it needs a
-            network of its own, a second source, or settings that follow the data.
+            network of its own, external labels, or settings that follow the data.
     """
 
     name: str

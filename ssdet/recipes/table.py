@@ -18,9 +18,9 @@ _HEAD = """\
 
 <!-- Made by `python -m ssdet.recipes.table docs/methods.md` from ssdet/recipes/methods/. -->
 
-A method is a list of hooks in a config. Each row names the config folder, the tests that hold its
-numbers, and what its demo gains over labels alone: the mean of three seeds on scenes of digits, in
-points ([benchmarks](benchmarks.md)). The README of the folder says what the paper does, what we
+A method is a list of hooks in a config. Each row names the config folder, the tests of its numbers,
+and the gain of its demo over the supervised baseline: the mean of three seeds on scenes of digits,
+in points ([benchmarks](benchmarks.md)). The README of the folder says what the paper does, what we
 changed, and how to switch back to the published behavior. [Which method](choosing.md) says where to
 begin.
 
@@ -30,8 +30,8 @@ _COLUMNS = ("method", "source", "hooks", "config", "test", "measured")
 _INIT = """\
 `ssdet init BASE --method NAME` writes a config for [your data](own-data.md) and any supervised
 model that the method suits; for others it names another method. The settings are our defaults, not
-tuned on your data. The other methods need a network of their own, a second source, or settings that
-follow the data: copy a config of their folder.
+tuned on your data. The other methods need a network of their own, external labels, or settings that
+follow the data: copy a config from their folder.
 """
 
 

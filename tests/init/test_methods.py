@@ -132,7 +132,7 @@ MODELS_OF_ALL_KINDS = {
     ],
 )
 def test_model_that_a_method_does_not_suit(method, kind, instead):
-    with pytest.raises(UsageError, match=f"{kind}' is none; take --method {instead} with it"):
+    with pytest.raises(UsageError, match=f"{kind}' is not one; use --method {instead} with it"):
         check_needs(method, MODELS_OF_ALL_KINDS[kind])
 
 
@@ -187,7 +187,7 @@ def test_refusal_on_the_command_line(coco, detector, tmp_path, capsys):
                  "--labeled", str(files / "instances_labeled.json"),
                  "--out", str(tmp_path / "config.py")])  # fmt: skip
     assert code == 2
-    assert "take --method mixpl" in capsys.readouterr().err
+    assert "use --method mixpl" in capsys.readouterr().err
     assert not list(tmp_path.glob("config*")), "nothing half done"
 
 

@@ -163,7 +163,7 @@ def test_trainings_that_are_too_short(refused):
         (dict(method="mean-techer"), "method='mean-techer'.*did you mean"),
         (
             dict(method="soft-teacher"),
-            "method='soft-teacher': needs.*take method='soft-teacher-one-stage' with it",
+            "method='soft-teacher': needs.*use method='soft-teacher-one-stage' with it",
         ),
         (dict(iterations=5), "iterations=5: 20 or more"),
         (dict(labeled="."), "format=...; labeled=..."),

@@ -57,7 +57,7 @@ DETECTION = (
         recipes={
             "data-distillation": Recipe(
                 "detection",
-                "what the teacher finds in an image and in its mirror image, fused",
+                "predictions of the teacher for an image and its mirror image, fused",
                 hooks=[
                     EMA,
                     Note(
@@ -87,7 +87,7 @@ DETECTION = (
         recipes={
             "soft-teacher": Recipe(
                 "detection",
-                "two-stage: boxes where the teacher is steady, background by its score",
+                "two-stage: boxes that survive jitter, background weighted by the teacher",
                 hooks=[
                     EMA,
                     dict(type="FixedThresholdHook", score=0.5, cls=0.8, rpn=0.8),
@@ -175,7 +175,7 @@ DETECTION = (
                             size=Code("[side * image_scale[1] // 6 for side in (2, 4)]"),
                             weight=0.5,
                         ),
-                        "Its pieces are of a third to two thirds of an image.",
+                        "Its parts are a third to two thirds of an image.",
                     ),
                     dict(type="PseudoMixupHook", share=0.5),
                 ],
@@ -202,7 +202,7 @@ DETECTION = (
     ),
     Method(
         "Self-training in rounds",
-        "the bank below, for boxes",
+        "pseudo labels on disk (below), for boxes",
         "`PseudoLabelDiskHook`",
         config="label_disk",
         tests=("tests/hooks/memory/test_pseudo_label_disk.py",),

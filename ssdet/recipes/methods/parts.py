@@ -128,7 +128,7 @@ PARTS = (
         recipes={
             "mixed": Recipe(
                 "detection",
-                "two-stage: thresholds by class, steady boxes, copy-paste, patch shuffle",
+                "two-stage: thresholds by class, box jitter, copy-paste, patch shuffle",
                 hooks=[
                     EMA,
                     dict(type="GMMThresholdHook", default=0.5, floor=0.3),
@@ -142,7 +142,7 @@ PARTS = (
         },
     ),
     Method(
-        "Pseudo-label bank",
+        "Pseudo labels on disk",
         "Two-shot Video Object Segmentation, CVPR 2023",
         "`PseudoLabelDiskHook`",
         config="label_disk",

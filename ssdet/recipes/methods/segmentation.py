@@ -32,7 +32,7 @@ SEGMENTATION = (
         recipes={
             "classmix": Recipe(
                 "segmentation",
-                "the same with ClassMix: half of a labeled image's classes are pasted",
+                "as fixmatch, with ClassMix: half of a labeled image's classes are pasted",
                 hooks=[EMA, CERTAIN, dict(type="ClassMixHook", source="labeled")],
                 momentum=0.996,
             ),
@@ -129,7 +129,7 @@ SEGMENTATION = (
         recipes={
             "cw-bass": Recipe(
                 "segmentation",
-                "pixels weigh their confidence; more loss at boundaries",
+                "pixels are weighted by confidence; more loss at boundaries",
                 hooks=[
                     {**EMA, "buffers": "copy"},
                     dict(type="MeanConfidenceThresholdHook", base=0.6, beta=0.5, bounds=(0.3, 0.8)),
@@ -204,7 +204,7 @@ SEGMENTATION = (
         measured="mean IoU +2.3",
     ),
     Method(
-        "Labels of a second source",
+        "External labels",
         "SemiCD-VL, TGRS 2024; SemiVL, ECCV 2024",
         "`ExternalLabelsHook`, network `ProjectionHead`, data `LoadExternalLabels`, "
         "`PackExternalLabels`",
