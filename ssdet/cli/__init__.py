@@ -1,7 +1,7 @@
 """The `ssdet` command: `ssdet COMMAND ...`, one module of this package for each command.
 
 A command's module has `add_arguments(parser)` and `run(args) -> int`; it imports heavy things
-(torch, mmdet) inside `run`, so that `--help` and a typo answer at once. Here belongs what reads
+(torch, mmdet) inside `run`, so that `--help` and typos respond at once. Here belongs what reads
 arguments and prints. Not here: anything that Python code would call without a terminal.
 """
 
@@ -20,15 +20,15 @@ from ..exits import RunError
 # The command's name, its module, and the one line that `ssdet --help` shows.
 COMMANDS = {
     "init": ("init", "write a config that trains on your data"),
-    "train": ("train", "train a model from a config; resume a run that was interrupted"),
+    "train": ("train", "train a model from a config, or resume an interrupted run"),
     "test": ("test", "evaluate the teacher or the student of a checkpoint"),
-    "export": ("export", "take the teacher out, as a plain model of MMDetection or MMSegmentation"),
-    "doctor": ("doctor", "check data and config before hours are spent"),
-    "env": ("env", "print versions, devices and what computes each operator"),
+    "export": ("export", "export the teacher as a plain model of MMDetection or MMSegmentation"),
+    "doctor": ("doctor", "check data and config before training"),
+    "env": ("env", "print versions, devices and the backend of each operator"),
     "quickstart": ("quickstart", "train on generated data and write a report, in minutes"),
-    "split": ("split", "divide a data set into labeled and unlabeled images"),
-    "convert": ("convert", "write a data set of another tool as COCO json or as label maps"),
-    "report": ("report", "write one HTML page about a run"),
+    "split": ("split", "split a data set into labeled and unlabeled images"),
+    "convert": ("convert", "convert a data set to COCO json or label maps"),
+    "report": ("report", "write an HTML report about one or more runs"),
 }
 
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(run, args: argparse.Namespace, name: str) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001
-    """Run a command; an error that carries an exit code is one message, others a traceback."""
+    """Run a command; an error with an exit code is one message, others a traceback."""
     try:
         importlib.import_module("ssdet").register()
         return int(run(args) or 0)

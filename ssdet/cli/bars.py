@@ -1,4 +1,4 @@
-"""How far several trainings are: bars on a terminal, plain lines elsewhere."""
+"""Progress of several trainings: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

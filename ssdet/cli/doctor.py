@@ -1,4 +1,4 @@
-"""Check data and config before hours are spent.
+"""Check data and config before training.
 
 Give a config, or data: a COCO .json, a data.yaml, a folder. Files, annotations, splits, views and
 settings are checked; nothing is written. Exit code 0: fine, or warnings only; 65: errors.
@@ -30,20 +30,24 @@ _COLORS = {"error": "bold red", "warning": "bold yellow", "info": "bold cyan"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet doctor`."""
     parser.add_argument("target", help="a config, or labeled data (file or folder)")
-    parser.add_argument("--unlabeled", type=Path, metavar="U", help="folder, list, json, glob")
-    parser.add_argument("--val", type=Path, metavar="V", help="validation data, as TARGET")
+    parser.add_argument(
+        "--unlabeled", type=Path, metavar="U", help="unlabeled images: folder, list, json or glob"
+    )
+    parser.add_argument("--val", type=Path, metavar="V", help="validation data, given like TARGET")
     parser.add_argument(
         "--format", choices=(*FORMATS, "images"),
-        help="what the data are, where the doctor guesses wrong; 'images': without annotations",
+        help="format of the data, if the guess is wrong; 'images': without annotations",
     )  # fmt: skip
     parser.add_argument("--full", action="store_true", help="decode every image (slow)")
     parser.add_argument("--json", action="store_true", help="print all findings as JSON")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: cores)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="number of processes (default: one per core)"
+    )
     parser.add_argument(
         "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
         help="change values of the config, as in `ssdet train`",
     )  # fmt: skip
-    add_reading_arguments(parser, strict="warnings count as errors")
+    add_reading_arguments(parser, strict="treat warnings as errors")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -162,7 +166,7 @@ def _bar(console: Console) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the messages of libraries off the output: what matters in them is a finding."""
+    """Keep the messages of libraries off the output: what matters is a finding."""
     from mmengine.logging import MMLogger
 
     logger = MMLogger.get_current_instance()

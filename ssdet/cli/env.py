@@ -1,4 +1,4 @@
-"""Print versions, devices and what computes each operator."""
+"""Print versions, devices and the backend of each operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take the teacher or the student out of a checkpoint: a plain MMDetection or MMSegmentation model.
+"""Export the teacher or the student of a checkpoint as a plain MMDetection or MMSegmentation model.
 
 Writes OUT/model.pth and OUT/config.py, for `init_detector` or `init_model`.
 """
@@ -29,11 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of a run")
     parser.add_argument(
         "--model", choices=("teacher", "student"), default="teacher",
-        help="which of the two (default: %(default)s)",
+        help="which model to export (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--config", help="the run's config (default: config.py of its run folder)")
-    parser.add_argument("--out", type=Path, default=Path("exported"), help="default: exported/")
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument(
+        "--out", type=Path, default=Path("exported"), help="output folder (default: exported/)"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,8 +2,8 @@
 
 BASE is any config of MMDetection or MMSegmentation (path, mmdet::..., mmseg::...) or a short name.
 Labels may be COCO json, VOC, YOLO, LabelMe, CVAT, or label maps; unlabeled images a folder, a glob
-in quotes, a list, or a COCO json. Nothing is written into the data: what has to be converted or
-listed goes into a folder beside the config, config_data/ for config.py.
+in quotes, a list, or a COCO json. Nothing is written into the data: converted labels and lists go
+into a folder beside the config, config_data/ for config.py.
 """
 
 from __future__ import annotations
@@ -42,18 +42,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="labeled data to validate on (default: a fifth of the labeled images is held out)",
     )  # fmt: skip
     parser.add_argument("--val-images", type=Path, metavar="DIR", help="folder of V's images")
-    parser.add_argument("--val-split", metavar="NAME", help="part of V, or of L without V")
+    parser.add_argument("--val-split", metavar="NAME", help="part of V (of L, if V is not given)")
     parser.add_argument(
         "--only", type=Path, metavar="FILE",
-        help="use only these labeled images of L: a list that `ssdet split` wrote",
+        help="list of the labeled images of L to use, as `ssdet split` writes it",
     )  # fmt: skip
-    parser.add_argument("--format", choices=FORMATS, help="what L and V are, if it is not seen")
     parser.add_argument(
-        "--out", type=Path, default=Path("config.py"), help="the config to write (%(default)s)"
+        "--format", choices=FORMATS, help="format of L and V, if it is not recognized"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("config.py"),
+        help="the config to write (default: %(default)s)",
     )
     parser.add_argument(
         "--gpus", type=_positive, default=1, metavar="N",
-        help="GPUs (processes) to train with; batch, length and rate follow (default: 1)",
+        help="GPUs (processes) to train with; other settings follow (default: 1)",
     )  # fmt: skip
     parser.add_argument(
         "--batch", type=_positive, nargs=2, metavar=("L", "U"),
@@ -62,14 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--iterations", type=_positive, metavar="N", help="length of the training")
     parser.add_argument(
         "--no-pretrained", dest="pretrained", action="store_false",
-        help="do not start from published weights (nothing is downloaded)",
+        help="train from scratch, without published weights (nothing is downloaded)",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="overwrite the config")
     add_reading_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the config and say what is in it and what comes next."""
+    """Write the config; print what is in it and the next commands."""
     from ..formats.write import may_write, write_text
     from ..recipes.labeled import Data
     from ..recipes.make import make_config
@@ -103,5 +108,5 @@ def run(args: argparse.Namespace) -> int:
 
 def _positive(text: str) -> int:
     if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text}: a whole number above 0 is needed")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return int(text)

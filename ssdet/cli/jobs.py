@@ -77,7 +77,7 @@ class Job:
         return [*command, "--cfg-options", *self.options] if self.options else command
 
     def start(self, threads: int) -> None:
-        """Begin, with so many threads for computing."""
+        """Start it with a number of threads for computing."""
         command = self.command()
         self.look()
         self.begun = self.done
@@ -126,7 +126,7 @@ class Job:
         return "  ".join(numbers)
 
     def tail(self, lines: int = 15) -> str:
-        """The last words of its output."""
+        """The end of its output."""
         path = self.folder / LOG
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         return "\n".join(text.splitlines()[-lines:])
@@ -162,7 +162,7 @@ def run_jobs(jobs: Sequence[Job], parallel: int, keep_going: bool = False) -> li
                         failed.append(job)
                     elif code:
                         raise RunError(
-                            f"{job.name} ended with exit code {code}; its last words "
+                            f"{job.name} ended with exit code {code}; the end of its output "
                             f"({job.folder / LOG}):\n{job.tail()}"
                         )
     finally:

@@ -1,8 +1,8 @@
-"""Train on generated data, with and without unlabeled pictures, and write a report.
+"""Train on generated data, with and without unlabeled images, and write a report.
 
 For detection and for segmentation, a supervised baseline and a teacher-student model learn from
-the same labels for the same number of iterations; then both are compared on pictures that neither
-has seen. Started again, it reuses what is finished and goes on with what was interrupted.
+the same labels for the same number of iterations; then both are compared on images that neither
+has seen. Started again, it reuses finished runs and resumes interrupted ones.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ class Training:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet quickstart`."""
     parser.add_argument(
-        "--out", default="quickstart", help="folder of runs and report (%(default)s)"
+        "--out", default="quickstart", help="folder of runs and report (default: %(default)s)"
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument(
         "--seeds", "--seed", nargs="+", type=int, default=[0], metavar="SEED",
-        help="one or several seeds; several give the mean and each (default: 0)",
+        help="one or more seeds; the report has the mean and each of them (default: 0)",
     )  # fmt: skip
-    parser.add_argument("--iterations", type=int, help="another length of the runs (for a try)")
+    parser.add_argument("--iterations", type=int, help="length of the runs (fewer for a quick try)")
     parser.add_argument(
         "--parallel", type=int, default=min(os.cpu_count() or 1, 2), metavar="N",
-        help="trainings at a time; they share the cores (%(default)s)",
+        help="trainings at a time; they share the cores (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--configs", type=Path, help=argparse.SUPPRESS)
 
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         run_jobs(waiting, args.parallel)
     except KeyboardInterrupt:
-        print("\nInterrupted. The same command goes on from here.", file=sys.stderr)
+        print("\nInterrupted. The same command resumes from here.", file=sys.stderr)
         return 130
     report = _report(trainings, Path(args.out), shlex.join(["ssdet", *sys.argv[1:]]))
     minutes = (time.monotonic() - started) / 60
@@ -127,7 +127,7 @@ def _announce(
     text += f", {ready} of them finished earlier" if ready else ""
     if waiting:
         text += (
-            f"; {min(args.parallel, len(waiting))} at a time, each starts with a few quiet seconds"
+            f"; {min(args.parallel, len(waiting))} at a time, the first output takes a few seconds"
         )
     print(text + ".", flush=True)
     for training in trainings:

@@ -1,4 +1,4 @@
-"""Write one self-contained HTML page about one or several runs, finished or not."""
+"""Write one self-contained HTML report about one or more runs, finished or not."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run folder, or a folder of run folders; runs with the same metric are compared",
     )  # fmt: skip
     parser.add_argument(
-        "--out", help="the page (default: WORK_DIR/report.html, or report.html for several)"
+        "--out", help="output file (default: WORK_DIR/report.html, or report.html for several runs)"
     )
-    parser.add_argument("--title", help="heading of the page")
+    parser.add_argument("--title", help="title of the page")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,11 +13,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", help="the checkpoint to evaluate")
     parser.add_argument(
         "--model", choices=("teacher", "student"), default="teacher",
-        help="which of the two answers (default: %(default)s); a plain model has only itself",
+        help="which model to evaluate (default: %(default)s); no effect on a plain model",
     )  # fmt: skip
     parser.add_argument(
         "--work-dir",
-        help="where test.log and test.json go (default: work_dirs/NAME_OF_CONFIG)",
+        help="folder for test.log and test.json (default: work_dirs/NAME_OF_CONFIG)",
     )
     add_common_arguments(parser)
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     check_file("checkpoint", args.checkpoint)
     config = prepare(args)
     if config.get("test_dataloader") is None:
-        raise UsageError(f"config {args.config} has no test_dataloader, nothing to test on")
+        raise UsageError(f"config {args.config} has no test_dataloader; add one to evaluate")
     # What only a training needs stays out: its data need not be here.
     for part in ("train", "val"):
         for key in (f"{part}_dataloader", f"{part}_cfg", f"{part}_evaluator"):

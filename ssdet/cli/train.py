@@ -1,4 +1,4 @@
-"""Train a model from a config; resume a run that was interrupted."""
+"""Train a model from a config, or resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work-dir", help="the run's folder (default: work_dirs/NAME_OF_CONFIG)")
     parser.add_argument(
         "--resume", nargs="?", const="auto", metavar="CHECKPOINT",
-        help="go on from the newest whole checkpoint of the work folder, or from CHECKPOINT",
+        help="resume from the newest undamaged checkpoint of the work folder, or from CHECKPOINT",
     )  # fmt: skip
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16 on a CPU)")
     parser.add_argument(
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="the run's seed (config: randomness.seed)")
     parser.add_argument(
         "--strict", action="store_true",
-        help="warnings about the data are errors, and so is what would be skipped and counted",
+        help="treat warnings about the data, and records that would be skipped, as errors",
     )  # fmt: skip
     add_common_arguments(parser)
 
