@@ -1,6 +1,6 @@
-"""What a run shows to a person: curves, galleries, verdicts, one self-contained HTML file.
+"""What a run shows to a person: curves, galleries, checks, one self-contained HTML file.
 
-It reads run folders and nothing else, so it works where the training is long over. Not here: what a
+It reads run folders and nothing else, so it works long after the training. Not here: what a
 run writes into its folder (`ssdet.engine`, `ssdet.hooks.observe`).
 """
 

@@ -27,7 +27,7 @@ class Series:
         points: (iteration, value), by rising iteration.
         style: CSS class that gives the color: "teacher", "student", "baseline", "c0" ... "c7".
         dots: Mark each point and let it say its value.
-        faint: Drawn pale, behind the others.
+        faint: Drawn pale, below the others.
     """
 
     name: str
@@ -50,7 +50,7 @@ def line_chart(
     Args:
         series: The lines.
         title: Says what is drawn, for readers who cannot see it.
-        unit: Written behind the values of the y axis.
+        unit: Written after the values of the y axis.
         floor: Lowest value that the y axis must reach.
         log: Logarithmic y axis (only if all values are above 0).
     """

@@ -12,15 +12,15 @@ from .summary import Task, baseline_curve, curve, scores
 
 LEGEND = (
     ("kept", "solid, in the color of its class: kept, the student learns it"),
-    ("ignored", "hatched: maybe something, so nothing is learned there"),
+    ("ignored", "hatched: ignored, no loss is taken there"),
     ("dropped", "dashed gray: dropped; the number is the teacher's score"),
 )
 MODELS = (
-    ("baseline", "Baseline", "labels alone"),
-    ("student", "Student", "labels and pseudo labels"),
+    ("baseline", "Baseline", "labeled images only"),
+    ("student", "Student", "labeled images and pseudo labels"),
     ("teacher", "Teacher", "average of the student; use this one"),
 )
-AVERAGED = "labels alone; the better of its plain and its averaged weights"
+AVERAGED = "labeled images only; the better of its plain and its averaged weights"
 
 
 def table_rows(task: Task) -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ def task_chart(task: Task) -> dict[str, Any] | None:
         series += [
             Series(role, curve(run, task.metric, role), role, dots=True) for run in task.semi
         ]
-    what = f"{task.metric.name} on validation pictures that no model has trained on."
+    what = f"{task.metric.name} on validation images that no model has trained on."
     return _chart(f"{task.metric.name} over the training", series, what, floor=0.0)
 
 
@@ -74,15 +74,15 @@ def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
                 *_smoothed("on pseudo labels", _sum(run, "unsup_"), "c1"),
             ],
             (
-                "How wrong the student is on labeled pictures (should fall) and on the teacher's "
+                "How wrong the student is on labeled images (should fall) and on the teacher's "
                 "labels (may rise while more of them are kept). Neither should drown the other."
                 if semi
-                else "How wrong the model is on the labeled pictures; it should fall."
+                else "How wrong the model is on the labeled images; it should fall."
             ),
             log=True,
         )
     ]
-    pixels = any(line.get("unit") == "pixels" for line in [*run.stats, *run.pictures])
+    pixels = any(line.get("unit") == "pixels" for line in [*run.stats, *run.gallery])
     amounts = [("kept", "pseudo/kept"), ("ignored", "pseudo/ignored")]
     amounts += [
         (key.removeprefix("pseudo/").replace("_", ": "), key)
@@ -95,19 +95,19 @@ def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
         if any(value for _, value in run.series(key))
         for line in _smoothed(name, run.series(key), f"c{number + 1}")
     ]
-    what = "Share of the pixels" if pixels else "Boxes in a picture"
+    what = "Share of the pixels" if pixels else "Boxes in an image"
     charts.append(
         _chart(
             "Pseudo labels kept",
             series,
             f"{what} that the teacher labeled and that were kept for the student. "
-            "Zero for long means that the unlabeled pictures are not used.",
+            "Zero for long means that the unlabeled images are not used.",
             floor=0.0,
         )
     )
     charts.append(
         _chart(
-            "How sure the teacher is",
+            "Confidence of the teacher",
             _smoothed("mean score of what is kept", run.series("pseudo/score"), "teacher"),
             "The mean score of the labels that were kept, from 0 to 1; nothing kept counts as 0.",
             floor=0.0,
@@ -118,7 +118,7 @@ def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
 
 
 def class_rows(run: Run) -> list[dict[str, Any]]:
-    """For each class: how much was proposed and kept, and how sure the teacher was."""
+    """For each class: how much was proposed and kept, and how confident the teacher was."""
     totals = class_totals(run)
     most = max((row["proposed"] for row in totals.values()), default=0) or 1
     return [

@@ -67,15 +67,15 @@ def silence(run: Run) -> Verdict | None:
     if longest < SILENT_SHARE * span:
         return Verdict(
             "good",
-            "The teacher speaks",
+            "Pseudo labels throughout the training",
             "There was no long stretch without pseudo labels: the unlabeled images were used.",
         )
     text = (
         f"No pseudo label was kept for {longest:,} iterations in a row (up to iteration "
         f"{end:,}), so the unlabeled images taught nothing. Either the teacher is not good enough "
-        "yet (train longer on labels alone: burn_in) or the threshold is too high."
+        "yet (lengthen the burn-in, burn_in) or the threshold is too high."
     )
-    return Verdict("bad", "The teacher was silent", text)
+    return Verdict("bad", "No pseudo labels for a long time", text)
 
 
 def missing_classes(run: Run) -> Verdict | None:
@@ -87,7 +87,7 @@ def missing_classes(run: Run) -> Verdict | None:
     if not never:
         return Verdict(
             "good",
-            "Every class is taught",
+            "Every class has pseudo labels",
             f"All {len(totals)} classes were pseudo-labeled at least once.",
         )
     proposed = [name for name in never if totals[name]["proposed"]]
@@ -98,7 +98,7 @@ def missing_classes(run: Run) -> Verdict | None:
         else " The teacher never even proposed them: are there labeled examples?"
     )
     text = f"No pseudo label was ever kept for {_listed(never)}.{why}"
-    return Verdict("bad", f"{len(never)} of {len(totals)} classes are never taught", text)
+    return Verdict("bad", f"{len(never)} of {len(totals)} classes never have pseudo labels", text)
 
 
 def teacher_behind(run: Run) -> Verdict | None:
@@ -110,31 +110,31 @@ def teacher_behind(run: Run) -> Verdict | None:
     lead = teacher[-1][1] - student[-1][1]
     values = f"{teacher[-1][1]:.1f} against {student[-1][1]:.1f} {metric.name}"
     if lead >= -BEHIND_POINTS:
-        text = f"At the end the teacher stands at {values} for the student."
-        return Verdict("good", "The teacher is worth listening to", text)
+        text = f"At the end the teacher reaches {values} of the student."
+        return Verdict("good", "The teacher keeps up with its student", text)
     text = (
-        f"At the end the teacher stands at {values} for the student. It lags behind: the momentum "
-        "of the average is too high for so short a run, or a shorter warm-up is needed."
+        f"At the end the teacher reaches {values} of the student. It lags: the momentum "
+        "of the average is too high for a run of this length, or a shorter warm-up is needed."
     )
     return Verdict("bad", "The teacher is worse than its student", text)
 
 
 def loss_ratio(run: Run) -> Verdict | None:
-    """The unlabeled images should neither drown the labels nor be drowned by them."""
+    """Neither the supervised nor the unsupervised loss should dominate."""
     pairs = [_losses(line) for line in run.train]
     pairs = [p for p in pairs if p[0] > 0 and math.isfinite(sum(p))]
     pairs = pairs[-max(len(pairs) // 4, 1) :]
     if run.role != "semi" or not pairs:
         return None
     ratio = fmean(u for _, u in pairs) / fmean(s for s, _ in pairs)
-    text = f"In the last quarter, the loss on unlabeled images is {ratio:.2g} times that on labels"
+    text = f"In the last quarter, the unsupervised loss is {ratio:.2g} times the supervised one"
     if ratio > RATIO_HIGH:
-        text += ": the labels hardly count any more. Lower unsup_weight."
-        return Verdict("bad", "Unlabeled images drown the labels", text)
+        text += ": the labeled images hardly count. Lower unsup_weight."
+        return Verdict("bad", "The unsupervised loss dominates", text)
     if ratio < RATIO_LOW:
         text += ": the unlabeled images hardly count. Raise unsup_weight or lower the threshold."
-        return Verdict("note", "Unlabeled images hardly count", text)
-    return Verdict("good", "Labels and pseudo labels are in balance", text + ".")
+        return Verdict("note", "The unsupervised loss hardly counts", text)
+    return Verdict("good", "Supervised and unsupervised loss are in balance", text + ".")
 
 
 def not_finite(run: Run) -> Verdict | None:
@@ -147,11 +147,11 @@ def not_finite(run: Run) -> Verdict | None:
     text += f", first logged at iteration {broken[0]:,}" if broken else ""
     text += f"; {skipped:.0f} steps were skipped" if skipped else ""
     text += ". Lower the learning rate or clip the gradient (optim_wrapper.clip_grad)."
-    return Verdict("bad", "Numbers that are not finite", text)
+    return Verdict("bad", "Losses that are not finite", text)
 
 
 def fallen(run: Run) -> Verdict | None:
-    """Whether the last model is about as good as the best one was."""
+    """Whether the last model is about as good as the best one."""
     metric = main_metric(run)
     points = _shipped(run, metric)
     if len(points) < 3:

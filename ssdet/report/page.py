@@ -1,4 +1,4 @@
-"""The report: one HTML file that holds everything it shows and asks nobody for anything."""
+"""The report: one HTML file that holds everything it shows and loads nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .figures import LEGEND, class_rows, run_charts, table_rows, task_chart
 from .health import verdicts
 from .run_folder import Line, Run, find_runs, read_run
 from .summary import Task, gain, gains, tasks_of
-from .words import caption, facts, headline, panel_title, pictures, run_facts, story
+from .words import caption, facts, headline, image_counts, panel_title, run_facts, story
 
 MOMENTS, MAX_CONFIG, MAX_PICTURE = 4, 60_000, 600_000
 PROGRAM = re.compile(r"^\S*(ssdet/cli/__main__\.py|bin/ssdet)\s")
@@ -82,7 +82,7 @@ def _task(task: Task, number: int) -> dict[str, Any]:
         "name": task.metric.task,
         "metric": task.metric,
         "headline": headline(task),
-        "pictures": pictures(task),
+        "images": image_counts(task),
         "gain": None if points is None else f"{points:+.1f}",
         "gains": [(seed, f"{points:+.1f}") for seed, points in gains(task)],
         "rows": table_rows(task),
@@ -92,18 +92,18 @@ def _task(task: Task, number: int) -> dict[str, Any]:
 
 
 def _run(run: Run, task: Task) -> dict[str, Any]:
-    unit = next((line.get("unit") for line in [*run.stats, *run.pictures]), "boxes")
+    unit = next((line.get("unit") for line in [*run.stats, *run.gallery]), "boxes")
     return {
         "name": run.name,
         "verdicts": verdicts(run, task),
         "charts": run_charts(run, task),
         "classes": class_rows(run),
         "unit": unit,
-        "gallery": [_picture(run, line) for line in _spread(run.pictures)],
+        "gallery": [_drawing(run, line) for line in _spread(run.gallery)],
     }
 
 
-def _picture(run: Run, line: Line) -> dict[str, Any]:
+def _drawing(run: Run, line: Line) -> dict[str, Any]:
     panels = []
     for panel in line.get("panels") or []:
         source = _embedded((run.path / GALLERY).with_name(Path(str(panel.get("file"))).name or "-"))
@@ -121,7 +121,7 @@ def _picture(run: Run, line: Line) -> dict[str, Any]:
 
 
 def _spread(lines: Sequence[Line]) -> list[Line]:
-    """The pictures of a few moments: the first, the last, and some evenly between."""
+    """The images of a few moments: the first, the last, and some evenly between."""
     moments = sorted({line["iter"] for line in lines})
     if len(moments) > MOMENTS:
         last = len(moments) - 1
@@ -130,7 +130,7 @@ def _spread(lines: Sequence[Line]) -> list[Line]:
 
 
 def _embedded(path: Path) -> str | None:
-    """A picture as a data URI; None if it is missing, too large for a page or not a picture."""
+    """An image as a data URI; None if it is missing, too large for a page or not an image."""
     kind = IMAGE_TYPES.get(path.suffix.lower())
     if kind is None or not path.is_file() or path.stat().st_size > MAX_PICTURE:
         return None

@@ -22,10 +22,10 @@ class Run:
     Attributes:
         name: Shown to the reader.
         path: The folder.
-        role: "baseline" (labels alone) or "semi" (teacher and student).
+        role: "baseline" (labeled images only) or "semi" (teacher and student).
         info: `run.json`: versions, seed, command, state.
         train, val: Lines of `metrics.jsonl`, in the order of their iterations.
-        pictures: Lines of `pseudo/gallery.jsonl`.
+        gallery: Lines of `pseudo/gallery.jsonl`.
         stats: Lines of `pseudo/stats.jsonl`.
         config: Text of `config.py`.
         problems: What could not be read, in words.
@@ -37,7 +37,7 @@ class Run:
     info: Line = field(default_factory=dict)
     train: list[Line] = field(default_factory=list)
     val: list[Line] = field(default_factory=list)
-    pictures: list[Line] = field(default_factory=list)
+    gallery: list[Line] = field(default_factory=list)
     stats: list[Line] = field(default_factory=list)
     config: str = ""
     problems: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ def read_run(path: str | Path, *, name: str | None = None, role: Role | None = N
     )
     if not (path / METRICS).is_file():
         problems.append(f"{METRICS} is not there (yet): no curves can be drawn.")
-    for target, file in ((run.pictures, GALLERY), (run.stats, STATS)):
+    for target, file in ((run.gallery, GALLERY), (run.stats, STATS)):
         if (path / file).is_file():
             target += read_lines(path / file, problems, key=_place)
     if (path / CONFIG).is_file():
@@ -141,7 +141,7 @@ def _read_info(path: Path, problems: list[str]) -> Line:
 def _guess_role(run: Run) -> Role:
     """A run that logs pseudo labels is semi-supervised."""
     pseudo = any(key.startswith("pseudo/") for key in run.logged())
-    return "semi" if pseudo or run.pictures or run.stats else "baseline"
+    return "semi" if pseudo or run.gallery or run.stats else "baseline"
 
 
 def _place(line: Line) -> tuple[Any, Any]:

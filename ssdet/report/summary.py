@@ -13,7 +13,7 @@ ROLES = ("teacher", "student")
 
 @dataclass(frozen=True)
 class Metric:
-    """How a validation metric is told to a reader; `scale` brings its values to percent."""
+    """How a validation metric is shown to a reader; `scale` brings its values to percent."""
 
     key: str
     task: str

@@ -10,18 +10,18 @@ from .run_folder import Line, Run
 from .summary import Task, gain, scores
 
 REASONS = {
-    "score": "the teacher was not sure enough",
+    "score": "the score is below the threshold",
     "size": "they were too small",
     "uncertainty": "their position was uncertain",
     "jitter": "their position was uncertain",
-    "level": "no threshold was passed, and a better box lies there or the score is very low",
-    "stored": "a box that was mined before lies there",
+    "level": "no threshold was passed, and a better box is there or the score is very low",
+    "stored": "an earlier mined box is there",
 }
 PANELS = {
-    "weak": "What the teacher sees and says",
-    "labels": "What the teacher says",
-    "kept": "What is kept of it",
-    "strong": "What the student must learn",
+    "weak": "The teacher's view and labels",
+    "labels": "The teacher's labels",
+    "kept": "What the thresholds keep",
+    "strong": "What the student learns",
 }
 FACTS = (
     ("ssdet", "ssdet"),
@@ -46,8 +46,8 @@ def story(tasks: Sequence[Task]) -> str:
         )
     parts = [f"{points:+.1f} points in {task.metric.task.lower()}" for task, points in compared]
     helped = all(points > 0 for _, points in compared)
-    start = "Same labels, same number of iterations; one of the two also has a pile of pictures "
-    start += "that nobody has labeled, and a method that learns from them. "
+    start = "Same labels, same number of iterations; one of the two also has many unlabeled "
+    start += "images, and a method that learns from them. "
     return (
         start
         + ("Together they were worth " if helped else "Together they changed the result by ")
@@ -64,9 +64,9 @@ def headline(task: Task) -> str:
         best = found["teacher"].mean if found["teacher"].mean is not None else found["student"].mean
         word = "more" if points >= 0 else "less"
         return (
-            f"With unlabeled pictures the model reaches {best:.1f} {name}, "
+            f"With unlabeled images the model reaches {best:.1f} {name}, "
             f"{abs(points):.1f} points {word} than the {found['baseline'].mean:.1f} "
-            "of the same model trained on the labels alone."
+            "of the supervised baseline."
         )
     known = [f"{role} {score.mean:.1f}" for role, score in found.items() if score.mean is not None]
     if not known:
@@ -75,7 +75,7 @@ def headline(task: Task) -> str:
 
 
 def panel_title(view: str, unit: Any) -> str:
-    """What a picture of the gallery shows."""
+    """What an image of the gallery shows."""
     if view == "weak" and unit == "pixels":
         return "What the teacher sees"
     head, _, number = view.partition("_")
@@ -83,7 +83,7 @@ def panel_title(view: str, unit: Any) -> str:
 
 
 def caption(line: Line) -> str:
-    """What became of the teacher's labels in one picture."""
+    """What became of the teacher's labels in one image."""
     text = f"Iteration {line['iter']:,}. "
     dropped = line.get("dropped") or {}
     score = line.get("score")
@@ -99,7 +99,7 @@ def caption(line: Line) -> str:
         text += f"; {_count(number)} dropped: {REASONS.get(why, why)}" if number else ""
     drawn = line.get("drawn")
     some = isinstance(drawn, int) and drawn < sum(dropped.values())
-    return text + (f" (the surest {drawn} are drawn)." if some else ".")
+    return text + (f" (the {drawn} with the highest scores are drawn)." if some else ".")
 
 
 def facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
@@ -114,7 +114,7 @@ def facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
 
 
 def run_facts(run: Run) -> list[str]:
-    """Length, seed, data and time of a run, as far as it says."""
+    """Length, seed, data and time of a run, as far as it is known."""
     info, found = run.info, []
     if run.last_iteration:
         found.append(f"{run.last_iteration:,} iterations")
@@ -122,7 +122,7 @@ def run_facts(run: Run) -> list[str]:
         found.append(f"seed {info['seed']}")
     train, val = _images(run, "train"), _images(run, "val")
     if train and val:
-        found.append(f"{train:,} pictures to train, {val:,} to validate")
+        found.append(f"{train:,} images to train, {val:,} to validate")
     try:
         times = [datetime.strptime(info[key], "%Y-%m-%dT%H:%M:%S%z") for key in ("start", "end")]
         found.append(f"{(times[1] - times[0]).total_seconds() / 60:.1f} minutes")
@@ -131,8 +131,8 @@ def run_facts(run: Run) -> list[str]:
     return found
 
 
-def pictures(task: Task) -> str:
-    """How many pictures had labels and how many had none, if the runs of the task tell."""
+def image_counts(task: Task) -> str:
+    """How many images had labels and how many had none, if the runs of the task say so."""
     base = {_images(run, "train") for run in task.baseline}
     both = {_images(run, "train") for run in task.semi}
     if len(base) != 1 or len(both) != 1:
@@ -141,7 +141,7 @@ def pictures(task: Task) -> str:
     if not (labeled and total and labeled < total):
         return ""
     return (
-        f"Both learned from the same {labeled:,} labeled pictures; "
+        f"Both learned from the same {labeled:,} labeled images; "
         f"{total - labeled:,} more came without labels."
     )
 

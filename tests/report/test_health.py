@@ -37,7 +37,7 @@ def test_silence_that_lasts_to_the_end():
 def test_a_class_that_is_never_taught():
     never = health.missing_classes(run(stats=[stats_line(10, kept=(5, 0, 2))]))
     assert never.level == "bad" and "“1”" in never.text and "never with a score" in never.text
-    assert never.title == "1 of 3 classes are never taught"
+    assert never.title == "1 of 3 classes never have pseudo labels"
     unseen = health.missing_classes(run(stats=[stats_line(1, kept=(1, 1, 0), proposed=(2, 2, 0))]))
     assert "never even proposed" in unseen.text
     later = [stats_line(10, kept=(5, 0, 2)), stats_line(20, kept=(0, 1, 0))]

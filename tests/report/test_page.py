@@ -60,8 +60,8 @@ def test_the_page_tells_the_comparison(runs):
         page.count("<svg") >= 6 and "Object detection" in page and "Semantic segmentation" in page
     )
     assert re.search(r'class="gain">\+\d', page) and "ssdet quickstart" in page
-    said = "2 boxes kept, mean score 0.91; 3 boxes dropped: the teacher was not sure enough"
-    assert f"{said} (the surest 2 are drawn)." in page
+    said = "2 boxes kept, mean score 0.91; 3 boxes dropped: the score is below the threshold"
+    assert f"{said} (the 2 with the highest scores are drawn)." in page
 
 
 def test_it_asks_nobody_for_anything(runs):
@@ -95,9 +95,9 @@ def test_how_a_run_was_started_and_on_what(tmp_path):
     run_folder(tmp_path / "a", role="baseline", top=0.3, data=data(8), command=command, **times)
     run_folder(tmp_path / "b", data=data(24), command="/x/ssdet/cli/__main__.py train d.py")
     page = render(collect([tmp_path]))
-    assert "the same 8 labeled pictures; 16 more came without labels" in page
+    assert "the same 8 labeled images; 16 more came without labels" in page
     assert "<code>ssdet train c.py</code>" in page and "<code>ssdet train d.py</code>" in page
-    assert "400 iterations · seed 0 · 8 pictures to train, 9 to validate · 1.5 minutes" in page
+    assert "400 iterations · seed 0 · 8 images to train, 9 to validate · 1.5 minutes" in page
 
 
 def test_a_file_outside_of_the_run_is_not_embedded(tmp_path):

@@ -46,7 +46,7 @@ def test_gain_of_each_seed_compares_runs_of_that_seed(task):
 
 def test_rows(task):
     rows = {row["role"]: row for row in table_rows(task)}
-    assert rows["baseline"]["what"] == "labels alone"
+    assert rows["baseline"]["what"] == "labeled images only"
     assert rows["teacher"]["gain"] == "+10.0" and rows["baseline"]["gain"] is None
     assert rows["teacher"]["each"] == ["42.0", "40.0"] and rows["teacher"]["share"] == "100.0"
     assert "10.0 points more than the 31.0" in headline(task)
