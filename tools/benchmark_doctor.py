@@ -15,19 +15,19 @@ import numpy as np
 
 from ssdet.doctor import examine_data
 
-VARIETY = 50  # different pictures; each file gets an end of its own, so that contents differ
+VARIETY = 50  # different images; each file gets an end of its own, so that contents differ
 
 
 def generate(folder: Path, count: int, size: tuple[int, int]) -> int:
     """Write the images; return their bytes."""
     rng = np.random.default_rng(0)
-    pictures = []
+    scenes = []
     for _ in range(min(VARIETY, count)):
         pixels = rng.integers(0, 255, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
-        pictures.append(cv2.imencode(".jpg", cv2.resize(pixels, size))[1].tobytes())
+        scenes.append(cv2.imencode(".jpg", cv2.resize(pixels, size))[1].tobytes())
     total = 0
     for number in range(count):
-        data = pictures[number % len(pictures)] + number.to_bytes(4, "big")
+        data = scenes[number % len(scenes)] + number.to_bytes(4, "big")
         (folder / f"{number:06}.jpg").write_bytes(data)
         total += len(data)
     return total

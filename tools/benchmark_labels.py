@@ -6,13 +6,13 @@ python tools/benchmark_labels.py DATA --protocol label_efficiency/retinanet_r18_
 The protocol is a config: model, views and schedule, with the variables `data_root`, `classes`,
 `labels`, `draw`, `iterations` and `burn_in`. For each seed (which also chooses the draw of the
 labeled images) it is trained on the labeled images for `burn_in` iterations, and from these
-weights for `iterations` on the labeled images alone (the baseline) and with the hooks and model
+weights for `iterations` on the labeled images only (the baseline) and with the hooks and model
 settings of each method on labeled and unlabeled images; and just as long, burn-in included, on
 all images with their labels (the ceiling). A method with more networks than the pair does both in
 one run, since there are no weights for them. The labeled batch is the same everywhere. `--peer`
 adds MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks,
-`--control` each method with the labeled images in the place of the unlabeled ones: what its
-mixing is worth by itself. Started again, it goes on where it was stopped. It prints Markdown
+`--control` each method with the labeled images in place of the unlabeled ones: the gain
+of its mixing by itself. Started again, it goes on where it was stopped. It prints Markdown
 tables, and writes table.md, results.json and curve.png (metric against labels).
 """
 
@@ -39,13 +39,13 @@ from ssdet.exits import UsageError
 from ssdet.report import Run, read_run
 from ssdet.report.summary import METRICS, ROLES, curve, main_metric
 
-# What stays the protocol's in its model; the rest is the method's.
+# Settings of the model that stay those of the protocol; the others are the method's.
 OWN = ("type", "detector", "segmentor", "burn_in")
 BASELINE, CEILING = "supervised", "all labels"
 PEER = "MMDetection SemiBaseDetector"
 STRONG = "unsup_student"
 METRIC_OF = {metric.key: metric for metric in METRICS}
-AVERAGE, PICTURES = "TeacherEMAHook", "GalleryHook"
+AVERAGE, GALLERY = "TeacherEMAHook", "GalleryHook"
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Cell:
     def results(self) -> dict[int, dict[str, float]]:
         """The last metrics of each finished run, in percent, the one that counts as "score".
 
-        Of teacher and student the better one is taken, for the baseline and the ceiling, too.
+        The better one of teacher and student is taken, for the baseline and the ceiling, too.
         """
         runs = {seed: read_run(one.folder) for seed, one in self.runs.items() if one.finished}
         return {seed: self._last(run) for seed, run in runs.items()}
@@ -100,7 +100,7 @@ def with_method(protocol: Config, method: Config) -> Config:
     kind = "detector" if "detector" in config.model else "segmentor"
     if kind not in method.model:
         raise UsageError(f"the method {method.filename} is not one for a {kind}")
-    config.custom_hooks = [h for h in method.custom_hooks if h["type"] != PICTURES]
+    config.custom_hooks = [h for h in method.custom_hooks if h["type"] != GALLERY]
     config.model.update(copy.deepcopy({k: v for k, v in method.model.items() if k not in OWN}))
     sizes = {"num_classes": len(config.classes), "in_channels": _features(config.model[kind])}
     for name, network in config.model.get("auxiliary", {}).items():
@@ -121,14 +121,14 @@ def with_method(protocol: Config, method: Config) -> Config:
 
 
 def _features(model: ConfigDict) -> int:
-    """Channels of the features that a further, small network takes."""
+    """Channels of the features that a small auxiliary network takes."""
     return int(model.neck.out_channels if "neck" in model else model.decode_head.in_channels)
 
 
 def method_for(protocol: Config, name: str) -> Config:
     """A method whose schedules have the lengths of the protocol.
 
-    Its burn-in is over when it begins, unless further networks have to be trained in it, too.
+    Its burn-in is over when it begins, unless auxiliary networks have to be trained in it, too.
     """
     method = load_config(name)
     burn_in = protocol.burn_in if method.model.get("auxiliary") else 0
@@ -172,7 +172,7 @@ def without_each_hook(method: Config) -> dict[str, Config]:
     kinds = Counter(hook["type"] for hook in method.custom_hooks)
     for number, hook in enumerate(method.custom_hooks):
         kind = hook["type"]
-        if kind == PICTURES:
+        if kind == GALLERY:
             continue
         seen[kind] += 1
         name = f"without {kind}" + (f" {seen[kind]}" if kinds[kind] > 1 else "")
@@ -235,7 +235,7 @@ def cells_of(args: argparse.Namespace) -> list[Cell]:
 
 
 def _burn_in(args: argparse.Namespace, labels: str, seed: int, length: int) -> Job:
-    """The protocol with labels alone, with its whole schedule in the length of the burn-in."""
+    """The protocol on labeled images only, with its whole schedule in the length of the burn-in."""
     config = supervised(_protocol(args, labels, seed, iterations=length))
     return job(config, f"burn-in-{labels}", seed, args.out)
 
@@ -362,7 +362,7 @@ def main() -> int:
     parser.add_argument(
         "--control",
         action="store_true",
-        help="each method once more, with the labeled images in the place of the unlabeled ones",
+        help="each method once more, with the labeled images in place of the unlabeled ones",
     )
     parser.add_argument("--ablate", metavar="CONFIG", help="a method, and it without each hook")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

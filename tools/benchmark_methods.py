@@ -2,11 +2,11 @@
 
 python tools/benchmark_methods.py --seeds 0 1 2 --out work_dirs/methods [configs/*/*_demo.py ...]
 
-The baseline of a demo is derived from it: same model, initial weights, labeled pictures in the
+The baseline of a demo is derived from it: same model, initial weights, labeled images in the
 same order, views, optimizer, schedule and length, and a plain average of its weights; without the
-unlabeled scenes and the hooks that use them. Demos with the same base share it. `--control` tells
-what a method's mixing and its second look at each label are worth by themselves: the demos are
-trained with their labeled scenes in the place of the unlabeled ones. Started again, the command
+unlabeled scenes and the hooks that use them. Demos with the same base share it. `--control` shows
+the gain of a method's mixing and of seeing each label more often, by itself: the demos are
+trained with their labeled scenes in place of the unlabeled ones. Started again, the command
 goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md (of
 controls: OUT/control.md).
 """
@@ -31,9 +31,9 @@ from ssdet.report import read_run
 from ssdet.report.summary import METRICS, ROLES, Metric, curve, main_metric
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-# What of a demo's model its baseline keeps; the rest concerns unlabeled scenes.
+# Settings of a demo's model that its baseline keeps; the others concern unlabeled scenes.
 MODEL = {"type", "detector", "segmentor", "data_preprocessor", "sup_weight", "burn_in"}
-# What of a config makes the training what it is.
+# Parts of a config that define the training.
 RUNNER = {*inspect.signature(Runner.__init__).parameters, "custom_imports", "runner_type"}
 MASKS = next(metric for metric in METRICS if metric.key == "coco/segm_mAP")
 HEADER = "| demo | metric | supervised | student | teacher | gain |\n|---|---|---|---|---|---|"
@@ -153,7 +153,7 @@ def main() -> int:
     parser.add_argument("--parallel", type=int, default=2, help="trainings at a time (%(default)s)")
     parser.add_argument(
         "--control", action="store_true",
-        help="the demos with their labeled scenes in the place of the unlabeled ones",
+        help="the demos with their labeled scenes in place of the unlabeled ones",
     )  # fmt: skip
     parser.add_argument("--table", action="store_true", help="train nothing; show what is there")
     args = parser.parse_args()

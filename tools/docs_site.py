@@ -1,4 +1,4 @@
-"""What MkDocs adds to docs/: API pages, a page for each method's folder, links that leave docs/.
+"""Pages that MkDocs adds to docs/: API pages, a page for each method, links that leave docs/.
 
 Named in mkdocs.yml under `hooks`. The pages in docs/ are also read on the web page of the
 repository, so their links are those of the repository; here they become links of the site.
@@ -33,7 +33,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """What a page needs on its way from the repository to the site."""
+    """Changes to a page on its way from the repository to the site."""
     if page.file.generated_by is None:
         markdown = site_links(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
     return apart(markdown)

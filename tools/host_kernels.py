@@ -1,4 +1,4 @@
-"""What mmcv's GPU-only operators compute, from its own CUDA sources compiled for the CPU."""
+"""Results of mmcv's GPU-only operators, from its own CUDA sources compiled for the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ssdet split` for those who start scripts."""
+"""`ssdet split` as a script."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`ssdet test` for those who start scripts."""
+"""`ssdet test` as a script."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`ssdet train` for those who start scripts."""
+"""`ssdet train` as a script."""
 
 import sys
 from pathlib import Path
