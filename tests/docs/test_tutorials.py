@@ -26,7 +26,7 @@ def run(page, folder):
 def test_first_pseudo_labels(tmp_path):
     printed = run("docs/tutorials/first-pseudo-labels.md", tmp_path)
     assert "GFL teaches GFL" in printed
-    assert "step 120" in printed and printed.count("labels alone") == 3
+    assert "step 120" in printed and printed.count("labeled images only") == 3
     assert "step 200" in printed and "unsup_loss_cls" in printed
     passed = re.search(r"after the burn-in ([\d.]+) boxes of an image passed", printed)
     assert 0.5 < float(passed[1]) < 5
