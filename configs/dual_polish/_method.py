@@ -1,5 +1,5 @@
 # Dual pseudo-label polishing with the hyper-parameters of the published code. A config gives the
-# teacher `stop_after`: it rests after the first drop of the learning rate.
+# teacher `stop_after`: it is frozen after the first drop of the learning rate.
 box_polisher = dict(type='BoxPolisher', in_channels=256)
 cls_polisher = dict(type='ClassPolisher', in_channels=256)
 custom_hooks = [

@@ -1,4 +1,4 @@
-# Demo: FixMatch, with the labels of a careless second source for every scene (a tenth of the digits
+# Demo: FixMatch, with imperfect external labels for every scene (a tenth of the digits
 # missed, a tenth confused, thick outlines) learned by a second projection.
 _base_ = '../_base_/demo/segmentation.py'
 

@@ -1,4 +1,4 @@
-# A bank of pseudo labels that is refined and trained on, on the demo scenes.
+# Pseudo labels on disk that are refined and trained on, on the demo scenes.
 _base_ = '../_base_/demo/segmentation.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),

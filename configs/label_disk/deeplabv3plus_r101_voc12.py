@@ -1,4 +1,4 @@
-# FixMatch on VOC 2012 with a bank of pseudo labels, which is written and read from a third of the
+# FixMatch on VOC 2012 with pseudo labels on disk, which are written and read from a third of the
 # training on.
 _base_ = [
     '../_base_/models/deeplabv3plus_r101.py', '../_base_/datasets/voc12_semi.py',

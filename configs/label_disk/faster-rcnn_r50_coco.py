@@ -1,4 +1,4 @@
-# First round of self-training on 10 % of COCO: Mean Teacher, whose sure boxes are kept in a bank. It
+# First round of self-training on 10 % of COCO: Mean Teacher, whose confident boxes are stored on disk. It
 # ends with pseudo/coco.json in the work folder, which the second round reads.
 _base_ = [
     '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',

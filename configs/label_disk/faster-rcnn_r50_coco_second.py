@@ -1,5 +1,5 @@
 # Second round of self-training on 10 % of COCO: plain training of a fresh detector on the labeled
-# images and on the bank of the first round. Say where it is: --cfg-options bank=...
+# images and on the labels that the first round stored. Say where it is: --cfg-options bank=...
 _base_ = [
     '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/coco_180k.py'
@@ -12,7 +12,7 @@ custom_hooks = [dict(type='TeacherEMAHook', momentum=0.999, schedule='mean')]
 banked_images = dict(
     type='CocoDataset',
     ann_file=bank,
-    data_prefix=dict(img=''),  # the bank knows whole paths
+    data_prefix=dict(img=''),  # the stored labels have whole paths
     filter_cfg=dict(filter_empty_gt=True, min_size=32),
     pipeline=[
         dict(

@@ -1,4 +1,4 @@
-# A bank of pseudo boxes that is refined and trained on, on the demo scenes.
+# Pseudo boxes on disk that are refined and trained on, on the demo scenes.
 _base_ = '../_base_/demo/detection.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),

@@ -1,4 +1,4 @@
-# Labels of the bank, judged by the teacher, in a weighted Dice loss; on the demo scenes.
+# Stored labels, weighted by the teacher, in a weighted Dice loss; on the demo scenes.
 _base_ = '../_base_/demo/segmentation.py'
 model = dict(unsup_weight=0.0)
 custom_hooks = [

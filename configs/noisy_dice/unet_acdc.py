@@ -1,5 +1,5 @@
-# Noise-weighted Dice for slices of ACDC: the bank keeps what earlier teachers said, and the teacher
-# of today weighs it.
+# Noise-weighted Dice for slices of ACDC: labels of earlier teachers are stored on disk, and the
+# current teacher weights them.
 _base_ = [
     '../_base_/models/unet_2d.py', '../_base_/datasets/acdc_semi.py',
     '../_base_/schedules/acdc_seg.py'

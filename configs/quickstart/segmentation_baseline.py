@@ -1,4 +1,4 @@
-# Quickstart, segmentation: the same model, labels, pictures and iterations, without the unlabeled
+# Quickstart, segmentation: the same model, labels, images and iterations, without the unlabeled
 # scenes. It has the average of its weights as a "teacher" too; the better of both is compared.
 _base_ = './segmentation_semi.py'
 

@@ -1,6 +1,6 @@
 # UMCT in 2D on slices of ACDC: three U-Nets that see a slice in three orientations and teach each
-# other; uncertainty from passes with dropout. 5,000 iterations with labels alone, then 15,000
-# together.
+# other; uncertainty from passes with dropout. 5,000 iterations on labeled images only, then
+# 15,000 together.
 _base_ = [
     '../_base_/models/unet_2d.py', '../_base_/datasets/acdc_semi.py',
     '../_base_/default_runtime.py'

@@ -1,7 +1,7 @@
 # Medical slices, such as those of ACDC (70 patients and 1,312 slices for training): 8-bit images and
 # label maps of the same size, in lists with lines `image mask` and `image`. Export the volumes to PNG
 # first, and divide by patients, never by slices: `ssdet split list train.txt --list labeled.txt`.
-# All views of a slice are the same picture: nothing moves between teacher and student.
+# All views of a slice are the same image: nothing moves between teacher and student.
 data_root = 'data/acdc/'  # where the paths in the lists start
 labeled_list = 'data/acdc/splits/labeled.txt'
 unlabeled_list = 'data/acdc/splits/unlabeled.txt'

@@ -1,6 +1,6 @@
 # The demo set for detection: a few labeled and many unlabeled scenes of handwritten digits.
 labeled = 20  # labeled scenes; fewer are a subset of more
-count = 600  # all training scenes; the unlabeled ones are the rest
+count = 600  # all training scenes; the others are unlabeled
 val_count = 100
 fold = 0  # which scenes are labeled
 seed = 0  # which scenes there are

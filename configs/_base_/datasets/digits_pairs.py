@@ -1,11 +1,11 @@
 # The demo set for change detection: pairs of scenes in which a digit appeared or disappeared.
 labeled = 4  # labeled pairs; fewer are a subset of more
-count = 600  # all training pairs; the unlabeled ones are the rest
+count = 600  # all training pairs; the others are unlabeled
 val_count = 100
 fold = 0  # which pairs are labeled
 seed = 0  # which scenes there are
 digits = (0, 3)  # which digits come and go
-objects = (1, 2)  # digits that both pictures of a pair show
+objects = (1, 2)  # digits that both images of a pair show
 clutter = 0.5  # strokes and shapes that are no digits; 1 is much
 image_size = 64
 batch = (8, 8)  # labeled and unlabeled pairs per process and iteration
@@ -18,7 +18,7 @@ scenes = dict(
     objects=objects,
     clutter=clutter,
     cache=True)
-# Both pictures are moved alike; their colors change each for itself.
+# Both images are moved alike; their colors change each for itself.
 geometry = [
     dict(
         type='RandomResize',

@@ -1,4 +1,4 @@
-# Cascade R-CNN of three stages with a ResNet-18 of quarter width, for 128x128 pictures on a CPU.
+# Cascade R-CNN of three stages with a ResNet-18 of quarter width, for 128x128 images on a CPU.
 _base_ = './faster-rcnn_r18_tiny.py'
 
 faster = _base_.detector

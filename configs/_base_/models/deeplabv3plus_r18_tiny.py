@@ -1,4 +1,4 @@
-# DeepLabV3+ with a ResNet-18 of quarter width and output stride 8, for small pictures on a CPU.
+# DeepLabV3+ with a ResNet-18 of quarter width and output stride 8, for small images on a CPU.
 num_classes = 3
 input_size = (64, 64)
 

@@ -1,4 +1,4 @@
-# Faster R-CNN with a ResNet-18 of quarter width, for 128x128 pictures on a CPU.
+# Faster R-CNN with a ResNet-18 of quarter width, for 128x128 images on a CPU.
 _base_ = './r18_tiny.py'
 
 detector = dict(

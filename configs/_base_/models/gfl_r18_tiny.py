@@ -1,4 +1,4 @@
-# GFL with a ResNet-18 of quarter width, for 128x128 pictures on a CPU: 0.3 million parameters.
+# GFL with a ResNet-18 of quarter width, for 128x128 images on a CPU: 0.3 million parameters.
 _base_ = './r18_tiny.py'
 
 detector = dict(

@@ -1,4 +1,4 @@
-# A ResNet-18 of quarter width with a pyramid of two levels, for 128x128 pictures on a CPU: what the
+# A ResNet-18 of quarter width with a pyramid of two levels, for 128x128 images on a CPU: what the
 # small detectors of the demos share.
 num_classes = 3
 

@@ -1,4 +1,4 @@
-# RetinaNet with Consistent-Teacher's head and a ResNet-18 of quarter width, for 128x128 pictures on a
+# RetinaNet with Consistent-Teacher's head and a ResNet-18 of quarter width, for 128x128 images on a
 # CPU: 0.24 million parameters.
 _base_ = './r18_tiny.py'
 

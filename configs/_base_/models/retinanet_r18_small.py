@@ -1,4 +1,4 @@
-# RetinaNet with a ResNet-18 of half width and GroupNorm, from scratch, for 320x240 pictures on a CPU.
+# RetinaNet with a ResNet-18 of half width and GroupNorm, from scratch, for 320x240 images on a CPU.
 num_classes = 3
 
 norm = dict(type='GN', num_groups=8)

@@ -1,4 +1,4 @@
-# The small DeepLabV3+ of the demos for pairs of pictures: one backbone sees both, the head sees how
+# The small DeepLabV3+ of the demos for pairs of images: one backbone sees both, the head sees how
 # their features differ.
 _base_ = './deeplabv3plus_r18_tiny.py'
 num_classes = 2

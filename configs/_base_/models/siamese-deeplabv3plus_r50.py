@@ -1,4 +1,4 @@
-# DeepLabV3+ with a ResNet-50 (ImageNet weights, downloaded by MMEngine) for pairs of pictures: one
+# DeepLabV3+ with a ResNet-50 (ImageNet weights, downloaded by MMEngine) for pairs of images: one
 # backbone sees both, the head sees how their features differ.
 _base_ = './deeplabv3plus_r50.py'
 num_classes = 2

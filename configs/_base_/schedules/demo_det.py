@@ -1,5 +1,5 @@
-# The schedule of the demos for detection; the first part trains on labels alone. With the
-# runtime.
+# The schedule of the demos for detection; the first part trains on labeled images only. With
+# the runtime.
 _base_ = '../default_runtime.py'
 iterations = 1000
 burn_in = 400
