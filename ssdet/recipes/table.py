@@ -26,7 +26,7 @@ begin.
 
 Every `*_demo.py` config is trained, resumed and evaluated by `tests/test_demos.py`.
 """
-_COLUMNS = ("method", "source", "hooks", "config", "test", "measured")
+_COLUMNS = ("method", "config", "measured", "hooks", "source", "test")
 _INIT = """\
 `ssdet init BASE --method NAME` writes a config for [your data](own-data.md) and any supervised
 model that the method suits; for others it names another method. The settings are our defaults, not
@@ -56,7 +56,7 @@ def listing() -> str:
 
 def _row(method: Method) -> Sequence[str]:
     tests = ", ".join(f"`{path}`" for path in method.tests)
-    return method.name, method.source, method.parts, _folder(method), tests, method.measured
+    return method.name, _folder(method), method.measured, method.parts, method.source, tests
 
 
 def _init_rows() -> Iterable[Sequence[str]]:
