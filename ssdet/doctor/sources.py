@@ -1,6 +1,5 @@
 """The data sets of a config as the doctor sees them: role, images, annotations, classes."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any, Literal
 
 from mmengine.registry import DATASETS
 
+from ..datasets.branches import has_labels
 from ..datasets.splits import match
 from ..datasets.unlabeled import UnlabeledImages
 from ..formats import Annotations, DataError, ImageRecord, MaskEncoding, examine
@@ -161,10 +161,8 @@ def _unwrapped(
 
 def _role(options: Mapping[str, Any]) -> Role:
     """Labeled, unless the class or the views of the pipeline say otherwise."""
-    views = json.dumps(options.get("pipeline"), default=str)
-    only_unlabeled = "unsup_" in views and '"sup"' not in views
     bare = options.get("type") == "UnlabeledImages"
-    return "unlabeled" if bare or only_unlabeled else "labeled"
+    return "labeled" if has_labels(options.get("pipeline")) and not bare else "unlabeled"
 
 
 def _fill(

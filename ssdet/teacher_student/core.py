@@ -87,7 +87,9 @@ class TeacherStudent(BaseModel):
         self.unsup_ramp = checked_ramp(name, unsup_ramp)
         self.sup_weight, self.unsup_weight = sup_weight, unsup_weight
         self.burn_in, self.copy_after_burn_in = burn_in, copy_after_burn_in
-        self.joint_pass, self.predict_with = joint_pass, predict_with
+        self.joint_pass = joint_pass
+        # Under this name MMDetection's `TeacherStudentValLoop` asks the one and then the other.
+        self.semi_test_cfg: dict[str, Role] = {"predict_on": predict_with}
         self.student: nn.Module = self._build(model)
         self.teacher: nn.Module = self._build(model).requires_grad_(False)
         auxiliary = auxiliary or {}
@@ -320,6 +322,15 @@ class TeacherStudent(BaseModel):
         # The runner trains from here on (or restores the random state of a checkpoint): dropout
         # and the draws of hooks shall not be the same in all processes.
         seed_ranks_apart()
+
+    @property
+    def predict_with(self) -> Role:
+        """Who answers `predict` and `tensor` calls."""
+        return self.semi_test_cfg["predict_on"]
+
+    @predict_with.setter
+    def predict_with(self, role: Role) -> None:
+        self.semi_test_cfg["predict_on"] = role
 
     @property
     def role(self) -> nn.Module:

@@ -312,3 +312,14 @@ def test_zero_loss_reaches_every_parameter():
     model.zero_loss().backward()
     assert all(p.grad is not None for p in model.student.parameters())
     assert isinstance(model.student, nn.Module)
+
+
+def test_mmdetections_validation_loop_asks_teacher_and_student():
+    """It turns `semi_test_cfg["predict_on"]` and puts back what was there."""
+    model = build_pair(predict_with="student").eval()
+    assert model.semi_test_cfg.get("predict_on", None) == "student"
+    for role in ("teacher", "student"):
+        model.semi_test_cfg["predict_on"] = role
+        assert model.predict_with == role and model.role is getattr(model, role)
+    model.predict_with = "teacher"
+    assert model.semi_test_cfg == {"predict_on": "teacher"}

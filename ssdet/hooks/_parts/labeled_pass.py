@@ -11,6 +11,7 @@ from mmengine.dist import get_dist_info
 from mmengine.registry import DATASETS as ALL_DATASETS
 
 from ...datasets import LabeledUnlabeledDataset, derive_seed, seeded
+from ...datasets.branches import source_has_labels
 from ...teacher_student.core import WEAK, TeacherStudent
 from ...teacher_student.step import Views
 
@@ -85,24 +86,10 @@ def numbers_of(dataset: Any, *, labeled: bool) -> list[int]:
     start = 0
     for source, part in enumerate(dataset.datasets):
         own = isinstance(dataset, LabeledUnlabeledDataset)
-        if (dataset.is_labeled(source) if own else _makes_sup(part)) == labeled:
+        if (dataset.is_labeled(source) if own else source_has_labels(part)) == labeled:
             numbers += range(start, start + len(part))
         start += len(part)
     return numbers
-
-
-def _makes_sup(source: Any) -> bool:
-    """Whether a source has labels: a branch for them, or no branches at all."""
-    transforms = getattr(getattr(source, "pipeline", None), "transforms", None) or ()
-    branches = [
-        branch
-        for transform in transforms
-        for branch in {
-            **getattr(transform, "branch_pipelines", {}),
-            **getattr(transform, "views", {}),
-        }
-    ]
-    return not branches or LabeledPass.branch in branches
 
 
 def _prepared(model: TeacherStudent, batch: dict[str, Any], branch: str) -> Views:
