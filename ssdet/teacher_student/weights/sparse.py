@@ -60,8 +60,8 @@ class BBoxTargets(Mixin):
             queue_weights(self.loss_cls, nonempty([cls]))
             # Box losses are divided by the number of sampled proposals: with regions to ignore, by
             # what it would be without them. A box weighs no more because of what may be elsewhere.
-            drawn = sum(len(r.pos_inds) + len(r.neg_inds) for r in sampling_results)
-            share = drawn / max(drawn + sum(r.missing for r in sampling_results), 1)
+            missing = sum(getattr(result, "missing", 0) for result in sampling_results)
+            share = len(rois) / max(len(rois) + missing, 1)
             box = torch.cat([found.box for found in weights]) * share
             queue_weights(self.loss_bbox, nonempty([box]))
         result = super().loss_and_target(
