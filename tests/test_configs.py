@@ -46,7 +46,7 @@ def test_model_and_hooks_are_built(name):
         for hook in config.custom_hooks:
             built = HOOKS.build(hook)
             assert isinstance(built, StepHook)
-            built.on_attach(model)
+            model.attach(built)
         for hook in config.default_hooks.values():
             HOOKS.build(hook)
 

@@ -6,6 +6,7 @@ _base_ = '../fixmatch_seg/deeplabv3plus_r101_voc12.py'
 second = 'data/VOCdevkit/VOC2012/second'
 
 model = dict(
+    joint_pass=False,  # the second projection reads single passes
     auxiliary=dict(second=dict(type='ProjectionHead', in_channels=256, num_classes=21)))
 custom_hooks = [*_base_.custom_hooks, dict(type='ExternalLabelsHook', start=0.1, end=0.0)]
 
