@@ -17,8 +17,9 @@ class ClassMixHook(PixelMixHook):
 
     ClassMix (Olsson et al. 2021): the objects keep their outlines, as far as the pseudo labels know
     them. With `source="labeled"` their annotations do, and objects of labeled images stand among
-    unlabeled ones, as in DACS (Tranheden et al. 2021). Pixels that are not valid are never pasted;
-    see `PixelMixHook` for the partners.
+    unlabeled ones, as in DACS (Tranheden et al. 2021). DACS changes colors after the mix; here the
+    views change them before it. Pixels that are not valid are never pasted; see `PixelMixHook` for
+    the partners.
 
     Args:
         prob: Probability, for each image, that something is pasted into it.
