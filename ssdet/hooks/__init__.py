@@ -3,9 +3,9 @@
 | package | belongs there |
 |---|---|
 | `thresholds` | which of the teacher's labels the student learns from |
-| `boxes` | pseudo boxes judged, weighted or merged by more than their score |
+| `boxes` | pseudo boxes selected, weighted or merged by more than their score |
 | `pixels` | segmentors: label clean-up, uncertainty, perturbation, losses on pixels |
-| `mixing` | images and their targets changed together |
+| `mixing` | images and their targets are changed together |
 | `networks` | averages of weights, several teachers or students |
 | `memory` | labels kept for later steps, or taken from elsewhere |
 | `observe` | read-only: pictures, counts, statistics |

@@ -21,7 +21,7 @@ CHECKPOINT_KEY = "step_hooks"
 class StepHook(HookPoints, Hook):
     """An MMEngine hook that also takes part in the training step; the points are in `HookPoints`.
 
-    List it in `custom_hooks` and it attaches itself to the model when the run begins; in a test or
+    List it in `custom_hooks` and it attaches itself to the model when the run starts; in a test or
     a plain PyTorch loop, `model.attach(hook)` does the same. The core sorts hooks by their `phase`,
     so that their order in the list matters only within one phase. What `state_dict` returns
     (tensors, numbers, strings, and lists and dicts of them) travels with the checkpoint.
@@ -55,7 +55,7 @@ class StepHook(HookPoints, Hook):
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Restore a state that `state_dict` returned."""
 
     # ------------------------------------------------------------------ runner events
 
@@ -75,7 +75,7 @@ class StepHook(HookPoints, Hook):
         model.attach(self)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """The runner says which iteration it is (a checkpoint may have been loaded as a start)."""
+        """Set the iteration from the runner (a checkpoint may have been loaded as a start)."""
         if self.model is not None:
             self.model.iteration = runner.iter
 
@@ -86,20 +86,20 @@ class StepHook(HookPoints, Hook):
             checkpoint.setdefault(CHECKPOINT_KEY, {})[self._key()] = state
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Keep the state until it is known whether the run is resumed or starts anew from here."""
+        """Keep the state until it is known whether the run is resumed or starts from weights."""
         saved = checkpoint.get(CHECKPOINT_KEY, {})
         states = {_current(key): state for key, state in saved.items()}
         self._restored = states.get(self._key())
 
     def before_train(self, runner: Any) -> None:
-        """A resumed run (not one that only starts from loaded weights) takes up the state."""
+        """A resumed run (not one that only starts from loaded weights) restores the state."""
         if runner.iter == 0 or self.model is None:
             return
         if self._restored is not None:
             self.load_state_dict(self._restored)
         elif self.state_dict():
             print_log(
-                f"{type(self).__name__}: no state of this hook in the checkpoint; it starts afresh",
+                f"{type(self).__name__}: no state in the checkpoint; it starts from scratch",
                 logger="current",
                 level=30,
             )
@@ -112,13 +112,13 @@ class StepHook(HookPoints, Hook):
 
 
 def _current(key: str) -> str:
-    """The key of a state in the names of today."""
+    """The key of a state, with the current class name."""
     name, dot, number = key.partition(".")
     return current(name) + dot + number
 
 
 def optimizers_of(runner: Any) -> list[torch.optim.Optimizer]:
-    """The optimizers that a runner trains with: mostly one."""
+    """The optimizers that a runner trains with: usually one."""
     wrapper = runner.optim_wrapper
     wrappers = wrapper.values() if hasattr(wrapper, "values") else [wrapper]
     return [one.optimizer for one in wrappers]

@@ -1,4 +1,4 @@
-"""Helpers that several hooks share; no hook of the public list stands here.
+"""Helpers that several hooks share; no public hook belongs here.
 
-A helper of one hook alone stands in the file of that hook.
+A helper of one hook alone belongs in the file of that hook.
 """

@@ -34,7 +34,7 @@ class CachedImage:
 
 
 class ImageCache:
-    """The last `size` pictures of earlier steps; they travel with the checkpoint.
+    """The last `size` images of earlier steps; they travel with the checkpoint.
 
     Kept in half precision, which is finer than the 8 bits that images come with. With several
     processes each has its own, and the checkpoint holds that of the first.
@@ -42,41 +42,41 @@ class ImageCache:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.pictures: list[CachedImage] = []
+        self.images: list[CachedImage] = []
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
-    def add(self, pictures: Iterable[CachedImage]) -> None:
-        """Keep copies; the oldest ones make room."""
+    def add(self, images: Iterable[CachedImage]) -> None:
+        """Keep copies; the oldest images are removed."""
         copies = [
             CachedImage(
                 p.image.detach().to(torch.float16, copy=True), p.boxes.detached(), p.ignored.clone()
             )
-            for p in pictures
+            for p in images
         ]
-        self.pictures = [*self.pictures, *copies][-self.size :]
+        self.images = [*self.images, *copies][-self.size :]
 
     def draw(self, count: int) -> list[CachedImage]:
-        """Random pictures; none comes twice before all have come once."""
+        """Random images; none is drawn twice before all were drawn once."""
         order: list[int] = []
         while len(order) < count:
-            order += torch.randperm(len(self.pictures)).tolist()
-        return [self.pictures[number] for number in order[:count]]
+            order += torch.randperm(len(self.images)).tolist()
+        return [self.images[number] for number in order[:count]]
 
     def state(self) -> list[dict[str, Any]]:
-        """The pictures as tensors and dicts of them."""
+        """The images as tensors and dicts of them."""
         return [
-            dict(image=p.image, boxes=p.boxes.tensors(), ignored=p.ignored) for p in self.pictures
+            dict(image=p.image, boxes=p.boxes.tensors(), ignored=p.ignored) for p in self.images
         ]
 
     def load(self, state: Sequence[dict[str, Any]]) -> None:
-        """Go on with the pictures that `state` returned."""
+        """Restore the images from what `state` returned."""
         kept = [
             CachedImage(p["image"], PseudoBoxes.from_tensors(p["boxes"]), p["ignored"])
             for p in state
         ]
-        self.pictures = kept[-self.size :]
+        self.images = kept[-self.size :]
 
 
 def batch_views(step: Step) -> list[str]:
@@ -89,12 +89,12 @@ def comes_with_batch(name: str) -> bool:
     return name == STRONG or name.removeprefix(STRONG + "_").isdigit()
 
 
-def put_together(views: Views) -> bool:
-    """Whether these are mixtures: no views of one image each."""
+def are_mixed(views: Views) -> bool:
+    """Whether views are made of several images each."""
     return any(sample.metainfo.get("pieces", 1) > 1 for sample in views.samples)
 
 
-def pictures_of(views: Views, targets: Sequence[DetDataSample]) -> list[CachedImage]:
+def to_cache(views: Views, targets: Sequence[DetDataSample]) -> list[CachedImage]:
     """The images of a strong view with what the student is to learn from them."""
     found = []
     for image, sample in zip(views.inputs, targets, strict=True):
@@ -108,16 +108,16 @@ def pictures_of(views: Views, targets: Sequence[DetDataSample]) -> list[CachedIm
 def compose(
     parts: Sequence[tuple[CachedImage, CanvasBox, float]], shape: Shape, like: Tensor
 ) -> tuple[Tensor, DetDataSample]:
-    """Pictures on one canvas, each at its place and with its share, and their boxes together.
+    """Images on one canvas, each at its place and with its share, and their boxes together.
 
     The canvas has the device, the type and the channels of `like`.
     """
     canvas = like.new_zeros(like.shape[-3], *shape)
     boxes, regions = [], []
-    for picture, place, share in parts:
-        put(canvas, picture.image.to(canvas), place, share=share)
-        boxes.append(_placed(picture, place, shape, canvas.device))
-        regions.append(put_boxes(picture.ignored.to(canvas.device), picture.shape, place))
+    for piece, place, share in parts:
+        put(canvas, piece.image.to(canvas), place, share=share)
+        boxes.append(_placed(piece, place, shape, canvas.device))
+        regions.append(put_boxes(piece.ignored.to(canvas.device), piece.shape, place))
     meta = dict(img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0), pieces=len(parts))
     sample = DetDataSample(metainfo=meta)
     sample.gt_instances = PseudoBoxes.cat(boxes)
@@ -126,7 +126,7 @@ def compose(
 
 
 def as_views(images: Sequence[Tensor], samples: Sequence[DetDataSample], divisor: int) -> Views:
-    """A batch of images of any size, padded as the data preprocessor pads; its samples say so."""
+    """A batch of images of any size, padded like the data preprocessor, and recorded so."""
     padded = [tuple(-(-side // divisor) * divisor for side in i.shape[-2:]) for i in images]
     height, width = (max(sides) for sides in zip(*padded, strict=True))
     for sample, own in zip(samples, padded, strict=True):
@@ -136,10 +136,10 @@ def as_views(images: Sequence[Tensor], samples: Sequence[DetDataSample], divisor
 
 
 def _placed(
-    picture: CachedImage, place: CanvasBox, shape: Shape, device: torch.device
+    piece: CachedImage, place: CanvasBox, shape: Shape, device: torch.device
 ) -> PseudoBoxes:
-    boxes: PseudoBoxes = picture.boxes.detached().to(device)
-    boxes.bboxes = put_boxes(boxes.bboxes, picture.shape, place)
+    boxes: PseudoBoxes = piece.boxes.detached().to(device)
+    boxes.bboxes = put_boxes(boxes.bboxes, piece.shape, place)
     if "masks" in boxes:
         drawn = torch.as_tensor(boxes.masks.masks, dtype=torch.float32)
         canvas = torch.zeros(len(drawn), *shape)

@@ -1,4 +1,4 @@
-"""By what the teacher's labels are judged: confidence, objectness, and agreement of two views."""
+"""Criteria for the teacher's labels: confidence, objectness, and agreement of two views."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ class Criteria:
             "consistency": self._overlaps(model, views, boxes),
         }
         found = {name: each for name in self.names if (each := measured[name]) is not None}
-        self._tell_missing(model, found)
+        self._log_missing(model, found)
         return [{name: each[i] for name, each in found.items()} for i in range(len(boxes))]
 
-    def _tell_missing(self, model: TeacherStudent, found: dict[str, Any]) -> None:
+    def _log_missing(self, model: TeacherStudent, found: dict[str, Any]) -> None:
         missing = [name for name in self.names if name not in found]
         if missing and not self._told:
             self._told = True
             print_log(
                 f"A {type(model.teacher).__name__} has no {', '.join(missing)}: its boxes are "
-                f"judged by {', '.join(found)} alone",
+                f"rated by {', '.join(found)} only",
                 logger="current",
             )
 
@@ -80,8 +80,8 @@ class Criteria:
             if name == "confidence":
                 found[name] = pixels.scores
             elif pixels.soft is not None and name == "objectness":
-                unsure = entropy_of(pixels.soft, floor=1e-8) / math.log(pixels.soft.shape[1])
-                found[name] = (1 - unsure).where(pixels.valid, 0.0)
+                uncertainty = entropy_of(pixels.soft, floor=1e-8) / math.log(pixels.soft.shape[1])
+                found[name] = (1 - uncertainty).where(pixels.valid, 0.0)
             elif pixels.soft is not None and self.second is not None:
                 found[name] = self._agreement(model, self.second, views, pixels)
         return found
@@ -125,7 +125,7 @@ def highest_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
 def box_pools(values: Values, boxes: PseudoBoxes, truth: Any, classes: int) -> Pools:
     """Values of the boxes that are right: IoU >= 0.5 with a labeled object of their class.
 
-    An overlap of 0 with the second view says that there is no box, not how good it is.
+    An overlap of 0 with the second view means that there is no box, not how good it is.
     """
     objects = get_box_tensor(truth.bboxes)
     right = best_overlaps(boxes.bboxes, boxes.labels, objects, truth.labels) >= TRUE_IOU
@@ -137,9 +137,9 @@ def box_pools(values: Values, boxes: PseudoBoxes, truth: Any, classes: int) -> P
 
 
 def pixel_pools(
-    values: Values, pixels: PixelLabels, truth: Tensor, classes: int, most: int
+    values: Values, pixels: PixelLabels, truth: Tensor, classes: int, limit: int
 ) -> Pools:
-    """Values of the pixels that are right, at most so many of each class, evenly spread."""
+    """Values of the pixels that are right, at most `limit` of each class, evenly spread."""
     height, width = pixels.labels.shape[-2:]
     padded = torch.full((height, width), IGNORE, device=pixels.labels.device)
     truth = truth[:height, :width]
@@ -148,8 +148,8 @@ def pixel_pools(
     pools: Pools = {name: [] for name in values}
     for number in range(classes):
         places = (right & (padded == number)).flatten().nonzero()[:, 0]
-        if len(places) > most:
-            places = places[torch.linspace(0, len(places) - 1, most).long().to(places.device)]
+        if len(places) > limit:
+            places = places[torch.linspace(0, len(places) - 1, limit).long().to(places.device)]
         for name, value in values.items():
             pools[name].append(value[0].flatten()[places].float().cpu())
     return pools

@@ -1,4 +1,4 @@
-"""Drawing what the teacher said onto a picture: NumPy arrays in and out, no randomness."""
+"""Drawing the teacher's predictions on an image: NumPy arrays in and out, no randomness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listening to, and changing, what a network computes from an image."""
+"""Changing the features that a network computes from an image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def dropouts(network: nn.Module) -> list[nn.Module]:
 
 @contextmanager
 def active_dropout(network: nn.Module) -> Iterator[None]:
-    """Within it, dropout drops in a network that is otherwise in eval mode."""
+    """Within the context, dropout is active in a network that is otherwise in eval mode."""
     layers = dropouts(network)
     for layer in layers:
         layer.training = True

@@ -1,4 +1,4 @@
-"""What the teacher found in the latest images: so many scores and classes of each."""
+"""What the teacher found in the latest images: a fixed number of scores and classes each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTHING = -1
 class ImageScores:
     """A ring of the latest `images` images with `each` scores and classes, of constant size.
 
-    Of boxes the best are remembered, of pixels some that are drawn at random. A place without a
+    Of boxes the best are kept, of pixels some that are drawn at random. A place without a
     label has the class -1.
     """
 
@@ -28,7 +28,7 @@ class ImageScores:
 
     @property
     def full(self) -> bool:
-        """Whether so many images were seen."""
+        """Whether `images` images were seen."""
         return self.seen >= self.images
 
     def push(self, rows: Tensor) -> None:
@@ -50,11 +50,11 @@ class ImageScores:
         }
 
     def load_state_dict(self, owner: str, state: dict[str, Any]) -> None:
-        """Go on with a ring of the same size."""
+        """Restore a ring of the same size."""
         used, each = state["scores"].shape
         if each != self.each or used != min(state["seen"], self.images):
             raise ValueError(
-                f"{owner}: the checkpoint remembers {used} of {state['seen']} images with {each} "
+                f"{owner}: the checkpoint holds {used} of {state['seen']} images with {each} "
                 f"scores, which do not fit images={self.images}, per_image={self.each}; resume "
                 "with the settings that it was trained with"
             )

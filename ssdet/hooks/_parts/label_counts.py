@@ -58,7 +58,7 @@ class LabelCounts:
         return {"labels": self.labels, "amount": self.amount, "complete": self.complete}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from these counts; those of all annotations are not replaced by older ones."""
+        """Restore the counts; those of all annotations are not replaced by older ones."""
         if not self.complete:
             self.labels, self.amount = state["labels"], state["amount"]
             self.complete = state["complete"]

@@ -19,13 +19,13 @@ from ...teacher_student.step import Views
 class LabeledPass:
     """Labeled images as views of the model, each process its part, one at a time.
 
-    The images come through the pipeline of their dataset, with random numbers of their own: the
-    random state of the training is left as it is, and the same moment of a resumed run shows the
+    The images come through the pipeline of their dataset, with random numbers of their own. The
+    random state of the training does not change, and the same moment of a resumed run shows the
     same images.
 
     Args:
         dataset: A dataset with labels, or the training set with labeled and unlabeled sources.
-        max_images: So many of them are drawn, by all processes together.
+        max_images: Number of images that are drawn, by all processes together.
     """
 
     branch = "sup"
@@ -48,7 +48,7 @@ class LabeledPass:
         found = cls(dataset, limit)
         if not found.numbers:
             raise ValueError(
-                f"{owner}: the training data have no labeled image to learn thresholds from; "
+                f"{owner}: the training data have no labeled image to fit thresholds to; "
                 "give a dataset with labels as labeled=dict(type=...)"
             )
         return found
@@ -78,7 +78,7 @@ class UnlabeledPass(LabeledPass):
 def numbers_of(dataset: Any, *, labeled: bool) -> list[int]:
     """The labeled or the unlabeled samples of a dataset; a plain one is labeled.
 
-    The sources of MMDetection's `ConcatDataset` are told apart by the branches that they make.
+    The sources of MMDetection's `ConcatDataset` are distinguished by the branches that they make.
     """
     if not isinstance(dataset, ConcatDataset):
         return list(range(len(dataset))) if labeled and dataset is not None else []

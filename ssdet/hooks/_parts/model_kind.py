@@ -1,4 +1,4 @@
-"""For which of the two models a hook is: it says so before the first step."""
+"""Checks that a hook is attached to the right kind of model, before the first step."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Kind = TypeVar("Kind", bound=TeacherStudent)
 def segmentor_only(
     hook: StepHook, model: TeacherStudent, does: str, *, instead: str = ""
 ) -> TeacherStudentSegmentor:
-    """The model, if it labels pixels; `does` ("weighs pixels") says why the hook needs one."""
+    """The model, if it labels pixels; `does` ("weights pixels") is why the hook needs one."""
     return _only(TeacherStudentSegmentor, hook, model, does, instead)
 
 
 def honors_weights(hook: StepHook, model: TeacherStudentSegmentor) -> None:
-    """Refuse a segmentor to whose losses a pixel either counts or does not."""
+    """Refuse a segmentor none of whose losses supports weights of pixels."""
     weights = model.pixel_weights[model.student]
     if not weights.supports_weights:
         raise TypeError(
-            f"{type(hook).__name__}: weighs single pixels, and no loss of this "
-            f"{type(model.student).__name__} can: {', '.join(weights.weightless)}. Take the hook "
-            "out of custom_hooks, or a head with a loss of pixels (CrossEntropyLoss, DiceLoss, "
-            "FocalLoss)."
+            f"{type(hook).__name__}: weights single pixels, but no loss of this "
+            f"{type(model.student).__name__} supports that: {', '.join(weights.weightless)}. Take "
+            "the hook out of custom_hooks, or use a head with a loss of pixels (CrossEntropyLoss, "
+            "DiceLoss, FocalLoss)."
         )
 
 

@@ -1,4 +1,4 @@
-"""The base of the hooks with several networks that learn beside each other."""
+"""The base of the hooks that train several networks together."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ STUDENT = "student"
 
 
 class NetworkHook(StepHook):
-    """Base of the hooks that train auxiliary networks beside the student.
+    """Base of the hooks that train auxiliary networks together with the student.
 
-    A network is called by its name: "student", or its key in `auxiliary` of the model. Each one
-    takes part in the loss of every step, be it with 0, so that no process waits for another. The
-    weights of those in `model.frozen` stay as they are, whatever momentum and weight decay say.
+    A network is known by its name: "student", or its key in `auxiliary` of the model. Each one
+    takes part in the loss of every step, if only with 0, so that no process waits for another. The
+    weights of those in `model.frozen` do not change, not even by momentum and weight decay.
 
     Attributes:
         names: The auxiliary networks, which the model must have.
@@ -54,7 +54,7 @@ class NetworkHook(StepHook):
         super().on_attach(model)
 
     def before_train(self, runner: Any) -> None:
-        """Stand between the optimizers and the networks that rest."""
+        """Keep the optimizers from updating frozen networks."""
         super().before_train(runner)
         for optimizer in optimizers_of(runner):
             self.watch(optimizer)
@@ -93,23 +93,23 @@ class NetworkHook(StepHook):
         step.losses.update(weighted(losses, f"{prefix_of(view)}{name}_", weight))
 
     def outputs_of(self, name: str, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """What these parts of a network put out, without gradient and with statistics at rest."""
+        """The outputs of these layers of a network, without gradient, batch statistics frozen."""
         network = self.network(name)
         with torch.no_grad(), eval_mode(network), recorded_layers(network, layers) as outputs:
             network(inputs, mode="tensor")
         return outputs
 
     def _check_alike(self, model: TeacherStudent, name: str, found: nn.Module) -> None:
-        """What one network says is read, and learned by another, as if it were its own."""
+        """Raise a ValueError unless a network's outputs can be the targets of the student."""
         if not isinstance(model, TeacherStudentSegmentor):
             return
-        (own, ours), (other, theirs) = (_answer_of(one) for one in (model.student, found))
+        (own, ours), (other, theirs) = (_output_of(one) for one in (model.student, found))
         if ours != theirs:
             raise ValueError(
-                f"{type(self).__name__}: the student's {own} gives {_said(*ours)}, that of the "
-                f"network {name!r} ({other}) {_said(*theirs)}; the two learn from each other and "
-                "have to answer alike. Set num_classes (and out_channels) of both to the same, and "
-                "take heads of one kind"
+                f"{type(self).__name__}: the student's {own} gives {_describe(*ours)}, that of the "
+                f"network {name!r} ({other}) {_describe(*theirs)}; the two learn from each other "
+                "and need outputs of one form. Set num_classes (and out_channels) of both to the "
+                "same, and take heads of one kind"
             )
 
     def _skip_frozen(self, *_: Any) -> None:
@@ -120,22 +120,22 @@ class NetworkHook(StepHook):
 
 
 def require_average(hook: NetworkHook) -> None:
-    """Without an average the teacher's labels would be those of the start for ever."""
+    """Without an average the teacher would never change."""
     if not any(isinstance(other, TeacherEMAHook) for other in hook.attached_model.hooks):
         raise ValueError(
-            f"{type(hook).__name__}: the teacher labels in the student's place and has to follow "
-            "it: list dict(type='TeacherEMAHook', momentum=0.0) before this hook"
+            f"{type(hook).__name__}: the teacher labels in place of the student and must follow "
+            "it: add dict(type='TeacherEMAHook', momentum=0.0) to custom_hooks"
         )
 
 
-def _answer_of(segmentor: nn.Module) -> tuple[str, tuple[int, bool]]:
+def _output_of(segmentor: nn.Module) -> tuple[str, tuple[int, bool]]:
     """The kind of its head; how many maps this gives, and whether they are masks of queries."""
     head = last_decode_head(segmentor)
     number = getattr(head, "out_channels", None) or head.num_classes
     return type(head).__name__, (int(number), matches_masks(head))
 
 
-def _said(number: int, masks: bool) -> str:
+def _describe(number: int, masks: bool) -> str:
     return f"{number} maps " + ("of matched masks" if masks else "of logits")
 
 
@@ -145,9 +145,9 @@ def prefix_of(view: str) -> str:
 
 
 def targets_of(pixels: PixelLabels, number: int) -> PixelLabels:
-    """What a further network is to learn: `others[:, number]`, with weight 1 where it says so."""
+    """Targets of an auxiliary network: `extra_labels[:, number]`, with weight 1 where known."""
     if pixels.extra_labels is None:
-        raise ValueError("these pixel labels hold nothing for further networks")
+        raise ValueError("these pixel labels hold nothing for auxiliary networks")
     labels = pixels.extra_labels[:, number]
-    said = ((labels != IGNORE) & pixels.valid).float()
-    return PixelLabels(labels, said, said.clone(), pixels.valid)
+    known = ((labels != IGNORE) & pixels.valid).float()
+    return PixelLabels(labels, known, known.clone(), pixels.valid)

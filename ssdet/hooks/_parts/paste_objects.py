@@ -74,9 +74,9 @@ class ObjectPaste:
             pixels = _fitted(above.inputs[partner], inputs.shape[-2:])
             inputs[image] = torch.where(region, pixels, inputs[image])
             samples[image], hidden = self._covered(sample, brought, region)
-            unsure = self._ignored(sample, ~region), self._ignored(above.samples[partner], region)
-            if "ignored_instances" in sample or len(unsure[1]):
-                samples[image].ignored_instances = InstanceData(bboxes=torch.cat(unsure))
+            regions = self._ignored(sample, ~region), self._ignored(above.samples[partner], region)
+            if "ignored_instances" in sample or len(regions[1]):
+                samples[image].ignored_instances = InstanceData(bboxes=torch.cat(regions))
             step.count("copy_paste/objects", len(brought) / len(samples))
             step.count("copy_paste/hidden", hidden / len(samples))
         return Views(inputs, samples)
@@ -98,17 +98,17 @@ class ObjectPaste:
         return region, self._within(objects, masks, region)
 
     def _covered(self, sample: Any, brought: PseudoBoxes, region: Tensor) -> tuple[Any, int]:
-        """The sample below, without what is covered and with what was brought."""
+        """The sample below, without what is covered and with what was pasted."""
         objects = PseudoBoxes.of(sample.gt_instances)
         masks = _mask_tensor(objects, region.shape)
         if masks is not None and "masks" not in brought:
             raise ValueError(
                 "CopyPasteHook: the objects below have masks and those to paste have none; load "
-                "masks for both (LoadAnnotations(with_mask=True)), or train a detector of boxes"
+                "masks for both (LoadAnnotations(with_mask=True)), or use a detector without masks"
             )
         left = self._within(objects, masks, ~region)
         if masks is None and "masks" in brought:
-            brought.pop("masks")  # they have said what to paste; boxes are learned here
+            brought.pop("masks")  # they have chosen what to paste; boxes are trained on here
         joined = PseudoBoxes.cat([left, brought])
         if masks is not None:
             joined.masks = as_bitmaps(joined.masks)
@@ -117,7 +117,7 @@ class ObjectPaste:
         return sample, len(objects) - len(left)
 
     def _ignored(self, sample: Any, region: Tensor) -> Tensor:
-        """What a sample says that is to be ignored (K, 4), as far as it lies in a region."""
+        """Regions of a sample that are ignored (K, 4), as far as they lie in a region."""
         ignored = regions_of(sample)
         if ignored is None:
             return torch.zeros(0, 4, device=region.device)
@@ -136,7 +136,7 @@ class ObjectPaste:
 
 
 def _weighted(views: Views) -> Views:
-    """Views whose objects tell by their weights what tasks learn of them.
+    """Views whose objects have weights instead of sets of tasks.
 
     The labeled pass has one set of objects for all tasks.
     """

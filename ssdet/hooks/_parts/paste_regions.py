@@ -51,7 +51,7 @@ class RegionPaste:
         step.sup = Views(paste(sup.inputs, sup.inputs.roll(half, dims=0), mask), samples)
 
     def before_student(self, step: Step) -> None:
-        """Every strong view becomes the mixtures; the labeled images as they are have served."""
+        """Replace every strong view by mixtures; the labeled images have been used by then."""
         for name, views in step.strong.items():
             own = {"inputs": views.inputs, **step.targets[name].fields()}
             size = views.inputs.shape[-2:]

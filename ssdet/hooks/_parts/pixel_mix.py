@@ -26,9 +26,9 @@ class PixelMixHook(StepHook):
 
     Image, label, score, weight, validity and probabilities are cut by the same mask. The partner is
     the next image of the batch; in a batch of one it is the image of the batch before (kept in the
-    checkpoint), and where there is none of the same size the image stays as it is and counts in
-    `<mix>/skipped`. Random numbers come from PyTorch's generator in the main process, for each
-    strong view anew.
+    checkpoint). Where none has the same size the image stays as it is and counts in
+    `<mix>/skipped`. Random numbers come from PyTorch's generator in the main process, new ones
+    for each strong view.
 
     Args:
         prob: Probability, for each image, that something is pasted into it.
@@ -93,20 +93,20 @@ class PixelMixHook(StepHook):
         return {"previous": self._previous} if self._previous else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the partners that were kept."""
+        """Restore the partners."""
         self._previous = dict(state["previous"])
 
 
 def labeled_fields(views: Views, like: Fields) -> Fields:
     """The labeled batch like a strong view: annotations as labels of score and weight 1.
 
-    What is annotated with 255, or padded, is not valid. Probabilities, and labels for further
-    networks, are there if `like` has them.
+    What is annotated with 255, or padded, is not valid. Probabilities, and labels for
+    auxiliary networks, are there if `like` has them.
     """
     labels = torch.stack([sample.gt_sem_seg.data[0] for sample in views.samples]).long()
     valid = labels != IGNORE
-    sure = valid.float()
-    fields = dict(inputs=views.inputs, labels=labels, scores=sure, weights=sure, valid=valid)
+    one = valid.float()
+    fields = dict(inputs=views.inputs, labels=labels, scores=one, weights=one, valid=valid)
     if "extra_labels" in like:
         fields["extra_labels"] = labels[:, None].expand(-1, like["extra_labels"].shape[1], -1, -1)
     if "soft" in like:
@@ -117,7 +117,7 @@ def labeled_fields(views: Views, like: Fields) -> Fields:
 
 
 def fitted(fields: Fields, count: int, size: Any) -> Fields:
-    """So many images of this (height, width): repeated in turn, cut or padded (as not valid)."""
+    """`count` images of this (height, width): repeated in turn, cut or padded (as not valid)."""
     height, width = fields["inputs"].shape[-2:]
     missing = (0, size[1] - width, 0, size[0] - height)
     turn = torch.arange(count, device=fields["inputs"].device) % len(fields["inputs"])

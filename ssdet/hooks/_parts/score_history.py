@@ -1,4 +1,4 @@
-"""What thresholds remember of the teacher: its latest scores, of each class or of all together."""
+"""The teacher's latest scores, which thresholds keep for each class or for all together."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ScoreHistory:
     """The newest `length` scores of each class, in a tensor of constant size.
 
     Args:
-        owner: The hook that remembers, for its errors.
+        owner: The hook that keeps the scores, for its errors.
         length: Scores of each class.
-        sync: All processes remember the scores of all; else each its own, and the checkpoint
+        sync: All processes keep the scores of all; else each its own, and the checkpoint
             holds those of the first.
     """
 
@@ -49,11 +49,11 @@ class ScoreHistory:
         return {"queue": self.queue.cpu()} if len(self.queue) else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with a queue of the same length."""
+        """Restore a queue of the same length."""
         queue = state.get("queue", self.queue)
         if queue.shape[1] != self.length:
             raise ValueError(
-                f"{self.owner}: the checkpoint remembers {queue.shape[1]} scores of each class, "
+                f"{self.owner}: the checkpoint holds {queue.shape[1]} scores of each class, "
                 f"but num_scores={self.length}; resume with num_scores={queue.shape[1]}, or start "
                 "a new run from these weights with load_from"
             )
@@ -61,7 +61,7 @@ class ScoreHistory:
 
 
 def found_scores(step: Step, evidence: Any, pixels: int) -> tuple[Tensor, Tensor]:
-    """Values and classes (M,) of the teacher's new labels; of pixels, so many drawn at random.
+    """Values and classes (M,) of the teacher's new labels; of pixels, `pixels` drawn at random.
 
     `evidence` gives the value of each label. The drawn pixels may repeat, and those that are not
     valid have the class 255.

@@ -1,4 +1,4 @@
-"""A second weak view: the teacher is asked again, about the turned or resized image."""
+"""A second weak view: the teacher also labels the turned or resized image."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DIVISOR = 32  # what views of another size are padded to
 
 
 class SecondView:
-    """Turns and resizes views as the model gets them, and brings back what it says of them.
+    """Turns and resizes views as the model gets them, and maps the predictions back.
 
     Args:
-        orientation: Flip or quarter turn. Not one in which objects mean something else (digits).
+        orientation: Flip or quarter turn. Not one that changes the class of objects (digits).
         scale: Factor on height and width.
     """
 
@@ -30,7 +30,7 @@ class SecondView:
         check_range("second_view", "scale", scale, 0.1, 10)
         if orientation == "identity" and scale == 1.0:
             raise ValueError(
-                "second_view: flip=False and scale=1.0 show the teacher the same view again; set "
+                "second_view: flip=False and scale=1.0 give the teacher the same view again; set "
                 "flip=True, a scale such as 0.8, or both"
             )
         self.orientation: Orientation = orientation
@@ -103,7 +103,7 @@ def _resized(image: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def shape_of(sample: Any, views: Views) -> tuple[int, int]:
-    """Height and width of the view of a sample, without what the batch padded."""
+    """Height and width of the view of a sample, without the padding of the batch."""
     height, width = views.inputs.shape[-2:]
     own = sample.metainfo.get("img_shape", (height, width))
     return min(own[0], height), min(own[1], width)

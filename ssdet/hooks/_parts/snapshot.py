@@ -1,4 +1,4 @@
-"""What a training step changes, kept aside so that the step can be taken back."""
+"""What a training step changes, saved so that the step can be undone."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ COUNTS = ("_inner_count", "_global_step", "_step_count", "_opt_called")
 class Snapshot:
     """A model (but for its teachers), its optimizer, its hooks and the random state.
 
-    Everything is put back in place, so that optimizers, DDP and `torch.compile` go on with the
-    tensors they know.
+    Everything is put back in place, so that optimizers, DDP and `torch.compile` keep the
+    tensors they hold.
 
     Args:
         model: The model.
@@ -63,7 +63,7 @@ class Snapshot:
 
     @torch.no_grad()
     def restore_weights(self) -> None:
-        """Put back the weights, the optimizer and the counts; hooks and random state go on."""
+        """Put back the weights, the optimizer and the counts; hooks and random state are kept."""
         for name, tensor in learning(self.model, buffers=self.extent == "all"):
             tensor.copy_(self.tensors[name])
         if self.optimizer is not None:

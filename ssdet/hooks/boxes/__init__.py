@@ -1,7 +1,7 @@
-"""Hooks that judge, weight or merge pseudo boxes by more than their score.
+"""Hooks that select, weight or merge pseudo boxes by more than their score.
 
 Jitter, the spread of the boxes that NMS merged, agreement of cascade stages, weights for each task.
-Not here: plain thresholds (`thresholds`), and whatever changes images (`mixing`).
+Not here: plain thresholds (`thresholds`), and hooks that change images (`mixing`).
 """
 
 from .background_score import BackgroundScoreHook as BackgroundScoreHook

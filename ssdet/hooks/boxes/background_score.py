@@ -1,4 +1,4 @@
-"""Background scores: how much a negative proposal counts is how sure the teacher is of it."""
+"""Background scores: negative proposals are weighted by the teacher's confidence in them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...teacher_student.weights.losses import QueuedLoss
 from ...teacher_student.weights.sparse import BBoxTargets, scored_negatives
-from .._parts.cached_images import comes_with_batch, put_together
+from .._parts.cached_images import are_mixed, comes_with_batch
 from ..step_hook import StepHook
 
 
@@ -27,12 +27,12 @@ class BackgroundScoreHook(StepHook):
     """The teacher's background probability weights the student's negatives in the classification.
 
     Soft Teacher (Xu et al. 2021): with a high threshold many objects have no pseudo
-    box, and what lies on them would be taught as background. Each sampled negative proposal is
-    mapped into the weak view and shown to the teacher's RoI head; its probability of background
+    box, and what lies on them would be trained on as background. Each sampled negative proposal is
+    mapped into the weak view and scored by the teacher's RoI head; its probability of background
     is the weight. The loss is divided by the sum of the weights (a positive counts as 1), at least
-    by 1: sum w l / max(sum w, 1). In a cascade, each stage of the teacher judges the proposals of
+    by 1: sum w l / max(sum w, 1). In a cascade, each stage of the teacher scores the proposals of
     its stage. Views that are not of one image each, which other hooks have added
-    (`unsup_student_<word>`, such as mosaics) or mixed, are left as they are: negatives weigh 1.
+    (`unsup_student_<word>`, such as mosaics) or mixed, are not changed: negatives have weight 1.
 
     Examples:
         >>> from ssdet.testing import detector
@@ -48,8 +48,8 @@ class BackgroundScoreHook(StepHook):
         name = type(self).__name__
         check_roi_heads(name, model, "weights negative proposals")
         for head in box_heads(model.student.roi_head):
-            weighed = isinstance(head, BBoxTargets) and isinstance(head.loss_cls, QueuedLoss)
-            if not weighed or getattr(head.loss_cls, "use_sigmoid", False):
+            weighted = isinstance(head, BBoxTargets) and isinstance(head.loss_cls, QueuedLoss)
+            if not weighted or getattr(head.loss_cls, "use_sigmoid", False):
                 raise TypeError(
                     f"{name}: {type(head).__name__} with {type(head.loss_cls).__name__} cannot be "
                     "weighted by a probability of background; a box head with a softmax over the "
@@ -59,9 +59,9 @@ class BackgroundScoreHook(StepHook):
 
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
-        """Within it, the teacher judges the negatives of this strong view."""
+        """Within the context, the teacher scores the negatives of this strong view."""
         seen = branch in step.targets and comes_with_batch(branch)
-        seen = seen and not put_together(step.strong[branch])
+        seen = seen and not are_mixed(step.strong[branch])
         roi_head: Any = step.model.student.roi_head
         score = partial(self._score, step, branch) if seen else None
         with scored_negatives(roi_head, score):

@@ -21,19 +21,19 @@ from ..step_hook import StepHook
 
 @HOOKS.register_module()
 class BoxFusionHook(StepHook):
-    """The teacher sees each weak view in several orientations and sizes; its answers are fused.
+    """The teacher sees each weak view in several orientations and sizes; its predictions are fused.
 
     Data Distillation (Radosavovic et al., CVPR 2018) with the voting of Weighted Boxes Fusion
     (Solovyev et al. 2021): boxes of one class that overlap become their mean, weighted by the
-    scores, with the mean score of all views; a view that saw nothing says 0, so scores are lower
-    than those of one view. The objectness of a fused object, where hooks ask for it, is the mean of
-    its boxes weighted by the scores; its mask is that of its highest-scoring view. Each orientation
-    and each size costs the teacher one more pass.
+    scores, with the mean score of all views; a view without the box counts as 0, so scores are
+    lower than those of one view. The objectness of a fused object, where hooks need it, is the mean
+    of its boxes weighted by the scores; its mask is that of its highest-scoring view. Each
+    orientation and each size costs the teacher one more pass.
 
     Args:
         views: identity, hflip, vflip, rot90, rot180, rot270, as far as objects look alike in them;
             "identity", the weak view as it is, comes first.
-        scales: Factors on height and width of further views, which are not turned.
+        scales: Factors on height and width of additional views, which are not turned.
         min_iou: Overlap above which two boxes of a class are one object.
 
     Examples:
@@ -68,7 +68,7 @@ class BoxFusionHook(StepHook):
             check_range(name, "scales", scale, 0.1, 10)
         if 1.0 in scales or len(set(scales)) < len(scales):
             raise ValueError(
-                f"{name}: scales={list(scales)} show the teacher a size twice (1 is that of the "
+                f"{name}: scales={list(scales)} repeat a size (1 is that of the "
                 "weak view); give each once, such as (0.8, 1.25)"
             )
         check_range(name, "min_iou", min_iou)
@@ -81,15 +81,15 @@ class BoxFusionHook(StepHook):
         super().on_attach(detector_only(self, model, "fuses boxes"))
 
     def after_teacher(self, step: Step) -> None:
-        """Ask about the other views, and fuse what was said of each image."""
-        answers = [step.pseudo_boxes, *(self._seen(step.weak_views, o) for o in self.others)]
+        """Label the other views, and fuse the predictions for each image."""
+        found = [step.pseudo_boxes, *(self._seen(step.weak_views, o) for o in self.others)]
         before = sum(len(boxes) for boxes in step.pseudo_boxes)
-        step.pseudo = [self._fused(list(said)) for said in zip(*answers, strict=True)]
+        step.pseudo = [self._fused(list(boxes)) for boxes in zip(*found, strict=True)]
         step.count("fusion/found", before / len(step.pseudo))
         step.count("fusion/fused", sum(map(len, step.pseudo)) / len(step.pseudo))
 
     def _seen(self, views: Views, other: SecondView) -> list[PseudoBoxes]:
-        """What the teacher says of the views in another form, in the frame of the views."""
+        """The teacher's predictions for another form of the views, in the frame of the views."""
         found: list[PseudoBoxes] = self.attached_model.label(other.views(views))
         for boxes, sample in zip(found, views.samples, strict=True):
             shape = shape_of(sample, views)
@@ -98,12 +98,12 @@ class BoxFusionHook(StepHook):
                 boxes.masks = other.masks_back(boxes.masks, shape)
         return found
 
-    def _fused(self, said: list[PseudoBoxes]) -> PseudoBoxes:
-        every = PseudoBoxes.cat(said)
-        numbers = [boxes.labels.new_full((len(boxes),), i) for i, boxes in enumerate(said)]
+    def _fused(self, found: list[PseudoBoxes]) -> PseudoBoxes:
+        every = PseudoBoxes.cat(found)
+        numbers = [boxes.labels.new_full((len(boxes),), i) for i, boxes in enumerate(found)]
         numbered = torch.cat([every.bboxes, every.value("objectness")[:, None]], 1)
         leaders, means, scores = vote(
-            numbered, every.scores, every.labels, torch.cat(numbers), len(said), self.min_iou
+            numbered, every.scores, every.labels, torch.cat(numbers), len(found), self.min_iou
         )
         fused = every[leaders]
         fused.bboxes, fused.scores = means[:, :4], scores

@@ -1,4 +1,4 @@
-"""Box jitter: what the teacher finds again from near by is a target of the box regression."""
+"""Box jitter: boxes that the teacher finds again from nearby are targets of the box regression."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ..step_hook import StepHook
 class BoxJitterHook(StepHook):
     """Move each pseudo box a little, let the teacher's RoI head correct it, and see if it returns.
 
-    Soft Teacher (Xu et al. 2021): a high class score does not say that the box is well
-    placed. Boxes of which the corrected copies spread by `max_spread` or more leave the set of the
-    box regression (and of the masks); the classification is left alone. A cascade corrects a box in
-    all of its stages. The boxes carry their `spread` on. For one-stage
+    Soft Teacher (Xu et al. 2021): a high class score does not mean that the box is well
+    placed. Boxes whose corrected copies spread by `max_spread` or more leave the set of the
+    box regression (and of the masks); the classification is unchanged. A cascade corrects a box in
+    all of its stages. The boxes get the field `spread`. For one-stage
     detectors there is `BoxSpreadHook`.
 
     Args:
@@ -36,7 +36,7 @@ class BoxJitterHook(StepHook):
         >>> from ssdet.testing import detector
         >>> detector().attach(BoxJitterHook())  # a RetinaNet has no RoI head
         Traceback (most recent call last):
-        TypeError: BoxJitterHook: asks the teacher's RoI head about moved boxes and works with ...
+        TypeError: BoxJitterHook: lets the teacher's RoI head correct boxes and works with ...
     """
 
     phase = Phase.WEIGHT
@@ -50,12 +50,12 @@ class BoxJitterHook(StepHook):
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors without RoI heads."""
-        check_roi_heads(type(self).__name__, model, "asks the teacher's RoI head about moved boxes")
+        check_roi_heads(type(self).__name__, model, "lets the teacher's RoI head correct boxes")
         check_task_sets(type(self).__name__, model.student, "box")
         super().on_attach(model)
 
     def after_teacher(self, step: Step) -> None:
-        """Narrow the sets of the box regression."""
+        """Remove unstable boxes from the sets of the box regression."""
         spreads = self._spreads(step)
         for boxes, spread in zip(step.pseudo_boxes, spreads, strict=True):
             mark_spread(boxes, spread, self.max_spread)
@@ -75,7 +75,7 @@ class BoxJitterHook(StepHook):
 
 
 def mark_spread(boxes: PseudoBoxes, spread: torch.Tensor, limit: float) -> None:
-    """Remember the spread of the boxes of an image; at the limit they leave the set "box"."""
+    """Record the spread of the boxes of an image; at the limit they leave the set "box"."""
     boxes.spread = spread
     boxes.exclude_from_task("box", ~(spread < limit))
 

@@ -1,4 +1,4 @@
-"""Box spread: what Soft Teacher's jitter asks, for detectors that cannot correct a given box."""
+"""Box spread: Soft Teacher's box jitter for detectors that cannot correct a given box."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .box_jitter import log_spread, mark_spread
 class BoxSpreadHook(StepHook):
     """Only boxes that many predictions agree on are targets of the box regression.
 
-    The counterpart of `BoxJitterHook` for one-stage detectors (not of a paper): a dense head says
-    each object many times, from its neighboring points and anchors, and NMS keeps one of them. How
-    far the others of the same class scatter around it says how well it is placed. The teacher's
-    head runs once more for it, on the features that it has.
+    The counterpart of `BoxJitterHook` for one-stage detectors (not of a paper): a dense head
+    predicts each object many times, from neighboring points and anchors, and NMS keeps one of
+    them. How far the others of its class scatter around it shows how well it is placed. The
+    teacher's head runs once more for this, on the same features.
 
     Args:
         max_spread: Score-weighted deviation of the merged coordinates, in widths or heights of
@@ -38,7 +38,7 @@ class BoxSpreadHook(StepHook):
     Examples:
         >>> from ssdet.testing import detector, take_step
         >>> step = take_step(detector(), BoxSpreadHook(max_spread=0.05))
-        >>> step.pseudo[0].in_box.dtype, step.pseudo[0].spread.shape  # said for each box
+        >>> step.pseudo[0].in_box.dtype, step.pseudo[0].spread.shape  # for each box
         (torch.bool, torch.Size([5]))
     """
 
@@ -57,14 +57,14 @@ class BoxSpreadHook(StepHook):
         predict = getattr(head, "predict_by_feat", None)
         if predict is None or "with_nms" not in inspect.signature(predict).parameters:
             raise TypeError(
-                f"{name}: looks at boxes before NMS and works with dense one-stage detectors, not "
-                f"with a {type(model.student).__name__}. Two-stage detectors have BoxJitterHook."
+                f"{name}: compares boxes before NMS and works with dense one-stage detectors, not "
+                f"with a {type(model.student).__name__}. For two-stage detectors use BoxJitterHook."
             )
         check_task_sets(name, model.student, "box")
         super().on_attach(model)
 
     def after_teacher(self, step: Step) -> None:
-        """Narrow the sets of the box regression."""
+        """Remove unstable boxes from the sets of the box regression."""
         spreads = []
         for boxes, raw in zip(step.pseudo_boxes, self._raw(step), strict=True):
             spread = merged_spread(

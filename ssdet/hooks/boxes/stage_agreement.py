@@ -24,8 +24,8 @@ class StageAgreementHook(StepHook):
     """Mean IoU between the boxes of successive stages, as the quality of a pseudo box.
 
     The teacher's cascade starts from the pseudo box; where its stages still move the box, it is
-    badly placed. It takes the place of `BoxJitterHook` with one pass of as many boxes as there are
-    pseudo boxes, instead of ten. The boxes carry their `loc_quality` in [0, 1] on. (Ours; it
+    badly placed. It replaces `BoxJitterHook` with one pass of as many boxes as there are
+    pseudo boxes, instead of ten. The boxes get the field `loc_quality` in [0, 1]. (Ours; it
     follows no paper.)
 
     Args:
@@ -33,8 +33,8 @@ class StageAgreementHook(StepHook):
             masks. None: they all stay.
         weigh: Multiply the weights of the box losses by the quality.
         max_stage_by_level: How many stages learn boxes of a level (2 HIGH, 1 AMBIGUOUS); levels
-            that are not named: all. `{1: 1}`: the late stages, which ask for an IoU of 0.6 and
-            0.7, learn the sure boxes alone. A box is ignored in later stages, not background.
+            that are not named: all. `{1: 1}`: the late stages, which need an IoU of 0.6 and
+            0.7, learn only the confident boxes. A box is ignored in later stages, not background.
 
     Examples:
         >>> from ssdet.testing import detector
@@ -76,7 +76,7 @@ class StageAgreementHook(StepHook):
         super().on_attach(model)
 
     def after_teacher(self, step: Step) -> None:
-        """Weight the boxes, or narrow the sets of the box regression."""
+        """Weight the boxes, or reduce the sets of the box regression."""
         teacher: Any = step.model.teacher.roi_head
         found = step.pseudo_boxes
         boxes, labels = [each.bboxes for each in found], [each.labels for each in found]
@@ -97,7 +97,7 @@ class StageAgreementHook(StepHook):
             step.count("stage_agreement/kept", sum(e.in_box.sum() for e in found) / len(found))
 
     def _limit_stages(self, boxes: PseudoBoxes) -> None:
-        """Say how many stages learn each box; it stays with boxes that are pasted elsewhere."""
+        """Set how many stages learn each box; pasted boxes keep it."""
         table = torch.full((HIGH + 1,), ALL_STAGES)
         table[list(self.max_stage)] = torch.tensor(list(self.max_stage.values()))
         boxes.max_stage = table.to(boxes.level.device)[boxes.level]

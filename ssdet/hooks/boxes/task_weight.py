@@ -13,10 +13,10 @@ from ..step_hook import StepHook
 
 @HOOKS.register_module()
 class TaskWeightHook(StepHook):
-    """Multiply the weights of all pseudo boxes: `box=0` teaches what is there, but not where.
+    """Multiply the weights of all pseudo boxes: `box=0` trains on what is there, but not where.
 
     Unbiased Teacher (Liu et al. 2021) takes no box loss from pseudo boxes, since the class score
-    says nothing of the place.
+    does not measure the location.
 
     Args:
         cls: Factor on the classification (objectness included) of what is assigned to a box.
@@ -25,7 +25,7 @@ class TaskWeightHook(StepHook):
     Examples:
         >>> from ssdet.testing import box_step
         >>> step = box_step([0.9])
-        >>> TaskWeightHook(cls=1.0, box=0.0).after_teacher(step)  # teach what, not where
+        >>> TaskWeightHook(cls=1.0, box=0.0).after_teacher(step)  # learn what, not where
         >>> step.pseudo[0].weight_cls, step.pseudo[0].weight_box
         (tensor([1.]), tensor([0.]))
     """

@@ -1,6 +1,6 @@
-"""Hooks that keep labels from one step to a later one, or take labels that others wrote.
+"""Hooks that keep labels from one step to a later one, or use labels from elsewhere.
 
-Not here: statistics of scores that a threshold remembers (`thresholds`).
+Not here: statistics of scores that a threshold keeps (`thresholds`).
 """
 
 from .external_labels import ExternalLabelsHook as ExternalLabelsHook

@@ -1,4 +1,4 @@
-"""Labels of a second source, learned by a projection of their own."""
+"""External labels (from another source), learned by a projection of their own."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ FIELD = "second_sem_seg"
 
 @HOOKS.register_module()
 class ExternalLabelsHook(StepHook):
-    """Learn from labels of another source (a vision-language model, an old map) on the side.
+    """Learn from labels of another source (a vision-language model, an old map) in a second head.
 
     SemiCD-VL (TGRS 2024) and SemiVL (ECCV 2024): such labels help at first and contradict the
-    teacher's later. So they never meet the main projection: a second one learns them from the same
+    teacher's later. So the main projection never sees them: a second one learns them from the same
     features of the decode head, with a weight that fades. The main head, and with it teacher,
-    pseudo labels and inference, only notices what the shared layers have learned.
+    pseudo labels and inference, is affected only through the shared layers.
 
-    The labels come with the samples (`LoadExternalLabels`, `PackExternalLabels`): for the strong
-    views with those of the weak view, since they move and are mixed like its pseudo labels. The
-    loss is the weight times the mean of the terms that there are, each a cross entropy over the
-    pixels that the source knows. Terms of unlabeled images begin after the burn-in. The loss is
+    The labels come with the samples (`LoadExternalLabels`, `PackExternalLabels`): those of the weak
+    view also serve the strong views, since they are transferred and mixed like pseudo labels. The
+    loss is the weight times the mean of all available terms, each a cross entropy over the
+    pixels that the source labels. Terms of unlabeled images begin after the burn-in. The loss is
     called `second_loss`, its terms and weight are logged as `second/...`.
 
     Args:
@@ -50,7 +50,7 @@ class ExternalLabelsHook(StepHook):
         length: Iterations over which it goes from one to the other in a straight line; None: the
             whole training.
         on: Where the source is learned: "labeled" images, "weak" views (one more pass of the
-            student), "strong" views. Images without second labels have no such term.
+            student), "strong" views. Images without external labels have no such term.
 
     Examples:
         >>> from ssdet.testing import segmentor
@@ -80,7 +80,7 @@ class ExternalLabelsHook(StepHook):
         unknown = sorted(set(on) - set(get_args(Learner)))
         if unknown or not on:
             raise ValueError(
-                f"{name}: on={list(on)!r}: at least one of {list(get_args(Learner))}, no others"
+                f"{name}: on={list(on)!r}: give one or more of {list(get_args(Learner))} only"
             )
         self.head, self.start, self.end, self.length = head, start, end, length
         self.on = tuple(on)
@@ -89,7 +89,7 @@ class ExternalLabelsHook(StepHook):
         self._slot = 0
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """A segmentor whose decode head ends in a projection, with a second one beside it."""
+        """Refuse a model whose decode head has no projection, or no second one beside it."""
         name = type(self).__name__
         model = segmentor_only(self, model, "learns labels of pixels")
         decode_head = last_decode_head(model.student)
@@ -97,7 +97,7 @@ class ExternalLabelsHook(StepHook):
         if not isinstance(projection, nn.Conv2d):
             raise TypeError(
                 f"{name}: {type(decode_head).__name__} does not end in a projection "
-                "`conv_seg` beside which a second one could stand. Take another decode head."
+                "`conv_seg`, so no second one can be added. Choose another decode head."
             )
         width = projection.in_channels
         second: Any = dict(model.auxiliary.items()).get(self.head)
@@ -110,12 +110,12 @@ class ExternalLabelsHook(StepHook):
         super().on_attach(model)
 
     def before_train(self, runner: Any) -> None:
-        """The weight fades over the whole training, unless a length was given."""
+        """Let the weight fade over the whole training, unless a length was given."""
         super().before_train(runner)
         self.length = self.length or runner.max_iters
 
     def before_teacher(self, step: Step) -> None:
-        """Forget the step before; annotations of other classes must not be mixed in."""
+        """Clear the last step; annotations of other classes must not be mixed in."""
         self._features, self._weak = {}, None
         if self._second(step).num_classes == step.model.num_classes:
             return
@@ -129,7 +129,7 @@ class ExternalLabelsHook(StepHook):
                 )
 
     def after_teacher(self, step: Step) -> None:
-        """Let the second labels travel with the pseudo labels, through transfer and mixing."""
+        """Attach the external labels to the pseudo labels, for transfer and mixing."""
         self._weak = second_labels(step.weak_views)
         if self._weak is None:
             return
@@ -140,7 +140,7 @@ class ExternalLabelsHook(StepHook):
 
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
-        """Remember what the decode head projects to its classes in this pass."""
+        """Keep the features that the decode head projects to its classes in this pass."""
 
         def remember(features: Tensor) -> None:
             self._features[branch] = features
@@ -151,7 +151,7 @@ class ExternalLabelsHook(StepHook):
     def after_loss(self, step: Step) -> None:
         """Add the loss of the second projection."""
         if self.length is None:
-            raise ValueError(f"{type(self).__name__}: give length=..., there is no runner to ask")
+            raise ValueError(f"{type(self).__name__}: give length=...; there is no runner")
         weight = annealed(step.iteration, self.length, self.start, self.end)
         step.log["second/weight"] = weight
         # Connected to every parameter of the projection in every step.
@@ -164,7 +164,7 @@ class ExternalLabelsHook(StepHook):
         self._features = {}
 
     def _terms(self, step: Step) -> dict[str, Tensor]:
-        """The cross entropy with the second labels, wherever there are any."""
+        """The cross entropy with the external labels, wherever there are any."""
         terms: dict[str, Tensor] = {}
         if "labeled" in self.on and step.sup is not None:
             maps = second_labels(step.sup)
@@ -183,7 +183,7 @@ class ExternalLabelsHook(StepHook):
     def _carried(self, step: Step, name: str) -> Tensor:
         extra_labels = step.targets[name].extra_labels
         if extra_labels is None:
-            raise ValueError(f"{type(self).__name__}: a hook has lost the second labels of {name}")
+            raise ValueError(f"{type(self).__name__}: a hook lost the external labels of {name}")
         return extra_labels[:, self._slot]
 
     def _compare(self, step: Step, name: str, views: Views, labels: Tensor) -> Tensor:
@@ -214,7 +214,7 @@ class ExternalLabelsHook(StepHook):
 
 
 def second_labels(views: Views) -> Tensor | None:
-    """The second labels of a batch in the frame of its views, 255 where nothing is known.
+    """The external labels of a batch in the frame of its views, 255 where unknown.
 
     None where no sample has any.
     """

@@ -1,4 +1,4 @@
-"""Mined boxes: what the teacher was very sure of is remembered for the image it was found in."""
+"""Mined boxes: highly confident boxes of the teacher are kept for their image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..step_hook import StepHook
 class Mined:
     """The mined boxes of an image, in its own coordinates, on the CPU.
 
-    `checked` is the iteration in which they were last held against what the teacher says.
+    `checked` is the iteration in which they were last compared with the teacher's boxes.
     """
 
     boxes: Tensor
@@ -55,15 +55,15 @@ class Mined:
 
 @HOOKS.register_module()
 class PseudoBoxMemoryHook(StepHook):
-    """Remember boxes of level HIGH, and teach them again whenever their image is drawn.
+    """Keep boxes of level HIGH, and train on them again whenever their image is drawn.
 
     HSSDA (Liu et al., CVPR 2023) writes such boxes into the annotations, as if they were ground
-    truth, and never removes them. Here each image has a clock: in the first step that shows it, and
-    again when `interval` iterations have passed since, its stored boxes are held against what the
-    teacher says now (of level AMBIGUOUS at least), unsupported ones are dropped, and new ones of
-    level HIGH are added. In other steps the stored boxes are merged into the pseudo labels, with
-    weight 1; the teacher's own boxes at the same places give way. Thresholds are fitted to labeled
-    images alone, never to mined boxes.
+    truth, and never removes them. Here the boxes of an image are checked in the first step
+    that shows it, and whenever `interval` iterations have passed since. They are compared with the
+    teacher's current ones (of level AMBIGUOUS at least): unsupported ones are dropped, and new
+    ones of level HIGH are added. In other steps the stored boxes join the pseudo labels, with
+    weight 1; they replace the teacher's boxes at the same places. Thresholds are fitted to labeled
+    images only, never to mined boxes.
 
     Boxes are kept in the coordinates of the original image (weak views may flip, scale and crop;
     a box that the view cuts is not mined), for all processes alike, and in the checkpoint.
@@ -72,14 +72,14 @@ class PseudoBoxMemoryHook(StepHook):
         interval: Iterations after which the boxes of an image are checked again.
         support: A stored box stays if a box of the teacher of its class has this IoU with it.
         overlap: Boxes with a higher IoU are the same object, whatever their classes.
-        max_boxes: The surest so many of an image are kept.
+        max_boxes: At most this many boxes of an image are kept, the highest-scoring ones.
         min_visible: A stored box of which the weak view shows less than this share is neither
-            checked nor taught.
+            checked nor trained on.
 
     Examples:
         >>> from ssdet.testing import box_step
         >>> hook, place = PseudoBoxMemoryHook(interval=100), [[8.0, 8.0, 40.0, 40.0]]
-        >>> hook.after_teacher(box_step([0.9], boxes=place))  # a sure box of image 0
+        >>> hook.after_teacher(box_step([0.9], boxes=place))  # a confident box of image 0
         >>> step = box_step([0.3], boxes=[[45.0, 45.0, 60.0, 60.0]])  # the teacher misses it later
         >>> hook.after_teacher(step)
         >>> step.pseudo[0].scores
@@ -107,7 +107,7 @@ class PseudoBoxMemoryHook(StepHook):
         self.images: dict[Hashable, Mined] = {}
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Boxes alone are kept: there is no mask to teach with them."""
+        """Refuse detectors with masks: only boxes are stored."""
         model = detector_only(self, model, "stores boxes")
         if model.teacher.with_mask:
             raise TypeError(
@@ -148,7 +148,7 @@ class PseudoBoxMemoryHook(StepHook):
         return kept
 
     def _fresh(self, boxes: PseudoBoxes, mined: Mined, sample: Any) -> PseudoBoxes:
-        """Boxes to be mined: sure, whole, of an object that is not stored, the surest of each."""
+        """New boxes: of level HIGH, uncut, of objects not stored yet, the best of each object."""
         stored, _ = self._in_view(mined, sample, boxes.bboxes)
         new = (boxes.level == HIGH) & ~_cut(boxes.bboxes, sample)
         fresh = boxes[new & (highest_overlaps(boxes.bboxes, stored) <= self.overlap)]
@@ -207,7 +207,7 @@ class PseudoBoxMemoryHook(StepHook):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the boxes that were mined."""
+        """Restore the mined boxes."""
         counts = state["counts"].tolist()
         parts = zip(
             *(state[name].split(counts) for name in ("boxes", "labels", "scores", "born")),
@@ -218,7 +218,7 @@ class PseudoBoxMemoryHook(StepHook):
 
 
 def _name(owner: str, sample: Any) -> Hashable:
-    """Number and path where both are known: sources of images may number them alike."""
+    """Number and path where both are known: several sources may use the same numbers."""
     known = [sample.metainfo.get(key) for key in ("img_id", "img_path")]
     found = tuple(value for value in known if value is not None)
     if found:
@@ -230,7 +230,7 @@ def _name(owner: str, sample: Any) -> Hashable:
 
 
 def _cut(boxes: Tensor, sample: Any) -> Tensor:
-    """Which boxes touch a side of the view beyond which the image goes on."""
+    """Which boxes touch a side of the view beyond which the image continues."""
     shape = sample.metainfo.get("ori_shape")
     if shape is None:
         return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)

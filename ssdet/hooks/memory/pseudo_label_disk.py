@@ -1,4 +1,4 @@
-"""A bank of pseudo labels on disk, refined where the teacher is sure of something new."""
+"""Pseudo labels stored on disk, refined where the teacher is confident of something new."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ class PseudoLabelDiskHook(StepHook):
     """Keep the teacher's labels of each image on disk and, if wanted, train on them.
 
     "Two-shot Video Object Segmentation" (CVPR 2023): a first entry holds what the teacher is fairly
-    sure of; later what is known changes only where the teacher is very sure of something that is
-    not stored. Labels are carried back into the original image, whatever the weak view shows of it,
-    in the values that MMSegmentation reads as these labels with `reduce_zero_label` and `label_map`
-    of the labeled data set (colors and mapped values of `LoadMask` are not undone: there the
-    values are the numbers of the classes). Another training reads them: pixels as an ordinary
-    `seg_map_path` folder (`images.txt` lists the images), boxes from `coco.json`; both lists are
-    written when the training ends. A run that trains on its own bank (`use`) and is resumed goes on
-    with the bank as it is on disk, which may be some iterations ahead of the checkpoint.
+    confident of; later, known labels change only where it is very confident of one that is
+    not stored. Labels are mapped back into the original image, whatever the weak view shows of it.
+    Files hold the values that MMSegmentation reads as these labels, with `reduce_zero_label` and
+    `label_map` of the labeled data set. (Colors and mapped values of `LoadMask` are not undone:
+    there the values are the numbers of the classes.) Another training reads pixels as an ordinary
+    `seg_map_path` folder (`images.txt` lists the images), and boxes from `coco.json`; both lists
+    are written at the end of the training. A resumed run with `use` continues from the label
+    folder as it is on disk, perhaps some iterations ahead of the checkpoint.
 
     Args:
-        folder: Of the bank. None: `pseudo` in the work folder.
+        folder: The label folder. None: `pseudo` in the work folder.
         root: Folder in which all images lie. None: images are known by their file names.
         write: Store the teacher's labels.
-        use: Train on stored labels: pixels that the bank knows take its label, and stored boxes
-            take the place of the teacher's boxes of the same class that overlap them. A stored
-            label has weight 1 and the score `score`, or the teacher's where it says the same and
-            is surer. Probabilities of all classes stay those of today's teacher.
-        score, update: Lowest score of what is unknown so far, and of a change to what is known.
-        background: A class that is no news (pixels); None if there is none.
+        use: Train on stored labels: pixels with a stored label get it, and stored boxes replace
+            the teacher's boxes of the same class that overlap them. A stored label has weight 1
+            and the score `score`, or the teacher's where it predicts the same with a higher one.
+            Probabilities of all classes stay those of the current teacher.
+        score, update: Lowest score for what is unknown so far, and for a change of what is known.
+        background: A class that never counts as new (pixels); None if there is none.
         min_change: Share of the pixels of an image that must change for its entry to be written
             again: single pixels at borders do not rewrite the file in every step.
         iou: Overlap from which two boxes of one class are the same object.
-        start: Iteration of the training from which the bank is written.
+        start: Iteration of the training from which labels are stored.
         reduce_zero_label, label_map: How files of the labeled data set become labels of the
-            model. None: as the data set says.
-        max_entries, max_bytes: Bounds of the bank, over all processes.
+            model. None: as in the data set.
+        max_entries, max_bytes: Bounds of the label folder, over all processes.
 
     Examples:
         >>> PseudoLabelDiskHook(score=0.9, update=0.99).score  # writes to pseudo/ of the run folder
@@ -69,7 +69,7 @@ class PseudoLabelDiskHook(StepHook):
     """
 
     phase = Phase.MEMORY
-    reversible = False  # the bank is on disk
+    reversible = False  # the labels are on disk
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class PseudoLabelDiskHook(StepHook):
         self.min_change = min_change
         self.reduce_zero_label, self.label_map = reduce_zero_label, label_map
         self.bounds: dict[str, Any] = dict(root=root, max_entries=max_entries, max_bytes=max_bytes)
-        self.bank: PseudoLabelFolder | None = None
+        self.label_folder: PseudoLabelFolder | None = None
         self.class_names: list[str] = []
 
     # ------------------------------------------------------------------ the run
@@ -120,9 +120,9 @@ class PseudoLabelDiskHook(StepHook):
             self._open(self.folder)
 
     def before_train(self, runner: Any) -> None:
-        """Open the bank of this run; learn from the labeled data set what its files mean."""
+        """Open the label folder; read from the labeled data set what the values of files mean."""
         super().before_train(runner)
-        if self.bank is None:
+        if self.label_folder is None:
             # The main process has put away what an earlier run left in the work folder.
             barrier()
             self._open(Path(runner.work_dir) / "pseudo")
@@ -140,7 +140,7 @@ class PseudoLabelDiskHook(StepHook):
             self.files = FileLabels(self.model.num_classes, bool(reduce), mapping)
 
     def after_train(self, runner: Any) -> None:
-        """Write the lists by which other trainings read the bank."""
+        """Write the lists by which other trainings read the stored labels."""
         barrier()
         if is_main_process() and self.write:
             self.export()
@@ -149,8 +149,8 @@ class PseudoLabelDiskHook(StepHook):
     def export(self) -> Path:
         """Write `images.txt` (pixels) or `coco.json` (boxes); return its path."""
         if isinstance(self.model, TeacherStudentSegmentor):
-            return self._bank.export_list()
-        return self._bank.export_coco(self.class_names)
+            return self._label_folder.export_list()
+        return self._label_folder.export_coco(self.class_names)
 
     # ------------------------------------------------------------------ the step
 
@@ -161,7 +161,7 @@ class PseudoLabelDiskHook(StepHook):
         changed = 0
         for image, sample in enumerate(step.weak_views.samples):
             name = _image_of(sample)
-            key = self._bank.key(name)
+            key = self._label_folder.key(name)
             matrix, meta = _geometry(sample), {"image": str(name), "iteration": step.iteration}
             if isinstance(step.pseudo, PixelLabels):
                 changed += written and self._refine_map(step.pseudo, image, sample, key, meta)
@@ -194,7 +194,7 @@ class PseudoLabelDiskHook(StepHook):
             )
             changed &= bool((refined != stored).float().mean() >= self.min_change)
         if changed:
-            self._bank.write_map(key, self.files.to_file(refined.cpu().numpy()), meta)
+            self._label_folder.write_map(key, self.files.to_file(refined.cpu().numpy()), meta)
         return changed
 
     def _use_map(self, step: Step, image: int, key: str, matrix: np.ndarray) -> None:
@@ -213,14 +213,14 @@ class PseudoLabelDiskHook(StepHook):
         step.count("bank/used", known.float().mean() / len(pixels))
 
     def _stored_map(self, key: str, sample: Any, device: torch.device) -> Tensor | None:
-        stored = self._bank.read_map(key)
+        stored = self._label_folder.read_map(key)
         if stored is None:
             return None
         if stored.shape != tuple(sample.ori_shape[:2]):
             raise ValueError(
-                f"{type(self).__name__}: {self._bank.path('maps', key)} has the size "
+                f"{type(self).__name__}: {self._label_folder.path('maps', key)} has the size "
                 f"{stored.shape}, its image {tuple(sample.ori_shape[:2])}; is it another image of "
-                "the same name (set root), or a bank of other data (set folder)?"
+                "the same name (set root), or a label folder of other data (set folder)?"
             )
         return torch.from_numpy(self.files.from_file(stored)).long().to(device)
 
@@ -251,11 +251,11 @@ class PseudoLabelDiskHook(StepHook):
         height, width = sample.ori_shape[:2]
         content = {"width": width, "height": height, "boxes": entry.bboxes.tolist()}
         content |= {"labels": entry.labels.tolist(), "scores": entry.scores.tolist()}
-        self._bank.write_boxes(key, content, meta)
+        self._label_folder.write_boxes(key, content, meta)
         return True
 
     def _use_boxes(self, step: Step, image: int, key: str, matrix: np.ndarray) -> PseudoBoxes:
-        """Stored boxes in the weak view, and the teacher's own that no stored box stands for."""
+        """Stored boxes in the weak view, and the teacher's own that they do not replace."""
         own, shape = step.pseudo_boxes[image], step.weak_views.samples[image].img_shape
         stored = self._stored_boxes(key, own.bboxes.device)
         if stored is None:
@@ -269,7 +269,7 @@ class PseudoLabelDiskHook(StepHook):
         return PseudoBoxes.cat([stored, own[~double]])
 
     def _stored_boxes(self, key: str, device: torch.device) -> PseudoBoxes | None:
-        entry = self._bank.read_boxes(key)
+        entry = self._label_folder.read_boxes(key)
         if entry is None:
             return None
         return PseudoBoxes(
@@ -281,14 +281,16 @@ class PseudoLabelDiskHook(StepHook):
     # ------------------------------------------------------------------ helpers
 
     @property
-    def _bank(self) -> PseudoLabelFolder:
-        if self.bank is None:
-            raise RuntimeError(f"{type(self).__name__}: set folder, or let a runner say where")
-        return self.bank
+    def _label_folder(self) -> PseudoLabelFolder:
+        if self.label_folder is None:
+            raise RuntimeError(f"{type(self).__name__}: set folder; there is no runner with one")
+        return self.label_folder
 
     def _open(self, folder: str | os.PathLike) -> None:
         rank, world_size = get_dist_info()
-        self.bank = PseudoLabelFolder(folder, rank=rank, world_size=world_size, **self.bounds)
+        self.label_folder = PseudoLabelFolder(
+            folder, rank=rank, world_size=world_size, **self.bounds
+        )
 
 
 def _image_of(sample: Any) -> str | int:
@@ -303,7 +305,7 @@ def _image_of(sample: Any) -> str | int:
 
 
 def _geometry(sample: Any) -> np.ndarray:
-    """Original image -> view; a view of another size must say how it was made."""
+    """Original image -> view; a view of another size needs a recorded homography."""
     unknown = "homography_matrix" not in sample.metainfo
     if unknown and tuple(sample.img_shape[:2]) != tuple(sample.ori_shape[:2]):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Hooks that change images and their targets together: copy-paste, CutMix, mosaics, erasing.
+"""Hooks that change images together with their targets: copy-paste, CutMix, mosaics, erasing.
 
 Not here: the geometry of pasting and cutting (pure functions in `ssdet.mixing`), and the weak and
 strong views of a single image (`ssdet.datasets.views`).

@@ -30,7 +30,7 @@ class ClassMixHook(PixelMixHook):
     Examples:
         >>> from ssdet.testing import segmentor, take_step
         >>> step = take_step(segmentor(), ClassMixHook(source="labeled"))
-        >>> bool((step.targets["unsup_student"].scores == 1).any())  # annotated pixels are sure
+        >>> bool((step.targets["unsup_student"].scores == 1).any())  # annotated pixels are certain
         True
     """
 
@@ -45,5 +45,5 @@ class ClassMixHook(PixelMixHook):
         self.share = share
 
     def mask(self, partner: Fields) -> Tensor:
-        """All pixels of a random half of the classes."""
+        """All pixels of a random share of the classes."""
         return class_mask(partner["labels"], partner["valid"], self.share)

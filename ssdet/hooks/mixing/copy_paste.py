@@ -23,17 +23,17 @@ Mode = Literal["labeled_to_unlabeled", "unlabeled_to_labeled", "bidirectional", 
 class CopyPasteHook(StepHook):
     """Paste between labeled and unlabeled images: objects for detectors, regions for segmentors.
 
-    *Detectors*: after the transfer, objects of one image are laid over another, at their own place
+    *Detectors*: after the transfer, objects of one image are pasted into another, at the same place
     (Simple Copy-Paste, Ghiasi et al. 2021, between the labeled batch and the strong views). Where
     an object has a mask, its pixels are pasted, else its box. What they cover is cut from the masks
     of the objects below, whose boxes become tight around the rest; without masks a box shrinks if a
-    whole side of it is hidden. An object of which less than `min_visible` is left is gone. A pasted
-    box brings along other objects of its image as far as they lie inside of it, by the same rule.
+    whole side of it is hidden. An object with less than `min_visible` left is removed. A pasted
+    box includes other objects of its image as far as they lie inside of it, by the same rule.
     Pasted objects keep their weights; annotated ones have weight 1.
 
     *Segmentors*: bidirectional copy-paste (BCP, Bai et al. 2023), mode "bidirectional". Half of the
     strong views get a patch of a labeled image, the other half become a patch in a labeled image,
-    and the student learns from these mixtures alone. The mean loss of the annotated pixels of each
+    and the student learns from these mixtures only. The mean loss of the annotated pixels of each
     half counts 1 and that of the pseudo-labeled ones `alpha`, divided by the sum of these
     (2 + 2 alpha): `unsup_weight=3` gives the sum of the paper. In the burn-in the labeled images
     are mixed among themselves. Labeled and unlabeled images are paired in turn.
@@ -42,13 +42,13 @@ class CopyPasteHook(StepHook):
         mode: Where from and where to; "unlabeled" pastes between images of the same strong view.
             For segmentors only "bidirectional": other mixtures are `ClassMixHook`, `CutMixHook`.
         prob: Detectors: probability, for each image, that something is pasted into it (0.5).
-        max_objects: Detectors: up to so many objects are drawn from an image (10).
+        max_objects: Detectors: at most this many objects are drawn from an image (10).
         min_visible: Detectors: the least share of an object that counts as this object (0.3).
         side: Segmentors: share of the height and of the width that the patch has (2/3).
         patch: Segmentors: "box"; "grid" of parts x parts smaller ones (the paper's random mask);
             "strip" of whole rows (its contact mask); see `ssdet.mixing.patch_mask` ("box").
         parts: Segmentors: cells of the grid in each direction (3).
-        alpha: Segmentors: weight of the pseudo labels beside the annotations (0.5).
+        alpha: Segmentors: weight of the pseudo labels; that of annotations is 1 (0.5).
         per_image: Segmentors: a patch for each image instead of one for the batch (False).
         supervised: Segmentors: learn from the labeled images as they are, too (False).
 
@@ -96,7 +96,7 @@ class CopyPasteHook(StepHook):
         self._paste: ObjectPaste | RegionPaste = self._objects
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Choose what is pasted; refuse settings that this model has no use for."""
+        """Choose what is pasted; refuse settings that do not fit this model."""
         name = type(self).__name__
         if isinstance(model, TeacherStudentSegmentor):
             if self.mode != "bidirectional":
@@ -107,8 +107,8 @@ class CopyPasteHook(StepHook):
                 )
             if model.reduction == "image":
                 raise ValueError(
-                    f"{name}: gives annotated pixels another weight than pseudo-labeled ones, and "
-                    "reduction='image' of the model gives all the same; take 'valid' or 'kept'"
+                    f"{name}: weights annotated and pseudo-labeled pixels differently, but "
+                    "reduction='image' of the model weights all alike; use 'valid' or 'kept'"
                 )
             self._paste, foreign = self._regions, self._of_objects
         elif isinstance(model, TeacherStudentDetector):
@@ -120,7 +120,7 @@ class CopyPasteHook(StepHook):
             )
         if foreign:
             raise ValueError(
-                f"{name}: {', '.join(foreign)} is not for a {type(model).__name__}; take it out"
+                f"{name}: {', '.join(foreign)} is not for a {type(model).__name__}; remove it"
             )
         super().on_attach(model)
 
@@ -134,7 +134,7 @@ class CopyPasteHook(StepHook):
         if step.sup is None and self.mode != "unlabeled":
             raise ValueError(
                 f"{type(self).__name__}: mode={self.mode!r} needs labeled images in each batch, "
-                "and this one has no branch 'sup'. Look at the sampler, or take mode='unlabeled'."
+                "and this one has no branch 'sup'. Check the sampler, or use mode='unlabeled'."
             )
         self._paste.before_student(step)
 

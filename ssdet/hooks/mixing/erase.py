@@ -1,4 +1,4 @@
-"""Random erasing that knows which pseudo boxes it hides."""
+"""Random erasing that drops the pseudo boxes it hides."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ..step_hook import StepHook
 class EraseHook(StepHook):
     """Erase patches of the strong views, and drop the pseudo boxes that are hidden by them.
 
-    Erasing in the pipeline happens before there are pseudo boxes: the student is then told of
+    Erasing in the pipeline happens before there are pseudo boxes: the student is then trained on
     objects that it cannot see. Here (as in MixPL, 2023) a box is dropped if at least `hidden` of
     its area is erased, pixels under several patches counted once. Take the erasing out of the
     pipeline of the strong view. Erased pixels get the mean color of the data set. All strong views
-    that are there are erased, each anew: hooks that mix views come after this one.
+    of the step are erased, each with its own patches: list hooks that mix views after this one.
 
     Args:
         count: Fewest and most patches of an image.
@@ -57,7 +57,7 @@ class EraseHook(StepHook):
         self.hidden = hidden
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Works on boxes."""
+        """Refuse segmentors."""
         super().on_attach(detector_only(self, model, "drops pseudo boxes"))
 
     def before_student(self, step: Step) -> None:

@@ -27,12 +27,12 @@ class PatchShuffleHook(StepHook):
     """Shuffle the cells of a grid before the student's backbone, and its features back after it.
 
     HSSDA (Liu et al., CVPR 2023) in two dimensions. Each strong view gets a permutation of its own,
-    drawn from PyTorch's generator in the main process; convolutions see neighbors that are none,
+    drawn from PyTorch's generator in the main process; convolutions see false neighbors,
     while neck, heads, boxes and label maps stay where they are. The image is padded to a multiple
     of the grid times the largest stride first, so that the grid divides every level, and the
-    features are cut back to the size that they have without.
+    features are cropped to their usual size.
 
-    Backbones with an embedding of absolute positions are refused (the position would move along),
+    Backbones with an embedding of absolute positions are refused (the position would move, too),
     and those whose levels are no whole fraction of the image.
 
     Args:
@@ -76,7 +76,7 @@ class PatchShuffleHook(StepHook):
         self._stride = 0
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Find out what the backbone makes of an image; refuse one that cannot be shuffled."""
+        """Find the strides of the backbone; refuse one that cannot be shuffled."""
         super().on_attach(model)
         name = type(self).__name__
         if not isinstance(getattr(model.student, "backbone", None), nn.Module):
@@ -86,8 +86,8 @@ class PatchShuffleHook(StepHook):
             )
         if getattr(model.student, "_compiled_call_impl", None) is not None:
             raise ValueError(
-                f"{name}: works between the image and the backbone, where a compiled student "
-                "cannot be entered. Leave out compile_student."
+                f"{name}: replaces the input of the backbone, which is not possible in a compiled "
+                "student. Leave out compile_student."
             )
         teacher: Any = model.teacher
         inner = getattr(model.data_preprocessor, "inner", None)
@@ -97,7 +97,7 @@ class PatchShuffleHook(StepHook):
         self._stride = _largest_stride(name, teacher.backbone, channels, self.grid)
 
     def before_teacher(self, step: Step) -> None:
-        """Refuse a batch without one of the views to shuffle; hooks may yet add other ones."""
+        """Refuse a batch without one of the views to shuffle; hooks may still add other ones."""
         missing = [v for v in self.views or () if v not in step.strong and comes_with_batch(v)]
         if step.strong and missing:
             raise ValueError(
@@ -108,7 +108,7 @@ class PatchShuffleHook(StepHook):
 
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
-        """Shuffle what the backbone gets, and back what it gives, within this pass."""
+        """Within this pass, shuffle the backbone's input, and its output back."""
         chosen = branch.startswith(STRONG) if self.views is None else branch in self.views
         if not chosen:
             yield
@@ -182,7 +182,7 @@ def _largest_stride(name: str, backbone: nn.Module, channels: int, grid: tuple[i
 
 @torch.no_grad()
 def _tried(name: str, backbone: nn.Module, shape: tuple[int, ...]) -> list[Tensor]:
-    """What the backbone gives for an empty image; it stays as it was."""
+    """The outputs of the backbone for an empty image; its state does not change."""
     like = next(backbone.parameters())
     training = backbone.training
     backbone.eval()

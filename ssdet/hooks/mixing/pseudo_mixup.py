@@ -21,7 +21,7 @@ from .._parts.cached_images import (
     as_views,
     batch_views,
     compose,
-    pictures_of,
+    to_cache,
 )
 from .._parts.model_kind import detector_only
 from ..step_hook import StepHook
@@ -29,10 +29,10 @@ from ..step_hook import StepHook
 
 @HOOKS.register_module()
 class PseudoMixupHook(StepHook):
-    """Lay an image of an earlier step over each strong view; the student learns the boxes of both.
+    """Blend an image of an earlier step into each strong view; the student learns both's boxes.
 
     Pseudo labels miss objects, and the student learns to miss them too; in a mixture an object
-    that was missed is a weaker negative (MixPL, 2023). The other image is made as large as it fits
+    that was missed is a weaker negative (MixPL, 2023). The other image is scaled to fit
     into the batch and both lie anywhere on their common canvas. Boxes keep their weights. Nothing
     is mixed before there are images of an earlier step (`mixup/skipped`).
 
@@ -40,8 +40,8 @@ class PseudoMixupHook(StepHook):
         cache: How many images of earlier steps are kept.
         share: Share of the own image in a pixel; the other one has the rest.
         flip: Probability that the other image is mirrored.
-        extra: None: the mixture takes the place of the view, as in MixPL. A number: the view stays
-            as it is; the mixture is one more, `unsup_student_mixup`, with so much of its weight.
+        extra: None: the mixture replaces the view, as in MixPL. A number: the view is kept, and
+            the mixture is one more, `unsup_student_mixup`, with this share of its weight.
 
     Examples:
         >>> from ssdet.testing import detector, take_step
@@ -67,16 +67,16 @@ class PseudoMixupHook(StepHook):
         self.cache = ImageCache(cache)
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Works on boxes."""
+        """Refuse segmentors."""
         super().on_attach(detector_only(self, model, "puts pseudo boxes together"))
 
     def before_student(self, step: Step) -> None:
-        """Mix every strong view of the batch with what was kept, then keep what came."""
+        """Mix every strong view of the batch with cached images, then cache the new ones."""
         fresh: list[CachedImage] = []
-        # Every process has as many pictures as the others, so that all mix or none does.
+        # Every process has as many images as the others, so that all mix or none does.
         mixing = len(self.cache) > 0
         for name in batch_views(step):
-            own = pictures_of(step.strong[name], step.targets[name])
+            own = to_cache(step.strong[name], step.targets[name])
             fresh += own
             if mixing:
                 self._mix(step, name, own)
@@ -118,7 +118,7 @@ class PseudoMixupHook(StepHook):
         return {"pictures": self.cache.state()} if len(self.cache) else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the images that were kept."""
+        """Restore the images of earlier steps."""
         self.cache.load(state["pictures"])
 
 

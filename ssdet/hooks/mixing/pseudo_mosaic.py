@@ -16,7 +16,7 @@ from ...teacher_student.geometry import areas
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_pair, check_range
-from .._parts.cached_images import ImageCache, as_views, batch_views, compose, pictures_of
+from .._parts.cached_images import ImageCache, as_views, batch_views, compose, to_cache
 from .._parts.model_kind import detector_only
 from ..step_hook import StepHook
 from .pseudo_mixup import PseudoMixupHook, pad_divisor
@@ -30,7 +30,7 @@ class PseudoMosaicHook(StepHook):
     """Learn from one more strong view, mosaics of four images of earlier steps.
 
     Small objects are missed by the teacher more often than others. Four images, made smaller, are
-    set around one point: their objects, which were large enough to be found, are then small ones
+    placed around one point: their objects, which were large enough to be found, are then small ones
     (MixPL, 2023). The range of `size` sets the balance of small and large objects, and
     `mosaic/small` is the share of boxes that are small (COCO: below 32x32 pixels). The view is
     called `unsup_student_mosaic`; there is none before four images are kept (`mosaic/skipped`).
@@ -42,7 +42,7 @@ class PseudoMosaicHook(StepHook):
             and images keep their proportions in them.
         images: Mosaics of each step.
         weight: Factor on `unsup_weight` for this view.
-        flip: Probability that a piece is mirrored.
+        flip: Probability that an image is mirrored.
         cache: How many images of earlier steps are kept, at least 4.
 
     Examples:
@@ -76,23 +76,23 @@ class PseudoMosaicHook(StepHook):
         self.cache = ImageCache(cache)
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Works on boxes, of images that are not mixed yet."""
+        """Refuse segmentors, and images that are mixed already."""
         detector_only(self, model, "puts pseudo boxes together")
         if any(isinstance(h, PseudoMixupHook) and h.extra is None for h in model.hooks):
             raise ValueError(
-                f"{type(self).__name__}: a PseudoMixupHook stands before it and would give it "
+                f"{type(self).__name__}: a PseudoMixupHook is listed before it and would give it "
                 "mixtures instead of images. List PseudoMosaicHook first in custom_hooks."
             )
         super().on_attach(model)
 
     def before_student(self, step: Step) -> None:
-        """Add the mosaics of what was kept, then keep what came."""
+        """Add mosaics of the cached images, then cache the new ones."""
         fresh = [
-            picture
+            image
             for name in batch_views(step)
-            for picture in pictures_of(step.strong[name], step.targets[name])
+            for image in to_cache(step.strong[name], step.targets[name])
         ]
-        # Every process has as many pictures as the others, so that all have the view or none has.
+        # Every process has as many images as the others, so that all have the view or none has.
         step.count("mosaic/skipped", float(len(self.cache) < PIECES))
         if len(self.cache) >= PIECES:
             self._add_view(step)
@@ -121,5 +121,5 @@ class PseudoMosaicHook(StepHook):
         return {"pictures": self.cache.state()} if len(self.cache) else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the images that were kept."""
+        """Restore the images of earlier steps."""
         self.cache.load(state["pictures"])

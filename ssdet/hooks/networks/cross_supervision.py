@@ -15,10 +15,10 @@ class CrossSupervisionHook(NetworkHook):
     """Two networks of different initialization learn each other's labels (CPS, CVPR 2021).
 
     On unlabeled images the student learns the labels of the second network and the second one
-    those of the student, in the same (mixed) pictures; on labeled images each learns the truth.
+    those of the student, in the same (mixed) images; on labeled images each learns the annotations.
     There is no threshold and no average: list `TeacherEMAHook(momentum=0.0)`, which makes the
-    teacher an exact copy of the student after each step; it labels, in eval mode, in the student's
-    place. With a higher momentum, and the second network in `auxiliary_teachers` of the model, the
+    teacher an exact copy of the student after each step; it labels for the student, in eval
+    mode. With a higher momentum, and the second network in `auxiliary_teachers` of the model, the
     networks learn from each other's mean teachers instead. Hooks that come after this one (a
     threshold) see the labels for the student.
 

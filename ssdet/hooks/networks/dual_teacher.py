@@ -1,4 +1,4 @@
-"""Two teachers: what both say, and both are sure of, is told to two students."""
+"""Two teachers: two students learn the labels on which both agree with confidence."""
 
 from __future__ import annotations
 
@@ -29,27 +29,26 @@ class DualTeacherHook(NetworkHook):
     The second student is an auxiliary network with a teacher of its own (`auxiliary_teachers` of
     the model); `TeacherEMAHook` moves both. Both students learn the same labels in the same views.
 
-    Pixels are kept where both teachers give the same label with a score above `score`, in images
-    where these are at least `agreement` of the pixels that either is sure of. Boxes above `score`
-    are matched one to one; a pair becomes one box with the lower score, and an image is kept if the
-    pairs are at least `agreement` of all boxes, a pair counted once. The region of an image that
-    is not kept is ignored; so is an image in which neither is sure of anything, unless both scores
-    lie below `background`.
+    Pixels are kept where both teachers give the same label with a score above `score`. These must
+    be at least `agreement` of the pixels of an image that either is confident of. Boxes above
+    `score` are matched one to one; a pair becomes one box with the lower score, and an image is
+    kept if the pairs are at least `agreement` of all boxes, a pair counted once. An image that
+    is not kept is ignored; so is an image in which neither is confident of anything, unless all
+    scores lie below `background`.
 
-    Teachers that always agree are one teacher: the agreement (over the images in which one of them
-    is sure of something) is logged, and a warning is given if its running mean lies above
-    `collapse`.
+    Teachers that always agree act as one. So the agreement, over the images in which one of them
+    is confident of something, is logged. A running mean above `collapse` gives a warning.
 
     Args:
         network: Key of the second student in `auxiliary` of the model.
-        score: Both teachers must be surer than this.
+        score: Both teachers must have a score above this.
         agreement: Lowest share of what is agreed on, for an image to be kept; 0 keeps all.
         iou: Lowest IoU of a pair of boxes (and of their masks).
         fusion: The box of a pair: "wbf", the mean weighted by the scores, or "inter", the common
             rectangle, which is biased to small boxes.
-        unmatched: A sure box of one teacher alone: "ambiguous" (trained on with half its score as
-            weight), "ignore" (a region without loss) or "drop" (background).
-        background: An image without a sure box is background if no score reaches this.
+        unmatched: A confident box of one teacher only: "ambiguous" (trained on with half its score
+            as weight), "ignore" (a region without loss) or "drop" (background).
+        background: An image without a confident box is background if no score reaches this.
         collapse: Running agreement above which the teachers count as one.
 
     Examples:
@@ -91,7 +90,7 @@ class DualTeacherHook(NetworkHook):
         self._mean, self._steps = 0.0, 0
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """The second student needs a teacher of its own."""
+        """Refuse a model whose second student has no teacher of its own."""
         super().on_attach(model)
         if self.names[0] not in model.pairs:
             raise ValueError(
@@ -100,7 +99,7 @@ class DualTeacherHook(NetworkHook):
             )
 
     def after_teacher(self, step: Step) -> None:
-        """Keep what both teachers say."""
+        """Keep the labels that both teachers predict."""
         other = self.label(step, self.names[0])
         if isinstance(step.pseudo, PixelLabels):
             overlap, found = self._pixels(step.pseudo, other)
@@ -109,7 +108,7 @@ class DualTeacherHook(NetworkHook):
             judged = [self._boxes(step, image, other[image]) for image in images]
             overlap, found = (torch.tensor(each) for each in zip(*judged, strict=True))
         step.count("dual_teacher/images_kept", (overlap >= self.agreement).float().mean())
-        if found.any():  # teachers that are sure of nothing do not agree on anything
+        if found.any():  # teachers that are confident of nothing do not agree on anything
             agreement = overlap[found].mean()
             step.count("dual_teacher/agreement", agreement)
             self._watch_collapse(float(agreement))
@@ -128,13 +127,13 @@ class DualTeacherHook(NetworkHook):
         return {"mean": self._mean, "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with it."""
+        """Restore it."""
         self._mean, self._steps = state["mean"], state["steps"]
 
     # ------------------------------------------------------------------ pixels and boxes
 
     def _pixels(self, own: PixelLabels, other: PixelLabels) -> tuple[Tensor, Tensor]:
-        """Weigh the pixels; the agreement of each image, and whether a teacher is sure of any."""
+        """Weight the pixels; the agreement of each image, and if a teacher is confident of any."""
         sure = [(one.scores > self.score) & one.valid for one in (own, other)]
         same = own.labels == other.labels
         overlap = confident_overlap(sure[0], sure[1], same)
@@ -146,7 +145,7 @@ class DualTeacherHook(NetworkHook):
         return overlap, (sure[0] | sure[1]).flatten(1).any(1)
 
     def _boxes(self, step: Step, image: int, other: InstanceData) -> tuple[float, bool]:
-        """Replace the boxes of an image; the agreement, and whether a teacher is sure of any."""
+        """Replace the boxes of an image; the agreement, and if a teacher is confident of any."""
         own = step.pseudo_boxes[image]
         highest = max([float(one.scores.max()) for one in (own, other) if len(one)], default=0.0)
         step.drop(image, own.scores <= self.score, "score")
@@ -181,7 +180,7 @@ class DualTeacherHook(NetworkHook):
         return fused[areas[0] / areas[1].clamp(min=1) >= self.iou]
 
     def _single(self, boxes: InstanceData) -> InstanceData:
-        """What becomes of boxes that one teacher alone has found."""
+        """The boxes that only one teacher has found, as `unmatched` says."""
         if self.unmatched == "drop":
             return boxes[:0]
         boxes.level = torch.full_like(
@@ -198,7 +197,7 @@ class DualTeacherHook(NetworkHook):
         if self._steps % HORIZON == 0 and self._mean > self.collapse:
             print_log(
                 f"{type(self).__name__}: the teachers agree on {self._mean:.1%} of what either is "
-                f"sure of (mean of {HORIZON} steps): they have collapsed into one, and their "
+                f"confident of (mean of {HORIZON} steps): they have collapsed into one, and their "
                 "consensus filters nothing. Make them differ: another backbone, other initial "
                 "weights.",
                 logger="current",
@@ -207,7 +206,7 @@ class DualTeacherHook(NetworkHook):
 
 
 def _plain(boxes: InstanceData) -> InstanceData:
-    """A copy whose boxes are all trusted, until one turns out to be alone."""
+    """A copy whose boxes are all trusted, until one turns out to be unmatched."""
     return PseudoBoxes.of(boxes, level=torch.full_like(boxes.labels, HIGH))
 
 
@@ -218,7 +217,7 @@ def _left(boxes: InstanceData, taken: Tensor) -> Tensor:
 
 
 def _everywhere(like: InstanceData, sample: Any) -> InstanceData:
-    """One region to ignore that covers the view: no loss says that nothing is there."""
+    """One region to ignore that covers the view: no loss is taken from it."""
     height, width = sample.metainfo["img_shape"][:2]
     boxes = like.bboxes
     whole = PseudoBoxes(

@@ -1,4 +1,4 @@
-"""Learning from the future: a teacher that has seen where the student is going."""
+"""Learning from the future: a teacher averaged with future students."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Batch = dict[str, Any]
 class FutureTeacherHook(StepHook):
     """Virtual steps of the student before each real one (FST, NeurIPS 2022).
 
-    The teacher is averaged with students of the future, then the student goes back to where it was
-    and takes its real step with what this teacher labels. Only the teacher keeps something of the
-    virtual steps; the momentum is that of `TeacherEMAHook`, which must be listed, and its number
+    The teacher is averaged with students of the future, then the student is restored
+    and takes its real step with the labels of this teacher. Only the teacher keeps an effect of
+    the virtual steps; the momentum is that of `TeacherEMAHook`, which must be listed; its number
     of updates counts real steps. A step costs steps + 1 passes; nothing happens during the burn-in.
 
-    * `deep`: so many steps after each other on the batch of the real step, the teacher averaged
+    * `deep`: `steps` steps after each other on the batch of the real step, the teacher averaged
       before each of them and after the last one.
-    * `wide`: as many steps, each from the same student on a batch of its own; the teacher is
+    * `wide`: `steps` steps, each from the same student on a batch of its own; the teacher is
       averaged once, with the mean of the resulting weights. The loader brings the batches of all
       steps as one: with `batch=(4 * (steps + 1), ...)` the first 4 are those of the real step.
 
@@ -42,8 +42,8 @@ class FutureTeacherHook(StepHook):
         steps: Virtual steps for a real one; 0 is the plain mean teacher.
         kind: "deep" or "wide".
         restore: What the student gets back: "all" (parameters, buffers, optimizer, loss scaler,
-            counts), or "parameters" as in the published code, where the momentum of the optimizer
-            and the batch statistics keep what the virtual steps did to them.
+            counts), or "parameters" as in the published code. There the momentum of the optimizer
+            and the batch statistics keep the changes of the virtual steps.
 
     Examples:
         >>> FutureTeacherHook(steps=3, kind="deep").steps  # four passes for one step
@@ -65,28 +65,28 @@ class FutureTeacherHook(StepHook):
         self._future: float | None = None
 
     def before_train(self, runner: Any) -> None:
-        """Refuse what virtual steps cannot be taken with."""
+        """Refuse settings with which virtual steps are not possible."""
         super().before_train(runner)
         wrapper = runner.optim_wrapper
         name = type(self).__name__
         if hasattr(wrapper, "values"):
-            raise ValueError(f"{name}: works with one optimizer, not with {len(wrapper)} of them")
+            raise ValueError(f"{name}: works with one optimizer, not with {len(wrapper)}")
         if wrapper._accumulative_counts > 1:
             raise ValueError(
                 f"{name}: optim_wrapper.accumulative_counts={wrapper._accumulative_counts}: a "
-                "virtual step would take the gradients that were gathered for a real one. Use "
+                "virtual step would use the gradients that were gathered for a real one. Use "
                 "accumulative_counts=1 and a larger batch."
             )
         stay = [type(h).__name__ for h in self.attached_model.hooks if not h.reversible]
         if stay and self.steps:
             raise ValueError(
-                f"{name}: what {stay[0]} does in a virtual step cannot be taken back. Take one of "
-                "the two out of custom_hooks."
+                f"{name}: the changes of {stay[0]} in a virtual step cannot be undone. Take one "
+                "of the two out of custom_hooks."
             )
         self._average()
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """Look ahead, then let the training loop take the real step."""
+        """Take the virtual steps; the training loop then takes the real one."""
         super().before_train_iter(runner, batch_idx, data_batch)
         if self.model is None or self.steps == 0:
             return
@@ -105,7 +105,7 @@ class FutureTeacherHook(StepHook):
     def look_ahead(
         self, train_step: Callable[[Batch], Any], wrapper: Any, batches: Sequence[Batch]
     ) -> None:
-        """Take a virtual step on each batch, average the teacher, and go back.
+        """Take a virtual step on each batch, average the teacher, and restore the student.
 
         `train_step` takes a batch and updates the parameters through the wrapper. Call it before
         each real step of a plain PyTorch loop.
@@ -128,7 +128,7 @@ class FutureTeacherHook(StepHook):
         self._future = float(outcome["loss"].detach()) if "loss" in outcome else None
 
     def after_loss(self, step: Step) -> None:
-        """Log where the last virtual step was."""
+        """Log the loss of the last virtual step."""
         if self._future is not None:
             step.count("future/total", self._future)
 
@@ -163,14 +163,14 @@ class FutureTeacherHook(StepHook):
         found = [hook for hook in self.attached_model.hooks if isinstance(hook, TeacherEMAHook)]
         if len(found) != 1:
             raise ValueError(
-                f"{type(self).__name__}: needs one TeacherEMAHook, whose teacher looks into the "
-                f"future; custom_hooks has {len(found)}"
+                f"{type(self).__name__}: needs exactly one TeacherEMAHook, which averages the "
+                f"teacher; custom_hooks has {len(found)}"
             )
         return found[0]
 
 
 def split_batch(batch: Batch, parts: int) -> list[Batch]:
-    """A batch cut into as many, each branch into equal parts, in order."""
+    """A batch cut into `parts` batches, each branch into equal parts, in order."""
     cut: list[Batch] = [{key: {} for key in batch} for _ in range(parts)]
     for key, value in batch.items():
         branches = value if isinstance(value, dict) else {"": value}
@@ -179,7 +179,7 @@ def split_batch(batch: Batch, parts: int) -> list[Batch]:
             if len(present) % parts:
                 raise ValueError(
                     f"FutureTeacherHook: {len(present)} samples of the branch {branch!r} cannot be "
-                    f"shared by {parts} steps (steps + 1): let the sampler's batch be a multiple"
+                    f"shared by {parts} steps (steps + 1): make the sampler's batch a multiple"
                 )
             size = len(present) // parts
             for number, part in enumerate(cut):

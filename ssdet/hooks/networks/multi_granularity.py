@@ -40,20 +40,20 @@ class MultiGranularityHook(NetworkHook):
     * regions: self-similarity of the features of student and `wide` network, 7x7 regions;
     * image: mean logits of student and `deep` network.
 
-    Both larger networks learn from the labels during the burn-in, like the student; after it those
-    that do not learn are frozen, batch statistics included. (Without a burn-in they have to come
+    Both larger networks train on annotations during the burn-in, like the student; after it those
+    not in `learning` are frozen, batch statistics included. (Without a burn-in they have to come
     from checkpoints, `init_cfg` in their configs.) Region and image losses never reach them. List
-    `TeacherEMAHook(momentum=0.0)`: the teacher then labels as the student itself, or higher for a
-    mean teacher in its place.
+    `TeacherEMAHook(momentum=0.0)`: the teacher then is the student itself, or use a higher momentum
+    for a mean teacher.
 
     Args:
         wide, deep: Keys of the two networks in `auxiliary` of the model.
-        learning: Which of them go on learning after the burn-in: "none", "wide" (as published) or
+        learning: Which of them still learn after the burn-in: "none", "wide" (as published) or
             "all".
         region_weight, image_weight: Factors on the two losses; the second is a sum over images and
             classes and needs a small one.
         pool: Regions along each side.
-        region_layer, logit_layer: Parts of every network that put out its features and logits.
+        region_layer, logit_layer: Layers of every network that output its features and logits.
 
     Examples:
         >>> from ssdet.testing import segmentor
@@ -92,7 +92,7 @@ class MultiGranularityHook(NetworkHook):
         self._student: dict[str, Outputs] = {}
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Every network needs the layers that are compared, and a map of logits for each class."""
+        """Refuse networks without the layers to compare, or without logits for each class."""
         super().on_attach(model)
         if getattr(last_decode_head(model.student), "out_channels", None) == 1:
             raise ValueError(
@@ -116,14 +116,14 @@ class MultiGranularityHook(NetworkHook):
         super().before_train(runner)
 
     def before_teacher(self, step: Step) -> None:
-        """A new step; after the burn-in the networks that do not learn rest."""
+        """A new step; after the burn-in the networks that do not learn are frozen."""
         self._student = {}
         model = self.attached_model
         distilling = step.weak is not None and step.iteration >= model.burn_in
         model.frozen = set(self.names) - self.learning if distilling else set()
 
     def after_teacher(self, step: Step) -> None:
-        """The student learns the labels of the wide network; the others travel along."""
+        """The student learns the labels of the wide network; the other labels go along."""
         own = step.pseudo_pixels
         wide, deep = (self.label(step, name) for name in self.names)
         wide.extra_labels = torch.stack([own.labels, deep.labels], dim=1)
@@ -152,10 +152,10 @@ class MultiGranularityHook(NetworkHook):
     # ------------------------------------------------------------------ the larger networks
 
     def _supervised(self, step: Step, name: str) -> Outputs:
-        """What a network puts out on the labeled images, which it learns unless it rests."""
+        """Outputs of a network for the labeled images, which it learns unless it is frozen."""
         network = self.network(name)
-        rests = name in self.attached_model.frozen
-        if rests or step.sup is None:
+        frozen = name in self.attached_model.frozen
+        if frozen or step.sup is None:
             step.losses[f"sup_{name}_loss"] = self.attached_model.zero_loss(network)
             return {} if step.sup is None else self.outputs_of(name, step.sup.inputs, self.layers)
         with recorded_layers(network, self.layers) as outputs:
@@ -203,14 +203,15 @@ class MultiGranularityHook(NetworkHook):
         }
         labels = {name: one.detach().argmax(1) for name, one in logits.items()}
         ones = valid.float()
-        for learner, told in ((STUDENT, self.names), *((name, (STUDENT,)) for name in self.names)):
+        pairs = ((STUDENT, self.names), *((name, (STUDENT,)) for name in self.names))
+        for learner, teachers in pairs:
             if learner in self.attached_model.frozen:
                 continue
             losses = {
                 f"loss_{name}": masked_cross_entropy(
                     logits[learner], labels[name], ones, valid, self.reduction
                 )
-                for name in told
+                for name in teachers
             }
             step.losses.update(weighted(losses, f"sup_mgd_{learner}_", step.unsup_weight))
 

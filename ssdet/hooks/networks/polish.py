@@ -1,4 +1,4 @@
-"""Dual polishing: two small networks learn from labeled images to correct pseudo boxes."""
+"""Dual polishing: two small networks learn on labeled images to correct pseudo boxes."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from ..step_hook import StepHook
 
 @HOOKS.register_module()
 class PolishHook(StepHook):
-    """Learn on labeled images to move and to name pseudo boxes ("Mind the Gap", AAAI 2023).
+    """Learn on labeled images to move and to classify pseudo boxes ("Mind the Gap", AAAI 2023).
 
-    In each step boxes around the truth of the labeled images are made wrong on purpose; from the
+    In each step boxes are jittered around the ground truth of labeled images; from the
     teacher's features (without gradient to the detector) a `BoxPolisher` learns to move them back
-    and a `ClassPolisher` to tell what they show. Slow averages of both then correct the pseudo
+    and a `ClassPolisher` to classify them. Slow averages of both then correct the pseudo
     boxes, in two sets. For the box regression: every box, polished, with the teacher's label. For
     the classification and the RPN: the unpolished boxes of which the class network or the teacher
-    is sure, with the label of the class network where that one alone is sure. A
+    is confident, with the label of the class network where only that one is. A
     threshold in the list rejects the worst boxes first.
 
     Args:
@@ -43,10 +43,10 @@ class PolishHook(StepHook):
             min(momentum, 1 - gamma / (t + gamma)), as in `TeacherEMAHook`.
         min_confidence: A class probability, or a score of the teacher, from which a box is
             classified.
-        iou: A wrong box shows the class of a true one from this overlap on, else background.
+        iou: A jittered box has the class of a true one from this overlap on, else background.
         box_jitter, cls_jitter: Pairs (copies of each true box, standard deviation as a share of
             its sides).
-        budget: Most boxes of an image that each network learns from in one step. It bounds the
+        budget: At most this many boxes of an image train each network in one step. It bounds the
             memory: each box of the box network takes seven pooled features.
         context: Shift of the context boxes, as a share of the sides.
         box_weight, cls_weight: Factors on the two losses.
@@ -99,7 +99,7 @@ class PolishHook(StepHook):
     # ------------------------------------------------------------------ hook points
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """It needs a detector with a feature pyramid, and both networks in `auxiliary`."""
+        """Refuse a model without a feature pyramid, or without both networks in `auxiliary`."""
         super().on_attach(detector_only(self, model, "polishes boxes"))
         name = type(self).__name__
         check_task_sets(name, model.student)
@@ -120,7 +120,7 @@ class PolishHook(StepHook):
         strides = self.strides or pyramid_strides(model.student)
         if strides is None:
             raise ValueError(
-                f"{name}: cannot see the strides of {type(model.student).__name__}'s pyramid; say "
+                f"{name}: cannot find the strides of {type(model.student).__name__}'s pyramid; set "
                 "them, for example strides=(8, 16, 32)"
             )
         self.box_features = RoIFeatures(strides, self.boxes.in_channels, self.boxes.roi_size)
@@ -128,7 +128,7 @@ class PolishHook(StepHook):
 
     @torch.no_grad()
     def after_teacher(self, step: Step) -> None:
-        """Correct the pseudo boxes and tell which task learns from which."""
+        """Correct the pseudo boxes, and set which task learns from which."""
         found = step.pseudo_boxes
         counts = [len(boxes) for boxes in found]
         polished, probabilities = self._look(step)
@@ -139,7 +139,7 @@ class PolishHook(StepHook):
             step.pseudo_boxes[image] = self._refine(step, boxes, better, chances[image])
 
     def after_loss(self, step: Step) -> None:
-        """Learn both networks on the labeled images."""
+        """Train both networks on the labeled images."""
         if step.sup is None:
             box, cls = (step.model.zero_loss(net) for net in (self.boxes, self.classes))
         else:
@@ -165,7 +165,7 @@ class PolishHook(StepHook):
         return {"updates": self.updates}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Restore the count."""
         self.updates = state["updates"]
 
     # ------------------------------------------------------------------ using
@@ -237,14 +237,14 @@ class PolishHook(StepHook):
         return boxes[torch.randperm(len(boxes), device=boxes.device)[: self.budget]]
 
     def _deltas(self, network: Any, features: Sequence[Tensor], boxes: list[Tensor]) -> Tensor:
-        """What the box network says of the boxes of each image, from their context."""
+        """The deltas that the box network predicts for the boxes of each image."""
         around = [polishing.context_boxes(one, self.context).flatten(0, 1) for one in boxes]
         pooled = self.box_features(features, around)
         return network(side_by_side(pooled, sum(len(one) for one in boxes)))
 
 
 def _around(truth: Tensor, jitters: Sequence[tuple[int, float]]) -> Tensor:
-    """The true boxes after wrong ones made of them."""
+    """The jittered boxes, then the true boxes that they are made of."""
     return torch.cat([polishing.jitter_boxes(truth, n, sigma) for n, sigma in jitters] + [truth])
 
 
@@ -265,7 +265,7 @@ def _own_finds(teacher: Any, features: Any, samples: list[Any]) -> list[Tensor]:
 
 
 def _log(step: Step, boxes: Tensor, deltas: Tensor, targets: Tensor) -> None:
-    """How well the wrong boxes overlap the truth, before and after."""
+    """Log how well the jittered boxes overlap the true ones, before and after."""
     if len(boxes):
         moved = polishing.decode_boxes(boxes, deltas.detach().float())
         before, after = (1 - polishing.giou_loss(b, targets).mean() for b in (boxes, moved))

@@ -36,18 +36,18 @@ LOGITS = "decode_head.conv_seg"
 class RegionInstructionHook(NetworkHook):
     """Region-aware instructive learning (RAIL, 2025), for any number of classes.
 
-    Two groups of two students take turns; all four look at every batch, and the one with the best
+    Two groups of two students take turns; all four process every batch, and the one with the best
     Dice on its labeled images instructs. The students of the group whose turn it is learn
 
     * from the labels: the losses of the segmentor, and once more, with `disagreement_focused`,
       where a student disagrees with the best one;
     * on unlabeled images: the sharpened probabilities of the best student (squared error), and,
-      where they disagree with it, to be unsure (`flatten`);
+      where they disagree with it, a low confidence (`flatten`);
     * from the mean teacher of their group: its sharpened probabilities (squared error).
 
     The teacher of a group follows its first student: that of the first group is the model's own,
-    the other one is in `auxiliary_teachers`. In the first turn of each group there are the plain
-    supervised losses and the teacher's only. What the core computes for pseudo labels is replaced.
+    the other one is in `auxiliary_teachers`. In the first turn of each group there are only
+    supervised losses and the teacher's. The core's losses on pseudo labels are replaced.
     During the burn-in all four learn the labels. The networks may have different architectures.
 
     Args:
@@ -56,7 +56,7 @@ class RegionInstructionHook(NetworkHook):
         temperature: Of the sharpening.
         region, error: Factors of the two parts of `disagreement_focused`.
         flatten: Factor on the term that flattens the confidence, within the consistency.
-        consistency, teacher: Factors on the losses that the best student and the teacher give.
+        consistency, teacher: Factors on the losses towards the best student and the teacher.
         ramp_length: Iterations after the burn-in over which these two rise:
             exp(-5 (1 - t/length)^2).
 
@@ -105,7 +105,7 @@ class RegionInstructionHook(NetworkHook):
         self.consistency, self.teacher = consistency, teacher
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """The second group needs a teacher; all of them a layer of logits."""
+        """Refuse a second group without a teacher, and networks without a layer of logits."""
         super().on_attach(model)
         leader = self.groups[1][0]
         if leader not in model.pairs:
@@ -121,7 +121,7 @@ class RegionInstructionHook(NetworkHook):
                 )
 
     def before_teacher(self, step: Step) -> None:
-        """Whose turn it is; the other group rests."""
+        """Choose the group whose turn it is; the other one is frozen."""
         since = step.iteration - self.attached_model.burn_in
         if step.weak is None or since < 0:
             self.attached_model.frozen = set()
@@ -147,24 +147,24 @@ class RegionInstructionHook(NetworkHook):
                 "on them. Every batch needs some, and no other hook may take them out."
             )
         labels = torch.stack([sample.gt_sem_seg.data[0] for sample in step.sup.samples])
-        # So far there are the student's losses: those for pseudo labels are not RAIL's, and one
-        # that rests has none. With 0 they keep the graph that other processes wait for.
-        rests = STUDENT in self.attached_model.frozen
-        gone = {k: v for k, v in step.losses.items() if rests or k.startswith("unsup")}
+        # So far there are the student's losses: those for pseudo labels are not RAIL's, and a
+        # frozen one has none. With 0 they keep the graph that other processes wait for.
+        frozen = STUDENT in self.attached_model.frozen
+        gone = {k: v for k, v in step.losses.items() if frozen or k.startswith("unsup")}
         step.losses.update(weighted(gone, "", 0.0))
         found = {name: self._supervised(step, name, labels) for name in (STUDENT, *self.names)}
         best = self._best(found, labels)
         step.count("rail/best", float((STUDENT, *self.names).index(best)))
         first_turn = step.iteration - self.attached_model.burn_in < 2 * self.period
         if not first_turn:
-            self._look_again(step, found, labels, best)
+            self._focus_errors(step, found, labels, best)
         for view, targets in step.targets.items():
             self._learn_view(step, view, targets, None if first_turn else best)
 
     # ------------------------------------------------------------------ labeled images
 
     def _supervised(self, step: Step, name: str, labels: Tensor) -> Tensor:
-        """Probabilities of a network on the labeled images, which it learns unless it rests."""
+        """Probabilities of a network on the labeled images, which it learns unless it is frozen."""
         if name == STUDENT:
             return self._probabilities(name, step.outputs["sup"], labels)
         network = self.network(name)
@@ -185,7 +185,7 @@ class RegionInstructionHook(NetworkHook):
         all_reduce(mean, "mean")
         return list(found)[int(mean.argmin())]
 
-    def _look_again(self, step: Step, found: Maps, labels: Tensor, best: str) -> None:
+    def _focus_errors(self, step: Step, found: Maps, labels: Tensor, best: str) -> None:
         """Disagreement-focused supervision of the active students."""
         valid, instructor = labels != IGNORE, found[best].argmax(1)
         for name in self._active(step):
@@ -207,10 +207,10 @@ class RegionInstructionHook(NetworkHook):
         maps = {name: self._view(step, view, name, targets) for name in self._needed(step, best)}
         since = step.iteration - self.attached_model.burn_in
         share = ramp(since, self.ramp_length) * step.shares[view]
-        told = sharpen(targets.soft, self.temperature)
+        target = sharpen(targets.soft, self.temperature)
         for name in self._active(step):
             own = maps[name]
-            losses = {"loss_teacher": self.teacher * squared_error(own, told, targets.valid)}
+            losses = {"loss_teacher": self.teacher * squared_error(own, target, targets.valid)}
             if best is not None and name != best:
                 losses["loss_best"] = self.consistency * self._instructed(own, maps[best], targets)
             step.losses.update(weighted(losses, f"{prefix_of(view)}{name}_", share))
@@ -239,7 +239,7 @@ class RegionInstructionHook(NetworkHook):
         return self.groups[self._group(step)]
 
     def _needed(self, step: Step, best: str | None) -> set[str]:
-        """Only those whose prediction of a view is used look at it."""
+        """The networks whose prediction of a view is used."""
         return {*self._active(step), *([best] if best else [])}
 
     def _probabilities(self, name: str, logits: Tensor, labels: Tensor) -> Tensor:

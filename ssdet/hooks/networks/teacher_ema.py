@@ -27,9 +27,9 @@ class TeacherEMAHook(StepHook):
     """teacher = momentum * teacher + (1 - momentum) * student (Tarvainen & Valpola 2017, eq. 3).
 
     Updated once for each step that the optimizer really takes: gradient accumulation, a skipped
-    step of a gradient scaler or of the guard against numbers that are not finite move nothing.
-    The start is an exact copy of the student, buffers included, or what a checkpoint brings. Each
-    auxiliary network that has a teacher (`auxiliary_teachers` of the model) moves it alike.
+    step of a gradient scaler or of the guard against non-finite numbers changes nothing.
+    The start is an exact copy of the student, buffers included, or comes from a checkpoint. Each
+    auxiliary network with a teacher (`auxiliary_teachers` of the model) is averaged alike.
 
     Args:
         momentum: Share of the teacher that is *kept* in an update, in [0, 1]; 0.999 has a horizon
@@ -44,7 +44,7 @@ class TeacherEMAHook(StepHook):
         buffers: What happens to float buffers (statistics of batch norm): "ema", "copy" or
             "skip". Integer buffers are copied.
         interval: Optimizer steps between two updates.
-        stop_after: The teacher rests after so many updates.
+        stop_after: The teacher is frozen after this many updates.
 
     Examples:
         >>> from ssdet.testing import segmentor
@@ -95,7 +95,7 @@ class TeacherEMAHook(StepHook):
         self._steps = 0
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Student and teacher must have the same tensors by name and shape."""
+        """Refuse a student and a teacher whose tensors differ in name or shape."""
         super().on_attach(model)
         for name, pair in model.pairs.items():
             student, teacher = (_tensors(module) for module in pair)
@@ -109,7 +109,7 @@ class TeacherEMAHook(StepHook):
                 )
 
     def before_run(self, runner: Any) -> None:
-        """Board, unless another hook moves the same weights."""
+        """Attach to the model, unless another hook averages the same weights."""
         rivals = [type(h).__name__ for h in runner.hooks if type(h).__name__ in RIVALS]
         if rivals:
             raise ValueError(
@@ -159,7 +159,7 @@ class TeacherEMAHook(StepHook):
         return {"updates": self.updates, "steps": self._steps, **loaded}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Restore the counts."""
         self.updates, self._steps = state["updates"], state["steps"]
         self.loaded = list(state.get("loaded", ()))
 
@@ -177,7 +177,7 @@ class TeacherEMAHook(StepHook):
         )
 
     def _notice_loaded(self, model: TeacherStudent) -> None:
-        """Teachers that are more than copies at the start of a run shall not be thrown away."""
+        """Teachers that are more than copies at the start of a run must not be thrown away."""
         copied = model.burn_in > 0 and model.copy_after_burn_in
         if self.schedule != "mean" or copied:
             return
@@ -185,7 +185,7 @@ class TeacherEMAHook(StepHook):
         if self.loaded:
             print_log(
                 f"{type(self).__name__}: the checkpoint has a teacher of its own for "
-                f"{', '.join(self.loaded)}: the running mean goes on from it with the full "
+                f"{', '.join(self.loaded)}: the running mean continues from it with the full "
                 f"momentum {self.momentum}",
                 logger="current",
             )

@@ -1,4 +1,4 @@
-"""Pictures and counts of what the teacher said and what became of it."""
+"""Pictures and counts of the teacher's predictions, and of the labels kept from them."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class GalleryHook(StepHook):
     """Store a few pictures of pseudo labels, and count for each class what was proposed and kept.
 
     Writes to the run folder: `pseudo/*.jpg` with one line for each picture in `gallery.jsonl`, and
-    `stats.jsonl` with one line for each stretch of `stats_interval` iterations. Boxes: the weak
-    view with what the teacher found (kept: solid, ignore regions: hatched, the surest few of the
-    dropped: dashed, with the reason) beside the strong views with what the student learns from.
+    `stats.jsonl` with one line per `stats_interval` iterations. Boxes: the weak
+    view with the teacher's boxes (kept: solid, ignore regions: hatched, the highest-scoring few of
+    the dropped: dashed, with the reason) beside the strong views with the student's targets.
     Pixels: the weak view, its label map, what is kept of it, and the strong views. The first
     process alone writes; the random state of the training is left as it is.
 
     Args:
-        interval: Iterations between two moments that are stored; the last iteration is one too.
-        images: Pictures for each of them, the first ones of the batch.
+        interval: Iterations between two stored steps; the last iteration is stored, too.
+        images: Images that are drawn in such a step, the first ones of the batch.
         stats_interval: Iterations that a line of the counts stands for.
         size: Longer side of a stored picture, in pixels.
         classes: Names of the classes; taken from the training data where it is not given.
@@ -96,7 +96,7 @@ class GalleryHook(StepHook):
             (self.folder / GALLERY).parent.mkdir(parents=True, exist_ok=True)
 
     def before_student(self, step: Step) -> None:
-        """Look at the labels when all other hooks are done with them."""
+        """Draw and count the labels after all other hooks have changed them."""
         if self.folder is None or step.pseudo is None or step.weak is None:
             return
         self._counts.add(step, len(self.classes))
@@ -113,7 +113,7 @@ class GalleryHook(StepHook):
         return self._counts.state()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Restore the counts."""
         self._counts = _Counts(**state)
 
     # ------------------------------------------------------------------ pictures
@@ -135,7 +135,7 @@ class GalleryHook(StepHook):
         found = step.pseudo_boxes[number]
         trained = found[found.level >= AMBIGUOUS]
         groups = [self._group("ignored", found[found.level == LOW])]
-        lost = [(why, _surest(boxes)) for why, boxes in step.dropped[number].items()]
+        lost = [(why, _highest_scoring(boxes)) for why, boxes in step.dropped[number].items()]
         groups += [self._group("dropped", boxes, why) for why, boxes in lost]
         groups += [self._group("unsure", found[found.level == AMBIGUOUS])]
         groups += [self._group("kept", found[found.level == HIGH])]
@@ -305,8 +305,8 @@ def _flat(step: Step) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def _surest(boxes: Any) -> Any:
-    """The boxes with the highest scores: the many others would hide the picture."""
+def _highest_scoring(boxes: Any) -> Any:
+    """The boxes with the highest scores: more would hide the image."""
     return boxes[boxes.scores.argsort(descending=True)[:DROPPED_DRAWN]]
 
 

@@ -23,9 +23,9 @@ class BoundaryLossHook(StepHook):
     labels of the teacher, those included that the threshold dropped; the border of the image and
     padding make none. In the boundary mean every pixel counts alike, whatever its confidence.
 
-    It is done with the weights of the pixels (w + weight * 1[boundary] N / N_boundary, where N is
-    what the mean divides by), so it holds for any loss that carries weights, in every head, and
-    costs no further pass. It acts on mixed views: at the rim of a pasted box the labels do change.
+    It changes the weights of the pixels to w + weight * 1[boundary] N / N_boundary, where N is
+    what the mean divides by. So it works for any loss that supports weights, in every head, and
+    costs no extra pass. It acts on mixed views: at the rim of a pasted box the labels do change.
 
     Args:
         weight: Factor on the boundary mean; CW-BASS 0.5.

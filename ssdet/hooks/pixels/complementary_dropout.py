@@ -1,4 +1,4 @@
-"""Complementary dropout: each of two strong views sees the channels that the other one lost."""
+"""Complementary dropout: two strong views each drop the channels that the other keeps."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ComplementaryDropoutHook(StepHook):
     """Drop every channel of the student's features in one of two strong views (UniMatch V2).
 
     Yang et al., TPAMI 2025. A mask d1 with the factors 0 and 2, and d2 = 2 - d1 for the other
-    view; a part of the pairs of views, drawn anew in each step, stays whole. The views take their
-    passes one after the other; in a model whose head has batch norm their statistics are therefore
+    view; a part of the pairs of views, drawn again in each step, stays whole. The views have
+    separate passes; in a model whose head has batch norm their statistics are therefore
     those of one view each, and with it or without it the labeled images never share a pass.
 
     Args:
@@ -63,7 +63,7 @@ class ComplementaryDropoutHook(StepHook):
         self._masks: dict[int, Masks] = {}
 
     def before_student(self, step: Step) -> None:
-        """Draw which pairs stay whole, and forget the masks of the step before."""
+        """Draw which pairs stay whole, and clear the masks of the last step."""
         missing = [view for view in self.views if view not in step.strong]
         if missing:
             raise ValueError(

@@ -27,7 +27,7 @@ class ConsistencyHook(StepHook):
 
     Mean Teacher (Tarvainen & Valpola 2017) for pixels: |p_student - p_teacher|^2, averaged over the
     classes and then over the pixels with the model's reduction, so that thresholds and weights
-    count here too. For it alone, without hard pseudo labels, set `unsup_weight=0.0` of the model.
+    count here too. To use it without hard pseudo labels, set `unsup_weight=0.0` of the model.
 
     Args:
         weight: Factor on the loss; several strong views share it.
@@ -65,7 +65,7 @@ class ConsistencyHook(StepHook):
         if matches_masks(head):
             raise TypeError(
                 f"{type(self).__name__}: {type(head).__name__} gives masks of queries and no "
-                "logits of pixels; let the student learn from pseudo labels alone"
+                "logits of pixels; leave the hook out and use pseudo labels only"
             )
         self.learns_without_labels = not self.needs_labels
         super().on_attach(model)
@@ -80,7 +80,7 @@ class ConsistencyHook(StepHook):
                 step.losses[key] = factor * step.shares[name] * self.compare(step, name)
 
     def compare(self, step: Step, name: str) -> Tensor:
-        """The loss of one strong view, without its factor; a subclass may compare otherwise."""
+        """The loss of one strong view, without its factor; a subclass may override it."""
         return self._loss(step.outputs[name], step.targets[name])
 
     def probabilities(self, logits: Tensor, targets: PixelLabels) -> tuple[Tensor, Tensor]:

@@ -23,12 +23,12 @@ from ..step_hook import StepHook
 
 @HOOKS.register_module()
 class DropoutUncertaintyHook(StepHook):
-    """Pixels of which several passes with dropout together are unsure weigh nothing (UA-MT, 2019).
+    """Pixels on which passes with dropout are uncertain on average get weight 0 (UA-MT, 2019).
 
     The probabilities of the passes, each with dropout and noise on the input, are averaged. A pixel
     is trained on where the entropy of the mean is below a limit, which rises from `start` to 1
     times the highest possible entropy. With `ConsistencyHook` it is the baseline of methods that
-    need one pass; the labels and probabilities themselves stay those of the quiet teacher.
+    need one pass; the labels and probabilities stay those of the teacher without dropout.
 
     Args:
         passes: Of the teacher; each costs as much as labeling.
@@ -40,7 +40,7 @@ class DropoutUncertaintyHook(StepHook):
         >>> from ssdet.testing import segmentor, take_step
         >>> hook = DropoutUncertaintyHook(passes=2, start=0.5, ramp_length=100)
         >>> step = take_step(segmentor(), hook)
-        >>> step.log["dropout/sure"]  # an untrained teacher is sure of nothing
+        >>> step.log["dropout/sure"]  # an untrained teacher is certain of nothing
         tensor(0.)
         >>> step.pseudo.weights.max()
         tensor(0.)
@@ -71,28 +71,28 @@ class DropoutUncertaintyHook(StepHook):
         self.ramp_length, self.ramp_kind = ramp_length, ramp_kind
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """It needs pixels and a teacher that has dropout."""
-        model = segmentor_only(self, model, "weighs pixels")
+        """Refuse detectors, and a teacher without dropout."""
+        model = segmentor_only(self, model, "weights pixels")
         if not dropouts(model.teacher):
             raise ValueError(
-                f"{type(self).__name__}: the segmentor has no dropout, so all passes would say the "
-                "same; set dropout_ratio of its decode_head above 0"
+                f"{type(self).__name__}: the segmentor has no dropout, so all passes are equal; "
+                "set dropout_ratio of its decode_head above 0"
             )
         super().on_attach(model)
 
     @torch.no_grad()
     def after_teacher(self, step: Step) -> None:
-        """Take the weight from the pixels that the passes are unsure of."""
+        """Set the weight of pixels to 0 where the passes are uncertain."""
         pixels = step.pseudo_pixels
         mean = self._sampled(step)
         since = step.iteration - step.model.burn_in
         share = self.start + (1 - self.start) * ramp(since, self.ramp_length, self.ramp_kind)
         entropy = entropy_of(mean.float())
-        sure = entropy < share * math.log(mean.shape[1])
-        pixels.weights = pixels.weights * sure
+        certain = entropy < share * math.log(mean.shape[1])
+        pixels.weights = pixels.weights * certain
         if pixels.valid.any():
             step.count("dropout/entropy", entropy[pixels.valid].mean())
-            step.count("dropout/sure", sure[pixels.valid].float().mean())
+            step.count("dropout/sure", certain[pixels.valid].float().mean())
 
     def _sampled(self, step: Step) -> Tensor:
         """The mean probabilities (B, C, H, W) of all passes."""

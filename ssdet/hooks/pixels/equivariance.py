@@ -1,4 +1,4 @@
-"""Equivariance: a deformed picture has the deformed labels."""
+"""Equivariance: a deformed image has the deformed labels."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .consistency import ConsistencyHook
 class EquivarianceHook(ConsistencyHook):
     """f(E(x)) = E(f(x)) for random deformations E of the student's views (DS6, 2020).
 
-    The student sees each view a second time, deformed; its answer is compared with its deformed
-    first answer, as probabilities, where both look inside of the picture. No label is needed: the
+    The student sees each view a second time, deformed; this output is compared with its deformed
+    first output, as probabilities, where both lie inside of the image. No label is needed: the
     deformation is known. It costs another pass of the student for each view.
 
     Args:
@@ -30,11 +30,11 @@ class EquivarianceHook(ConsistencyHook):
         rotation: Largest angle in degrees, to both sides.
         scale: Smallest and largest enlargement.
         shift: Largest shift, as a share of the side.
-        flip: Probability of a mirrored picture (left to right).
+        flip: Probability of a mirrored image (left to right).
         elastic, points: Largest movement of the points x points control points, as a share of the
             side; 0 for none.
         labeled: Deform the labeled images too; with the same factor, from the first iteration.
-        detach: The deformed first answer is a target and gets no gradient.
+        detach: The deformed first output is a target and gets no gradient.
 
     Examples:
         >>> from ssdet.testing import segmentor, take_step
@@ -74,7 +74,7 @@ class EquivarianceHook(ConsistencyHook):
         self.elastic, self.points, self.labeled, self.detach = elastic, points, labeled, detach
 
     def after_loss(self, step: Step) -> None:
-        """Add a loss for each strong view and, if asked for, for the labeled ones."""
+        """Add a loss for each strong view and, with `labeled`, for the labeled ones."""
         super().after_loss(step)
         if self.labeled and "sup" in step.outputs:
             step.losses[f"sup_loss_{self.loss_name}"] = self.weight * self.compare(step, "sup")
@@ -86,12 +86,12 @@ class EquivarianceHook(ConsistencyHook):
         first = self.enlarged(step.outputs[name], inputs.shape[-2:])
         deformed, inside = deform(inputs, grid)
         student: Any = step.model.student
-        answer = self.enlarged(student(deformed.to(inputs.dtype), mode="tensor"), inputs.shape[-2:])
+        output = self.enlarged(student(deformed.to(inputs.dtype), mode="tensor"), inputs.shape[-2:])
         expected, _ = deform(first.detach() if self.detach else first, grid)
         # A pixel whose four sources are not all valid is mixed with what is not there.
         whole = deform(valid[:, None].float(), grid)[0][:, 0] > 1 - 1e-4
         counted = whole & inside
-        difference = (answer - expected).square().mean(1).where(counted, 0.0)
+        difference = (output - expected).square().mean(1).where(counted, 0.0)
         step.count("equivariance/seen", counted.float().mean())
         return difference.sum() / counted.sum().clamp(min=1)
 
@@ -112,7 +112,7 @@ class EquivarianceHook(ConsistencyHook):
 
 
 def _seen(step: Step, name: str) -> tuple[Tensor, Tensor]:
-    """The pictures of a view, and where they show something."""
+    """The images of a view, and where they are valid."""
     if name != "sup":
         return step.strong[name].inputs, step.targets[name].valid
     views: Any = step.sup

@@ -22,14 +22,14 @@ BRANCH = "unsup_student_features"
 
 @HOOKS.register_module()
 class FeaturePerturbationHook(StepHook):
-    """A further stream: the weak view, with channels dropped from the student's features.
+    """One more stream: the weak view, with channels dropped from the student's features.
 
     UniMatch (Yang et al., CVPR 2023). Whole channels of every level that the encoder gives to the
     head are set to 0, the others scaled up; masks are drawn again for each image and level. The
     labels are the teacher's for the weak view, not mixed with those of another image. The losses
     are called `unsup_features_...`.
 
-    Works with boxes as with pixels. Training costs one more pass of the student.
+    Works for boxes and pixels. Training costs one more pass of the student.
 
     Args:
         prob: Probability of each channel to be dropped, in [0, 1).
@@ -52,7 +52,7 @@ class FeaturePerturbationHook(StepHook):
         if prob == 1 or share in (0, 1):
             raise ValueError(
                 f"{name}: prob={prob}, share={share}: a prob of 1 leaves no feature, a share of 0 "
-                "or 1 no loss on one of the sides. Take the hook out, or a number in between."
+                "or 1 leaves one side without a loss. Use numbers in between, or no hook."
             )
         self.prob, self.share = prob, share
 

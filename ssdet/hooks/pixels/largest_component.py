@@ -1,4 +1,4 @@
-"""One object of a class: what of its pseudo label hangs together."""
+"""One object per class: the largest connected part of its pseudo label."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _NEIGHBORS = np.ones((3, 3), dtype=int)  # diagonal ones too, as in BCP
 class LargestComponentHook(StepHook):
     """Keep the largest connected component of each class of the pseudo labels (BCP, SS-Net).
 
-    What else has the class becomes background; the class may then be gone from an image only if it
-    was absent. This is knowledge about organs, of which a picture shows one: where a picture shows
-    several objects of a class (streets, rooms, digits) it takes objects away. It runs on the CPU.
+    All other pixels of the class become background; without `min_area` no class vanishes. This
+    fits organs, of which an image shows one. Where images show several objects of a class
+    (streets, rooms, digits), objects are lost. It runs on the CPU.
 
     Args:
         background: The class that is not cleaned, and that the removed pixels get.
@@ -46,7 +46,7 @@ class LargestComponentHook(StepHook):
         self.background, self.min_area = background, min_area
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Boxes have no components."""
+        """Refuse detectors: boxes have no components."""
         model = segmentor_only(self, model, "cleans the labels of pixels")
         if self.background >= model.num_classes:
             raise ValueError(

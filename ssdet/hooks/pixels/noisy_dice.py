@@ -18,13 +18,13 @@ class NoisyDiceHook(ConsistencyHook):
 
     After "Annotation-efficient learning" (TMI 2022): L = 1 - 2 sum(w p y) / sum(w (p + y)), with
     the weights w = 1 - |p' - y| from a prediction p' beside the one that made the label y. Where
-    the labels come from earlier (`PseudoLabelDiskHook(use=True)`), the teacher of today judges
-    them; labels that it has just made itself get their own confidence as weight. For this loss
+    the labels come from earlier (`PseudoLabelDiskHook(use=True)`), the current teacher weights
+    them; labels that it has just predicted get their own confidence as weight. For this loss
     alone set `unsup_weight=0.0` of the model.
 
     Args:
         weight, ramp_length, ramp_kind: Factor on the loss; see `ConsistencyHook`.
-        power: The weights are raised to it: above 1 they trust less, 0 makes them all 1.
+        power: Exponent of the weights: above 1 doubtful labels count less, 0 makes them all 1.
         squared: With p^2 + y^2 in the denominator, as in V-Net.
         per_class: One ratio for each class over the batch, and their mean: a small organ counts as
             much as the background. Else one ratio for each image, over all classes; without

@@ -23,12 +23,12 @@ from .consistency import ConsistencyHook
 class ShapePriorHook(ConsistencyHook):
     """Follow the teacher where its labels look like labels ("Anatomically-aware uncertainty").
 
-    MICCAI 2022, for slices. First a `LabelAutoEncoder` learns on the labeled masks to repair
-    masks that were made wrong; then it stands still. Its answer p' to the teacher's labels is
+    MICCAI 2022, for slices. First a `LabelAutoEncoder` learns to repair corrupted copies of
+    the labeled masks; then it is frozen. Its output p' for the teacher's labels is
     compared with the teacher's probabilities p: U = (p' - p)^2 is their uncertainty, and the loss
     sum(w (p_s - p)^2) / (2 sum(w)) has the weights w = exp(-gamma U). One more pass, and no
     sampling. Without hard pseudo labels, as published, set `unsup_weight=0.0` of the model. Mixing
-    makes shapes that no label has: use it without hooks that paste.
+    makes implausible shapes: use it without hooks that paste.
 
     Args:
         prior: Name of the auto-encoder in the model's `auxiliary`.
@@ -82,7 +82,7 @@ class ShapePriorHook(ConsistencyHook):
         self._learning = False
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """It needs its auto-encoder, of the model's classes, and time to learn it."""
+        """Refuse a model without the auto-encoder, or without iterations to train it."""
         super().on_attach(model)
         name = type(self).__name__
         prior = dict(model.auxiliary.items()).get(self.name)
@@ -105,7 +105,7 @@ class ShapePriorHook(ConsistencyHook):
         self.prior = prior
 
     def after_loss(self, step: Step) -> None:
-        """Learn the prior while it may learn; then compare student and teacher."""
+        """Train the prior at first; then compare student and teacher."""
         until = step.model.burn_in if self.learn_for is None else self.learn_for
         self._learning = step.iteration < until and step.sup is not None
         loss = self._repair(step) if self._learning else step.model.zero_loss(self.prior)
@@ -115,7 +115,7 @@ class ShapePriorHook(ConsistencyHook):
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """The copy that answers takes over what was learned, until the prior stands still."""
+        """Update the copy that predicts, until the prior is frozen."""
         if self._learning:
             self.prior.follow(0.0)
 
@@ -132,12 +132,12 @@ class ShapePriorHook(ConsistencyHook):
         return weighted_consistency(student, teacher, weights, targets.valid)
 
     def _repair(self, step: Step) -> Tensor:
-        """The loss of the prior on labeled masks that were made wrong."""
+        """The loss of the prior on corrupted labeled masks."""
         samples = step.sup.samples if step.sup is not None else []
         maps = [sample.gt_sem_seg.data for sample in samples]
         # Views of one batch are padded to one size by the preprocessor; one map for each anyway.
         labels = torch.cat([self.prior.resized(one) for one in maps])
-        # 255 is no class: the network sees the first class there, and learns nothing of it.
+        # 255 is no class: the network sees the first class there, and it has no loss.
         wrong = swap_labels(labels.where(labels != IGNORE, 0), self.swap, self.block)
         encoded = clipped_noise(self.prior.encode(wrong), self.noise, self.noise_limit)
         return reconstruction_loss(self.prior(encoded).float().sigmoid(), labels)

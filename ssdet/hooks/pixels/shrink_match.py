@@ -31,7 +31,7 @@ class ShrinkMatchHook(StepHook):
     until the first one passes; a second head (so that the main one is not disturbed) learns it
     among the classes that are left. The loss of a pixel is multiplied by the teacher's
     probability p_1 (first principle) and all of it by the running share of certain pixels, over
-    all processes (second principle). Certain pixels are left to the ordinary loss: list a
+    all processes (second principle). Certain pixels are left to the ordinary loss: add a
     `FixedThresholdHook` with the same threshold.
 
     Probabilities are mixed before they are sorted, so CutMix may come before or after. The loss is
@@ -45,7 +45,7 @@ class ShrinkMatchHook(StepHook):
         weight: Factor on the loss, beside the unsupervised weight.
         by_score, by_certain_ratio: The first and the second re-weighting.
         momentum: Of the share of certain pixels, in [0, 1].
-        stride: Every so many pixels in both directions are looked at (all at 1), with the logits
+        stride: One pixel in this many is used in both directions (1: all), with the logits
             at that resolution. 150 classes at full size take gigabytes; 4 takes a sixteenth.
 
     Examples:
@@ -86,7 +86,7 @@ class ShrinkMatchHook(StepHook):
         self._features: dict[str, Any] = {}
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """A segmentor with a second head of its classes."""
+        """Refuse a model that is no segmentor, or has no second head of its classes."""
         name = type(self).__name__
         model = segmentor_only(self, model, "learns pixel by pixel")
         if self.head not in model.auxiliary:
@@ -102,11 +102,11 @@ class ShrinkMatchHook(StepHook):
                 f"{model.num_classes} classes. Set its num_classes."
             )
         if model.num_classes == 2:
-            print_log(f"{name}: of two classes none can be removed: no loss", "current", 30)
+            print_log(f"{name}: with two classes none can be removed: no loss", "current", 30)
         super().on_attach(model)
 
     def student_pass(self, step: Step, branch: str) -> AbstractContextManager[Any]:
-        """Remember the features of the strong views."""
+        """Keep the features of the strong views."""
         if branch not in step.targets:
             return nullcontext()
 
@@ -133,7 +133,7 @@ class ShrinkMatchHook(StepHook):
         step.losses["unsup_loss_shrink"] = loss * factor
 
     def _look(self, targets: PixelLabels) -> tuple[Shrunk, Tensor]:
-        """The shrunk classes of the pixels that are looked at, and which are valid."""
+        """The shrunk classes of the pixels that are used, and which are valid."""
         if targets.soft is None:
             raise ValueError(f"{type(self).__name__}: the targets have no probabilities (`soft`)")
         start, step = self.stride // 2, self.stride
@@ -155,7 +155,7 @@ class ShrinkMatchHook(StepHook):
         return self.ratio
 
     def _logits(self, step: Step, name: str, valid: Tensor) -> Tensor:
-        """What the second head says, at the size of what is looked at."""
+        """Logits of the second head, at the resolution of the pixels that are used."""
         features = self._features.get(name)
         if features is None:  # no certain pixel in this view: the student took no pass on it
             student: Any = step.model.student
@@ -171,5 +171,5 @@ class ShrinkMatchHook(StepHook):
         return {} if self.ratio is None else {"ratio": self.ratio}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the share."""
+        """Restore the share."""
         self.ratio = float(state["ratio"])

@@ -1,4 +1,4 @@
-"""Predictions of several views or networks, fused as far as each is certain."""
+"""Predictions of several views or networks, fused by their certainty."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ Extent = Literal["pixel", "image"]
 class UncertaintyFusionHook(NetworkHook):
     """Pseudo labels from several predictions, weighted by 1 / uncertainty (UMCT, WACV 2020).
 
-    Without further networks the teacher sees the weak view in each of the orientations. With them
+    Without `networks` the teacher sees the weak view in each of the orientations. With them
     there is one orientation for each network, which labels and learns in it, and the student has
     the first one, which must be "identity"; each network then learns a fusion of its own
-    (`exclude_self`: of what the others say). A network with a teacher (`auxiliary_teachers` of the
-    model) is labeled for by that, another one by itself in eval mode. Thresholds are for the
-    student; the further networks learn every pixel of their fusions.
+    (`exclude_self`: of the other predictions). The labels of a network come from its teacher
+    (`auxiliary_teachers` of the model), or from itself in eval mode. Thresholds are for the
+    student; the auxiliary networks learn every pixel of their fusions.
 
     Args:
         views: Orientations: identity, hflip, vflip, rot90, rot180, rot270.
-        networks: Keys of further networks in `auxiliary` of the model.
+        networks: Keys of networks in `auxiliary` of the model.
         uncertainty: "entropy" (divided by ln C) or "margin"; with `passes`, the variance between
-            passes takes its place.
+            passes replaces it.
         passes: Monte Carlo passes with dropout, at least 2; 0 is one pass without.
         extent: Uncertainty of each pixel, or its mean over an image.
-        exclude_self: A network does not hear itself; without networks, the first view is left out.
+        exclude_self: A network's fusion leaves out its own prediction (without networks: the
+            first view).
         eps: Added to the uncertainty: the most certain prediction weighs (1 + eps) / eps times as
             much as the least certain.
 
@@ -100,18 +101,18 @@ class UncertaintyFusionHook(NetworkHook):
         self.exclude_self, self.eps = exclude_self, eps
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Passes need dropout."""
+        """Refuse passes without dropout."""
         super().on_attach(model)
         for name in (STUDENT, *self.names) if self.passes else ():
             if not dropouts(self.network(name)):
                 raise ValueError(
                     f"{type(self).__name__}: passes={self.passes}, but the network {name!r} has no "
-                    "dropout, so its passes would all say the same and it would seem certain of "
+                    "dropout, so its passes would be equal and it would seem certain of "
                     "everything; set dropout_ratio of its decode_head above 0, or passes=0"
                 )
 
     def after_teacher(self, step: Step) -> None:
-        """Fuse what the views or the networks say."""
+        """Fuse the predictions of the views or the networks."""
         found = [self._predict(step, *source) for source in self._sources()]
         probabilities = torch.stack([one for one, _ in found])
         uncertainty = torch.stack([one for _, one in found])
@@ -142,7 +143,7 @@ class UncertaintyFusionHook(NetworkHook):
             pseudo.extra_labels = others.where(valid[:, None], IGNORE)
 
     def after_loss(self, step: Step) -> None:
-        """Each further network learns in its own orientation."""
+        """Each auxiliary network learns in its own orientation."""
         for number, (name, view) in enumerate(zip(self.names, self.views[1:], strict=False)):
             self.supervise(step, name, _labeled(step.sup, view))
             for branch, targets in step.targets.items():
@@ -151,7 +152,7 @@ class UncertaintyFusionHook(NetworkHook):
                 self.teach(step, name, branch, own, Views(orient(seen.inputs, view), seen.samples))
 
     def _sources(self) -> list[tuple[nn.Module, Orientation]]:
-        """Who says something, and how it sees the picture."""
+        """The networks that predict, and the orientation of each."""
         names = (STUDENT, *self.names) if self.names else (STUDENT,) * len(self.views)
         pairs = self.attached_model.pairs
         networks = [pairs[name][1] if name in pairs else self.network(name) for name in names]
@@ -160,7 +161,7 @@ class UncertaintyFusionHook(NetworkHook):
     def _predict(self, step: Step, network: nn.Module, view: Orientation) -> tuple[Tensor, Tensor]:
         """Probabilities (B, C, H, W) and uncertainty (B, H, W) in the frame of the weak view."""
         if network is self.attached_model.teacher and view == "identity" and not self.passes:
-            known = step.pseudo_pixels.soft  # what the core has just asked for
+            known = step.pseudo_pixels.soft  # what the core has just computed
             if known is not None:
                 return known, uncertainty_of(known, self.uncertainty)
         inputs = orient(step.weak_views.inputs, view).contiguous()

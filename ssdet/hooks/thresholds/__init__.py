@@ -1,8 +1,8 @@
 """Hooks that decide which of the teacher's labels the student learns from.
 
-A threshold on what a label says (score, objectness, agreement of two views), for boxes and for
-pixels alike. What is shared stands in `threshold_hook.py`; the maths (mixtures, quantiles) is in
-`ssdet.thresholds`. Not here: judging a box by its geometry (`boxes`).
+A threshold on a property of a label (score, objectness, agreement of two views), for boxes and for
+pixels alike. What is shared is in `threshold_hook.py`; the maths (mixtures, quantiles) is in
+`ssdet.thresholds`. Not here: selecting a box by its geometry (`boxes`).
 """
 
 from .confidence_weight import ConfidenceWeightHook as ConfidenceWeightHook

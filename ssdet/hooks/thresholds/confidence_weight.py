@@ -30,8 +30,8 @@ class MeanConfidenceThresholdHook(ThresholdHook):
     CW-BASS (Tarubinga et al., IJCNN 2025): base / (1 + exp(-beta (c - 0.5))), within `bounds`. The
     mean goes over the valid pixels (or the boxes) of all processes. What is below is dropped.
 
-    With the published base 0.6 and beta 0.5 the threshold lies between 0.30 and 0.337 whatever
-    the teacher says: a constant, in effect. beta=5 makes it move (up to 0.554).
+    With the published base 0.6 and beta 0.5 the threshold lies between 0.30 and 0.337 for any
+    teacher: a constant, in effect. beta=5 makes it move (up to 0.554).
 
     Args:
         base: Upper end of the sigmoid, in [0, 1].
@@ -81,11 +81,11 @@ class MeanConfidenceThresholdHook(ThresholdHook):
 class ConfidenceWeightHook(StepHook):
     """Weight every pseudo label with (decay * score) ** gamma, as CW-BASS does.
 
-    What a threshold dropped keeps its weight 0. Pixels carry the weight in their mean, boxes in
-    classification and regression.
+    What a threshold dropped keeps its weight 0. The weight applies to pixels in their mean, to
+    boxes in classification and regression.
 
     A constant decay is a constant factor on the loss, no more; "per_epoch" lets it grow smaller,
-    as the text of the paper says: decay ** epoch.
+    as described in the paper: decay ** epoch.
 
     Args:
         gamma: Exponent, at least 0; CW-BASS 1.
@@ -118,7 +118,7 @@ class ConfidenceWeightHook(StepHook):
         check_range(name, "decay", decay)
         check_choice(name, "decay_schedule", decay_schedule, Decay)
         if decay == 0:
-            raise ValueError(f"{name}: decay=0 takes all weight away; a number in (0, 1]")
+            raise ValueError(f"{name}: decay=0 makes all weights 0; give a number in (0, 1]")
         if decay_schedule == "per_epoch" and not (epoch_length and epoch_length > 0):
             raise ValueError(
                 f"{name}: decay_schedule='per_epoch' needs epoch_length (iterations), not "
@@ -128,7 +128,7 @@ class ConfidenceWeightHook(StepHook):
         self.epoch_length = epoch_length if decay_schedule == "per_epoch" else None
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """A segmentor has to have a loss that carries weights of pixels."""
+        """Refuse a segmentor without a loss that supports weights of pixels."""
         if isinstance(model, TeacherStudentSegmentor):
             honors_weights(self, model)
         super().on_attach(model)

@@ -21,7 +21,7 @@ class CorrelationThresholdHook(ThresholdHook):
 
     The dynamic threshold of CorrMatch (Sun et al., CVPR 2024): for each class that the teacher
     finds in the batches of all processes, its highest score; threshold <- momentum * threshold +
-    (1 - momentum) * mean over these classes; then the labels are judged. (CorrMatch's propagation
+    (1 - momentum) * mean over these classes; then the labels are filtered. (CorrMatch's propagation
     by correlation maps is not part of it.)
 
     Args:
@@ -69,5 +69,5 @@ class CorrelationThresholdHook(ThresholdHook):
         return {"threshold": self.threshold.cpu()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a threshold."""
+        """Restore the threshold."""
         self.threshold = state["threshold"]

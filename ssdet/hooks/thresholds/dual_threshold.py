@@ -1,4 +1,4 @@
-"""Dynamic dual thresholds: high, ambiguous and low pseudo labels, by what is right on labels."""
+"""Dynamic dual thresholds: high, ambiguous and low pseudo labels, fitted on labeled images."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ ERASED_AREA = 0.25  # share of the image; what is larger is ignored instead
 
 @HOOKS.register_module()
 class DualThresholdHook(ThresholdHook):
-    """Two thresholds for each class and criterion, fitted to what the teacher finds rightly.
+    """Two thresholds for each class and criterion, fitted to the teacher's true positives.
 
     HSSDA (Liu et al., CVPR 2023) in two dimensions. Every `interval` iterations the teacher labels
     `max_images` labeled images; the values of its true positives (IoU >= 0.5 with an object of
     their class; correct pixels) are split in two by two-means, for each class and each criterion:
     the upper center is the high threshold, the lower one the low threshold.
 
-    A pseudo label above all high thresholds of its class is of level HIGH and weighs 1; above all
-    low ones it is AMBIGUOUS and weighs the product of `soft`; else it is low. A criterion that the
-    model does not have is left out. Of the low boxes, those with a score above `low_score` that
+    A pseudo label above all high thresholds of its class is of level HIGH with weight 1; above all
+    low ones it is AMBIGUOUS, with the product of `soft` as weight; else it is low. A criterion
+    that the model lacks is left out. Of the low boxes, those with a score above `low_score` that
     overlap no better one by more than `max_overlap` are, by `low_mode`: regions without any loss
     ("ignore"), gray boxes in the strong view ("erase", up to a quarter of it; larger ones are
-    ignored), or nothing ("background"). Low pixels weigh 0.
+    ignored), or nothing ("background"). Low pixels have weight 0.
 
     The labeled images come through the pipeline of the training (its view `sup`) unless `labeled`
     names another dataset, held out or with weaker views. Where no data are known (a plain PyTorch
-    loop), or with `online`, the labeled images of the batches are labeled as they come, one more
-    pass of the teacher in each step, and the last `memory` values of each class are kept.
+    loop), or with `online`, the teacher labels the labeled images of each batch in one more
+    pass. Then the last `memory` values of each class are kept.
 
     Args:
         interval: Iterations between two fits.
@@ -74,7 +74,7 @@ class DualThresholdHook(ThresholdHook):
     Examples:
         >>> from ssdet.testing import detector, take_step
         >>> hook = DualThresholdHook(criteria=["confidence"], defaults={"confidence": (0.9, 0.5)})
-        >>> step = take_step(detector(), hook)  # nothing is right yet: the defaults
+        >>> step = take_step(detector(), hook)  # no true positives yet: the defaults
         >>> step.log["threshold/0"], step.log["threshold_low/0"]
         (tensor(0.9000), tensor(0.5000))
         >>> DualThresholdHook(low_mode="hide")
@@ -136,12 +136,12 @@ class DualThresholdHook(ThresholdHook):
     # ------------------------------------------------------------------ hook points
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Pixels know no other low mode than to weigh nothing."""
+        """Refuse low modes of boxes for pixels, whose low labels have weight 0."""
         super().on_attach(model)
         if isinstance(model, TeacherStudentSegmentor) and self.low_mode != "ignore":
             raise ValueError(
                 f"{type(self).__name__}: low_mode={self.low_mode!r} is for boxes; low pixels of a "
-                f"{type(model).__name__} weigh nothing: low_mode='ignore'"
+                f"{type(model).__name__} have weight 0. Set low_mode='ignore'"
             )
 
     def before_train(self, runner: Any) -> None:
@@ -152,7 +152,7 @@ class DualThresholdHook(ThresholdHook):
             self.images = LabeledPass.of(owner, self.labeled, runner, self.max_images)
 
     def observe(self, step: Step) -> None:
-        """Fit the thresholds if it is time, and measure the new labels."""
+        """Fit the thresholds if due, and measure the new labels."""
         model = step.model
         if self.images is None and step.sup is not None:
             self._pools = self._remembered(self._judged(model, step.sup))
@@ -229,7 +229,7 @@ class DualThresholdHook(ThresholdHook):
         return weight
 
     def filter_boxes(self, step: Step, image: int, limits: Limits) -> None:
-        """Set level and weights; keep low boxes where they say that something may be there."""
+        """Set level and weights; keep low boxes where there may be an object."""
         boxes = step.pseudo_boxes[image]
         sure, unsure = self.grade(boxes, limits)
         weight = torch.where(unsure, self.soft_weights(boxes), 1.0)
@@ -246,23 +246,23 @@ class DualThresholdHook(ThresholdHook):
         step.drop(image, ~(trained | low), "level")
 
     def weight_pixels(self, pixels: PixelLabels, limits: Limits) -> None:
-        """As the base does; labels of another step are forgotten."""
+        """As in the base class; labels of another step are cleared."""
         super().weight_pixels(pixels, limits)
         self._values = {}
 
     # ------------------------------------------------------------------ state
 
     def state_dict(self) -> dict[str, Any]:
-        """Thresholds, and what was remembered for the next ones."""
+        """Thresholds, and the values kept for the next fit."""
         if not self.table:
             return {}
         return {"table": self.table, "fitted_at": self.fitted_at, "pools": self._pools}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the thresholds until the next fit; with other criteria that is at once."""
+        """Restore the thresholds; with other criteria they are fitted at once."""
         if set(state["table"]) != set(self.criteria.names):
             found = f"the checkpoint has thresholds for {sorted(state['table'])}"
-            print_log(f"{type(self).__name__}: {found}; all are fitted anew", "current", 30)
+            print_log(f"{type(self).__name__}: {found}; all are fitted again", "current", 30)
             return
         self.table, self.fitted_at = dict(state["table"]), state["fitted_at"]
         self._pools = dict(state["pools"])
@@ -271,7 +271,7 @@ class DualThresholdHook(ThresholdHook):
 
     @torch.no_grad()
     def _judged(self, model: TeacherStudent, views: Views) -> Pools:
-        """The values of what the teacher finds rightly in labeled views."""
+        """The values of the teacher's true positives in labeled views."""
         classes = self.num_classes or 0
         found = model.label(views, needs=self.criteria.needs)
         if isinstance(found, PixelLabels):
@@ -309,7 +309,7 @@ def _checked_names(
     if ("consistency" in criteria) != (second is not None):
         raise ValueError(
             f"{owner}: 'consistency' in criteria and second_view=dict(flip=..., scale=...) go "
-            "together: the second view is what a label is consistent with"
+            "together: the second view is what consistency is measured with"
         )
     return tuple(criteria)
 
@@ -331,7 +331,7 @@ def _checked_defaults(
 
 
 def _erase(image: Tensor, target: Any) -> int:
-    """Paint over the ignored regions of a strong view that are small and alone; how many it were.
+    """Paint over the ignored regions of a strong view that are small and alone; returns how many.
 
     0 is the mean of the data set after the preprocessor.
     """

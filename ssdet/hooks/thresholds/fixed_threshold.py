@@ -1,4 +1,4 @@
-"""Thresholds: which of the teacher's labels the student is told."""
+"""Fixed thresholds: which of the teacher's labels the student is trained on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PerClass: TypeAlias = "float | Sequence[float] | Mapping[int, float]"
 
 @HOOKS.register_module()
 class FixedThresholdHook(ThresholdHook):
-    """Keep what the teacher is sure of: one threshold on the score, for boxes and for pixels.
+    """Keep confident labels of the teacher: a threshold on the score, for boxes and for pixels.
 
     A box is kept if its score is *above* the threshold (as in MMDetection), a pixel if it is *at
     or above* it (as in FixMatch). A pixel that is not kept has the weight 0 and still counts in
@@ -30,11 +30,11 @@ class FixedThresholdHook(ThresholdHook):
         score: Threshold in [0, 1]: one number, one for each class, or a dict of class to number
             (other classes: 0).
         ignore: Boxes with a score above this one but not above `score` become ignore regions: no
-            loss says that nothing is there. None: they are dropped, and are background. (A pixel
+            loss is taken from them. None: they are dropped, and are background. (A pixel
             that is not kept is never background.)
-        rpn, cls, box: Stricter thresholds for single tasks: a kept box whose score is not above is
-            not in the set of boxes of the RPN (objectness and its boxes), of the classification
-            (there it is background), or of the box regression and the masks. These are sets, not
+        rpn, cls, box: Stricter thresholds for single tasks: the RPN (objectness and its boxes), the
+            classification, the box regression with the masks. A kept box whose score is not above
+            is not in the task's set; in the classification it is background. These are sets, not
             weights; see `ssdet.teacher_student.task_sets`.
 
     Examples:
@@ -72,14 +72,14 @@ class FixedThresholdHook(ThresholdHook):
         self._refuse_idle()
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Refuse a list that is too short before the teacher finds such a class."""
+        """Refuse a list that is too short for the classes of the model."""
         super().on_attach(model)
         if self.tasks:
             check_task_sets(type(self).__name__, model.student, *self.tasks)
         self.limits(self.num_classes or 0, torch.device("cpu"))
 
     def _refuse_idle(self) -> None:
-        """A setting that the threshold on the score leaves nothing to do is a mistake."""
+        """Refuse settings that have no effect beside the threshold on the score."""
         name, scores = type(self).__name__, _numbers(self.score)
         if isinstance(self.score, Mapping):
             scores.append(0.0)  # of the other classes
@@ -104,7 +104,7 @@ class FixedThresholdHook(ThresholdHook):
         if isinstance(self.score, Mapping):
             values = [float(self.score.get(index, 0.0)) for index in range(classes)]
         else:
-            # A class beyond the end of the list must not pass with no threshold at all.
+            # A class beyond the end of the list must not pass without a threshold.
             if classes > len(self.score):
                 raise ValueError(
                     f"{type(self).__name__}: score={self.score!r} has {len(self.score)} "

@@ -18,19 +18,19 @@ from .threshold_hook import Limits, ThresholdHook
 
 @HOOKS.register_module()
 class GMMThresholdHook(ThresholdHook):
-    """One threshold for each class, where its right scores seem to begin.
+    """One threshold for each class, where the scores of its correct labels seem to begin.
 
     The GMM of Consistent-Teacher (Wang et al., CVPR 2023). The latest scores of each
-    class are taken for a mixture of wrong labels (lower mean) and right ones (higher mean); all
+    class are modeled as a mixture of wrong labels (lower mean) and correct ones (higher mean); all
     classes are fitted at once, on the device of the scores, in each step. A new class has
     `default` until it has `min_scores` scores.
 
     Args:
-        num_scores: Scores of each class that are remembered.
-        policy: "high": the score that is the likeliest of the right ones. "middle": the lowest of
-            the right ones, which keeps more.
-        default: Threshold of a class with too few scores, or without a right one. The paper's code
-            has 0: it keeps every box of a rare class.
+        num_scores: Scores of each class that are kept.
+        policy: "high": the score that is the likeliest of the correct ones. "middle": the lowest
+            of the correct ones, which keeps more.
+        default: Threshold of a class with too few scores, or without a correct one. The paper's
+            code has 0: it keeps every box of a rare class.
         floor: Lowest threshold.
         count_ratio: Before that, only about count_ratio * (sum of its scores) boxes of an image
             are kept, the best ones. None: all. Consistent-Teacher has 1.0.
@@ -38,7 +38,7 @@ class GMMThresholdHook(ThresholdHook):
             images of this process have a pseudo box. None: 1. Consistent-Teacher has 0.01; the
             detector's own `empty_weight` does it for each image.
         sync: All processes share their scores, so that they have the same thresholds.
-        pixels: Pixels of a batch, drawn at random, whose scores are remembered.
+        pixels: Pixels of a batch, drawn at random, whose scores are kept.
 
     Examples:
         >>> from ssdet.testing import box_step
@@ -77,7 +77,7 @@ class GMMThresholdHook(ThresholdHook):
         self.history = ScoreHistory(name, num_scores, sync)
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """Two of the settings count boxes."""
+        """Refuse settings that count boxes for a segmentor."""
         for key in ("count_ratio", "background_weight"):
             if isinstance(model, TeacherStudentSegmentor) and getattr(self, key) is not None:
                 raise TypeError(
@@ -87,7 +87,7 @@ class GMMThresholdHook(ThresholdHook):
         super().on_attach(model)
 
     def observe(self, step: Step) -> None:
-        """Keep as many boxes as their scores promise, and remember the scores of these."""
+        """Keep as many boxes as their scores add up to, and store the scores of these."""
         if self.count_ratio is not None:
             for image, boxes in enumerate(step.pseudo_boxes):
                 limit = count_threshold(boxes.scores, self.count_ratio)
@@ -112,9 +112,9 @@ class GMMThresholdHook(ThresholdHook):
             step.count("gmm/mostly_empty", float(few))
 
     def state_dict(self) -> dict[str, Any]:
-        """The remembered scores."""
+        """The stored scores."""
         return self.history.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Remember the same scores."""
+        """Restore the scores."""
         self.history.load_state_dict(state)

@@ -24,18 +24,18 @@ Source = Literal["queue", "pass"]
 
 @HOOKS.register_module()
 class LabelDistributionThresholdHook(ThresholdHook):
-    """As many pseudo labels of each class as there should be, judged by the labeled data.
+    """As many pseudo labels of each class as there should be, according to the labeled data.
 
     The adaptive threshold of LabelMatch (Chen et al., CVPR 2022): labeled and unlabeled images
-    are taken to have the same number of boxes of each class on average, so n_c of them are expected
-    in K unlabeled images. The best `reliable` * n_c boxes that the teacher finds there are sure;
-    those up to rank `uncertain` * n_c are between, and become ignore regions. Of pixels, shares of
-    the labeled pixels are counted instead of boxes, in the labeled batches as they come.
+    are assumed to have the same average number of boxes of each class. So n_c of them are expected
+    in K unlabeled images. The best `reliable` * n_c boxes that the teacher finds there are kept;
+    those up to rank `uncertain` * n_c are uncertain, and become ignore regions. For pixels,
+    shares of the labeled pixels are counted instead of boxes, in the labeled batches.
 
-    `source="queue"` remembers the teacher's labels of the latest `images` images, which costs
+    `source="queue"` keeps the teacher's labels of the latest `images` images, which costs
     nothing more; until it is full, `default` rules. `source="pass"` labels that many random
     unlabeled images every `interval` iterations, the first time right after the burn-in. (The
-    proposal self-assignment of LabelMatch, a soft loss on what lies between, and its mining of
+    proposal self-assignment of LabelMatch, a soft loss on uncertain boxes, and its mining of
     reliable ones among them are not part of this hook.)
 
     Args:
@@ -43,11 +43,11 @@ class LabelDistributionThresholdHook(ThresholdHook):
         source: "queue" or "pass".
         images: Unlabeled images that the thresholds come from, in all processes together.
         interval: Iterations between two computations of the thresholds.
-        per_image: Labels of an image that are remembered: the best boxes, or pixels drawn at
+        per_image: Labels of an image that are kept: the best boxes, or pixels drawn at
             random.
         floor: Lowest threshold.
         default: Threshold of a class without any label, and of all until the first computation.
-        uncertain_as: What becomes of labels that are not sure: "ignore", "ambiguous" (trained on
+        uncertain_as: What becomes of uncertain labels: "ignore", "ambiguous" (trained on
             with their score as weight) or "drop".
 
     Examples:
@@ -61,7 +61,7 @@ class LabelDistributionThresholdHook(ThresholdHook):
         ValueError: LabelDistributionThresholdHook: reliable=0.5 is not in [0, 0.2]
     """
 
-    inclusive = True  # the best box of a class is sure, however few are expected
+    inclusive = True  # the best box of a class is kept, however few are expected
 
     def __init__(
         self,
@@ -99,10 +99,10 @@ class LabelDistributionThresholdHook(ThresholdHook):
         if self.num_classes and not isinstance(self.model, TeacherStudentSegmentor):
             self.counts.count(self._dataset, self.num_classes)
         if self.source == "pass":
-            self._unlabeled()  # is there none, it is said now and not after the burn-in
+            self._unlabeled()  # if there is none, fail now and not after the burn-in
 
     def observe(self, step: Step) -> None:
-        """Remember the new labels, and compute the thresholds when it is time."""
+        """Store the new labels, and compute the thresholds when due."""
         if self.source == "queue":
             self.ring.push(gathered(image_rows(step.pseudo, self.per_image)))  # type: ignore[arg-type]
             if not self.ring.full:
@@ -124,14 +124,14 @@ class LabelDistributionThresholdHook(ThresholdHook):
             self.counts.add(step.sup, step.model.num_classes)
 
     def state_dict(self) -> dict[str, Any]:
-        """Counts, thresholds, and what was remembered."""
+        """Counts, thresholds, and stored labels."""
         state: dict[str, Any] = {"counts": self.counts.state_dict(), "ring": self.ring.state_dict()}
         if self._values is not None:
             state["values"] = [value.cpu() for value in self._values]
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with them."""
+        """Restore them."""
         self.counts.load_state_dict(state["counts"])
         self.ring.load_state_dict(type(self).__name__, state["ring"])
         if "values" in state:

@@ -22,7 +22,7 @@ Measure = Literal["score", "entropy"]
 
 @HOOKS.register_module()
 class QuantileThresholdHook(ThresholdHook):
-    """Drop the least certain labels: a fixed share of them, whatever their scores are.
+    """Drop the least certain labels: a fixed share of them, independent of their scores.
 
     For pixels, `measure="entropy", per_class=False` is the percentile of the entropy of U2PL (Wang
     et al., CVPR 2022) and FST: `share=0.2, end=0.0, length=<iterations>` drops a fifth of the
@@ -36,11 +36,11 @@ class QuantileThresholdHook(ThresholdHook):
         measure: "score", or of pixels "entropy": 1 - entropy / log(classes), which the threshold
             that is logged is measured in.
         per_class: A quantile for each class, or one for all labels.
-        num_scores: Labels (of each class) that are remembered.
+        num_scores: Labels (of each class) that are kept.
         default: Threshold of a class that has fewer than `min_scores` of them.
         floor: Lowest threshold.
         sync: All processes share their scores, so that they have the same thresholds.
-        pixels: Pixels of a batch, drawn at random, whose scores are remembered.
+        pixels: Pixels of a batch, drawn at random, whose scores are kept.
 
     Examples:
         >>> from ssdet.testing import pixel_step
@@ -75,7 +75,7 @@ class QuantileThresholdHook(ThresholdHook):
             check_range(name, "end", end)
             check_range(name, "length", length, 1, float("inf"))
         elif length:
-            raise ValueError(f"{name}: length={length} needs end=<share>, to which it leads")
+            raise ValueError(f"{name}: length={length} needs end=<share>, the share after that")
         self.share, self.end, self.length = share, end, length
         self.measure, self.one_limit = measure, not per_class
         self.default, self.floor, self.min_scores = default, floor, min_scores
@@ -85,7 +85,7 @@ class QuantileThresholdHook(ThresholdHook):
         self._share = share
 
     def on_attach(self, model: TeacherStudent) -> None:
-        """The entropy needs the probabilities of all classes, which boxes do not have."""
+        """Refuse the entropy for boxes, which lack the probabilities of all classes."""
         super().on_attach(model)
         if self.measure != "entropy":
             return
@@ -97,7 +97,7 @@ class QuantileThresholdHook(ThresholdHook):
             )
 
     def observe(self, step: Step) -> None:
-        """Remember the new values, and find out which share is dropped now."""
+        """Store the new values, and compute the share to drop now."""
         values, labels = found_scores(step, self.evidence, self.pixels)
         classes = self.count_classes(step)
         if self.one_limit:
@@ -115,7 +115,7 @@ class QuantileThresholdHook(ThresholdHook):
         if labels.soft is None:
             raise ValueError(
                 f"{type(self).__name__}: measure='entropy' needs the teacher's probabilities; a "
-                "hook before it has taken them away"
+                "hook before it has removed them"
             )
         return certainty(labels.soft).clamp(min=1e-6)  # a value of 0 is an empty slot
 
@@ -128,9 +128,9 @@ class QuantileThresholdHook(ThresholdHook):
         return Limits(found.clamp(min=self.floor).expand(classes))
 
     def state_dict(self) -> dict[str, Any]:
-        """The remembered values."""
+        """The stored values."""
         return self.history.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Remember the same values."""
+        """Restore the values."""
         self.history.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""The base of all thresholds: what is common to filtering boxes and weighting pixels."""
+"""The base of all thresholds: the shared part of filtering boxes and weighting pixels."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ Labels: TypeAlias = "PseudoBoxes | PixelLabels"
 
 @dataclass
 class Limits:
-    """Thresholds of each class (C,): sure from `upper` on, unsure between `lower` and `upper`."""
+    """Thresholds of each class (C,): reliable from `upper` on, uncertain between both."""
 
     upper: Tensor
     lower: Tensor | None = None
 
 
 class ThresholdHook(StepHook):
-    """Decides which of the teacher's labels the student is told, and how loudly.
+    """Decides which of the teacher's labels the student is trained on, and with which weight.
 
-    In each step a subclass may look at the new labels (`observe`) and gives its limits (`limits`).
+    In each step a subclass may use the new labels (`observe`) and returns its limits (`limits`).
     A box above the upper limit of its class is kept (as in MMDetection), a pixel at or above it (as
     in FixMatch); with `inclusive`, a box at it too. What lies between the limits is, by
     `uncertain_as`:
 
-    * "ambiguous": trained on with `soft_weights` (the score, unless a subclass says otherwise);
-    * "ignore": a region of which no loss says anything (a pixel of weight 0);
+    * "ambiguous": trained on with `soft_weights` (the score, unless a subclass overrides it);
+    * "ignore": a region without any loss (a pixel of weight 0);
     * "drop": background (a pixel of weight 0).
 
     Below the lower limit, or below the upper one where there is no lower, boxes are dropped and
@@ -65,14 +65,14 @@ class ThresholdHook(StepHook):
     class_names: Sequence[str] = ()
 
     def observe(self, step: Step) -> None:
-        """Learn from the teacher's new labels, before they are judged."""
+        """Learn from the teacher's new labels, before they are filtered."""
 
     @abstractmethod
     def limits(self, classes: int, device: torch.device) -> Limits:
-        """The limits of so many classes."""
+        """The limits of that many classes."""
 
     def grade(self, labels: Labels, limits: Limits) -> tuple[Tensor, Tensor]:
-        """Which labels are sure, and which are only above the lower limit: two masks.
+        """Which labels are reliable, and which are only above the lower limit: two masks.
 
         Override it to judge by more than one value of a label.
         """
@@ -88,7 +88,7 @@ class ThresholdHook(StepHook):
         return labels.scores
 
     def soft_weights(self, labels: Labels) -> Tensor:
-        """Weight of each label, if it turns out to be between the limits."""
+        """Weight of each label, if it lies between the limits."""
         return labels.scores
 
     # ------------------------------------------------------------------ hook points

@@ -184,7 +184,7 @@ def test_views_are_checked(views, says):
 
 @pytest.mark.parametrize("scales", [(1.0,), (0.8, 0.8)])
 def test_a_size_that_was_seen_is_refused(scales):
-    with pytest.raises(ValueError, match=r"BoxFusionHook: .* show the teacher a size twice"):
+    with pytest.raises(ValueError, match=r"BoxFusionHook: .* repeat a size"):
         BoxFusionHook(scales=scales)
 
 

@@ -49,8 +49,8 @@ def test_labels_are_stored_as_the_original_image_has_them(tmp_path):
     hook = seg_hook(tmp_path)
     step = seen(hook, doubled([[1, 2], [3, 0]]), iteration=5)
     # Flipped back, into the right half; nothing is known of the left one.
-    assert hook.bank.read_map("x/a").tolist() == [[255, 255, 2, 1], [255, 255, 0, 3]]
-    assert hook.bank.read_meta("x/a")["iteration"] == 5
+    assert hook.label_folder.read_map("x/a").tolist() == [[255, 255, 2, 1], [255, 255, 0, 3]]
+    assert hook.label_folder.read_meta("x/a")["iteration"] == 5
     assert step.log["bank/changed"] == 1
 
 
@@ -58,15 +58,15 @@ def test_refinement_in_three_steps(tmp_path):
     hook = seg_hook(tmp_path)
     scores = torch.tensor(doubled([[0.95, 0.8], [0.95, 0.95]]))
     seen(hook, doubled([[1, 2], [3, 0]]), scores)
-    assert hook.bank.read_map("x/a").tolist() == [[255, 255, 255, 1], [255, 255, 0, 3]]
+    assert hook.label_folder.read_map("x/a").tolist() == [[255, 255, 255, 1], [255, 255, 0, 3]]
     # 0.95 is not enough to change what is known, and enough for what is not.
     step = seen(hook, doubled([[2, 2], [2, 0]]), 0.95)
-    assert hook.bank.read_map("x/a").tolist() == [[255, 255, 2, 1], [255, 255, 0, 3]]
+    assert hook.label_folder.read_map("x/a").tolist() == [[255, 255, 2, 1], [255, 255, 0, 3]]
     assert step.log["bank/changed"] == 1
     # Sure, and nothing new but background.
     assert seen(hook, doubled([[0, 2], [3, 0]])).log["bank/changed"] == 0
     assert seen(hook, doubled([[1, 3], [3, 0]])).log["bank/changed"] == 1
-    assert hook.bank.read_map("x/a").tolist() == [[255, 255, 3, 1], [255, 255, 0, 3]]
+    assert hook.label_folder.read_map("x/a").tolist() == [[255, 255, 3, 1], [255, 255, 0, 3]]
 
 
 def test_an_entry_is_not_rewritten_for_a_few_pixels(tmp_path):
@@ -81,7 +81,7 @@ def test_nothing_is_written_before_the_start_or_by_an_unsure_teacher(tmp_path):
     hook = seg_hook(tmp_path, start=3)
     seen(hook, doubled([[1, 2], [3, 0]]), iteration=2)
     seen(hook, doubled([[1, 2], [3, 0]]), 0.5, iteration=3)
-    assert len(hook.bank) == 0
+    assert len(hook.label_folder) == 0
 
 
 def test_stored_labels_are_used_where_they_are_known(tmp_path):
@@ -180,16 +180,16 @@ def labeled(hook, boxes):
 def test_boxes_are_stored_in_the_original_image_and_refined(tmp_path):
     hook = box_hook(tmp_path)
     labeled(hook, pseudo([[0, 0, 40, 40], [60, 60, 90, 90]], [0.95, 0.5], [1, 1]))
-    assert hook.bank.read_boxes("a")["boxes"] == [[10, 0, 30, 20]]
+    assert hook.label_folder.read_boxes("a")["boxes"] == [[10, 0, 30, 20]]
     # 0.995 replaces the stored box of its class and adds one of another class.
     found = pseudo([[0, 0, 40, 44], [0, 0, 40, 40]], [0.995, 0.999], [1, 2])
     labeled(hook, found)
-    entry = hook.bank.read_boxes("a")
+    entry = hook.label_folder.read_boxes("a")
     assert entry["boxes"] == [[10, 0, 30, 22], [10, 0, 30, 20]] and entry["labels"] == [1, 2]
     assert (entry["width"], entry["height"]) == (80, 50)
-    before = hook.bank.path("boxes", "a").stat().st_mtime_ns
+    before = hook.label_folder.path("boxes", "a").stat().st_mtime_ns
     labeled(hook, found)
-    assert hook.bank.path("boxes", "a").stat().st_mtime_ns == before
+    assert hook.label_folder.path("boxes", "a").stat().st_mtime_ns == before
 
 
 def test_stored_boxes_take_the_place_of_the_same_object(tmp_path):
@@ -208,7 +208,7 @@ def test_stored_boxes_take_the_place_of_the_same_object(tmp_path):
 def test_no_boxes_and_no_entry(tmp_path):
     hook = box_hook(tmp_path, use=True)
     assert len(labeled(hook, pseudo([], []))) == 0
-    assert len(hook.bank) == 0
+    assert len(hook.label_folder) == 0
 
 
 def test_stored_boxes_belong_to_all_tasks(tmp_path):
@@ -234,7 +234,7 @@ def test_a_whole_step_writes_uses_and_exports(tmp_path):
         model.attach(hook)
         found = losses(model, batch)
         assert all(torch.isfinite(v).all() for k, v in found.items() if isinstance(v, torch.Tensor))
-        assert hook.bank.keys(kind) == ["1", "2"] and hook.export().is_file()
+        assert hook.label_folder.keys(kind) == ["1", "2"] and hook.export().is_file()
 
 
 @pytest.mark.parametrize(
@@ -264,6 +264,6 @@ def test_a_run_says_where_the_bank_is_and_what_its_files_mean(tmp_path):
     assert hook.class_names == ["a", "b"]
     seen(hook, doubled([[1, 2], [3, 0]]))
     # Class 0 is the value 1 in the files, and 0 is nothing there.
-    assert hook.bank.read_map("a").tolist() == [[255, 255, 3, 2], [255, 255, 1, 4]]
+    assert hook.label_folder.read_map("a").tolist() == [[255, 255, 3, 2], [255, 255, 1, 4]]
     hook.after_train(runner)
     assert (tmp_path / "pseudo" / "images.txt").read_text() == "a\n"

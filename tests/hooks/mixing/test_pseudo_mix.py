@@ -127,7 +127,7 @@ def test_any_batch_and_cache_work_together(batch):
         kept = min((number + 1) * batch, 5)
         assert len(mixup.cache) == len(mosaic.cache) == kept
         newest = range((number + 1) * batch - kept + 1, (number + 1) * batch + 1)
-        assert [int(p.image[0, 0, 0]) for p in mosaic.cache.pictures] == list(newest)
+        assert [int(p.image[0, 0, 0]) for p in mosaic.cache.images] == list(newest)
         assert len(step.targets["unsup_student"]) == batch
         assert ("unsup_student_mosaic" in step.strong) == (number * batch >= 4)
 
@@ -139,7 +139,7 @@ def test_empty_images_are_mixed_too():
     hook.before_student(step)
     assert scores(step.targets["unsup_student"][0]) == [4]
     empty = step_of(2, boxes=())
-    hook.cache.pictures = hook.cache.pictures[:1]
+    hook.cache.images = hook.cache.images[:1]
     hook.before_student(empty)
     assert len(empty.targets["unsup_student"][0].gt_instances) == 0
 
@@ -152,7 +152,7 @@ def test_a_mosaic_by_hand(monkeypatch):
         mosaic_module.torch, "randint", lambda low, high, size: torch.tensor([16, 24])
     )
     hook = PseudoMosaicHook(flip=0.0, weight=0.5, cache=4)
-    hook.cache.draw = lambda count: hook.cache.pictures[:count]
+    hook.cache.draw = lambda count: hook.cache.images[:count]
     first, second = step_of(10, 20, 30, 40), step_of(5)
     hook.before_student(first)
     assert list(first.strong) == ["unsup_student"]
@@ -241,7 +241,7 @@ def test_notes_of_the_loss_do_not_get_into_the_cache():
     cache, boxes = ImageCache(2), pseudo([], [])
     cache.add([CachedImage(torch.zeros(3, 4, 4), boxes, boxes.bboxes)])
     boxes.set_metainfo(dict(background_weight=0.01))
-    assert cache.pictures[0].boxes.metainfo == {}
+    assert cache.images[0].boxes.metainfo == {}
 
 
 def test_views_are_padded_like_a_batch():

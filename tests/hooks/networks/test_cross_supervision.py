@@ -155,7 +155,7 @@ def test_targets_of_a_network():
     ones = torch.ones(1, 1, 3)
     found = targets_of(PixelLabels(labels, ones, ones, valid, None, others), 0)
     assert found.labels.tolist() == [[[1, 255, 2]]] and found.weights.tolist() == [[[1, 0, 0]]]
-    with pytest.raises(ValueError, match="nothing for further networks"):
+    with pytest.raises(ValueError, match="nothing for auxiliary networks"):
         targets_of(PixelLabels(labels, ones, ones, valid), 0)
 
 

@@ -272,17 +272,17 @@ def test_refusals():
     hook = loop.hooks[-1]
     loop.runner.optim_wrapper = wrapped(loop.model, accumulative_counts=2)
     loop.runner.iter = 0
-    with pytest.raises(ValueError, match="accumulative_counts=2: a virtual step would take"):
+    with pytest.raises(ValueError, match="accumulative_counts=2: a virtual step would use"):
         hook.before_train(loop.runner)
     loop.runner.optim_wrapper = wrapped(loop.model)
     loop.watch.reversible = False
-    with pytest.raises(ValueError, match="what Watching does in a virtual step cannot be taken"):
+    with pytest.raises(ValueError, match="changes of Watching in a virtual step cannot be undone"):
         hook.before_train(loop.runner)
     alone = FutureTeacherHook(1)
     model = build_seg()
     model.attach(alone)
     runner = SimpleNamespace(iter=0, model=model, optim_wrapper=wrapped(model))
-    with pytest.raises(ValueError, match="needs one TeacherEMAHook"):
+    with pytest.raises(ValueError, match="needs exactly one TeacherEMAHook"):
         alone.before_train(runner)
     for settings, says in ((dict(steps=-1), "steps=-1"), (dict(kind="both"), "kind='both'")):
         with pytest.raises(ValueError, match=says):

@@ -158,5 +158,5 @@ def test_refusals():
     model = build_seg(auxiliary=networks)
     hook = MultiGranularityHook(**LAYERS)
     model.attach(hook)
-    with pytest.raises(ValueError, match="has to follow"):
+    with pytest.raises(ValueError, match="must follow"):
         hook.before_train(SimpleNamespace(iter=0))

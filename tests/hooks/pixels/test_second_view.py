@@ -66,7 +66,7 @@ def test_a_mark_is_found_again_where_it_was(orientation, scale):
 
 
 def test_settings_are_checked():
-    with pytest.raises(ValueError, match="show the teacher the same view again"):
+    with pytest.raises(ValueError, match="give the teacher the same view again"):
         SecondView.of("X", dict(flip=False))
     with pytest.raises(ValueError, match="orientation='turn'"):
         SecondView("turn")

@@ -127,7 +127,7 @@ def test_two_classes_give_no_loss_and_a_warning(monkeypatch):
     monkeypatch.setattr(where, lambda text, *args, **kwargs: said.append(text))
     found, _ = step_of(pair(2), ShrinkMatchHook(0.95, by_certain_ratio=False), seg_batch(classes=2))
     assert found["unsup_loss_shrink"] == 0
-    assert said == ["ShrinkMatchHook: of two classes none can be removed: no loss"]
+    assert said == ["ShrinkMatchHook: with two classes none can be removed: no loss"]
 
 
 def test_models_that_cannot():

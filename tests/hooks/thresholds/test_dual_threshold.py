@@ -130,10 +130,10 @@ def test_pools_of_pixels():
     scores = torch.arange(8.0).view(1, 2, 4) / 10
     pixels = PixelLabels(labels, scores, torch.ones_like(scores), labels != 255)
     truth = torch.tensor([[0, 1, 0], [255, 0, 1]])
-    pools = pixel_pools({"confidence": scores}, pixels, truth, 2, most=10)["confidence"]
+    pools = pixel_pools({"confidence": scores}, pixels, truth, 2, limit=10)["confidence"]
     assert pools[0].tolist() == pytest.approx([0.0, 0.5])
     assert pools[1].tolist() == pytest.approx([0.1, 0.6])
-    few = pixel_pools({"confidence": scores}, pixels, truth, 2, most=1)["confidence"]
+    few = pixel_pools({"confidence": scores}, pixels, truth, 2, limit=1)["confidence"]
     assert [len(p) for p in few] == [1, 1]
 
 

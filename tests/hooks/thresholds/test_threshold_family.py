@@ -191,7 +191,7 @@ def test_two_thresholds_in_one_list():
 def test_a_state_of_another_length_is_refused():
     hook = ready("gmm")
     run(hook, boxes(0))
-    with pytest.raises(ValueError, match="remembers 20 scores of each class, but num_scores=30"):
+    with pytest.raises(ValueError, match="holds 20 scores of each class, but num_scores=30"):
         GMMThresholdHook(30).load_state_dict(hook.state_dict())
     ring = ready("distribution")
     run(ring, boxes(0))
