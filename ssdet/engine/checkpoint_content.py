@@ -52,7 +52,7 @@ def collect(runner: Any, meta: dict[str, Any], *, training: bool) -> dict[str, A
 
 
 def config_text(runner: Any) -> str:
-    """Return the whole config as text; it is laid out once for a run, which takes seconds."""
+    """Return the whole config as text; it is formatted once for a run, which takes seconds."""
     known: dict[str, Any] = vars(runner)
     if "_config_text" not in known:
         known["_config_text"] = runner.cfg.pretty_text

@@ -74,7 +74,7 @@ class AtomicCheckpointHook(CheckpointHook):
         if is_main_process():
             self.folder.mkdir(parents=True, exist_ok=True)
             for name in remove_leftovers(self.folder):
-                runner.logger.info(f"Removed {name}, left behind by an interrupted save")
+                runner.logger.info(f"Removed {name}, left over from an interrupted save")
         self.index = CheckpointIndex.load(self.folder)
         self.data = data_checksums(runner)
         for loader in (runner.train_dataloader, getattr(runner.val_loop, "dataloader", None)):
@@ -146,7 +146,7 @@ class AtomicCheckpointHook(CheckpointHook):
         except CheckpointError as error:
             if self.on_error == "stop":
                 raise
-            runner.logger.error(f"{error} (on_error='continue': training goes on)")
+            runner.logger.error(f"{error} (on_error='continue': training continues)")
             return False
         self.index.entries[name] = entry
         self.index.save()

@@ -80,7 +80,7 @@ def find_latest(work_dir: Path) -> tuple[Path | None, list[str]]:
     """Return the newest whole checkpoint of a run and, in words, the newer ones that are not.
 
     A file that is not in the index (the process was killed between the rename and the index) is
-    judged by its archive's own checksums. Runs written by MMEngine's hook are found, too.
+    checked by its archive's own checksums. Runs written by MMEngine's hook are found, too.
     """
     index = CheckpointIndex.load(work_dir / FOLDER)
     order = {name: index.entries[name].iteration for name in index.resumable()}
@@ -113,7 +113,7 @@ def check_listed(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> list[str]:
-    """Delete what interrupted saves left behind; return the names."""
+    """Delete the files of interrupted saves; return their names."""
     leftovers = sorted(folder.glob(f"*{TEMPORARY}")) if folder.is_dir() else []
     for path in leftovers:
         path.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ class MetricsFileHook(Hook):
     """Append to `work_dir/metrics.jsonl`, flushed at each line.
 
     A training line holds the means since the last line (learning rates as they are), a validation
-    line every scalar metric; `mode` says which, `iter` how many iterations were done. A value that
+    line every scalar metric; `mode` tells which, `iter` how many iterations were done. A value that
     is not finite is written as null. On resume the lines after the resumed iteration are cut off,
     so that no iteration appears twice.
 

@@ -1,7 +1,7 @@
 """How good teacher and student are: metrics beyond those of MMDetection and MMSegmentation.
 
 Here belong metrics that a `val_evaluator` names, with their arithmetic. Not here: the loop that
-asks them for both models (`ssdet.engine`), and the curves drawn of them (`ssdet.report`).
+computes them for both models (`ssdet.engine`), and the curves drawn of them (`ssdet.report`).
 """
 
 from .boundaries import BoundaryCounts, boundary_counts, mask_edge

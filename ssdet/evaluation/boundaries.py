@@ -40,7 +40,7 @@ def boundary_counts(
         tolerance: Distance (Euclidean, between pixel centers) at which an edge pixel still counts
             as right: below 1 a share of the image's diagonal, rounded to pixels and at least 1;
             else pixels.
-        ignore: Label of pixels that are not judged; there is no edge between them and others.
+        ignore: Label of pixels that do not count; there is no edge between them and others.
     """
     counts = BoundaryCounts(*np.zeros((4, classes), dtype=np.int64))
     diagonal = float(np.hypot(truth.shape[0], truth.shape[1]))
@@ -59,9 +59,9 @@ def boundary_counts(
 
 
 def mask_edge(mask: Mask, judged: Mask) -> Mask:
-    """Pixels of a mask with a judged pixel beside or above or below them that is not in it.
+    """Pixels of a mask with a counted pixel beside or above or below them that is not in it.
 
-    The border of the image is no edge, nor is that of a region that is not judged.
+    The border of the image is no edge, nor is that of a region that does not count.
     """
     inside, outside = mask & judged, ~mask & judged
     edge = np.zeros_like(inside)

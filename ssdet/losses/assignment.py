@@ -38,9 +38,9 @@ def dynamic_match(cost: Tensor, ious: Tensor, *, topk: int = 13) -> Tensor:
     Box j gets its k_j cheapest priors, where k_j is the (rounded down) sum of its `topk` best IoUs,
     at least 1. A prior that several boxes claim learns the one that is cheapest for it.
     """
-    nobody = torch.full_like(cost[:, 0] if cost.shape[1] else ious.sum(1), -1, dtype=torch.long)
+    unmatched = torch.full_like(cost[:, 0] if cost.shape[1] else ious.sum(1), -1, dtype=torch.long)
     if not cost.numel():
-        return nobody
+        return unmatched
     most = min(topk, len(cost))
     counts = ious.topk(most, dim=0).values.sum(0).long().clamp(min=1)
     cheapest = cost.topk(most, dim=0, largest=False).indices
@@ -48,7 +48,7 @@ def dynamic_match(cost: Tensor, ious: Tensor, *, topk: int = 13) -> Tensor:
     claimed = torch.zeros_like(cost, dtype=torch.bool).scatter_(0, cheapest, wanted)
     claims = claimed.sum(1)
     chosen = torch.where(claims > 1, cost.argmin(1), claimed.int().argmax(1))
-    return torch.where(claims > 0, chosen, nobody)
+    return torch.where(claims > 0, chosen, unmatched)
 
 
 def _present(p: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ def weighted_dice(
     """1 - 2 sum(w p y) / (sum(w p^2) + sum(w y^2)) for each image, over pixels and classes: (B,).
 
     Probabilities and target are (B, C, H, W), weights (B, H, W). As a ratio it is blind to a
-    common factor: weights say how the pixels of one image compare. A pixel of weight 0 does not
+    common factor: weights only compare the pixels of one image. A pixel of weight 0 does not
     exist for it, and an image without any weight has the loss 0.
 
     Args:

@@ -31,7 +31,7 @@ def weighted_consistency(
     """sum(w (p_s - p_t)^2) / (2 sum(w)) over classes and valid pixels of the batch.
 
     The sum of the weights is in the denominator, so a common factor of all weights changes
-    nothing: they only say how the pixels compare. All but `valid` (B, H, W) are (B, C, H, W).
+    nothing: they only compare the pixels. All but `valid` (B, H, W) are (B, C, H, W).
     """
     weights = weights.float() * valid[:, None]
     squared = (student.float() - teacher.float()).square()

@@ -1,6 +1,6 @@
 """Random deformations that can be applied to images and, with gradient, to predictions.
 
-A grid (B, H, W, 2) says for each pixel of the deformed image where in the original it comes from,
+A grid (B, H, W, 2) holds for each pixel of the deformed image where in the original it comes from,
 in the coordinates of `grid_sample`: -1 and 1 are the borders of the image, pixel centers lie half
 a pixel inside.
 """

@@ -26,7 +26,7 @@ class AdaptiveSampleAssigner(BaseAssigner):
     center is matched if other boxes bring candidates, and is left out otherwise.
 
     Args:
-        topk: How many of the best IoUs say how many priors a box gets.
+        topk: How many of the best IoUs are summed for the number of priors of a box.
         iou_weight: Weight of the IoU in the cost (2 for partly labeled COCO and for VOC, 3 for
             the whole of COCO).
     """

@@ -106,8 +106,8 @@ class DINOv2(BaseModule):
         own = self.cls_token.expand(len(images), -1, -1)
         tokens = torch.cat([own, patches], 1) + self.positions((sides[0], sides[1]))
         if self.registers:
-            further = self.register_tokens.expand(len(images), -1, -1)
-            tokens = torch.cat([tokens[:, :1], further, tokens[:, 1:]], 1)
+            registers = self.register_tokens.expand(len(images), -1, -1)
+            tokens = torch.cat([tokens[:, :1], registers, tokens[:, 1:]], 1)
         return tokens, (sides[0], sides[1])
 
     def positions(self, grid: tuple[int, int]) -> Tensor:

@@ -292,7 +292,7 @@ def _passing(convs: nn.ModuleList, features: Tensor) -> list[Tensor]:
 def _neighbors(maps: tuple[Tensor, ...], level: int) -> tuple[Tensor, Tensor, Tensor]:
     """The level below, the own one, and the one above, in the size of the own one.
 
-    At the ends the own one stands in for the one that is not there.
+    At the ends the own one replaces the one that is not there.
     """
     own = maps[level]
     others = (maps[max(level - 1, 0)], maps[min(level + 1, len(maps) - 1)])

@@ -205,7 +205,7 @@ def _maximum(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Largest sample of each bin, (N, height, width, C), and its y and x.
 
-    Equal values are told apart by rounding: the products are summed in the order of the compiled
+    Equal values are separated by rounding: the products are summed in the order of the compiled
     operator, so that the same sample wins and gets the gradient.
     """
     parts = []

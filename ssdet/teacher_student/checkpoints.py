@@ -8,7 +8,7 @@ ROLES = ("student.", "teacher.")
 
 
 def spread_to_both(state: dict[str, Any], prefix: str, model: dict[str, Tensor]) -> str:
-    """Complete a state dict in place so that it has a student and a teacher; say what is left.
+    """Complete a state dict in place so that it has a student and a teacher; return what is left.
 
     A plain checkpoint gives its weights to both; one with a student or a teacher alone gives them
     to the other too. Returns a sentence on tensors that keep their initial values, or "".

@@ -213,7 +213,7 @@ def _with_extent(found: InstanceData) -> Tensor:
 
 
 def _pseudo_boxes(found: InstanceData) -> PseudoBoxes:
-    """The teacher's finite predictions, all trusted until a hook says otherwise."""
+    """The teacher's finite predictions, all trusted until a hook changes that."""
     bboxes = _with_extent(found)
     finite = bboxes.isfinite().all(-1) & found.scores.isfinite()
     # SOLO's labels are floats where it finds nothing.

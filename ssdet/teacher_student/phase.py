@@ -1,4 +1,4 @@
-"""In which order hooks act in a step, and what they may ask the core to compute."""
+"""In which order hooks act in a step, and what the core can compute for them."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ from .step import PixelLabels
 class PixelWeights:
     """Gives the heads of a segmentor weighted losses within the context `of`.
 
-    Outside of it, on labeled data, the heads are untouched. Within it hard example sampling is off
-    (a pseudo label is not chosen because the student disagrees with it), cross entropy and focal
-    loss are taken for each pixel and reduced by `ssdet.losses.pixel_mean`, Dice becomes
-    `weighted_dice`, a loss with a method `weighted(logits, labels, weights)` computes it, and
-    any other loss sees the pixels that are not trained on as ignored.
+    Outside of it, on labeled data, the heads are untouched. Within it hard example sampling is off:
+    a pseudo label is not chosen because the student disagrees with it. Cross entropy and focal
+    loss are taken for each pixel and reduced by `ssdet.losses.pixel_mean`; Dice becomes
+    `weighted_dice`. A loss with a method `weighted(logits, labels, weights)` computes its own;
+    to any other loss the pixels that are not trained on are ignored ones.
 
     Attributes:
         weightless: Parts that do not support weights and use weight 1. To heads that match

@@ -37,8 +37,8 @@ def momentum_at(
     """Kept share of the teacher in update number `t` (from 0).
 
     `mean` is min(momentum, 1 - gamma/(t+gamma)): the teacher is the running mean of the student
-    until the horizon of the momentum is reached (the larger gamma, the more later weights count),
-    and the very first update copies the student. `linear` and `cosine` go from `start` to
+    until the horizon of the momentum is reached. The larger gamma, the more later weights count;
+    the very first update copies the student. `linear` and `cosine` go from `start` to
     `momentum` over `length` updates.
     """
     if schedule == "mean":

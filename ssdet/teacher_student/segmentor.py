@@ -197,7 +197,7 @@ class TeacherStudentSegmentor(TeacherStudent):
         logits = logits.float()
         if matches_masks(self._head):
             # Class of a query times its mask, summed over the queries: no logits. The classes of a
-            # trained model share at most 1; those of a fresh one all exceed it and are no news.
+            # trained model share at most 1; those of an untrained one all exceed it.
             scores, labels = logits.max(1)
             return labels, scores / logits.sum(1).clamp(min=1.0)
         if logits.shape[1] == 1:
@@ -258,8 +258,8 @@ def _masked(pixels: PixelLabels) -> PixelLabels:
 def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> PixelLabels:
     """Each image's labels seen from another view; nearest pixel, so that all fields stay one."""
     fields = (pseudo.labels, pseudo.scores, pseudo.weights, pseudo.valid)
-    further = [field.float() for field in (pseudo.soft, pseudo.extra_labels) if field is not None]
-    stacked = torch.cat([torch.stack([field.float() for field in fields], dim=1), *further], dim=1)
+    optional = [field.float() for field in (pseudo.soft, pseudo.extra_labels) if field is not None]
+    stacked = torch.cat([torch.stack([field.float() for field in fields], dim=1), *optional], dim=1)
     moved = [warp(maps, matrix, size) for maps, matrix in zip(stacked, matrices, strict=True)]
     maps = torch.stack([each for each, _ in moved])
     inside = torch.stack([mask for _, mask in moved])

@@ -34,7 +34,7 @@ class PixelLabels:
 
     A pixel of weight 0 is not trained on but counts in the mean; a pixel that is not valid
     (padding, outside of the view) does not exist for the loss at all. `soft` are the teacher's
-    probabilities (B, C, H, W), for hooks that ask for them (`needs = {"soft"}`). `extra_labels` are
+    probabilities (B, C, H, W), for hooks that need them (`needs = {"soft"}`). `extra_labels` are
     the labels (B, N, H, W) that N auxiliary networks are to learn, 255 where unknown.
     """
 

@@ -35,8 +35,8 @@ CLASSIFICATION = ("cls", "obj", "acc")
 def as_weights(boxes: PseudoBoxes) -> PseudoBoxes:
     """The same boxes without sets, for losses that have one set for all tasks.
 
-    A box that is outside of the set of a task weighs 0 in it. RPN and classification share a
-    weight: a box that either of them does not learn weighs 0 in both.
+    A box that is outside of the set of a task has weight 0 in it. RPN and classification share a
+    weight: a box that either of them does not learn has weight 0 in both.
     """
     boxes = boxes.new()
     for task in TASKS:

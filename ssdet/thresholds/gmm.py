@@ -83,7 +83,7 @@ def fit_mixtures(
     result, rows = logs.clone(), torch.arange(len(scores), device=scores.device)
     allowed, previous = tol * count, torch.full_like(count, -math.inf)
     moving = torch.ones_like(known[:, 0])
-    # To ask how many rows still move, the host waits for a GPU: there it is rarely asked.
+    # To ask how many rows still move, the host waits for a GPU: there it rarely does.
     interval = 1 if scores.device.type == "cpu" else 8
     for iteration in range(1, max_iter + 1):
         log_odds = _log_odds(logs, sums.basis)
@@ -95,7 +95,7 @@ def fit_mixtures(
         moving = moving & ((likelihood - previous).abs_() >= allowed)
         previous = likelihood
         left = int(moving.sum()) if iteration % interval == 0 else len(rows)
-        if 2 * left <= len(rows):  # go on with the rows that move, in smaller tensors
+        if 2 * left <= len(rows):  # continue with the rows that move, in smaller tensors
             result[:, :, rows] = logs
             keep = moving.nonzero()[:, 0]
             rows, logs, sums = rows[keep], logs[:, :, keep], sums.select(keep)

@@ -23,7 +23,7 @@ def push_scores(queue: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
     shift = torch.arange(length, device=queue.device) - counts[:classes, None]
     moved = queue.gather(1, shift.clamp(min=0)).where(shift >= 0, 0.0)
     # One column more, for what is beyond the length.
-    room = torch.cat([moved, queue.new_zeros(classes, 1)], 1)
-    room = torch.cat([room, queue.new_zeros(1, length + 1)], 0)
-    room[labels, place.clamp(max=length)] = scores[order].to(queue.dtype)
-    return room[:classes, :length]
+    padded = torch.cat([moved, queue.new_zeros(classes, 1)], 1)
+    padded = torch.cat([padded, queue.new_zeros(1, length + 1)], 0)
+    padded[labels, place.clamp(max=length)] = scores[order].to(queue.dtype)
+    return padded[:classes, :length]

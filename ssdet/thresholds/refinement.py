@@ -50,7 +50,7 @@ def refine_boxes(
 
     A found box is new if its score reaches `score` and no stored box of its class overlaps it by
     `iou` or more, or if each one that does has a lower score: those are replaced. Of two found
-    boxes that overlap and are new, both are taken: the teacher's NMS has judged them.
+    boxes that overlap and are new, both are taken: the teacher's NMS has kept them.
 
     Args:
         stored, found: (labels, scores) of the boxes.

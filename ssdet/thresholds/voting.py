@@ -29,11 +29,11 @@ def vote(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The clusters of boxes (N, 4 + D) that `count` views found, each with the number of its view.
 
-    Columns beyond the four corners are further numbers of a box, such as its objectness.
+    Columns beyond the four corners are other numbers of a box, such as its objectness.
 
-    Returns the indices (M,) of the boxes that speak for the clusters, the clusters' boxes
-    (M, 4 + D), which are the means weighted by the scores, and their scores (M,): the mean over all
-    views of the highest score that a view gave, 0 where it saw nothing.
+    Returns the indices (M,) of the boxes that represent the clusters, the clusters' boxes
+    (M, 4 + D) and their scores (M,). Boxes are means weighted by the scores. A score is the mean
+    over all views of the highest score in a view, 0 where it has no box.
     """
     speaker = clusters(boxes[:, :4], scores, labels, min_iou)
     leaders, cluster = speaker.unique(return_inverse=True)

@@ -36,7 +36,7 @@ class ProposalTargets:
 class BBoxTargets(Mixin):
     """BBoxHead of Faster and Cascade R-CNN: sampled proposals, the positives of an image first."""
 
-    # Given the sampling results: weights of the negatives of each image. None: all weigh 1.
+    # Given the sampling results: weights of the negatives of each image. None: all have weight 1.
     score_negatives: Callable[[list[Any]], list[Tensor]] | None = None
     # Given the same: weights and soft targets of all proposals of each image.
     judge: Callable[[list[Any]], list[ProposalTargets]] | None = None
@@ -133,7 +133,7 @@ def scored_negatives(
     """Within the context, negative proposals have the classification weights of `score`.
 
     It is called in each stage with the sampling results of all images, and the loss is divided by
-    the sum of these weights and the number of positives. None: all negatives weigh 1.
+    the sum of these weights and the number of positives. None: all negatives have weight 1.
     """
     known = _known_heads(roi_head)
     before = [head.score_negatives for head in known]
