@@ -15,7 +15,7 @@ def derive_seed(*keys: int | str) -> int:
 
 
 def seed_ranks_apart() -> None:
-    """From here on each process draws other random numbers; the first one goes on as it was.
+    """Let each process draw other random numbers from here on; the first one is unchanged.
 
     MMEngine seeds all processes alike, so that they build equal models.
     """

@@ -97,9 +97,9 @@ def variables(values: dict[str, Any]) -> Iterator[None]:
     """Within the context, configs are read with other values of their plain variables.
 
     MMEngine merges `--cfg-options labeled=10` into the finished config, where `labeled` has been
-    used already and nothing follows it. Here every `labeled = 40` at the top level of a config, or
+    used already, so nothing changes. Here every `labeled = 40` at the top level of a config, or
     of one of its bases, is read as `labeled = 10`. Only constants are: what is computed follows. A
-    number also takes the place of a computed one (`iterations = 80 * ...`).
+    number also replaces a computed one (`iterations = 80 * ...`).
     """
     from mmengine.config import config
 

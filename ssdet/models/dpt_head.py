@@ -15,7 +15,7 @@ from ..registry import MODELS
 class ExactDPTHead(DPTHead):
     """MMSegmentation's `DPTHead`, resized to the exact size of each skip, as UniMatch V2 does.
 
-    The plain head doubles every level. Of 37 patches the coarsest level has 19, so it goes on with
+    The plain head doubles every level. Of 37 patches the coarsest level has 19, so it uses
     38, 76 and 152 and stretches the skips of 37, 74 and 148 to these. Weights are the same.
     """
 

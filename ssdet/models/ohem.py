@@ -15,16 +15,16 @@ from ..validation import check_range
 
 @TASK_UTILS.register_module()
 class HardPixelSampler(BasePixelSampler):
-    """Online hard example mining whose loss is the mean over the hard pixels alone.
+    """Online hard example mining whose loss is the mean over the hard pixels only.
 
     As `ProbOhemCrossEntropy2d` of CPS and UniMatch. MMSegmentation's `OHEMPixelSampler` keeps the
     same pixels and divides by all labeled ones: with few hard pixels its loss is several times
-    smaller, and the unsupervised loss beside it as much too strong.
+    smaller, and the unsupervised loss too strong by the same factor.
 
     Args:
         context: The decode head; its losses are cross entropies with `avg_non_ignore=True`.
         thresh: A pixel is hard if its true class has at most this probability.
-        min_kept: So many pixels at least are kept, for each image of the batch. With fewer labeled
+        min_kept: At least this many pixels are kept for each image of the batch. With fewer labeled
             pixels than that, all of them are.
     """
 
@@ -37,7 +37,7 @@ class HardPixelSampler(BasePixelSampler):
             if not getattr(loss, "avg_non_ignore", False) or loss.class_weight is not None:
                 raise ValueError(
                     f"{name}: {type(loss).__name__} does not divide by the number of labeled "
-                    "pixels. In loss_decode take CrossEntropyLoss with avg_non_ignore=True and "
+                    "pixels. In loss_decode use CrossEntropyLoss with avg_non_ignore=True and "
                     "no class_weight, or MMSegmentation's OHEMPixelSampler."
                 )
         self.context, self.thresh, self.min_kept = context, thresh, min_kept

@@ -320,7 +320,7 @@ class TeacherStudent(BaseModel):
                 initialize()
         self.copy_student()
         # The runner trains from here on (or restores the random state of a checkpoint): dropout
-        # and the draws of hooks shall not be the same in all processes.
+        # and the draws of hooks must not be the same in all processes.
         seed_ranks_apart()
 
     @property

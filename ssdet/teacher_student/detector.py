@@ -44,12 +44,12 @@ class TeacherStudentDetector(TeacherStudent):
         detector: Config of the detector.
         empty_weight: Classification weight of the background in images without a pseudo box, when
             another image of the batch has one. A batch without any gives the loss 0.
-        min_size: Pseudo boxes narrower or lower than this in the strong view, in pixels, are gone.
-        min_visible: So are those of which less than this share lies inside of the strong view.
+        min_size: Pseudo boxes narrower or lower than this (pixels of the strong view) are dropped.
+        min_visible: So are boxes with less than this share inside of the strong view.
         crowd: What annotated groups and difficult objects (`ignored_instances`) are to the
             supervised losses: "ignore", regions in which nothing is learned, or "background", as
-            MMDetection has it (unless its assigner has an `ignore_iof_thr`).
-        num_classes: Where the heads of the detector do not say it.
+            in MMDetection (unless its assigner has an `ignore_iof_thr`).
+        num_classes: Only needed where the heads of the detector have none.
         **core: See `TeacherStudent`.
     """
 
@@ -86,7 +86,7 @@ class TeacherStudentDetector(TeacherStudent):
 
     @property
     def num_classes(self) -> int:
-        """The classes of objects."""
+        """Number of classes of objects."""
         return self._num_classes or count_classes(self.student)
 
     def _step(self, inputs: Any, data_samples: Any) -> Step:
@@ -155,7 +155,7 @@ class TeacherStudentDetector(TeacherStudent):
         return recorded_outputs(network)
 
     def joint_heads(self) -> list[nn.Module]:
-        """The dense head, or the RPN; heads of queries and masks look at each view alone."""
+        """The dense head, or the RPN; query and mask heads process each view separately."""
         heads = (getattr(self.student, name, None) for name in ("rpn_head", "bbox_head"))
         head = next((head for head in heads if head is not None), None)
         return [head] if isinstance(head, BaseDenseHead) else []
@@ -202,7 +202,7 @@ def _as_whole_image(metainfo: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_extent(found: InstanceData) -> Tensor:
-    """The boxes (N, 4); where a detector gives a mask and no box (SOLO), that of the mask."""
+    """The boxes (N, 4); where a detector gives a mask and no box (SOLO), those of the masks."""
     if "bboxes" not in found:
         return mask2bbox(found.masks).float()
     bboxes: Tensor = getattr(found.bboxes, "tensor", found.bboxes).float()

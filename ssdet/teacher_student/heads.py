@@ -33,9 +33,9 @@ def last_box_head(owner: Any) -> Any:
 
 
 def count_classes(detector: nn.Module) -> int:
-    """How many classes of objects a detector tells apart.
+    """The number of classes of objects of a detector.
 
-    Its box head says so; else its other heads (masks of SOLO, queries of Mask2Former, those of a
+    That of its box head; else of its other heads (masks of SOLO, queries of Mask2Former, those of a
     detector that wraps another one), as far as they agree.
     """
     owner = getattr(detector, "roi_head", None) or detector
@@ -50,10 +50,10 @@ def count_classes(detector: nn.Module) -> int:
             found[name] = int(own)
     if len(set(found.values())) == 1:
         return next(iter(found.values()))
-    said = ", ".join(f"{name} has {number}" for name, number in found.items())
+    numbers = ", ".join(f"{name} has {number}" for name, number in found.items())
     raise TypeError(
         f"TeacherStudentDetector: how many classes of objects a {type(detector).__name__} has "
-        f"cannot be known ({said or 'no head has num_classes'}); say it: num_classes=... beside "
+        f"cannot be known ({numbers or 'no head has num_classes'}). Set num_classes=... beside "
         "detector=..."
     )
 

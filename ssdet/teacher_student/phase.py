@@ -13,11 +13,11 @@ class Phase(IntEnum):
     """
 
     LABEL = 0
-    """Says what the teacher's labels are: views fused, other networks, external labels."""
+    """Sets the teacher's labels: fused views, other networks, external labels."""
     FILTER = 1
     """Decides which of them count: thresholds."""
     WEIGHT = 2
-    """Judges and weights what is left."""
+    """Weights the labels that are left."""
     MEMORY = 3
     """Keeps labels for later steps, or brings back those of earlier ones."""
     MIX = 4
@@ -25,7 +25,7 @@ class Phase(IntEnum):
     LOSS = 5
     """Adds, weights or replaces losses; perturbs the student's passes."""
     OBSERVE = 6
-    """Watches, logs, draws; averages weights after the step."""
+    """Logs, draws; averages weights after the step."""
 
 
 Need = Literal[

@@ -22,7 +22,7 @@ HALF = (torch.float16, torch.bfloat16)
 
 
 def keep_boxes_precise(network: nn.Module) -> None:
-    """Let a detector compute boxes in float32 whatever the autocast around it.
+    """Let a detector compute boxes in float32 under autocast too.
 
     Its parts stay what they are (instances of their classes, same state dict) and can be copied.
     Without autocast nothing changes. Call it once, when the detector is built.
@@ -37,7 +37,7 @@ class PreciseRegions(Mixin):
     """A RoI extractor: it would make boxes as coarse as the features they are pooled from."""
 
     def forward(self, feats: Any, rois: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """As before; levels, places and the pooled features are computed in float32."""
+        """As in the base class; levels, places and the pooled features are computed in float32."""
         dtype = feats[0].dtype
         found: Tensor = super().forward(in_float32(tuple(feats)), in_float32(rois), *args, **kwargs)
         return found.to(dtype)
@@ -50,16 +50,16 @@ class PreciseMaps(Mixin):
     """
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """As before, the maps in float32."""
+        """As in the base class, the maps in float32."""
         return in_float32(super().forward(*args, **kwargs))
 
 
 class PreciseQueries(Mixin):
     """The head of a DETR: it adds to reference points and takes shares of the image from it."""
 
-    # `forward` keeps its signature, which tells what to hand over.
+    # `forward` keeps its signature, from which callers read what to pass.
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """As before, in float32: a few small layers on some hundred queries."""
+        """As in the base class, in float32: a few small layers on some hundred queries."""
         args, kwargs = in_float32(args), {key: in_float32(v) for key, v in kwargs.items()}
         device = next(self.parameters()).device.type  # type: ignore[attr-defined]
         with torch.autocast(device, enabled=False):

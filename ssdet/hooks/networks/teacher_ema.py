@@ -36,8 +36,8 @@ class TeacherEMAHook(StepHook):
             of 1,000 updates. (MMDetection's `MeanTeacherHook` means the opposite.)
         schedule: "constant"; "mean" (a running mean at first, min(momentum, 1 - gamma/(t+gamma)));
             "linear" or "cosine" from `start` to `momentum` over `length` updates. A mean would
-            throw away a teacher that `load_from` brings and that is not the student's copy: it has
-            the full `momentum` from the first update on, unless the burn-in ends with a copy.
+            discard a teacher that `load_from` loads and that is not the student's copy. Such a one
+            has the full `momentum` from the first update on, unless the burn-in ends with a copy.
         begin: Updates before those that the schedule counts (the burn-in, for a schedule that
             belongs to the unlabeled images).
         gamma: 1 is the mean of all weights so far; the larger, the more later ones count.
@@ -119,7 +119,7 @@ class TeacherEMAHook(StepHook):
         super().before_run(runner)
 
     def before_train(self, runner: Any) -> None:
-        """Count the steps that the optimizers take; look at what `load_from` has brought."""
+        """Count the steps that the optimizers take; find teachers that `load_from` has loaded."""
         super().before_train(runner)
         if runner.iter == 0 and self.model is not None:
             self._notice_loaded(self.model)
@@ -177,7 +177,7 @@ class TeacherEMAHook(StepHook):
         )
 
     def _notice_loaded(self, model: TeacherStudent) -> None:
-        """Teachers that are more than copies at the start of a run must not be thrown away."""
+        """Teachers that are more than copies at the start of a run must not be discarded."""
         copied = model.burn_in > 0 and model.copy_after_burn_in
         if self.schedule != "mean" or copied:
             return

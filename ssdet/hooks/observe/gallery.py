@@ -160,13 +160,13 @@ class GalleryHook(StepHook):
 
     def _pixels(self, step: Step, number: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         image = self._image(step.weak, number)
-        said = self._cropped(step.pseudo, number, image)
-        kept = (said["weights"] > 0) & said["valid"]
-        colors = self._colors(max(len(self.classes), _highest(said["labels"]) + 1))
+        shown = self._cropped(step.pseudo, number, image)
+        kept = (shown["weights"] > 0) & shown["valid"]
+        colors = self._colors(max(len(self.classes), _highest(shown["labels"]) + 1))
         panels = {
             "weak": paint_pixels(image, np.full(image.shape[:2], -1), [], size=self.size),
-            "labels": paint_pixels(image, said["labels"], colors, size=self.size),
-            "kept": paint_pixels(image, said["labels"], colors, kept=kept, size=self.size),
+            "labels": paint_pixels(image, shown["labels"], colors, size=self.size),
+            "kept": paint_pixels(image, shown["labels"], colors, kept=kept, size=self.size),
         }
         for name, views in step.strong.items():
             strong = self._image(views, number)
@@ -175,19 +175,19 @@ class GalleryHook(StepHook):
             panels[_view(name)] = paint_pixels(
                 strong, target["labels"], colors, kept=taught, size=self.size
             )
-        total = max(int(said["valid"].sum()), 1)
-        names, counts = np.unique(said["labels"][kept], return_counts=True)
+        total = max(int(shown["valid"].sum()), 1)
+        names, counts = np.unique(shown["labels"][kept], return_counts=True)
         return panels, {
             "kept": round(float(kept.sum()) / total, 4),
-            "dropped": {"weight": round(float((said["valid"] & ~kept).sum()) / total, 4)},
-            "score": float(said["scores"][kept].mean()) if kept.any() else None,
+            "dropped": {"weight": round(float((shown["valid"] & ~kept).sum()) / total, 4)},
+            "score": float(shown["scores"][kept].mean()) if kept.any() else None,
             "classes": {
                 self._name(int(n)): round(int(c) / total, 4)
                 for n, c in zip(names, counts, strict=True)
             },
             "colors": {
                 self._name(n): "#{:02x}{:02x}{:02x}".format(*colors[n])
-                for n in np.unique(said["labels"][said["valid"]]).tolist()
+                for n in np.unique(shown["labels"][shown["valid"]]).tolist()
                 if n < len(colors)
             },
         }

@@ -83,7 +83,7 @@ def with_box_weights(samples: list[Any]) -> list[Any]:
 
 
 def leave_to_detector(ignored: InstanceData) -> None:
-    """Let these boxes to ignore be what MMDetection makes of them: mostly background."""
+    """Treat these boxes to ignore as MMDetection does: mostly as background."""
     ignored.set_metainfo({AS_BACKGROUND: True})
 
 
@@ -218,7 +218,7 @@ class IgnoringPointAssigner(IgnoringAssigner):
 
 
 class WeighingSampler(Recorded):
-    """A sampler whose results carry, as `weights`, the `BoxWeights` at their positives.
+    """A sampler whose results have, as `weights`, the `BoxWeights` at their positives.
 
     `missing` is how many more negatives it would have drawn if none had been ignored.
     """

@@ -152,7 +152,7 @@ class CascadeLosses(Mixin):
     _missing: list[int]
 
     def bbox_loss(self, stage: int, x: Any, sampling_results: list[Any]) -> Any:
-        """As before; a box whose `max_stage` is behind weighs nothing, in masks neither."""
+        """As in the base class; from its `max_stage` on a box has weight 0, in masks too."""
         # What a stage did not sample is missing among the proposals of the next one too.
         before = self._missing if stage else [0] * len(sampling_results)
         for result, lost in zip(sampling_results, before, strict=True):
