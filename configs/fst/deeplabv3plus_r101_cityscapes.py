@@ -20,6 +20,7 @@ segmentor = _base_.segmentor
 segmentor.data_preprocessor.size = size
 segmentor.backbone.strides = (1, 2, 1, 1)
 segmentor.backbone.dilations = (1, 1, 2, 4)
+segmentor.backbone.multi_grid = (4, 8, 16)
 segmentor.decode_head.dilations = (1, 12, 24, 36)
 segmentor.decode_head.sampler.min_kept = 50000  # for each of two images
 segmentor.auxiliary_head = dict(
@@ -36,8 +37,8 @@ segmentor.auxiliary_head = dict(
     loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=0.4))
 segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(513, 513))
 model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, **_base_.method)
-custom_hooks = _base_.custom_hooks
-custom_hooks[1].length = iterations
+# Every pixel is trained on.
+custom_hooks = [*_base_.custom_hooks, dict(type='FixedThresholdHook', score=0.0)]
 
 train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
 optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=5e-4))

@@ -20,10 +20,13 @@ segmentor = _base_.segmentor
 segmentor.data_preprocessor.size = size
 segmentor.backbone.strides = (1, 2, 1, 1)
 segmentor.backbone.dilations = (1, 1, 2, 4)
+segmentor.backbone.multi_grid = (4, 8, 16)
 segmentor.decode_head.dilations = (1, 12, 24, 36)
 model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, **_base_.method)
-custom_hooks = _base_.custom_hooks
-custom_hooks[1].length = iterations
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='QuantileThresholdHook', share=0.2, measure='entropy', per_class=False),
+    dict(type='CutMixHook', prob=0.5, area=(0.5, 0.5), aspect=(0.5, 2.0))]
 
 train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
 optim_wrapper = dict(optimizer=dict(lr=lr))
