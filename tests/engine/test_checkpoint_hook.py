@@ -67,7 +67,7 @@ def test_a_failed_save_does_not_cost_the_old_one(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "stop/run.json").read_text())["exit_code"] == 74
     toy(tmp_path / "go", **settings, **{CHECKPOINT + "on_error": "continue"}).train()
     assert files(tmp_path / "go") == ["index.json", "iter_6.pth"]
-    assert "training goes on" in (tmp_path / "go/train.log").read_text()
+    assert "training continues" in (tmp_path / "go/train.log").read_text()
 
 
 @pytest.mark.parametrize("runner", ["SafeRunner", "Runner"])
