@@ -88,7 +88,7 @@ class TeacherStudent(BaseModel):
         self.sup_weight, self.unsup_weight = sup_weight, unsup_weight
         self.burn_in, self.copy_after_burn_in = burn_in, copy_after_burn_in
         self.joint_pass = joint_pass
-        # Under this name MMDetection's `TeacherStudentValLoop` asks the one and then the other.
+        # Under this name MMDetection's `TeacherStudentValLoop` selects the one and then the other.
         self.semi_test_cfg: dict[str, Role] = {"predict_on": predict_with}
         self.student: nn.Module = self._build(model)
         self.teacher: nn.Module = self._build(model).requires_grad_(False)
@@ -325,7 +325,7 @@ class TeacherStudent(BaseModel):
 
     @property
     def predict_with(self) -> Role:
-        """Who answers `predict` and `tensor` calls."""
+        """The model for `predict` and `tensor` calls."""
         return self.semi_test_cfg["predict_on"]
 
     @predict_with.setter

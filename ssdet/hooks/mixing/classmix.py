@@ -15,11 +15,11 @@ from .._parts.pixel_mix import Fields, PixelMixHook, Source
 class ClassMixHook(PixelMixHook):
     """Paste the pixels of half of another image's classes into each strong view.
 
-    ClassMix (Olsson et al. 2021): the objects keep their outlines, as far as the pseudo labels know
-    them. With `source="labeled"` their annotations do, and objects of labeled images stand among
-    unlabeled ones, as in DACS (Tranheden et al. 2021). DACS changes colors after the mix; here the
-    views change them before it. Pixels that are not valid are never pasted; see `PixelMixHook` for
-    the partners.
+    ClassMix (Olsson et al. 2021): the objects keep their outlines, as precise as the pseudo labels
+    are. With `source="labeled"` outlines come from annotations, and labeled objects are pasted
+    into unlabeled images, as in DACS (Tranheden et al. 2021). DACS changes colors after the mix; here
+    the views change them before it. Pixels that are not valid are never pasted; see `PixelMixHook`
+    for the partners.
 
     Args:
         prob: Probability, for each image, that something is pasted into it.
