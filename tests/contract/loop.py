@@ -15,7 +15,7 @@ from mmengine.structures import PixelData
 from ssdet.registry import HOOKS
 from ssdet.teacher_student.step import PixelLabels
 
-from ..families.detectors import small_config
+from ..families.detectors import initialized, small_config
 from ..helpers import build_pair, multi_branch, tiny_retinanet
 from ..seg_helpers import build_seg, seg_batch, tiny_fcn
 
@@ -33,6 +33,7 @@ DETECTORS = {
     "faster_rcnn": lambda: _two_stage("faster_rcnn"),
     "cascade_rcnn": lambda: _two_stage("cascade_rcnn"),
     "mask_rcnn": lambda: _two_stage("mask_rcnn"),
+    "deformable_detr": lambda: small_config("deformable_detr"),
 }
 SEGMENTORS = {"fcn": tiny_fcn, "fcn_dropout": lambda: tiny_fcn(dropout_ratio=0.5)}
 
@@ -60,6 +61,8 @@ class Loop:
             self.model = build_seg(SEGMENTORS[kind](), **dict(model))
         else:
             self.model = build_pair(DETECTORS[kind](), **dict(model))
+        if kind == "deformable_detr":  # before that, its embeddings are what the memory held
+            initialized(self.model)
         _awaken(self.model)
         self.hooks = [HOOKS.build(copy.deepcopy(hook)) for hook in hooks]
         learned = [p for p in self.model.parameters() if p.requires_grad]

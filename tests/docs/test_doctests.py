@@ -5,6 +5,7 @@ import importlib
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from ssdet import hooks, testing
 
@@ -14,6 +15,12 @@ HOOKS = {
     if isinstance(value, type) and issubclass(value, hooks.StepHook)
 }
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.fixture(autouse=True)
+def _logger():
+    """Made before an example runs: a logger writes to the output of the moment it is made in."""
+    MMLogger.get_current_instance()
 
 
 def run(thing):

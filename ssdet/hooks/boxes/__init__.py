@@ -1,6 +1,7 @@
 """Hooks that select, weight or merge pseudo boxes by more than their score.
 
-Jitter, the spread of the boxes that NMS merged, agreement of cascade stages, weights for each task.
+Jitter, the spread of the boxes that NMS merged, agreement of cascade stages or decoder layers,
+weights for each task.
 Not here: plain thresholds (`thresholds`), and hooks that change images (`mixing`).
 """
 
@@ -8,5 +9,6 @@ from .background_score import BackgroundScoreHook as BackgroundScoreHook
 from .box_fusion import BoxFusionHook as BoxFusionHook
 from .box_jitter import BoxJitterHook as BoxJitterHook
 from .box_spread import BoxSpreadHook as BoxSpreadHook
+from .layer_agreement import LayerAgreementHook as LayerAgreementHook
 from .stage_agreement import StageAgreementHook as StageAgreementHook
 from .task_weight import TaskWeightHook as TaskWeightHook

@@ -24,7 +24,7 @@ class BoxJitterHook(StepHook):
     placed. Boxes whose corrected copies spread by `max_spread` or more leave the set of the
     box regression (and of the masks); the classification is unchanged. A cascade corrects a box in
     all of its stages. The boxes get the field `spread`. For one-stage
-    detectors there is `BoxSpreadHook`.
+    detectors there is `BoxSpreadHook`, for DETRs `LayerAgreementHook`.
 
     Args:
         times: Copies of each box, at least 2.
