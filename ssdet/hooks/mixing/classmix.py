@@ -17,9 +17,9 @@ class ClassMixHook(PixelMixHook):
 
     ClassMix (Olsson et al. 2021): the objects keep their outlines, as precise as the pseudo labels
     are. With `source="labeled"` outlines come from annotations, and labeled objects are pasted
-    into unlabeled images, as in DACS (Tranheden et al. 2021). DACS changes colors after the mix; here
-    the views change them before it. Pixels that are not valid are never pasted; see `PixelMixHook`
-    for the partners.
+    into unlabeled images, as in DACS (Tranheden et al. 2021). DACS changes colors after the mix;
+    here the views change them before it. Pixels that are not valid are never pasted; see
+    `PixelMixHook` for the partners.
 
     Args:
         prob: Probability, for each image, that something is pasted into it.
