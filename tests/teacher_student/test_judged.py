@@ -9,7 +9,7 @@ from ssdet.teacher_student.step import Views
 from ssdet.teacher_student.weights.boxes import judged_priors
 from ssdet.teacher_student.weights.sparse import ProposalTargets, judged_proposals
 
-from ..families.detectors import sample, small_config
+from ..families.detectors import initialized, sample, small_config
 from ..helpers import build_pair
 
 BOXES = [(4, 4, 30, 30), (30, 20, 60, 60)]
@@ -17,7 +17,7 @@ BOXES = [(4, 4, 30, 30), (30, 20, 60, 60)]
 
 def setting(family):
     torch.manual_seed(0)
-    model = build_pair(small_config(family))
+    model = initialized(build_pair(small_config(family)))
     image = sample(BOXES)
     image.gt_instances.weight_cls = torch.ones(2)
     image.gt_instances.weight_box = torch.ones(2)

@@ -12,7 +12,7 @@ from ssdet.teacher_student.outputs import (
 )
 from ssdet.teacher_student.step import Views
 
-from ..families.detectors import small_config
+from ..families.detectors import initialized, small_config
 from ..helpers import build_pair, sample
 
 DENSE = ("retinanet", "fcos", "atss", "gfl", "rtmdet", "yolox")
@@ -29,7 +29,7 @@ def view(size=(64, 64), images=1):
 def detector(family, **head):
     cfg = small_config(family)
     cfg.bbox_head.update(head)
-    return build_pair(cfg).student
+    return initialized(build_pair(cfg)).student
 
 
 @pytest.mark.parametrize("family", DENSE)
