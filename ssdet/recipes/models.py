@@ -128,6 +128,7 @@ def fit_model(
         model.setdefault("data_preprocessor", {"type": "SegDataPreProcessor"})
         model["data_preprocessor"]["size"] = Code("crop_size")
         model["data_preprocessor"].pop("size_divisor", None)
+        _count_labeled_pixels(model)
         test = model.get("test_cfg") or {}
         if test.get("mode") == "slide":
             test["crop_size"] = Code("crop_size")
@@ -141,6 +142,15 @@ def fit_model(
             owner = owner[name]
         owner[key] = value
     return model
+
+
+def _count_labeled_pixels(model: dict[str, Any]) -> None:
+    """The mean of the cross entropy over labeled pixels: MMSegmentation counts ignored ones too."""
+    for key, value, _ in _walk(model):
+        if key == "loss_decode":
+            for loss in value if isinstance(value, (list, tuple)) else [value]:
+                if loss.get("type") == "CrossEntropyLoss":
+                    loss["avg_non_ignore"] = True
 
 
 def model_settings(base: Base, model: dict[str, Any]) -> dict[str, Any]:

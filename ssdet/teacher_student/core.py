@@ -20,7 +20,7 @@ from ..registry import MODELS
 from ..seeds import seed_ranks_apart
 from ..validation import check_choice, check_range
 from .checkpoints import spread_to_both
-from .hook_points import needs_of, overrides, phase_of
+from .hook_points import log_order, needs_of, overrides, phase_of
 from .passes import STRONG, WEAK, extra_passes, joined, student_pass, teacher_labels, weak_pass
 from .preprocessor import Branches
 from .schedules import checked_ramp, ramp
@@ -105,7 +105,7 @@ class TeacherStudent(BaseModel):
         self.frozen: set[str] = set()
         self.hooks: list[Any] = []
         self.needs: frozenset[str] = frozenset()  # what all hooks together need
-        self._told_order = False
+        self._logged_order = False
         self.iteration = 0
         # The running iteration travels with the checkpoint, whether or not a hook is listed.
         self.register_buffer("_iteration", torch.zeros((), dtype=torch.long))
@@ -186,7 +186,9 @@ class TeacherStudent(BaseModel):
 
     def loss(self, inputs: Any, data_samples: Any) -> dict[str, Any]:
         """One training step: losses of all branches, and scalars for the log beside them."""
-        self._log_order()
+        if not self._logged_order:
+            self._logged_order = True
+            log_order(self.hooks)
         step = self._step(inputs, data_samples)
         labeling = step.weak is not None and self.iteration >= self.burn_in
         if labeling and self.iteration == self.burn_in > 0 and self.copy_after_burn_in:
@@ -269,22 +271,6 @@ class TeacherStudent(BaseModel):
     def _call(self, point: str, step: Step) -> None:
         for hook in self.hooks:
             getattr(hook, point)(step)
-
-    def _log_order(self) -> None:
-        """Log once the order in which the hooks act, and which of them declare no phase."""
-        if self._told_order or not self.hooks:
-            return
-        self._told_order = True
-        order = [f"{phase_of(hook).name} {type(hook).__name__}" for hook in self.hooks]
-        print_log(f"Hooks act in this order: {', '.join(order)}", logger="current")
-        for hook in self.hooks:
-            if hook.phase is None:
-                print_log(
-                    f"{type(hook).__name__} declares no phase; assuming "
-                    f"Phase.{phase_of(hook).name}. Set phase = Phase.... in the class.",
-                    logger="current",
-                    level=30,
-                )
 
     def zero_loss(self, network: nn.Module | None = None) -> Tensor:
         """Zero, connected to every parameter of a network, so that no process waits for it."""

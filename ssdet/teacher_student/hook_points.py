@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mmengine.logging import print_log
 from torch import Tensor
 
 from .phase import Need, Phase, check_needs
@@ -95,3 +96,18 @@ def phase_of(hook: Any) -> Phase:
 def needs_of(hooks: Collection[Any]) -> frozenset[str]:
     """Everything that these hooks need, together."""
     return frozenset[str]().union(*(check_needs(type(h).__name__, h.needs) for h in hooks))
+
+
+def log_order(hooks: Sequence[Any]) -> None:
+    """Log the order in which hooks act, and which of them declare no phase."""
+    if hooks:
+        order = [f"{phase_of(hook).name} {type(hook).__name__}" for hook in hooks]
+        print_log(f"Hooks act in this order: {', '.join(order)}", logger="current")
+    for hook in hooks:
+        if hook.phase is None:
+            print_log(
+                f"{type(hook).__name__} declares no phase; assuming "
+                f"Phase.{phase_of(hook).name}. Set phase = Phase.... in the class.",
+                logger="current",
+                level=30,
+            )

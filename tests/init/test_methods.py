@@ -208,3 +208,10 @@ def test_training(name, seen, written, detector, segmentor, tmp_path):
     assert last["iter"] == 2
     assert last["loss"] > 0
     assert any(key.startswith(seen) for key in last), sorted(last)
+
+
+def test_the_supervised_loss_is_a_mean_over_labeled_pixels(written):
+    """MMSegmentation's default divides by ignored pixels too."""
+    model = load_config(written("classmix", "upernet-r18")).model.segmentor
+    heads = [model.decode_head, model.auxiliary_head]
+    assert [head.loss_decode.avg_non_ignore for head in heads] == [True, True]

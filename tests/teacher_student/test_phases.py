@@ -15,7 +15,7 @@ from ssdet.hooks import (
     TeacherEMAHook,
 )
 from ssdet.registry import HOOKS
-from ssdet.teacher_student import core as core_module
+from ssdet.teacher_student import hook_points
 from ssdet.teacher_student.hook_points import HookPoints, phase_of
 from ssdet.teacher_student.phase import NEEDS, Need, Phase, check_needs
 from ssdet.teacher_student.pseudo_boxes import HIGH
@@ -27,7 +27,7 @@ from ..helpers import build_pair, losses, multi_branch, pseudo, sample
 
 def test_hooks_act_by_phase_whatever_their_order(monkeypatch):
     told = []
-    monkeypatch.setattr(core_module, "print_log", lambda text, **_: told.append(text))
+    monkeypatch.setattr(hook_points, "print_log", lambda text, **_: told.append(text))
     model = build_pair(small_config("faster_rcnn"))
     hooks = [GalleryHook(), CopyPasteHook("unlabeled"), BoxJitterHook(), FixedThresholdHook(0.5)]
     for hook in [TeacherEMAHook(), *hooks, BoxFusionHook(), PseudoBoxMemoryHook()]:
@@ -98,7 +98,7 @@ def test_a_hook_without_a_phase_gets_one_by_what_it_does(monkeypatch):
     for cls, phase in [*guesses, (StepHook, "OBSERVE")]:
         assert phase_of(cls()) is Phase[phase]
     told = []
-    monkeypatch.setattr(core_module, "print_log", lambda text, **_: told.append(text))
+    monkeypatch.setattr(hook_points, "print_log", lambda text, **_: told.append(text))
     model = build_pair()
     model.attach(Mixes())
     losses(model, multi_branch(unsup=0))
