@@ -242,7 +242,7 @@ def _hooks(settings: Settings, findings: Findings) -> None:
         return
     hooks = settings.hooks
     averages = [hook for hook in hooks if _declares(hook, "averages_weights")]
-    rivals = [hook for hook in hooks if _name(hook) in RIVALS]
+    rivals = [hook for hook in hooks if _is_rival(hook)]
     if len(averages) + len(rivals) > 1:
         findings.add(
             "error", "config", "two averages of the weights", "custom_hooks",
@@ -268,6 +268,13 @@ def _hooks(settings: Settings, findings: Findings) -> None:
 def _declares(hook: Any, attribute: str) -> bool:
     """What the class of a hook says about it; nothing is known of hooks that say nothing."""
     return bool(getattr(hook, attribute, False))
+
+
+def _is_rival(hook: Any) -> bool:
+    """Whether a hook of another package averages weights; its registry may be out of reach."""
+    if isinstance(hook, type):
+        return issubclass(hook, RIVALS)
+    return str(hook).rpartition(".")[2] in {rival.__name__ for rival in RIVALS}
 
 
 def _name(hook: Any) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
+from mmdet.engine.hooks import MeanTeacherHook
+from mmengine.hooks import EMAHook
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
@@ -19,7 +21,7 @@ from ..step_hook import StepHook, optimizers_of
 
 Buffers = Literal["ema", "copy", "skip"]
 # Hooks of the ecosystem that move a teacher (or everything) too; two averages at once are an error.
-RIVALS = ("MeanTeacherHook", "EMAHook")
+RIVALS = (MeanTeacherHook, EMAHook)
 
 
 @HOOKS.register_module()
@@ -110,7 +112,7 @@ class TeacherEMAHook(StepHook):
 
     def before_run(self, runner: Any) -> None:
         """Attach to the model, unless another hook averages the same weights."""
-        rivals = [type(h).__name__ for h in runner.hooks if type(h).__name__ in RIVALS]
+        rivals = [type(h).__name__ for h in runner.hooks if isinstance(h, RIVALS)]
         if rivals:
             raise ValueError(
                 f"{type(self).__name__} and {rivals[0]} would both average the same weights (and "

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.hooks import Hook
+from mmdet.engine.hooks import MeanTeacherHook
 from mmengine.optim import OptimWrapper
 from torch import nn
 
@@ -270,9 +270,6 @@ def test_a_resumed_mean_goes_on_counting_or_keeping():
 
 
 def test_two_averages_are_refused_by_name():
-    class MeanTeacherHook(Hook):
-        pass
-
     model = build_pair()
     hook = TeacherEMAHook()
     with pytest.raises(ValueError, match="TeacherEMAHook and MeanTeacherHook would both"):
