@@ -23,10 +23,17 @@ settings.register_profile("any clock", deadline=None, suppress_health_check=[Hea
 settings.load_profile("any clock")
 
 
-def pytest_collection_finish():
-    """What is imported by now stays: each data set of MMEngine calls `gc.collect()` when built."""
+def keep_what_stays():
+    """Take what is alive out of the garbage collector's way.
+
+    Each data set of MMEngine calls `gc.collect()` when it is built, which looks at every object.
+    """
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_finish():
+    keep_what_stays()
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +41,5 @@ def _same_start():
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+    yield
+    keep_what_stays()
