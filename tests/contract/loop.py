@@ -70,7 +70,7 @@ class Loop:
         wrapper.initialize_count_status(self.model, 0, 10)
         dataset = SimpleNamespace(metainfo={})
         self.runner = SimpleNamespace(
-            model=self.model, optim_wrapper=wrapper, hooks=self.hooks, iter=0, max_iters=10,
+            model=self.model, optim_wrapper=wrapper, hooks=self.hooks, iter=0, max_iters=10, seed=0,
             work_dir=str(work_dir), train_dataloader=SimpleNamespace(dataset=dataset),
         )  # fmt: skip
         # The order of MMEngine: by priority, then that of the list.
