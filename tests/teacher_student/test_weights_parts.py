@@ -159,11 +159,15 @@ NEAR, FAR = (0, 0, 10, 10), (100, 0, 110, 10)
 def sampled(num, regions=(), **settings):
     """An object, a proposal on it, and 8 negatives of which 6 are far away, through a sampler."""
     assigner = TASK_UTILS.build(
-        dict(type="MaxIoUAssigner", pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5)
+        dict(type="mmdet.MaxIoUAssigner", pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5)
     )
     sampler = TASK_UTILS.build(
         dict(
-            type="RandomSampler", num=num, pos_fraction=0.25, add_gt_as_proposals=False, **settings
+            type="mmdet.RandomSampler",
+            num=num,
+            pos_fraction=0.25,
+            add_gt_as_proposals=False,
+            **settings,
         )
     )
     apply_mixin(assigner, IgnoringAssigner)
@@ -198,7 +202,7 @@ def l1_loss(num, regions):
     head = MODELS.build(
         dict(
             type="mmdet.BBoxHead", num_classes=2, in_channels=4, roi_feat_size=1,
-            loss_bbox=dict(type="L1Loss"),
+            loss_bbox=dict(type="L1Loss"), _scope_="mmdet",
         )
     )  # fmt: skip
     apply_mixin(head, BBoxTargets)
