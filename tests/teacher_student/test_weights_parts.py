@@ -156,6 +156,13 @@ def test_proposals_of_each_image_have_its_weights(family, images):
 NEAR, FAR = (0, 0, 10, 10), (100, 0, 110, 10)
 
 
+@pytest.fixture(autouse=True)
+def _scope():
+    """MMDetection's parts find each other by name, whichever runner was there before."""
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        yield
+
+
 def sampled(num, regions=(), **settings):
     """An object, a proposal on it, and 8 negatives of which 6 are far away, through a sampler."""
     assigner = TASK_UTILS.build(
