@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import sys
 from pathlib import Path
@@ -31,6 +32,7 @@ DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
     "metrics": {"type": "MetricsFileHook"},
     "checkpoint": {"type": "AtomicCheckpointHook", "interval": 1},
 }
+_RUNS = itertools.count(1)  # runs of this process, in the same order on every rank
 REPLACED = {"CheckpointHook": "AtomicCheckpointHook", "LoggerHook": "ProgressHook"}
 
 
@@ -55,6 +57,11 @@ class SafeRunner(Runner):
         if self.distributed and not is_distributed():
             start_process_group(self.launcher, **env_cfg.get("dist_cfg", {}))
         super().setup_env(env_cfg)
+        # MMEngine names a run by the second of its start. Two runs of one second and one config
+        # would share a name, and with it the scope and the log of the first one.
+        number = next(_RUNS)
+        if number > 1:
+            self._timestamp += f"_{number}"
 
     def build_logger(
         self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any

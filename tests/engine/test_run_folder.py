@@ -53,6 +53,17 @@ def test_a_folder_in_use_is_refused_with_its_owner(tmp_path):
     assert not (tmp_path / LOCK).exists()
 
 
+def test_two_runs_of_one_second_share_no_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 1.8e9)
+    first, second = (
+        toy(tmp_path / scope, experiment_name="same", default_scope=scope)
+        for scope in ("mmengine", "mmseg")
+    )
+    assert first.experiment_name != second.experiment_name
+    assert [run.default_scope.scope_name for run in (first, second)] == ["mmengine", "mmseg"]
+    assert first.logger is not second.logger
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", f'{{"pid": 999999999, "host": "{HOST}"}}'])
 def test_a_stale_or_broken_lock_is_taken_over(tmp_path, text):
     (tmp_path / LOCK).write_text(text)

@@ -130,7 +130,7 @@ def toy(work_dir, *, runner=SafeRunner, **changes):
     """A runner for the toy; `checkpoint__interval=3` changes a value inside."""
     config = Config(copy.deepcopy(BASE))
     config.work_dir = str(work_dir)
-    # MMEngine keeps loggers and message hubs by this name for the life of the process.
+    # MMEngine's own runner keeps loggers and message hubs by this name and the second of the start.
     config.experiment_name = f"toy{next(_count)}"
     if "train_cfg" in changes:
         config.train_cfg = changes.pop("train_cfg")
