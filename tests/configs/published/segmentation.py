@@ -1,0 +1,7 @@
+"""Published recipes of segmentation."""
+
+from .table import Recipe, Repository
+
+REPOSITORIES: dict[str, Repository] = {}
+RECIPES: tuple[Recipe, ...] = ()
+UNPUBLISHED: dict[str, str] = {}

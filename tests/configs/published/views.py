@@ -1,0 +1,91 @@
+"""Transforms in words: what a view does to an image, with every magnitude."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .table import show
+
+SILENT = (
+    *("LoadImageFromFile", "LoadAnnotations", "LoadEmptyAnnotations", "FilterAnnotations"),
+    *("LoadMask", "PackDetInputs", "PackSegInputs"),
+)
+
+
+def describe(steps: Iterable[Any]) -> str:
+    """One text for a list of transforms; loading and packing are left out."""
+    return "; ".join(filter(None, map(_described, steps)))
+
+
+def _described(step: Any) -> str:
+    name = type(step).__name__
+    if name in SILENT:
+        return ""
+    return WORDS[name](step) if name in WORDS else repr(step)
+
+
+def _size(sides: Any) -> str:
+    return " x ".join(map(str, sides))
+
+
+def _short_side(smallest: Any, long: int) -> str:
+    return f"short side {smallest}, long side at most {long}"
+
+
+def _random_resize(step: Any) -> str:
+    if step.ratio_range is not None:
+        low, high = step.ratio_range
+        return f"resize by {low:g} to {high:g} of {_size(step.scale)}"
+    (long, low), (_, high) = (sorted(scale, reverse=True) for scale in step.scale)
+    return _short_side(f"{low} to {high}", long)
+
+
+def _choice_resize(step: Any) -> str:
+    sides = sorted(min(scale) for scale in step.scales)
+    (long,) = {max(scale) for scale in step.scales}
+    steps = {b - a for a, b in zip(sides, sides[1:], strict=False)}
+    every = f" by {steps.pop()}" if len(steps) == 1 else str(sides)
+    return _short_side(f"{sides[0]} to {sides[-1]}{every}", long)
+
+
+def _resize(step: Any) -> str:
+    long, short = sorted(step.scale, reverse=True)
+    return _short_side(short, long)
+
+
+def _erase(step: Any) -> str:
+    fewest, most = step.n_patches
+    return f"erase {fewest} to {most} patches, sides up to {step.ratio[1]:g}"
+
+
+def _rand_augment(step: Any) -> str:
+    return f"{step.aug_num} of: " + ", ".join(_operation(part) for (part,) in step.aug_space)
+
+
+def _operation(part: Any) -> str:
+    name = part["type"].lower()
+    return "nothing" if name == "colortransform" else name  # the base class changes nothing
+
+
+def _all(step: Any) -> str:
+    return " / ".join(map(_described, step.transforms))
+
+
+WORDS: dict[str, Callable[[Any], str]] = {
+    "RandomResize": _random_resize,
+    "RandomChoiceResize": _choice_resize,
+    "Resize": _resize,
+    "RandomFlip": lambda step: f"flip {show(step.prob)}",
+    "RandAugment": _rand_augment,
+    "RandomErasing": _erase,
+    "RandomOrder": lambda step: f"in random order: {_all(step)}",
+    "RandomApply": lambda step: f"with probability {step.prob:g}: {_all(step)}",
+    "RandomCrop": lambda step: f"crop {_size(step.crop_size)}",
+    "PhotoMetricDistortion": lambda step: "photometric distortion",
+    "StrongPhotometric": lambda step: (
+        f"jitter {step.jitter_prob:g} ({step.brightness:g}, {step.contrast:g}, "
+        f"{step.saturation:g}, {step.hue:g}); gray {step.gray_prob:g}; blur {step.blur_prob:g} "
+        f"({step.sigma[0]:g} to {step.sigma[1]:g})"
+    ),
+}
