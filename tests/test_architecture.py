@@ -21,7 +21,7 @@ LAYERS = (
     PURE,
 )
 # Imported by all layers.
-SHARED = ("exits", "labels", "registry", "renamed", "run_files", "seeds", "version")
+SHARED = ("exits", "labels", "registry", "renamed", "run_files", "seeds", "total_batch", "version")
 LAYER = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 
 

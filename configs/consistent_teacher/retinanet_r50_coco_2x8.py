@@ -2,6 +2,7 @@
 # image: two fifths of the work.
 _base_ = './retinanet_r50_coco.py'
 batch = (1, 1)
+total_batch = (8, 8)
 
 model = dict(unsup_weight=1.0)
 custom_hooks = [
@@ -9,4 +10,3 @@ custom_hooks = [
     *_base_.custom_hooks[1:]]
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
 optim_wrapper = dict(optimizer=dict(lr=0.005))
-auto_scale_lr = dict(base_batch_size=16)

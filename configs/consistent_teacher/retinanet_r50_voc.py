@@ -6,6 +6,7 @@ _base_ = [
 iterations = 72000
 warm_up = 1000
 batch = (1, 4)
+total_batch = (8, 32)
 
 detector = _base_.detector
 detector.backbone.norm_cfg.requires_grad = False

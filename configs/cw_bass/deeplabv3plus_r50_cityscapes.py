@@ -7,7 +7,8 @@ _base_ = [
 size = (721, 721)
 crop = dict(type='RandomCrop', crop_size=size)
 iterations = 240 * _base_.one_pass['1x16']
-lr = 4e-3  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
+total_batch = (16, 16)
+lr = 4e-3
 
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared[3] = crop
@@ -28,4 +29,3 @@ model = dict(
 
 train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
 optim_wrapper = dict(optimizer=dict(lr=lr))
-auto_scale_lr = dict(base_batch_size=32)

@@ -5,7 +5,8 @@ _base_ = [
     '../_base_/schedules/voc_seg.py'
 ]
 iterations = 80 * _base_.one_pass['1x16']
-lr = 1e-3  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
+total_batch = (16, 16)
+lr = 1e-3
 
 other_images = _base_.other_images
 other_images.pipeline[0].views.unsup_student = [_base_.pack]
@@ -19,4 +20,3 @@ model = dict(
 
 train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
 optim_wrapper = dict(optimizer=dict(lr=lr))
-auto_scale_lr = dict(base_batch_size=32)

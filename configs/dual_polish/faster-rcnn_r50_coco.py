@@ -5,6 +5,7 @@ _base_ = [
     '../_base_/datasets/coco_semi.py', '../_base_/schedules/coco_180k.py'
 ]
 batch = (1, 3)  # labeled and unlabeled images per process and iteration
+total_batch = (8, 24)
 
 detector = _base_.model
 num_classes = detector.roi_head.bbox_head.num_classes
@@ -20,4 +21,3 @@ custom_hooks = [*_base_.custom_hooks, _base_.gallery]
 custom_hooks[0].stop_after = _base_.iterations * 2 // 3
 
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
-auto_scale_lr = dict(base_batch_size=32)

@@ -5,6 +5,7 @@ _base_ = [
     '../_base_/datasets/voc07_voc12_semi.py', '../_base_/schedules/voc_40k.py'
 ]
 batch = (1, 1)  # labeled and unlabeled images per process and iteration
+total_batch = (8, 8)  # the published code does not say how many processes there were
 iterations = 45000
 
 detector = _base_.model
@@ -30,5 +31,3 @@ param_scheduler = [
         milestones=[iterations * 2 // 3, iterations * 8 // 9],
         gamma=0.1)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 20))
-# The published code does not say how many processes there were; the rate is for 8 here.
-auto_scale_lr = dict(base_batch_size=16)

@@ -8,7 +8,8 @@ _base_ = [
 size = (769, 769)
 crop = dict(type='RandomCrop', crop_size=size)
 iterations = 80 * _base_.one_pass['8x2']
-lr = 1e-2  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
+total_batch = (16, 16)
+lr = 1e-2
 
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared[3] = crop
@@ -42,4 +43,3 @@ custom_hooks = [*_base_.custom_hooks, dict(type='FixedThresholdHook', score=0.0)
 
 train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
 optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=5e-4))
-auto_scale_lr = dict(base_batch_size=32)

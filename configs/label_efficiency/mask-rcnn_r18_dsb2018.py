@@ -5,7 +5,8 @@ data_root = 'data/dsb2018/'
 labels = '10'  # percent of the training images that are labeled (10, 5); 'full': all of them
 draws = ('', )  # there is one choice of labeled images
 draw = ''
-batch = (4, 4)  # labeled and unlabeled images per iteration
+batch = (4, 4)  # labeled and unlabeled images per process and iteration
+total_batch = (4, 4)  # in all processes together; the learning rate is for as many
 num_workers = 0
 metric = 'coco/segm_mAP'  # what the table of the benchmark shows
 

@@ -3,7 +3,8 @@ _base_ = [
     './_method.py', '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/coco_180k.py'
 ]
-batch = (2, 2)  # of 8 processes: 16 labeled and 16 unlabeled images
+batch = (2, 2)
+total_batch = (16, 16)
 iterations = 160000
 
 model = dict(
@@ -16,4 +17,3 @@ optim_wrapper = dict(optimizer=dict(lr=0.02))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 32))
-auto_scale_lr = dict(base_batch_size=32)

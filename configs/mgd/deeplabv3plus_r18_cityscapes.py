@@ -6,7 +6,8 @@ _base_ = [
 ]
 # 128, 137 (published), 160 and 240 passes, 16 images at a time
 iterations = {'1_16': 22272, '1_8': 22194, '1_4': 22240, '1_2': 22320}.get(_base_.split, 22320)
-lr = 2.5e-3  # for 16 labeled and 16 unlabeled images per iteration, in all processes together
+total_batch = (16, 16)
+lr = 2.5e-3
 weight_decay = 8e-4  # cps/README.md says how both follow from the published code
 size = (800, 800)
 
@@ -34,4 +35,3 @@ train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
 optim_wrapper = dict(
     optimizer=dict(lr=lr, weight_decay=weight_decay),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0))
-auto_scale_lr = dict(base_batch_size=32)

@@ -5,6 +5,7 @@ _base_ = [
 ]
 iterations = 720000
 batch = (4, 4)
+total_batch = (32, 32)
 
 model = dict(type='TeacherStudentDetector', detector=_base_.detector, unsup_weight=2.0)
 custom_hooks = [*_base_.custom_hooks, dict(type='GalleryHook', interval=iterations // 72)]
@@ -19,4 +20,3 @@ param_scheduler = [
         milestones=[iterations * 2 // 3, iterations * 8 // 9],
         gamma=0.1)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 72))
-auto_scale_lr = dict(base_batch_size=64)

@@ -3,7 +3,8 @@ _base_ = [
     './_method.py', '../_base_/models/faster-rcnn_r50.py', '../_base_/datasets/coco_semi.py',
     '../_base_/schedules/coco_180k.py'
 ]
-batch = (4, 4)  # of 8 processes: 32 labeled and 32 unlabeled images
+batch = (4, 4)
+total_batch = (32, 32)
 
 detector = _base_.detector
 detector.train_cfg.rpn.sampler.pos_fraction = 0.25
@@ -37,4 +38,3 @@ train_dataloader = dict(
 # The rate is never lowered.
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500)]
-auto_scale_lr = dict(base_batch_size=64)

@@ -8,7 +8,6 @@ _base_ = [
 size = (798, 798)
 crop = dict(type='RandomCrop', crop_size=size)
 iterations = 180 * _base_.one_pass['4x2']
-# The rate is for 8 labeled and 8 unlabeled images per iteration, in all processes together.
 
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared[3] = crop

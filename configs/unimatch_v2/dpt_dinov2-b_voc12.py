@@ -6,7 +6,7 @@ _base_ = [
 ]
 crop = dict(type='RandomCrop', crop_size=(518, 518))
 iterations = 60 * _base_.one_pass['4x4']
-# The rate is for 16 labeled and 16 unlabeled images per iteration, in all processes together.
+total_batch = (16, 16)
 
 labeled_images = _base_.labeled_images
 labeled_images.pipeline[0].shared[3] = crop
@@ -18,4 +18,3 @@ model = dict(
     type='TeacherStudentSegmentor', segmentor=_base_.segmentor, **_base_.method)
 
 train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 40, 1))
-auto_scale_lr = dict(base_batch_size=32)

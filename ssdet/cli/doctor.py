@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_before_training(config: Any, *, strict: bool = False) -> Callable[[], None]:
-    """The quick checks as a function to call once the runner is built.
+    """The total batch and the quick checks as a function to call once the runner is built.
 
     Errors are raised, warnings printed once by the first process. `strict` changes the config so
     that its data sets skip nothing.
@@ -82,11 +82,13 @@ def check_before_training(config: Any, *, strict: bool = False) -> Callable[[], 
 
 
 def _check(config: Any, strict: bool) -> None:
-    from mmengine.dist import is_main_process
+    from mmengine.dist import get_world_size, is_main_process
     from rich.console import Console
 
     from ..doctor import quick_check
+    from ..total_batch import check_total_batch
 
+    check_total_batch(config, get_world_size())
     findings = quick_check(config, strict=strict)
     findings.found = findings.of("warning")
     if findings.found and is_main_process():

@@ -17,8 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16 on a CPU)")
     parser.add_argument(
-        "--auto-scale-lr", action="store_true", help="scale the learning rate to the batch size"
-    )
+        "--auto-scale-lr", action="store_true",
+        help="let the learning rate follow the images per iteration: in proportion for SGD, by "
+        "the square root for AdamW and its like",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, help="the run's seed (config: randomness.seed)")
     parser.add_argument(
         "--strict", action="store_true",
@@ -70,12 +72,14 @@ def run(args: argparse.Namespace) -> int:
 def _enable_lr_scaling(config: Any) -> None:
     from ..exits import UsageError
 
-    if "base_batch_size" not in config.get("auto_scale_lr", {}):
+    scaling = config.get("auto_scale_lr") or {}
+    if "base_batch_size" not in scaling and "total_batch" not in config:
         raise UsageError(
-            "--auto-scale-lr: the config has no auto_scale_lr=dict(base_batch_size=...), the batch "
-            "size that its learning rate is meant for"
+            "--auto-scale-lr: the config says nowhere how many images per iteration its learning "
+            "rate is meant for; add total_batch=(labeled, unlabeled) of all processes, or "
+            "auto_scale_lr=dict(base_batch_size=...)"
         )
-    config.auto_scale_lr.enable = True
+    config.auto_scale_lr = {**scaling, "enable": True}
 
 
 def check_file(option: str, path: str | None) -> None:

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mmengine.dist import get_world_size
+
+from .. import total_batch
 from ..hooks.networks.teacher_ema import RIVALS
 from ..registry import HOOKS
 from .findings import Findings
@@ -16,9 +19,13 @@ _OTHERS = ("loss", "neck", "backbone", "rpn_head")  # their num_classes has anot
 def check_settings(config: Any, sources: Sequence[Source], findings: Findings) -> None:
     """Judge the settings of a training; `sources` say how many images there are."""
     settings = Settings(config, sources)
-    for check in (_batch, _schedule, _learning_rate, _validation, _hooks, _heads):
+    for check in (_batch, _total, _schedule, _learning_rate, _validation, _hooks, _heads):
         check(settings, findings)
-    findings.looked_at["config"] = f"{len(sources)} data sets, {settings.length} {settings.unit}"
+    looked_at = f"{len(sources)} data sets, {settings.length} {settings.unit}"
+    if settings.meant and settings.planned:
+        images = f"{settings.meant} images in each"
+        looked_at += f", {images}: {_processes(settings.planned)} with {settings.shares}"
+    findings.looked_at["config"] = looked_at
 
 
 class Settings:
@@ -43,14 +50,23 @@ class Settings:
 
     @property
     def shares(self) -> tuple[int, ...]:
-        """Images of each source in a batch, where a sampler says it."""
-        batch, ratio = self.sampler.get("batch"), self.sampler.get("source_ratio")
-        if batch:
-            return tuple(batch)
-        size = self.sampler.get("batch_size") or self.loader.get("batch_size")
-        if ratio and size and size % sum(ratio) == 0:
-            return tuple(share * size // sum(ratio) for share in ratio)
-        return ()
+        """Images of each source in the batch of a process, where a sampler says it."""
+        return total_batch.shares(self.loader)
+
+    @property
+    def meant(self) -> tuple[int, ...]:
+        """Images of each source in all processes together, where the config says it."""
+        return total_batch.meant(self.config) or ()
+
+    @property
+    def planned(self) -> int | None:
+        """The number of processes that gives as many."""
+        return total_batch.processes_for(self.config)
+
+    @property
+    def total(self) -> tuple[int, ...]:
+        """Images per iteration in all processes: as meant, or else in those that there are."""
+        return self.meant or total_batch.images(self.config, get_world_size())
 
     @property
     def is_pair(self) -> bool:
@@ -101,18 +117,19 @@ def _batch(settings: Settings, findings: Findings) -> None:
             advice="Say how many images of each data set are in a batch",
         )  # fmt: skip
         return
-    for share, source in zip(shares, settings.training, strict=False):
+    in_all = settings.total if len(settings.total) == len(shares) else shares
+    for share, total, source in zip(shares, in_all, settings.training, strict=False):
         if share < 1:
             findings.add(
                 "error", "config", "data set with no images in the batch",
                 "train_dataloader.sampler.batch", found=f"{share} of {source.name}",
                 allowed="at least 1", advice="Give it a share, or take the data set out",
             )  # fmt: skip
-        elif source.images and share > len(source.images):
+        elif source.images and total > len(source.images):
             findings.add(
                 "warning", "config", "batch with more images than the data set",
                 "train_dataloader.sampler.batch",
-                found=f"{share} of the {len(source.images)} images of {source.name}",
+                found=f"{total} of the {len(source.images)} images of {source.name}",
                 allowed=f"up to {len(source.images)}",
                 advice="A batch would contain images twice: lower the share, or label more images",
             )  # fmt: skip
@@ -122,6 +139,17 @@ def _batch(settings: Settings, findings: Findings) -> None:
             "train_dataloader.sampler.batch", found=f"{shares[0]} labeled, {shares[1]} unlabeled",
             allowed="as many unlabeled images as labeled ones, or more (papers: 1 to 7 times)",
             advice="Raise the unlabeled share: few unlabeled images teach little",
+        )  # fmt: skip
+
+
+def _total(settings: Settings, findings: Findings) -> None:
+    """Whether some number of processes gives the total batch; `train` compares the real one."""
+    if settings.meant and settings.shares and settings.planned is None:
+        findings.add(
+            "error", "config", "total batch that no number of processes has", "total_batch",
+            found=f"{settings.meant} with batch={settings.shares} in each process",
+            allowed="the same multiple of each number",
+            advice="Change batch or total_batch: the learning rate is meant for total_batch",
         )  # fmt: skip
 
 
@@ -185,17 +213,20 @@ def _learning_rate(settings: Settings, findings: Findings) -> None:
     wrapper = settings.config.get("optim_wrapper") or {}
     optimizer = wrapper.get("optimizer") or {}
     rate, kind = optimizer.get("lr"), optimizer.get("type")
-    batch = sum(settings.shares) or settings.loader.get("batch_size")
+    batch = sum(settings.total)
     if rate is None or not batch:
         return
     scaling = settings.config.get("auto_scale_lr") or {}
     base = scaling.get("base_batch_size")
-    if base and not scaling.get("enable") and not base / 2 <= batch <= base * 2:
+    scaled = settings.meant or scaling.get("enable")
+    if base and not scaled and not base / 2 <= batch <= base * 2:
         findings.add(
             "warning", "config", "learning rate for another batch size",
             "optim_wrapper.optimizer.lr", found=f"{rate:g} for batches of {base}",
-            allowed=f"about {rate * batch / base:g} for {batch} images in each process",
-            advice="Train with --auto-scale-lr, or set it",
+            allowed=f"about {rate * batch / base:g} for {batch} images in "
+            f"{_processes(get_world_size())}",
+            advice=f"Train in {_processes(max(base // batch * get_world_size(), 1))}, with "
+            f"--auto-scale-lr, or set it",
         )  # fmt: skip
     highest = _HIGHEST_RATE.get(str(kind), float("inf")) * batch
     if rate > highest or rate <= 0:
@@ -205,6 +236,10 @@ def _learning_rate(settings: Settings, findings: Findings) -> None:
             allowed=f"above 0, usually below {highest:g}",
             advice="Too high a rate ends in losses that are not finite: lower it",
         )  # fmt: skip
+
+
+def _processes(count: int) -> str:
+    return f"{count} process{'es' * (count > 1)}"
 
 
 def _validation(settings: Settings, findings: Findings) -> None:

@@ -15,6 +15,7 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
+from .. import total_batch
 from ..exits import CheckpointError
 from ..registry import RUNNERS
 from .amp import cpu_amp_config
@@ -94,6 +95,25 @@ class SafeRunner(Runner):
             self.logger.info("Mixed precision without CUDA: bfloat16 autocast on the CPU")
             optim_wrapper = cpu_amp_config(optim_wrapper)
         return super().build_optim_wrapper(optim_wrapper)
+
+    def scale_lr(
+        self, optim_wrapper: OptimWrapper, auto_scale_lr: dict[str, Any] | None = None
+    ) -> None:
+        """Let the learning rates follow the number of images; see `total_batch.lr_factor`."""
+        ratio = total_batch.ratio(self.cfg, self.world_size)
+        if not total_batch.scales(self.cfg) or ratio == 1:
+            return
+        wrappers = optim_wrapper.values() if hasattr(optim_wrapper, "values") else [optim_wrapper]
+        for wrapper in wrappers:
+            kind = type(wrapper.optimizer).__name__
+            factor = total_batch.lr_factor(kind, ratio)
+            for group in wrapper.optimizer.param_groups:
+                group["lr"] *= factor
+            self.logger.info(
+                f"--auto-scale-lr: an iteration has {ratio:.4g} times the images that the learning "
+                f"rate is meant for; the rates of {kind} are multiplied by {factor:.4g}. For as "
+                f"many images in all, train for {round(self.max_iters / ratio)} iterations"
+            )
 
     def register_default_hooks(self, hooks: dict[str, Any] | None = None) -> None:
         """Add ssdet's default hooks to MMEngine's."""

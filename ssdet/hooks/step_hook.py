@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mmengine.dist import get_rank
+from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 
+from .. import total_batch
 from ..renamed import current
 from ..teacher_student.core import TeacherStudent
 from ..teacher_student.hook_points import HookPoints
@@ -92,7 +93,11 @@ class StepHook(HookPoints, Hook):
         self._restored = states.get(self._key())
 
     def before_train(self, runner: Any) -> None:
-        """A resumed run (not one that only starts from loaded weights) restores the state."""
+        """A resumed run (not one that only starts from loaded weights) restores the state.
+
+        `total_batch` is compared here, too: MMEngine's own runner does not know it.
+        """
+        total_batch.check_total_batch(getattr(runner, "cfg", {}), get_world_size(), ours=False)
         if runner.iter == 0 or self.model is None:
             return
         if self._restored is not None:

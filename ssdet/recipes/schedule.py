@@ -87,15 +87,19 @@ def variable_settings(base: Base, classes: tuple[str, ...], plan: Plan) -> dict[
     else:
         names = "names as in the annotations"
         only["with_mask"] = Note(base.has_masks, "learn outlines too: for Mask R-CNN and its like")
-    rate = f"for {plan.images} labeled images per iteration, in all processes together"
+    gpus = plan.images // plan.batch[0]
+    total = "batch" if gpus == 1 else f"tuple({gpus} * number for number in batch)"
     return {
         "classes": Note(classes, names),
         "image_scale": Note(plan.image_scale, "longer and shorter side"),
         **only,
         "batch": Note(plan.batch, "labeled and unlabeled images per process and iteration"),
+        "total_batch": Note(
+            Code(total), f"in all processes together, here {gpus}; the learning rate is for as many"
+        ),
         "num_workers": 2,
         "iterations": plan.iterations,
-        "lr": Note(plan.lr, rate),
+        "lr": plan.lr,
         "momentum": Note(plan.momentum, "of the teacher"),
     }
 

@@ -103,6 +103,7 @@ def test_the_function_gives_the_same(coco, detector, tmp_path):
     )
     assert config._cfg_dict == Config.fromfile(out)._cfg_dict
     assert config.batch == (1, 2), "six labeled images for four processes"
+    assert config.total_batch == (4, 8)
     assert config.optim_wrapper.optimizer.lr == 0.0025 * 4 * 1 / 2
 
 

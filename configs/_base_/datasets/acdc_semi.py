@@ -9,6 +9,7 @@ val_list = 'data/acdc/splits/val.txt'
 classes = ('background', 'right ventricle', 'myocardium', 'left ventricle')
 crop_size = (256, 256)  # every slice is resized to it; also `size` of the model's data preprocessor
 batch = (12, 12)  # labeled and unlabeled slices per process and iteration
+total_batch = (12, 12)  # in all processes together; the learning rate is for as many
 num_workers = 4
 
 load = dict(type='LoadImageFromFile')

@@ -3,7 +3,8 @@ data_root = 'data/bccd/'
 labels = '10'  # percent of the training images that are labeled; 'full': all of them
 draws = ('', '_seed1', '_seed2', '_seed3', '_seed4')
 draw = ''  # which images are labeled, one of `draws`
-batch = (4, 4)  # labeled and unlabeled images per iteration
+batch = (4, 4)  # labeled and unlabeled images per process and iteration
+total_batch = (4, 4)  # in all processes together; the learning rate is for as many
 num_workers = 0
 
 classes = ('RBC', 'WBC', 'Platelets')

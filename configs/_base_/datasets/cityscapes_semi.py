@@ -6,6 +6,7 @@ split = '1_16'
 fold = 1
 crop_size = (801, 801)  # also `size` of the model's data preprocessor
 batch = (2, 2)  # labeled and unlabeled images per process and iteration
+total_batch = (8, 8)  # in all processes together; the learning rate is for as many
 labeled_list = None  # a published list; None: the file of `ssdet split`
 unlabeled_list = None
 

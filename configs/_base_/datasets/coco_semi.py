@@ -6,6 +6,7 @@ percent = 10
 fold = 1
 with_mask = False  # instance masks, for Mask R-CNN and its like
 batch = (1, 4)  # labeled and unlabeled images per process and iteration
+total_batch = (8, 32)  # in all processes together; the learning rate is for as many
 splits = 'semi_anns/instances_train2017'  # folder and beginning of the files of a split
 
 resize = dict(

@@ -6,6 +6,7 @@ percent = 5  # 5, 10, 20, 40
 fold = 1
 crop_size = (256, 256)  # also `size` of the model's data preprocessor
 batch = (8, 8)  # labeled and unlabeled pairs per process and iteration
+total_batch = (8, 8)  # in all processes together; the learning rate is for as many
 num_workers = 4
 labeled_list = None  # a published list; None: the file of `ssdet split`
 unlabeled_list = None

@@ -9,6 +9,7 @@ classes = ('background', 'object')
 image_scale = (1024, 512)  # longer and shorter side
 crop_size = (512, 512)  # also `size` of the model's data preprocessor
 batch = (2, 2)  # labeled and unlabeled images per process and iteration
+total_batch = (2, 2)  # in all processes together; the learning rate is for as many
 num_workers = 2
 
 load = dict(type='LoadImageFromFile')

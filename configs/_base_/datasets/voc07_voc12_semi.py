@@ -3,6 +3,7 @@
 _base_ = './common_det.py'
 data_root = 'data/VOCdevkit/'
 batch = (4, 4)  # labeled and unlabeled images per process and iteration
+total_batch = (8, 8)  # in all processes together; the learning rate is for as many
 
 resize = dict(
     type='RandomResize', scale=[(1000, 480), (1000, 800)], keep_ratio=True)

@@ -9,6 +9,7 @@ split = '1_16'  # 1_16, 1_8, 1_4, 1_2; classic also 1_1
 fold = 1
 crop_size = (321, 321)  # also `size` of the model's data preprocessor
 batch = (4, 4)  # labeled and unlabeled images per process and iteration
+total_batch = (8, 8)  # in all processes together; the learning rate is for as many
 labeled_list = None  # a published list; None: the file of `ssdet split`
 unlabeled_list = None
 

@@ -1,5 +1,5 @@
 # 180,000 iterations with steps at 120,000 and 160,000, as in Soft Teacher; with the runtime. The rate
-# is for 8 processes with (1, 4) images each.
+# is for 8 labeled and 32 unlabeled images.
 _base_ = '../default_runtime.py'
 
 iterations = 180000
@@ -19,4 +19,3 @@ param_scheduler = [
         gamma=0.1)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 36))
 gallery = dict(type='GalleryHook', interval=iterations // 36)
-auto_scale_lr = dict(enable=False, base_batch_size=40)

@@ -1,5 +1,5 @@
 # 180,000 iterations without a decay of the rate, gradients clipped, as in Consistent-Teacher and MixPL;
-# with the runtime. The rate is for 8 processes with (1, 4) images each.
+# with the runtime. The rate is for 8 labeled and 32 unlabeled images.
 _base_ = '../default_runtime.py'
 
 iterations = 180000
@@ -15,4 +15,3 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 45))
 gallery = dict(type='GalleryHook', interval=iterations // 45)
-auto_scale_lr = dict(enable=False, base_batch_size=40)

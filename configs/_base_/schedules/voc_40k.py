@@ -1,5 +1,5 @@
 # 40,000 iterations for VOC07 -> VOC12, with steps at 2/3 and 8/9 as for COCO; with the runtime. Our
-# default, not a paper's; the rate is for 2 processes with (4, 4) images each.
+# default, not a paper's; the rate is for 8 labeled and 8 unlabeled images.
 _base_ = '../default_runtime.py'
 
 iterations = 40000
@@ -19,4 +19,3 @@ param_scheduler = [
         gamma=0.1)]
 default_hooks = dict(checkpoint=dict(interval=iterations // 20))
 gallery = dict(type='GalleryHook', interval=iterations // 20)
-auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -11,5 +11,3 @@ optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=head_lr))))
 param_scheduler = [dict(type='PolyLR', by_epoch=False, power=0.9, eta_min=0)]
 default_hooks = dict(checkpoint=dict(interval=2000))
-# --auto-scale-lr follows the total number of images per iteration.
-auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -1,5 +1,6 @@
 # FCOS: its losses are normalized by counts over all processes, so that two follow one exactly.
 _base_ = ['./detection.py']
+total_batch = (4, 4)  # two processes with (2, 2), one with (4, 4)
 norm = dict(type='GN', num_groups=4)
 model = dict(
     burn_in=1, auxiliary=None,

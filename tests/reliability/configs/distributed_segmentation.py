@@ -1,4 +1,5 @@
 _base_ = ['./segmentation.py']
+total_batch = (4, 4)  # two processes with (2, 2), one with (4, 4)
 norm = dict(type='GN', num_groups=4)
 model = dict(
     burn_in=1,
