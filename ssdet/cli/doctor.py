@@ -99,19 +99,20 @@ def show(findings: Findings, console: Console, title: str = "ssdet doctor") -> N
     """Print each kind of finding with its count, the first ones, and what to do."""
     for group in findings.groups():
         first = group[0]
-        count = f" ({len(group)} times)" if len(group) > 1 else ""
+        times = sum(finding.times for finding in group)
+        count = f" ({times} times)" if times > 1 else ""
         console.print(f"{first.severity}: ", style=_COLORS[first.severity], end="")
         console.print(f"{first.subject}: {first.what}{count}", style="bold", markup=False)
         for finding in group[:_SHOWN]:
             console.print(f"    {_line(finding)}", markup=False)
-        if len(group) > _SHOWN:
-            console.print(f"    ... and {len(group) - _SHOWN} more (all of them: --json)")
+        if times > _SHOWN:
+            console.print(f"    ... and {times - _SHOWN} more (all of them: --json)")
         for advice in list(dict.fromkeys(finding.advice for finding in group))[:_SHOWN]:
             console.print(f"  > {advice}", markup=False)
     if title == "ssdet doctor":
         for name, text in findings.looked_at.items():
             console.print(f"looked at {name}: {text}", style="dim", markup=False)
-    counts = [len(findings.of(severity)) for severity in ("error", "warning", "info")]
+    counts = [findings.count(severity) for severity in ("error", "warning", "info")]
     words = ("error", "warning", "note")
     told = [f"{n} {word}{'s' * (n != 1)}" for n, word in zip(counts, words, strict=True) if n]
     console.print(f"{title}: {', '.join(told) or 'nothing wrong was found'}", style="bold")

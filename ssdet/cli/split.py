@@ -97,9 +97,11 @@ def run(args: argparse.Namespace) -> int:
     """Write the files and say what is in them."""
     from ..datasets import splits
     from ..formats import read
-    from ..formats.files import load_json, read_lines
+    from ..formats.coco import open_coco
+    from ..formats.files import read_lines
 
-    content = load_json(args.source) if args.format == "coco" else None
+    # Its records are written again as they are, for each share and fold.
+    content = open_coco(args.source).whole() if args.format == "coco" else None
     options = {**reading_options(args), "content": content}
     data = read(args.source, args.format, strict=args.strict, **options)
     out = _out(args, data)

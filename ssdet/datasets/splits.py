@@ -15,7 +15,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..formats.files import load_json, read_lines
+from ..formats.coco import open_coco
+from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
 from ..formats.masks import split_line
 from ..formats.paths import is_image
@@ -178,7 +179,7 @@ def split_checksum(path: str | Path) -> str:
     """
     path = Path(path)
     if path.suffix == ".json":
-        content = load_json(path)
+        content = open_coco(path)
         names = [record.get("file_name") for record in content.get("images", [])]
         info = content.get("info")
         recorded = info.get("split", {}).get("sha256") if isinstance(info, dict) else None

@@ -11,7 +11,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from PIL import Image
 
-from ..formats.files import load_json
+from ..formats.coco import open_coco
+from ..formats.json_stream import Items
 from ..registry import DATASETS
 
 SUFFIXES = frozenset(
@@ -110,9 +111,9 @@ class UnlabeledImages(BaseDataset):
         ]
 
     def _coco(self, source: str) -> list[dict]:
-        content = load_json(Path(source))
+        content = open_coco(Path(source))
         entries = content.get("images")
-        if not isinstance(entries, list):
+        if not isinstance(entries, Items):
             raise ValueError(f"UnlabeledImages: {source} has no list 'images'; is it a COCO file?")
         if content.get("annotations"):
             print_log(f"Annotations in {source} are not read: it is an unlabeled source", "current")

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from ..formats import Annotations, DataError, Issue, MaskEncoding
-from ..formats.annotations import number
 from ..formats.image_header import ImageFlaw, read_header
 from .findings import Findings
 from .parallel import Progress, each, silent
@@ -29,8 +28,6 @@ def check_annotations(
     if source.data is None:
         return
     _class_names(source, findings)
-    if source.content is not None:
-        _as_mmdetection_reads(source, findings)
     encoding = source.data.encoding
     if encoding is None:
         counts = _count_boxes(source, source.data, findings)
@@ -50,7 +47,7 @@ def _class_names(source: Source, findings: Findings) -> None:
     wanted, present = source.classes, data.classes
     missing = [name for name in wanted if name not in present]
     common = [name for name in present if name in wanted]
-    shifted = source.content is not None  # `CocoDataset` numbers classes as the file does
+    shifted = source.uncorrected  # `CocoDataset` numbers classes as the file does
     if not common:
         findings.add(
             "error", "annotations", "no configured class in the annotations", data.source,
@@ -80,35 +77,6 @@ def _class_names(source: Source, findings: Findings) -> None:
             "info", "annotations", "classes that are not used", data.source,
             found=", ".join(unused), advice="Their objects count as background",
         )  # fmt: skip
-
-
-def _as_mmdetection_reads(source: Source, findings: Findings) -> None:
-    """What MMDetection's `CocoDataset` does with records that other readers accept."""
-    for position, record in enumerate((source.content or {}).get("annotations", [])):
-        if not isinstance(record, dict):
-            continue
-        where = f"{source.data and source.data.source}, annotations[{position}]"
-        where += f" (id {record.get('id')!r})"
-        area, bbox = record.get("area"), record.get("bbox")
-        if number(area) is None:
-            findings.add(
-                "error", "annotations", "annotation without an area", where, found=f"area {area!r}",
-                allowed="a number above 0",
-                advice="CocoDataset needs it: `ssdet convert coco` writes it, LabeledImages does "
-                "without",
-            )  # fmt: skip
-        elif (number(area) or 0) <= 0:
-            findings.add(
-                "warning", "annotations", "annotation with area 0", where, found=f"area {area!r}",
-                allowed="a number above 0", advice="CocoDataset drops the object silently",
-            )  # fmt: skip
-        sides = [number(side) for side in bbox[2:4]] if isinstance(bbox, list) else []
-        if any(side is not None and 0 < side < 1 for side in sides):
-            findings.add(
-                "warning", "annotations", "box under one pixel", where, found=f"bbox {bbox!r}",
-                allowed="sides of 1 pixel and more",
-                advice="CocoDataset drops the object silently: correct or remove it",
-            )  # fmt: skip
 
 
 def _count_boxes(source: Source, data: Annotations, findings: Findings) -> Counter[int]:

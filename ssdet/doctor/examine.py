@@ -17,8 +17,6 @@ from .parallel import Progress, silent
 from .settings import check_settings
 from .sources import READERS, Role, Source, of_config, of_data
 
-LARGEST = 4 * 2**20  # bytes of an annotation file that training reads twice to check it
-
 
 def examine_config(
     config: Any, *, full: bool = False, workers: int | None = None, progress: Progress = silent
@@ -78,11 +76,11 @@ def quick_check(config: Any, *, strict: bool = False) -> Findings:
     """What training checks of itself: settings, annotation files, overlap by name.
 
     Raises `DataError` with all errors. Faulty records that training leaves out are warnings, unless
-    `strict`. Annotation files of more than `LARGEST` bytes and label maps are not read here.
+    `strict`. Annotation files are read record by record, whatever their size; label maps are not.
     """
     findings = Findings()
     with _scope(config):
-        sources = of_config(config, findings, largest=LARGEST)
+        sources = of_config(config, findings)
         check_settings(config, sources, findings)
         for source in sources:
             check_annotations(source, findings, decode=False)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from ..formats.issues import Issue, Issues, Severity
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
-_JSON = ("severity", "subject", "what", "where", "found", "allowed", "advice", "left_out")
+_JSON = ("severity", "subject", "what", "where", "found", "allowed", "advice", "left_out", "times")
 
 
 def never(issue: Issue) -> bool:
@@ -31,7 +31,7 @@ class Findings(Issues):
         """
         for issue in issues:
             skipped = issue.severity == "error" and left_out(issue)
-            self.found.append(replace(issue, left_out=skipped))
+            self.put(replace(issue, left_out=skipped))
 
     def groups(self) -> Iterator[list[Issue]]:
         """Issues of one kind each: errors first, then in the order they were made."""
@@ -41,13 +41,17 @@ class Findings(Issues):
         for severity in SEVERITIES:
             yield from (group for key, group in kinds.items() if key[0] == severity)
 
+    def count(self, severity: Severity) -> int:
+        """How many findings of a severity there are."""
+        return sum(issue.times for issue in self.of(severity))
+
     def failed(self, *, strict: bool = False) -> bool:
         """Whether there is an error (or, if strict, a warning)."""
         return bool(self.of("error", "warning") if strict else self.of("error"))
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for programs."""
-        counts = {severity: len(self.of(severity)) for severity in SEVERITIES}
+        counts = {severity: self.count(severity) for severity in SEVERITIES}
         findings = [
             {key: getattr(issue, key) for key in _JSON}
             for group in self.groups()

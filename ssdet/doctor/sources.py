@@ -1,8 +1,9 @@
 """The data sets of a config as the doctor sees them: role, images, annotations, classes."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +14,14 @@ from ..datasets.splits import match
 from ..datasets.unlabeled import UnlabeledImages
 from ..formats import Annotations, DataError, ImageRecord, MaskEncoding, examine
 from ..formats.annotations import Reading
-from ..formats.coco import parse_coco
-from ..formats.files import load_json, read_lines
+from ..formats.coco import open_coco, parse_coco
+from ..formats.files import read_lines
 from ..formats.issues import Kind
+from ..formats.json_stream import JsonFile
 from ..formats.masks import PRESETS, preset_classes
 from ..labels import IGNORE
 from .findings import Findings
+from .uncorrected import as_mmdetection_reads, check_mark
 
 Role = Literal["labeled", "unlabeled", "validation"]
 # Records that MMDetection's `CocoDataset` drops silently.
@@ -49,7 +52,7 @@ class Source:
         images: The files.
         data: Annotations; None where there are none, or they could not be read.
         classes: Those of the config; None: the file's.
-        content: The COCO object of MMDetection's `CocoDataset`, which does not correct anything.
+        uncorrected: It is a `CocoDataset` of MMDetection, which trains on what the file says.
         rotates: Whether the loader applies the EXIF orientation.
     """
 
@@ -58,20 +61,17 @@ class Source:
     images: list[Listed] = field(default_factory=list)
     data: Annotations | None = None
     classes: tuple[str, ...] | None = None
-    content: dict[str, Any] | None = None
+    uncorrected: bool = False
     rotates: bool = True
 
 
-def of_config(config: Any, findings: Findings, *, largest: int | None = None) -> list[Source]:
-    """All sources of a config.
-
-    A reader's findings are noted; annotation files of more than `largest` bytes are passed over.
-    """
+def of_config(config: Any, findings: Findings) -> list[Source]:
+    """All sources of a config, and what their readers found."""
     sources = []
     for name, role, options in entries(config):
         source = Source(role, name, rotates=_rotates(options.get("pipeline")))
         try:
-            _fill(source, options, findings, largest)
+            _fill(source, options, findings)
         except DataError as error:
             findings.extend(error.issues)
         except Exception as error:
@@ -101,8 +101,9 @@ def of_data(path: Path, format: str, role: Role, findings: Findings, **reading: 
 
 def _unlabeled(path: Path, folder: Path | None) -> list[Listed]:
     if path.suffix == ".json" and folder is None:
-        records = load_json(path).get("images") or [{}]
-        first = records[0] if isinstance(records[0], dict) else {}
+        images = open_coco(path).get("images")
+        record = next(iter(images), None) if isinstance(images, Iterable) else None
+        first = record if isinstance(record, dict) else {}
         folder = _image_folder(path, str(first.get("file_name")))
     root = {} if folder is None else {"data_root": str(folder)}
     return _listing({"source": str(path), **root})
@@ -165,9 +166,7 @@ def _role(options: Mapping[str, Any]) -> Role:
     return "labeled" if has_labels(options.get("pipeline")) and not bare else "unlabeled"
 
 
-def _fill(
-    source: Source, options: Mapping[str, Any], findings: Findings, largest: int | None
-) -> None:
+def _fill(source: Source, options: Mapping[str, Any], findings: Findings) -> None:
     kind = str(options.get("type")).rpartition(".")[2]
     with DATASETS.switch_scope_and_registry(None) as registry:
         cls = registry.get(options["type"]) if isinstance(options["type"], str) else options["type"]
@@ -179,8 +178,6 @@ def _fill(
         source.images = _listing(options)
     elif kind in READERS:
         _read(source, options, findings)
-    elif "CocoDataset" in bases and _too_large(_annotation_file(options), largest):
-        return
     elif "CocoDataset" in bases:
         _read_coco(source, options, findings)
     elif "BaseSegDataset" in bases:
@@ -217,24 +214,27 @@ def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> Non
 def _read_coco(source: Source, options: Mapping[str, Any], findings: Findings) -> None:
     path = Path(_annotation_file(options))
     images = Path(_joined(options, (options.get("data_prefix") or {}).get("img", "")))
-    source.content = load_json(path)
+    content = open_coco(path)
     if source.role == "unlabeled":
-        _hidden_annotations(source, path, findings)
-        names = [r["file_name"] for r in source.content.get("images", [])]
+        _hidden_annotations(source, content, findings)
+        names = [r["file_name"] for r in content.get("images", [])]
         source.images = [Listed(str(images / name), str(path)) for name in names]
         return
+    source.uncorrected = True
+    check_mark(path, findings)
+    watch = partial(as_mmdetection_reads, findings)
     # Sizes are not read from the files: `CocoDataset` wants them in the annotations.
-    data = parse_coco(source.content, path, reading := Reading())
+    data = parse_coco(content, path, reading := Reading(outlines=False, watch=watch))
     findings.extend(reading.issues.found, lambda issue: issue.kind in _DROPPED)
     data.images = images
     _use(source, data)
 
 
-def _hidden_annotations(source: Source, path: Path, findings: Findings) -> None:
-    count = len((source.content or {}).get("annotations") or [])
+def _hidden_annotations(source: Source, content: JsonFile, findings: Findings) -> None:
+    count = len(content.get("annotations") or [])
     if count:
         findings.add(
-            "warning", "annotations", "unlabeled source with annotations", path,
+            "warning", "annotations", "unlabeled source with annotations", content.path,
             found=f"{count} annotations in {source.name}", allowed="none",
             advice="They stay unused only if the pipeline never loads them: use UnlabeledImages, "
             "which does not read them",
@@ -311,10 +311,6 @@ def _annotation_file(options: Mapping[str, Any]) -> str:
 def _joined(options: Mapping[str, Any], path: str) -> str:
     root = options.get("data_root") or ""
     return path if os.path.isabs(path) else os.path.join(root, path)
-
-
-def _too_large(path: str, largest: int | None) -> bool:
-    return largest is not None and os.path.isfile(path) and os.path.getsize(path) > largest
 
 
 def _rotates(pipeline: Any) -> bool:

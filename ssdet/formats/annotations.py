@@ -1,7 +1,7 @@
 """A data set in memory, the same for every format: classes, images, instances, label maps."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,9 @@ class Reading:
         masks: Folder of the label maps.
         encoding: How label maps encode their classes.
         colors: Colors of the classes in label maps, where there is no `encoding`.
-        content: Content of the source, if it is a JSON file that was loaded already.
+        content: Content of the source, if it is a JSON file that was opened already.
+        outlines: Keep polygons and masks; otherwise they are checked and let go.
+        watch: Called with each annotation of a COCO file, and its place.
         follow_links: See `Root`.
         issues: Where findings go.
     """
@@ -113,7 +115,9 @@ class Reading:
     masks: Path | None = None
     encoding: MaskEncoding | None = None
     colors: Mapping[Color, int] = field(default_factory=dict)
-    content: dict[str, Any] | None = None
+    content: Mapping[str, Any] | None = None
+    outlines: bool = True
+    watch: Callable[[Any, str], None] | None = None
     follow_links: bool = False
     issues: Issues = field(default_factory=Issues)
 

@@ -1,25 +1,49 @@
 """COCO json: boxes, polygons, run lengths, crowds."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .annotations import Annotations, ImageRecord, Instance, Reading, check_box, number, sides
-from .files import load_json
 from .issues import Issues, raise_data_error, short
+from .json_stream import Items, JsonFile
 from .options import option
 from .paths import image_size, tidy
 from .segments import area, check_segmentation
 
+MOST_OBJECTS = 100_000  # of one image: more is a slip or an attack
+
 
 def read_coco(source: Path, reading: Reading) -> Annotations:
     """Read an annotation file; `reading.images` is the folder of its images, if known."""
-    content = load_json(source) if reading.content is None else reading.content
+    content = open_coco(source) if reading.content is None else reading.content
     return parse_coco(content, source, reading)
 
 
-def parse_coco(content: dict[str, Any], source: Path, reading: Reading) -> Annotations:
-    """The data set of a COCO object that is loaded already; `source` is for messages."""
+def open_coco(source: Path) -> JsonFile:
+    """A COCO file of any size; only one annotation is in memory at a time."""
+    counts: Counter[object] = Counter()
+
+    def count(entry: Any) -> None:
+        image = entry.get("image_id") if isinstance(entry, dict) else None
+        if not isinstance(image, (int, str)):
+            return
+        counts[image] += 1
+        if counts[image] > MOST_OBJECTS:
+            raise_data_error(
+                "image with too many annotations",
+                source,
+                found=f"more than {MOST_OBJECTS} of image_id {image!r}",
+                allowed=f"up to {MOST_OBJECTS} for one image",
+                advice="Correct image_id, or cut the image into tiles",
+            )
+
+    return JsonFile(source, {"annotations": count})
+
+
+def parse_coco(content: Mapping[str, Any], source: Path, reading: Reading) -> Annotations:
+    """The data set of a COCO object; `source` is for messages."""
     labels, classes = _categories(content, source)
     records = _records(_entries(content, "images", source), source, reading)
     _check_unique(records, source)
@@ -28,7 +52,9 @@ def parse_coco(content: dict[str, Any], source: Path, reading: Reading) -> Annot
     for position, entry in enumerate(_entries(content, "annotations", source)):
         where = f"{source}, annotations[{position}] (id {_shown(entry)})"
         record = _target(entry, by_id, known, where, reading.issues)
-        instance = record and _instance(entry, labels, record, where, reading.issues)
+        if reading.watch:
+            reading.watch(entry, where)
+        instance = record and _instance(entry, labels, record, where, reading)
         if record and instance:
             instance.position = position
             record.instances.append(instance)
@@ -83,9 +109,9 @@ def _entry(instance: Instance, height: int, width: int) -> dict[str, Any]:
     return entry
 
 
-def _entries(content: dict[str, Any], key: str, source: Path) -> list[Any]:
+def _entries(content: Mapping[str, Any], key: str, source: Path) -> list[Any] | Items:
     entries = content.get(key)
-    if not isinstance(entries, list):
+    if not isinstance(entries, (list, Items)):
         found = f"keys {', '.join(map(str, content))}" if key not in content else repr(entries)[:60]
         raise_data_error(
             f"COCO file without a list {key!r}",
@@ -97,7 +123,7 @@ def _entries(content: dict[str, Any], key: str, source: Path) -> list[Any]:
     return entries
 
 
-def _categories(content: dict[str, Any], source: Path) -> tuple[dict[int, int], tuple[str, ...]]:
+def _categories(content: Mapping[str, Any], source: Path) -> tuple[dict[int, int], tuple[str, ...]]:
     ids: list[int] = []
     names: list[str] = []
     for position, entry in enumerate(_entries(content, "categories", source)):
@@ -125,7 +151,7 @@ def _categories(content: dict[str, Any], source: Path) -> tuple[dict[int, int], 
     return {key: label for label, key in enumerate(ids)}, tuple(names)
 
 
-def _records(entries: list[Any], source: Path, reading: Reading) -> list[ImageRecord]:
+def _records(entries: list[Any] | Items, source: Path, reading: Reading) -> list[ImageRecord]:
     records = []
     for position, entry in enumerate(entries):
         where = f"{source}, images[{position}] (id {_shown(entry)})"
@@ -229,8 +255,9 @@ def _target(
 
 
 def _instance(
-    entry: dict[str, Any], labels: dict[int, int], record: ImageRecord, where: str, issues: Issues
+    entry: dict[str, Any], labels: dict[int, int], record: ImageRecord, where: str, reading: Reading
 ) -> Instance | None:
+    issues = reading.issues
     category, crowd = entry.get("category_id"), entry.get("iscrowd", 0)
     label = labels.get(category) if isinstance(category, int) else None
     if label is None:
@@ -254,12 +281,12 @@ def _instance(
         return None
     bbox = entry.get("bbox")
     box = check_box(_edges(bbox), record, where, issues, f"bbox {bbox!r}")
-    count = len(issues.found)
-    segmentation = check_segmentation(entry.get("segmentation"), record, where, issues)
-    if box is None or len(issues.found) > count:
+    good, outline = check_segmentation(entry.get("segmentation"), record, where, issues)
+    if box is None or not good:
         return None
     difficult = bool(entry.get("difficult"))
-    return Instance(label, box, segmentation, bool(crowd) and not difficult, difficult)
+    outline = outline if reading.outlines else None
+    return Instance(label, box, outline, bool(crowd) and not difficult, difficult)
 
 
 def _edges(bbox: object) -> list[float | None]:

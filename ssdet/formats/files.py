@@ -3,42 +3,65 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from xml.parsers import expat
 
 import yaml
 
 from .issues import raise_data_error, short
 
+LARGEST = 128 * 2**20  # bytes of a file that is read as a whole
+_LARGEST_JSON = 32 * 2**20  # Python objects need up to thirty times as much memory
 
-def read_text(path: Path) -> str:
+
+def read_text(path: Path, largest: int = LARGEST) -> str:
     """The text of a file in UTF-8, with or without a byte order mark."""
-    if not path.exists():
+    try:
+        size = path.stat().st_size
+        if size > largest:
+            raise_data_error(
+                "file too large",
+                path,
+                found=f"{size >> 20} MiB",
+                allowed=f"up to {largest >> 20} MiB",
+                advice="Check that this is the right file; larger annotations go into a COCO file",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        cannot_read(path, error)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The mark is no part of what is decoded.
+        start = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
+        not_text(path, data.count(b"\n", 0, start) + 1, data[start], start)
+
+
+def cannot_read(path: Path, error: OSError) -> NoReturn:
+    """A file that is not there, or not for us."""
+    if isinstance(error, FileNotFoundError):
         advice = "Check the path; it is relative to the current folder"
         raise_data_error(
             "missing file", path, found="no such file", allowed="a file", advice=advice
         )
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise_data_error(
-            "unreadable file",
-            path,
-            found=error.strerror or str(error),
-            allowed="a readable file",
-            advice="Check its kind and its permissions",
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise_data_error(
-            "text is not UTF-8",
-            f"{path}, line {line}",
-            found=f"byte 0x{data[error.start]:02x} at position {error.start}",
-            allowed="UTF-8",
-            advice="Save the file as UTF-8",
-        )
+    raise_data_error(
+        "unreadable file",
+        path,
+        found=error.strerror or str(error),
+        allowed="a readable file",
+        advice="Check its kind and its permissions",
+    )
+
+
+def not_text(path: Path, line: int, byte: int, position: int) -> NoReturn:
+    """A byte that no text in UTF-8 has there."""
+    raise_data_error(
+        "text is not UTF-8",
+        f"{path}, line {line}",
+        found=f"byte 0x{byte:02x} at position {position}",
+        allowed="UTF-8",
+        advice="Save the file as UTF-8",
+    )
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
@@ -48,8 +71,8 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def load_json(path: Path) -> dict[str, Any]:
-    """The object that a JSON file holds."""
-    text = read_text(path)
+    """The object that a JSON file holds; larger ones are read with `JsonFile`."""
+    text = read_text(path, _LARGEST_JSON)
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, NoReturn
 
@@ -32,6 +32,7 @@ class Issue:
         left_out: An error of one record, which is left out where reading need not be strict. After
             any other error nothing of the file can be trusted.
         kind: A name for code that has to tell this finding from others; the text may change.
+        times: How many findings it stands for: beyond `Issues.most` of a kind they are counted.
     """
 
     what: str
@@ -43,6 +44,7 @@ class Issue:
     subject: Subject = "annotations"
     left_out: bool = False
     kind: Kind = ""
+    times: int = 1
 
     def __str__(self) -> str:
         allowed = f"; allowed: {self.allowed}" if self.allowed else ""
@@ -64,8 +66,11 @@ class Issues:
     """Collects the findings of one reading."""
 
     longest: ClassVar[int] = 80  # characters of what was found
+    most: ClassVar[int] = 1000  # of a kind that are kept one by one
 
     found: list[Issue] = field(default_factory=list)
+    _kinds: Counter[tuple[str, Severity, bool]] = field(default_factory=Counter, repr=False)
+    _last: dict[tuple[str, Severity, bool], int] = field(default_factory=dict, repr=False)
 
     def add(
         self,
@@ -83,6 +88,19 @@ class Issues:
         """Note a finding and go on."""
         text = short(found, self.longest)
         issue = Issue(what, str(where), text, allowed, advice, severity, subject, left_out, kind)
+        self.put(issue)
+
+    def put(self, issue: Issue) -> None:
+        """Take over a finding."""
+        key = issue.what, issue.severity, issue.left_out
+        self._kinds[key] += 1
+        place = self._last.get(key, 0)
+        if self._kinds[key] > self.most and place < len(self.found):
+            last = self.found[place]
+            if (last.what, last.severity, last.left_out) == key:
+                self.found[place] = replace(last, times=last.times + issue.times)
+                return
+        self._last[key] = len(self.found)
         self.found.append(issue)
 
     def leave_out(
@@ -134,7 +152,9 @@ def raise_data_error(
 
 def summary(issues: Sequence[Issue], left_out: str = ", left out") -> list[str]:
     """One line for each kind of finding: how often, what became of it, and the first one."""
-    counts = Counter((issue.what, issue.severity, issue.left_out) for issue in issues)
+    counts: Counter[tuple[str, Severity, bool]] = Counter()
+    for issue in issues:
+        counts[issue.what, issue.severity, issue.left_out] += issue.times
     first = {(i.what, i.severity, i.left_out): i for i in reversed(issues)}
     return [
         f"{count} x {key[0]}{left_out if key[2] else ''}; first: {first[key]}"
@@ -154,4 +174,4 @@ def _message(issues: Sequence[Issue]) -> str:
     lines = summary(issues, left_out="")  # nothing goes on after an error that is raised
     more = f"\n  and {len(lines) - _SHOWN} more kinds" if len(lines) > _SHOWN else ""
     shown = "\n  ".join(lines[:_SHOWN])
-    return f"{len(issues)} issues:\n  {shown}{more}"
+    return f"{sum(issue.times for issue in issues)} issues:\n  {shown}{more}"

@@ -1,41 +1,49 @@
 """Outlines and masks of instances: checks, and ways from one form to another."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as rle
 
-from .annotations import Box, ImageRecord, Segmentation, number
+from .annotations import Box, ImageRecord, Segmentation
 from .issues import Issues
 
 _FARTHEST = 1e6  # pixels; pycocotools needs memory in proportion to a polygon's length
+_NUMBERS = {int, float}
 _CIRCLE = 32  # corners of the polygon that stands for a circle or an ellipse
 
 
 def check_segmentation(
     value: object, record: ImageRecord, where: str, issues: Issues
-) -> Segmentation | None:
-    """A usable COCO segmentation, or None; an empty one is none at all, and no issue."""
+) -> tuple[bool, Segmentation | None]:
+    """Whether a COCO segmentation is in order, and what it is; an empty one is none at all."""
     if value is None or value == [] or value == {}:
-        return None
+        return True, None
     if isinstance(value, dict):
-        return _check_runs(value, record, where, issues)
+        runs = _check_runs(value, record, where, issues)
+        return runs is not None, runs
     if isinstance(value, list) and value and all(_is_polygon(part) for part in value):
-        return value
+        return True, value
     issues.leave_out(
         "malformed polygon", where, found=value,
         allowed="a list of [x1, y1, x2, y2, x3, y3, ...], 3 or more finite corners near the image",
         advice="Correct or remove the object",
     )  # fmt: skip
-    return None
+    return False, None
 
 
 def _is_polygon(part: object) -> bool:
     if not isinstance(part, list) or len(part) < 6 or len(part) % 2:
         return False
-    values = map(number, part)
-    return all(value is not None and abs(value) <= _FARTHEST for value in values)
+    if not _NUMBERS.issuperset(map(type, part)):
+        return False
+    try:
+        # Comparing with NaN says nothing; a sum that holds one is NaN.
+        return math.isfinite(sum(part)) and min(part) >= -_FARTHEST and max(part) <= _FARTHEST
+    except OverflowError:
+        return False
 
 
 def _check_runs(
@@ -78,7 +86,9 @@ def _unpack(text: str) -> list[int]:
     for first in values:
         value, shift, piece = first & 31, 5, first
         while piece & 32:
-            piece = next(values)
+            piece = next(values, -1)
+            if piece < 0 or shift > 60:  # cut off, or so large that adding up takes forever
+                raise ValueError
             value |= (piece & 31) << shift
             shift += 5
         if piece & 16:

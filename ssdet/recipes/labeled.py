@@ -9,7 +9,8 @@ from typing import Any
 
 from ..datasets.splits import match
 from ..formats import Annotations, components, read, write_coco, write_masks
-from ..formats.files import load_json, read_lines
+from ..formats.coco import open_coco
+from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
 from ..formats.options import option
 from ..formats.write import write_text
@@ -114,7 +115,7 @@ def _read(
 ) -> Annotations:
     options = {**said.reading, "split": split, "images": images}
     if form == "coco":
-        options["content"] = content = load_json(source)
+        options["content"] = content = open_coco(source)
         options["images"] = coco_images(source, content, images)
     data = read(source, form, strict=False, **options)
     if only:

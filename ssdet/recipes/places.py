@@ -2,12 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..formats.files import load_json, read_lines
+from ..formats.coco import open_coco
+from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
+from ..formats.json_stream import Items
 from ..formats.masks import split_line
 from ..formats.options import option
 
@@ -68,7 +70,7 @@ def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path |
     return best[0] if best else None
 
 
-def coco_images(source: Path, content: dict[str, Any], given: Path | None) -> Path:
+def coco_images(source: Path, content: Mapping[str, Any], given: Path | None) -> Path:
     """The folder of the images that a COCO file names."""
     names = list(_coco_names(content))
     root = find_root(names, source, [given] if given else [])
@@ -86,14 +88,14 @@ def coco_images(source: Path, content: dict[str, Any], given: Path | None) -> Pa
 def names_in(file: Path) -> Iterator[str]:
     """The images that a list or a COCO file names."""
     if file.suffix.lower() == ".json":
-        yield from _coco_names(load_json(file))
+        yield from _coco_names(open_coco(file))
     else:
         yield from (split_line(text, f"{file}, line {line}")[0] for line, text in read_lines(file))
 
 
-def _coco_names(content: dict[str, Any]) -> Iterator[str]:
+def _coco_names(content: Mapping[str, Any]) -> Iterator[str]:
     images = content.get("images")
-    entries = images if isinstance(images, list) else []
+    entries = images if isinstance(images, (list, Items)) else []
     return (str(entry.get("file_name")) for entry in entries if isinstance(entry, dict))
 
 

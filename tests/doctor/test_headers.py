@@ -157,14 +157,6 @@ def test_readers_are_made_strict_too(root):
         place.train(place.by_reader(root), strict=True)
 
 
-def test_large_annotation_files_are_left_to_the_doctor(root, monkeypatch):
-    place.change(root, "labeled", lambda c: c["annotations"][0].update(id=2))
-    config = place.detection(root)
-    monkeypatch.setattr("ssdet.doctor.examine.LARGEST", 10)
-    doctor.quick_check(config)
-    assert doctor.examine_config(config).failed()
-
-
 def test_an_unlabeled_json_may_lack_everything_but_names(root):
     images = [dict(file_name=f"unlabeled/{200 + n}.jpg") for n in range(3)]
     (root / "u.json").write_text(json.dumps(dict(images=images)))

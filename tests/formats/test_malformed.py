@@ -168,7 +168,7 @@ FILES = {
     ),
     "a list": (b"[1, 2]", "not a JSON object: found a list"),
     "latin-1": (b'{\n"a": "\xe9"}', "line 2: text is not UTF-8: found byte 0xe9 at position 8"),
-    "deep": (b"[" * 200_000, "not a usable JSON file: found RecursionError"),
+    "deep": (b'{"a": [' + b"[" * 200_000, "not a usable JSON file: found RecursionError"),
     "an image": (b"\xff\xd8\xff\xe0", "line 1: text is not UTF-8: found byte 0xff"),
     "long number": (b'{"a": 1' + b"0" * 10_000 + b"}", "not a usable JSON file: found ValueError"),
 }
