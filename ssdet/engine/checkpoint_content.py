@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.model import is_model_wrapper
 from mmengine.runner.checkpoint import weights_to_cpu
 
+from ..exits import NumericError
 from ..version import __version__
 
 # Of each logged scalar the newest values are kept, so that smoothed logs continue as if never
@@ -48,7 +49,30 @@ def collect(runner: Any, meta: dict[str, Any], *, training: bool) -> dict[str, A
         checkpoint["param_schedulers"] = _scheduler_states(runner.param_schedulers)
     runner.call_hook("before_save_checkpoint", checkpoint=checkpoint)
     weights = checkpoint.pop("state_dict")
-    return {**plain(checkpoint, "checkpoint"), "state_dict": weights}
+    content = {**plain(checkpoint, "checkpoint"), "state_dict": weights}
+    _refuse_nan(content)
+    return content
+
+
+def _refuse_nan(content: dict[str, Any]) -> None:
+    """A checkpoint with a NaN in weights, optimizer or hooks would ruin whatever starts from it."""
+    parts = {name: content.get(name) for name in ("state_dict", "optimizer", "step_hooks")}
+    bad = [name for name, value in _tensors(parts, "") if bool(torch.isnan(value).any())]
+    if bad:
+        raise NumericError(
+            f"no checkpoint is written, since {len(bad)} tensors in it are NaN, first {bad[0]}. "
+            f"Continue from the last checkpoint with --resume and a lower learning rate"
+        )
+
+
+def _tensors(value: Any, where: str) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
+        if value.is_floating_point():
+            yield where, value
+    elif isinstance(value, (dict, list, tuple)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from _tensors(item, f"{where}.{key}" if where else str(key))
 
 
 def config_text(runner: Any) -> str:

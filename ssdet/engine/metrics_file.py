@@ -67,7 +67,8 @@ class MetricsFileHook(Hook):
         for name, buffer in runner.message_hub.log_scalars.items():
             if name.startswith(PREFIX):
                 is_rate = name.endswith("lr")
-                value = buffer.current() if is_rate else buffer.mean(self.interval)
+                with np.errstate(invalid="ignore"):  # 0/0 where every step was skipped
+                    value = buffer.current() if is_rate else buffer.mean(self.interval)
                 line[name.removeprefix(PREFIX)] = value
         if torch.cuda.is_available():
             line["memory"] = torch.cuda.max_memory_allocated() // 2**20

@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import Any
 
+import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import LoggerHook
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -59,7 +60,11 @@ class ProgressHook(LoggerHook):
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Update the live line."""
-        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        with np.errstate(invalid="ignore"):  # 0/0 where every step was skipped
+            super().after_train_iter(runner, batch_idx, data_batch, outputs)
+            self._update(runner)
+
+    def _update(self, runner: Any) -> None:
         if self._progress is not None:
             scalars = runner.message_hub.log_scalars
             numbers = "  ".join(
