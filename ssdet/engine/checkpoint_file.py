@@ -2,10 +2,10 @@
 
 `write_checkpoint` writes to a temporary name in the same folder, flushes to the disk, and renames.
 A process killed at any moment leaves the old file, or the new one, and perhaps a `*.tmp`.
-`read_checkpoint` accepts tensors, numbers and text, plus the few harmless classes that MMEngine
-and numpy put into older checkpoints. Importing this module makes MMEngine's own loader (which
-falls back to unrestricted unpickling) use it too, so `load_from`, `init_cfg=dict(
-type="Pretrained")` and MMDetection's own tools are covered.
+`read_checkpoint` compares checksums, and accepts tensors, numbers and text, plus the few harmless
+classes that MMEngine and numpy put into older checkpoints. Importing this module makes MMEngine's
+own loader (which falls back to unrestricted unpickling) use it too, so `load_from`,
+`init_cfg=dict(type="Pretrained")` and MMDetection's own tools are covered.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hashlib
 import importlib
 import os
 import shutil
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from pickle import UnpicklingError
@@ -28,6 +29,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from ..exits import CheckpointError
 
 TEMPORARY = ".tmp"
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # how the files of PyTorch start
 TORCH_VERSION = tuple(int(part) for part in torch.__version__.split(".")[:2])
 
 
@@ -61,11 +63,17 @@ def write_text(text: str, path: Path) -> None:
 
 
 def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Load `path` as data; refuse, without running it, a file that holds code or is damaged."""
+    """Load `path` as data; refuse, without running it, a file that holds code or is damaged.
+
+    Every part of the file is compared with its checksum, which travels in the file; PyTorch does
+    not do that.
+    """
     path = Path(path).expanduser()
     if not path.is_file():
         raise CheckpointError(f"checkpoint {path}: no such file")
     try:
+        with path.open("rb") as file:
+            check_parts(file)
         return torch.load(path, map_location=map_location, weights_only=True)
     except UnpicklingError as error:
         reason = str(error).split("Please file an issue")[0].splitlines()
@@ -75,8 +83,31 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         reason = str(error).splitlines()
         raise CheckpointError(
             f"checkpoint {path} ({path.stat().st_size} bytes) is damaged: "
-            f"{reason[0] if reason else type(error).__name__}"
+            f"{reason[0] if reason else type(error).__name__}. Take another checkpoint, or copy "
+            f"it again from where it is whole"
         ) from None
+
+
+def check_parts(file: IO[bytes]) -> None:
+    """Raise a `ValueError` unless every part of a checkpoint has the checksum written beside it.
+
+    Files from before PyTorch 1.6 are plain pickles, which have no checksums.
+    """
+    start = file.read(4)
+    file.seek(0)
+    if start[:1] == PICKLE:
+        return
+    if start != ZIP:
+        raise ValueError(f"it starts with {start!r}, as no checkpoint does")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            bad = archive.testzip()
+    except Exception as error:  # a flipped bit can make anything of a header
+        raise ValueError(str(error) or type(error).__name__) from None
+    finally:
+        file.seek(0)
+    if bad is not None:
+        raise ValueError(f"the checksum of its part {bad} does not match")
 
 
 def sha256(path: Path) -> str:
@@ -190,6 +221,7 @@ def _use_everywhere() -> None:
 
     def load(file: Any, map_location: Any = None, weights_only: Any = None) -> dict[str, Any]:
         if hasattr(file, "read"):
+            check_parts(file)
             return torch.load(file, map_location=map_location, weights_only=True)
         return read_checkpoint(file, map_location)
 

@@ -76,11 +76,22 @@ class AtomicCheckpointHook(CheckpointHook):
             for name in remove_leftovers(self.folder):
                 runner.logger.info(f"Removed {name}, left over from an interrupted save")
         self.index = CheckpointIndex.load(self.folder)
+        if is_main_process():
+            self._tidy(runner)
         self.data = data_checksums(runner)
         for loader in (runner.train_dataloader, getattr(runner.val_loop, "dataloader", None)):
             _draw_from_own_generator(loader, runner.seed)
         if self._resumed is not None and 0 < runner.iter == self._resumed["iteration"]:
             self._continue(runner, **self._resumed)
+
+    def _tidy(self, runner: Any) -> None:
+        if self.index.ignored:
+            runner.logger.warning(
+                f"{self.folder / 'index.json'} names what is no checkpoint of this folder, which "
+                f"is left alone: {', '.join(map(repr, self.index.ignored[:5]))}"
+            )
+        for name in self.index.adopt_orphans():
+            runner.logger.info(f"Listed {name}, whose save was cut short before its last step")
 
     def save_now(self, runner: Any, iteration: int, epoch: int, name: str | None = None) -> None:
         """Save the training state after `iteration` iterations; every rank must call this."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..exits import CheckpointError
-from .checkpoint_file import TEMPORARY, read_checkpoint, sha256, write_text
+from .checkpoint_file import TEMPORARY, check_parts, read_checkpoint, sha256, write_text
 
 FOLDER = "checkpoints"
 NAME = "index.json"
+LISTED = re.compile(r"[\w.-]+\.pth", re.ASCII)  # what may stand in the index, and be deleted
+NUMBERED = re.compile(r"(?:iter|epoch)_(\d+)\.pth", re.ASCII)
 
 
 @dataclass
@@ -33,16 +35,44 @@ class CheckpointIndex:
 
     folder: Path
     entries: dict[str, Entry] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)  # what no run of ours has written
 
     @classmethod
     def load(cls, folder: Path) -> CheckpointIndex:
-        """Read the index of `folder`; a missing or unreadable one counts as empty."""
+        """Read the index of `folder`; a missing or unreadable one counts as empty.
+
+        The file is data from anywhere, and what it lists may be deleted when it is old: only names
+        of checkpoints within the folder count.
+        """
         try:
-            stored = json.loads((folder / NAME).read_text(encoding="utf-8"))
-            entries = {name: Entry(**entry) for name, entry in stored["files"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            stored = json.loads((folder / NAME).read_text(encoding="utf-8"))["files"]
+            entries = {name: _entry(name, value) for name, value in stored.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             entries = {}
-        return cls(folder, entries)
+        known = {name: entry for name, entry in entries.items() if entry is not None}
+        return cls(folder, known, sorted(entries.keys() - known.keys()))
+
+    def adopt_orphans(self) -> list[str]:
+        """List the whole checkpoints of a run that was killed before it listed them itself."""
+        found = {}
+        for path in self.folder.glob("*.pth"):
+            number = re.fullmatch(NUMBERED, path.name)
+            if number is None or path.name in self.entries or path.is_symlink():
+                continue
+            try:
+                meta = read_checkpoint(path)["meta"]
+                is_ours = "ssdet_version" in meta and int(number[1]) in (
+                    meta["iter"],
+                    meta["epoch"],
+                )
+            except (CheckpointError, KeyError, TypeError):
+                continue
+            if is_ours:
+                found[path.name] = Entry(int(meta["iter"]), sha256(path), path.stat().st_size)
+        self.entries.update(found)
+        if found:
+            self.save()
+        return sorted(found)
 
     def save(self) -> None:
         """Write the index."""
@@ -67,7 +97,7 @@ class CheckpointIndex:
         if not path.is_file():
             return "the file is missing"
         if entry is None:
-            return _broken_archive(path)
+            return _broken_parts(path)
         size = path.stat().st_size
         if size != entry.bytes:
             return f"it has {size} bytes instead of {entry.bytes}"
@@ -87,7 +117,7 @@ def find_latest(work_dir: Path) -> tuple[Path | None, list[str]]:
     damaged: dict[str, str] = {}
     if index.folder.is_dir():
         for path in index.folder.glob("*.pth"):
-            if path.name not in index.entries and re.match(r"(iter|epoch)_\d+\.pth$", path.name):
+            if path.name not in index.entries and re.fullmatch(NUMBERED, path.name):
                 try:
                     order[path.name] = int(read_checkpoint(path)["meta"]["iter"])
                 except (CheckpointError, KeyError, TypeError) as error:
@@ -120,13 +150,20 @@ def remove_leftovers(folder: Path) -> list[str]:
     return [path.name for path in leftovers]
 
 
-def _broken_archive(path: Path) -> str | None:
+def _entry(name: str, stored: dict[str, Any]) -> Entry | None:
+    entry = Entry(**stored)
+    is_whole = type(entry.iteration) is int and type(entry.bytes) is int
+    is_scored = entry.score is None or isinstance(entry.score, (int, float))
+    return entry if re.fullmatch(LISTED, name) and is_whole and is_scored else None
+
+
+def _broken_parts(path: Path) -> str | None:
     try:
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-    except (OSError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file:
+            check_parts(file)
+    except (OSError, ValueError) as error:
         return str(error)
-    return f"its part {bad} is damaged" if bad else None
+    return None
 
 
 def _mmengine_pointer(work_dir: Path) -> Path | None:
@@ -134,5 +171,5 @@ def _mmengine_pointer(work_dir: Path) -> Path | None:
     if not pointer.is_file():
         return None
     path = Path(pointer.read_text(encoding="utf-8").strip())
-    is_whole = path.is_file() and _broken_archive(path) is None
+    is_whole = path.is_file() and _broken_parts(path) is None
     return path if is_whole and path.parent.name != FOLDER else None

@@ -133,7 +133,9 @@ class FolderLock:
 
 def set_aside(folder: Path) -> Path | None:
     """Move the files of an earlier run that has checkpoints to `earlier-N/`."""
-    if not CheckpointIndex.load(folder / FOLDER).entries:
+    if not CheckpointIndex.load(folder / FOLDER).entries and not any(
+        (folder / FOLDER).glob("*.pth")
+    ):
         return None
     number = 1
     while (target := folder / f"earlier-{number}").exists():

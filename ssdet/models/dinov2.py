@@ -136,7 +136,9 @@ class DINOv2(BaseModule):
                 "the page of DINOv2 (github.com/facebookresearch/dinov2) and set "
                 "--cfg-options checkpoint=FILE; checkpoint=None starts from random weights."
             )
-        weights = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        from ..engine.checkpoint_file import read_checkpoint
+
+        weights = read_checkpoint(self.checkpoint)
         weights.pop("mask_token", None)  # of the pretraining
         try:
             self.load_state_dict(weights)

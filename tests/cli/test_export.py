@@ -115,3 +115,20 @@ def test_refusals_name_what_is_wrong(run_folder, tmp_path, capsys):
                  "--out", str(tmp_path / "out")]) != 0  # fmt: skip
     assert "it has no teacher" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["export", "test"])
+def test_a_damaged_checkpoint_is_refused(command, run_folder, capsys):
+    run, _ = run_folder("segmentor")
+    path = run / "checkpoints" / "iter_1.pth"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    if command == "export":
+        assert export(run) == 74
+    else:
+        config = CONFIGS["segmentor"]
+        assert main(["test", config, str(path), "--work-dir", str(run / "test")]) == 74
+    error = capsys.readouterr().err
+    assert f"{path} ({len(data)} bytes) is damaged: the checksum" in error
+    assert "Traceback" not in error and not (run / "out" / "model.pth").exists()

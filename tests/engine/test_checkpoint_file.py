@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.model import PretrainedInit
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from ssdet.engine import CheckpointError, checkpoint_file, read_checkpoint, write_checkpoint
+from ssdet.models.dinov2 import DINOv2
 
 OLD = {"a": torch.zeros(1000), "n": 1, "t": (1, "x"), "dtype": torch.float16}
 NEW = {"a": torch.ones(200_000), "n": 2}
@@ -170,3 +173,54 @@ def test_a_damaged_file_is_called_damaged(tmp_path, damage):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"nowhere\.pth: no such file"):
         read_checkpoint(tmp_path / "nowhere.pth")
+
+
+def test_no_flipped_bit_is_loaded(tmp_path):
+    """The checksums travel in the file: it has no index beside it."""
+    path = tmp_path / "copied.pth"
+    content = {"a": torch.arange(300.0), "n": 7, "name": "x" * 50}
+    write_checkpoint(content, path)
+    data, refused = path.read_bytes(), 0
+    for place in range(0, len(data), 23):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+        try:
+            found = read_checkpoint(path)
+        except CheckpointError as error:
+            assert f"{path} ({len(data)} bytes) is damaged" in str(error)
+            refused += 1
+            continue
+        # Padding between the parts, and headers that nobody reads.
+        assert torch.equal(found["a"], content["a"]) and found["n"] == 7
+        assert found["name"] == content["name"]
+    assert refused > 40
+    path.write_bytes(data)
+    assert read_checkpoint(path)["n"] == 7
+
+
+@pytest.mark.parametrize("load", ["load_from", "pretrained", "buffer", "dinov2"])
+def test_no_door_takes_a_flipped_bit(tmp_path, load):
+    path = tmp_path / "weights.pth"
+    write_checkpoint({"state_dict": {"weight": torch.ones(500, 1)}}, path)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\x00\x00\x80\x3f" * 20) + 40  # within the weights
+    data[place] ^= 1
+    path.write_bytes(data)
+    loaded = torch.load(path, weights_only=True)["state_dict"]["weight"]
+    assert not torch.equal(loaded, torch.ones(500, 1))  # PyTorch takes it
+    model = torch.nn.Linear(1, 500, bias=False)
+    with pytest.raises((CheckpointError, ValueError), match=r"checksum of its part .* not match"):
+        if load == "load_from":
+            load_checkpoint(model, str(path))
+        elif load == "pretrained":
+            PretrainedInit(checkpoint=str(path))(model)
+        elif load == "buffer":
+            mmengine_checkpoint._safe_torch_load(io.BytesIO(bytes(data)))
+        else:
+            DINOv2("small", checkpoint=str(path)).init_weights()
+
+
+def test_what_is_no_checkpoint_is_called_so(tmp_path):
+    path = tmp_path / "a.pth"
+    path.write_bytes(b"\xef\xbb\xbf{}")
+    with pytest.raises(CheckpointError, match=r"it starts with .*as no checkpoint does"):
+        read_checkpoint(path)

@@ -131,6 +131,75 @@ def test_a_file_that_the_index_does_not_know_is_found(tmp_path):
     assert find_latest(tmp_path)[0].name == "iter_6.pth"
 
 
+def change_index(work_dir, change):
+    path = work_dir / "checkpoints/index.json"
+    index = json.loads(path.read_text())
+    change(index["files"])
+    path.write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../victim.pth", "/tmp/victim.pth", "victim.txt", "a/victim.pth", "victim.pth\n", "é.pth"],
+)
+def test_the_index_deletes_nothing_but_checkpoints_of_its_folder(tmp_path, name):
+    run = tmp_path / "run"
+    toy(run, train_cfg__max_iters=2).train()
+    victim = run / "checkpoints" / (name if name[0] != "/" else f"{tmp_path}/victim.pth")
+    victim.parent.mkdir(exist_ok=True)
+    victim.write_text("of somebody else")
+    entry = dict(iteration=1, sha256="", bytes=1)
+    best = dict(entry, metric="mIoU", score=-1.0)
+    given = name if name[0] != "/" else str(victim)
+    change_index(run, lambda files: files.update({given: entry, f"x{given}": best}))
+    toy(run, resume=True).train()
+    assert victim.read_text() == "of somebody else"
+    assert [n for n in files(run) if n[:4] == "iter"] == ["iter_4.pth", "iter_6.pth"]
+    log = (run / "train.log").read_text()
+    assert "names what is no checkpoint of this folder, which is left alone" in log
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"files": [1]}', "[" * 99999, '{"files": {"a": 1}}'])
+def test_an_index_of_nonsense_counts_as_none(tmp_path, text):
+    toy(tmp_path).train()
+    (tmp_path / "checkpoints/index.json").write_text(text)
+    assert find_latest(tmp_path)[0].name == "iter_6.pth"
+
+
+def test_entries_with_wrong_types_are_no_entries(tmp_path):
+    toy(tmp_path).train()
+    change_index(tmp_path, lambda files: files["iter_6.pth"].update(iteration="99"))
+    assert find_latest(tmp_path)[0].name == "iter_6.pth"
+    toy(tmp_path, resume=True).train()
+
+
+def test_a_checkpoint_orphaned_before_the_index_is_pruned_in_its_turn(tmp_path):
+    toy(tmp_path, train_cfg__max_iters=4).train()
+    change_index(tmp_path, lambda files: files.pop("iter_4.pth"))
+    (tmp_path / "checkpoints/iter_3.pth").write_bytes(b"of somebody else")
+    toy(tmp_path, resume=True, train_cfg__max_iters=8).train()
+    assert [n for n in files(tmp_path) if n[:4] == "iter"] == [
+        "iter_3.pth", "iter_6.pth", "iter_8.pth",
+    ]  # fmt: skip
+    assert "Listed iter_4.pth, whose save was cut short" in (tmp_path / "train.log").read_text()
+
+
+def test_a_new_run_beside_an_orphan_alone_does_not_continue_it_later(tmp_path):
+    toy(tmp_path, train_cfg__max_iters=4).train()
+    (tmp_path / "checkpoints/index.json").unlink()
+    toy(tmp_path, train_cfg__max_iters=2).train()
+    assert find_latest(tmp_path)[0].name == "iter_2.pth"
+
+
+def test_load_from_refuses_a_damaged_checkpoint_copied_elsewhere(tmp_path):
+    toy(tmp_path / "run").train()
+    data = bytearray((tmp_path / "run/checkpoints/iter_6.pth").read_bytes())
+    data[data.index(b"ssdet_version")] ^= 1
+    (tmp_path / "copied.pth").write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"copied\.pth .* is damaged: the checksum"):
+        toy(tmp_path / "new", load_from=str(tmp_path / "copied.pth")).train()
+
+
 def test_empty_folder_starts_anew_and_finished_run_does_nothing(tmp_path):
     toy(tmp_path, resume=True).train()
     assert "Nothing to resume in" in (tmp_path / "train.log").read_text()
