@@ -8,16 +8,19 @@ READY   = $(VENV)/.ready
 OPS     = .venv-ops
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint docs ops benchmark clean
+.PHONY: help quickstart test test-reliability lint docs ops benchmark clean
 
 help:  ## This list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 quickstart: $(READY)  ## Demo data, four small trainings, one report.html (2 cores: 5 minutes)
 	$(BIN)/ssdet quickstart
 
-test: $(READY)  ## The whole test suite (2 cores: 10 minutes)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+test: $(READY)  ## The test suite without its long tests (2 cores: 10 minutes)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(ARGS)
+
+test-reliability: $(READY)  ## The long tests: every kill, much hostile input (2 cores: 25 minutes)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long $(ARGS)
 
 lint: $(READY)  ## Ruff (lint and format) and mypy
 	$(BIN)/ruff check ssdet tools tests setup.py

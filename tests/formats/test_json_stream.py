@@ -1,6 +1,7 @@
 """Lists of a JSON file are read one item at a time, and as strictly as by `json.loads`."""
 
 import json
+import time
 import tracemalloc
 
 import pytest
@@ -134,3 +135,18 @@ def test_one_value_cannot_fill_the_memory(tmp_path, monkeypatch):
     several = ", ".join(f'"{n}": "{"x" * 90}"' for n in range(20))
     with pytest.raises(DataError, match="JSON value that is too long"):
         JsonFile(written(tmp_path, f"{{{several}}}"))
+
+
+@pytest.mark.long
+def test_ten_million_boxes_of_one_image_end_within_seconds(tmp_path):
+    path = tmp_path / "a.json"
+    with path.open("w") as file:
+        file.writelines(entries(10_000_000, lambda n: 7))
+    start = time.perf_counter()
+    tracemalloc.start()
+    with pytest.raises(DataError, match="too many annotations"):
+        coco.open_coco(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    path.unlink()
+    assert time.perf_counter() - start < 5 and peak < 1e8
