@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_before_training(config: Any, *, strict: bool = False) -> Callable[[], None]:
-    """The total batch and the quick checks as a function to call once the runner is built.
+    """Total batch, quick checks and weights as a function to call once the runner is built.
 
     Errors are raised, warnings printed once by the first process. `strict` changes the config so
     that its data sets skip nothing.
@@ -86,6 +86,7 @@ def _check(config: Any, strict: bool) -> None:
     from rich.console import Console
 
     from ..doctor import quick_check
+    from ..engine.download import fetch_all
     from ..total_batch import check_total_batch
 
     check_total_batch(config, get_world_size())
@@ -93,6 +94,7 @@ def _check(config: Any, strict: bool) -> None:
     findings.found = findings.of("warning")
     if findings.found and is_main_process():
         show(findings, Console(stderr=True, soft_wrap=True, highlight=False), title="ssdet train")
+    fetch_all(config)
 
 
 def show(findings: Findings, console: Console, title: str = "ssdet doctor") -> None:

@@ -16,6 +16,7 @@ from .overlap import check_overlap
 from .parallel import Progress, silent
 from .settings import check_settings
 from .sources import READERS, Role, Source, of_config, of_data
+from .weights import check_weights
 
 
 def examine_config(
@@ -34,6 +35,7 @@ def examine_config(
     with _scope(config):
         sources = of_config(config, findings)
         check_settings(config, sources, findings)
+        check_weights(config, findings)
         for source in sources:
             check_annotations(source, findings, **pool)
         compare_classes(sources, findings)
@@ -82,6 +84,7 @@ def quick_check(config: Any, *, strict: bool = False) -> Findings:
     with _scope(config):
         sources = of_config(config, findings)
         check_settings(config, sources, findings)
+        check_weights(config, findings)
         for source in sources:
             check_annotations(source, findings, decode=False)
         compare_classes(sources, findings)

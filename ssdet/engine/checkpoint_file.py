@@ -22,11 +22,12 @@ from typing import IO, Any, cast
 
 import numpy as np
 import torch
-from mmengine.dist import barrier, is_main_process
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..exits import CheckpointError
+from .download import fetch
+from .weight_names import SCHEMES
 
 TEMPORARY = ".tmp"
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # how the files of PyTorch start
@@ -184,15 +185,15 @@ def _holds_code(path: Path, reason: str) -> str:
     )
 
 
-def _download(url: str, map_location: Any = None, **_: Any) -> dict[str, Any]:
-    """Fetch `url` once per machine into torch's cache and read it as data."""
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    target = folder / url.rsplit("/", 1)[-1]
-    if is_main_process() and not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(target))
-    barrier()
-    return read_checkpoint(target, map_location)
+def load_from_ssdet(name: str, map_location: Any = None, **_: Any) -> dict[str, Any]:
+    """The weights of a name, an address or a file, read as data; all processes must call it.
+
+    MMEngine logs what follows "load_from_" as the place where weights come from.
+    """
+    checkpoint = read_checkpoint(fetch(name), map_location)
+    if name.startswith("mmcls://"):
+        return mmengine_checkpoint._process_mmcls_checkpoint(checkpoint)
+    return checkpoint
 
 
 def _history_method(owner: Any, name: str) -> Any:
@@ -225,9 +226,11 @@ def _use_everywhere() -> None:
             return torch.load(file, map_location=map_location, weights_only=True)
         return read_checkpoint(file, map_location)
 
-    # Every scheme, `torchvision://` and `https://` included, ends in one of these two.
+    # What is not ours, such as a bucket, ends here.
     mmengine_checkpoint._safe_torch_load = load
-    mmengine_checkpoint.load_url = _download
+    mmengine_checkpoint.load_from_http = load_from_ssdet
+    prefixes = ["", "http://", "https://", *(f"{scheme}://" for scheme in SCHEMES)]
+    mmengine_checkpoint.CheckpointLoader.register_scheme(prefixes, load_from_ssdet, force=True)
 
 
 _use_everywhere()
