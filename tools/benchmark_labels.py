@@ -12,8 +12,10 @@ all images with their labels (the ceiling). A method with more networks than the
 one run, since there are no weights for them. The labeled batch is the same everywhere. `--peer`
 adds MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks,
 `--control` each method with the labeled images in place of the unlabeled ones: the gain
-of its mixing by itself. Started again, it goes on where it was stopped. It prints Markdown
-tables, and writes table.md, results.json and curve.png (metric against labels).
+of its mixing by itself, `--oracle` each method with the true labels of the unlabeled images: its
+bound. Methods with one threshold have the protocol's, where that has a variable `score`. Started
+again, it goes on where it was stopped. It prints Markdown tables, and writes table.md,
+results.json and curve.png (metric against labels).
 """
 
 from __future__ import annotations
@@ -126,25 +128,32 @@ def _features(model: ConfigDict) -> int:
 
 
 def method_for(protocol: Config, name: str) -> Config:
-    """A method whose schedules have the lengths of the protocol.
+    """A method whose schedules have the lengths of the protocol, and its threshold, if it has one.
 
     Its burn-in is over when it begins, unless auxiliary networks have to be trained in it, too.
     """
     method = load_config(name)
     burn_in = protocol.burn_in if method.model.get("auxiliary") else 0
-    lengths = {"iterations": protocol.iterations, "burn_in": burn_in}
-    return load_config(name, {key: value for key, value in lengths.items() if key in method})
+    options = {"iterations": protocol.iterations, "burn_in": burn_in}
+    if "score" in protocol:
+        options["score"] = protocol.score
+    return load_config(name, {key: value for key, value in options.items() if key in method})
 
 
 def trained_with(
-    protocol: Config, name: str, *, without: str = "", unlabeled: bool = True
+    protocol: Config, name: str, *, without: str = "", unlabeled: bool = True, oracle: bool = False
 ) -> Config:
     """The protocol with a method, as it is or "without" one of its hooks.
 
-    If not `unlabeled`, the labeled images take the place of the unlabeled ones.
+    If not `unlabeled`, the labeled images take the place of the unlabeled ones; with `oracle` the
+    unlabeled ones have their true labels.
     """
     method = method_for(protocol, name)
     config = with_method(protocol, without_each_hook(method)[without] if without else method)
+    if oracle:
+        from benchmark_oracle import with_truth
+
+        return with_truth(config)
     if unlabeled:
         return config
     labeled, others = config.train_dataloader.dataset.datasets
@@ -195,6 +204,8 @@ def kinds_of(args: argparse.Namespace) -> dict[str, Callable[[Config], Config]]:
         kinds[name] = method
         if args.control:
             kinds[f"{name} without unlabeled images"] = partial(method, unlabeled=False)
+        if args.oracle:
+            kinds[f"{name} with true labels"] = partial(method, oracle=True)
     if args.peer:
         from benchmark_peer import peer
 
@@ -363,6 +374,11 @@ def main() -> int:
         "--control",
         action="store_true",
         help="each method once more, with the labeled images in place of the unlabeled ones",
+    )
+    parser.add_argument(
+        "--oracle",
+        action="store_true",
+        help="each method once more, with the true labels of the unlabeled images (segmentors)",
     )
     parser.add_argument("--ablate", metavar="CONFIG", help="a method, and it without each hook")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

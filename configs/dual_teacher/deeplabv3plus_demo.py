@@ -4,5 +4,5 @@ _base_ = '../_base_/demo/segmentation.py'
 model = dict(auxiliary=dict(second=_base_.segmentor), auxiliary_teachers=['second'])
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='DualTeacherHook', network='second', score=0.6, agreement=0.0),
+    dict(type='DualTeacherHook', network='second', score=_base_.score, agreement=0.0),
     dict(type='CutMixHook', prob=0.5)]

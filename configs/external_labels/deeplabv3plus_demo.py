@@ -6,7 +6,7 @@ model = dict(
     auxiliary=dict(second=dict(type='ProjectionHead', in_channels=32, num_classes=3)))
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='CutMixHook', prob=0.5),
     dict(type='ExternalLabelsHook', start=0.5, end=0.0)]
 

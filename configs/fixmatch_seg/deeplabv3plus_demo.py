@@ -2,5 +2,5 @@
 _base_ = '../_base_/demo/segmentation.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='CutMixHook', prob=0.5)]

@@ -3,6 +3,6 @@
 _base_ = '../_base_/demo/segmentation.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='ClassMixHook', source='labeled'),
     dict(type='FutureTeacherHook', steps=1, kind='deep')]

@@ -6,6 +6,6 @@ batch = (8 * (steps + 1), 8 * (steps + 1))
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='CutMixHook', prob=0.5),
     dict(type='FutureTeacherHook', steps=steps, kind='wide')]

@@ -8,6 +8,7 @@ draws = ('', 'seed1/', 'seed2/', 'seed3/', 'seed4/')
 draw = ''  # which images are labeled, one of `draws`
 iterations = 1500
 burn_in = 1000  # before them, the same for all
+score = 0.8  # threshold of every method that has a single one; with two classes no score is below 0.5
 batch = (4, 4)  # labeled and unlabeled images per process and iteration
 total_batch = (4, 4)  # in all processes together; the learning rate is for as many
 lr = 1e-3
@@ -83,7 +84,7 @@ test_evaluator = val_evaluator
 model = dict(type='TeacherStudentSegmentor', segmentor=_base_.segmentor, burn_in=burn_in)
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.8),
+    dict(type='FixedThresholdHook', score=score),
     dict(type='CutMixHook', prob=0.5)]
 
 train_cfg = dict(

@@ -3,5 +3,5 @@ _base_ = '../_base_/demo/segmentation.py'
 model = dict(unsup_weight=0.0)
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='PseudoLabelDiskHook', use=True, score=0.6, update=0.9),
+    dict(type='PseudoLabelDiskHook', use=True, score=_base_.score, update=0.9),
     dict(type='NoisyDiceHook', weight=1.0)]

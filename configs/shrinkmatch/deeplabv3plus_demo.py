@@ -30,6 +30,6 @@ model = dict(
             align_corners=False)))
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='ClassMixHook', source='labeled'),
-    dict(type='ShrinkMatchHook', threshold=0.6)]
+    dict(type='ShrinkMatchHook', threshold=_base_.score)]

@@ -2,5 +2,5 @@
 _base_ = '../_base_/demo/segmentation.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='GMMThresholdHook', num_scores=100, policy='middle', default=0.6),
+    dict(type='GMMThresholdHook', num_scores=100, policy='middle', default=_base_.score),
     dict(type='CutMixHook', prob=0.5)]

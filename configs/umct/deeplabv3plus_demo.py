@@ -5,5 +5,5 @@ model = dict(auxiliary=dict(second=_base_.segmentor), auxiliary_teachers=['secon
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='UncertaintyFusionHook', views=('identity', 'rot180'), networks=('second', )),
-    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='CutMixHook', prob=0.5)]

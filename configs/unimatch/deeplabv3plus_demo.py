@@ -10,6 +10,6 @@ train_dataloader = dict(dataset=dict(datasets=[labeled_scenes, unlabeled_scenes]
 
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.0),
-    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='CutMixHook', prob=0.5),
     dict(type='FeaturePerturbationHook', prob=0.5, share=0.5)]

@@ -2,6 +2,6 @@
 _base_ = '../unimatch/deeplabv3plus_demo.py'
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
-    dict(type='FixedThresholdHook', score=0.6),
+    dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='CutMixHook', prob=0.5),
     dict(type='ComplementaryDropoutHook', intact=0.5)]

@@ -275,7 +275,9 @@ def test_two_hooks_of_a_kind_are_told_apart(tools):
 
 def asked(tmp_path, protocol, labels, **more):
     """The arguments of the benchmark of labels."""
-    plain = dict(methods=[], ablate=None, control=False, peer=False, seeds=[0], set=[])
+    plain = dict(
+        methods=[], ablate=None, control=False, oracle=False, peer=False, seeds=[0], set=[]
+    )
     return argparse.Namespace(
         data=tmp_path, protocol=protocol, labels=labels, out=tmp_path / "out", **(plain | more)
     )
