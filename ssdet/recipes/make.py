@@ -19,11 +19,13 @@ from .methods import METHODS
 from .models import find_base, fit_model, model_settings
 from .needs import choose_method
 from .pair import pair_settings
+from .recipe import Code, Note
 from .schedule import make_plan, schedule_settings, variable_settings
 from .views import view_settings
-from .writer import write
+from .writer import literal, write
 
 _FEWEST = 20  # iterations
+_WIDTH = 100  # so that each base has a line of its own
 _PATHS = "Paths are relative to the folder in which the training is started."
 
 
@@ -75,7 +77,7 @@ def make_config(
     inherited = [supervised.inherited] if supervised.inherited else []
     heading = (title or f"{method} for {base}", sources.summary, _PATHS)
     blocks = {
-        "": {"_base_": [*inherited, "ssdet::_base_/default_runtime.py"]},
+        "": {"_base_": _bases(inherited)},
         "What to change first.": variable_settings(supervised, sources.classes, plan),
         "The data.": sources.settings,
         "From images to views and batches.": view_settings(recipe, sources.val.code),
@@ -83,6 +85,15 @@ def make_config(
         "The schedule.": schedule_settings(supervised),
     }
     return Written(write(heading, blocks), method, sources.summary, sources.notes)
+
+
+def _bases(inherited: list[str]) -> Note:
+    """The bases, in a way that any script can read, not only those that have imported ssdet."""
+    names = literal([*inherited, "ssdet::_base_/default_runtime.py"], used=_WIDTH)
+    return Note(
+        Code(f"__import__('ssdet') and {names}"),
+        "Imported here, ssdet tells MMEngine where its configs are, and MMSegmentation's.",
+    )
 
 
 def semi_supervise(

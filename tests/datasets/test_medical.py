@@ -1,10 +1,13 @@
 """BCP on medical slices from lists: the shipped config reads, turns and trains on small ones."""
 
+import random
+from collections import Counter
+
 import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import HOOKS, MODELS, DefaultScope
+from mmengine.registry import HOOKS, MODELS, TRANSFORMS, DefaultScope
 from mmengine.runner import Runner
 
 from ssdet.datasets import check_views
@@ -36,6 +39,25 @@ def config(tmp_path_factory):
     variables["val_list"] = str(root / "labeled.txt")
     with DefaultScope.overwrite_default_scope("mmseg"):
         yield load_config("bcp/unet_acdc.py", variables)
+
+
+def test_slices_are_mirrored_as_often_as_those_of_bcp(config):
+    """Its code turns by k * 90 degrees, k = 0..3, and flips: four reflections, each twice."""
+    image = np.arange(64 * 64).reshape(64, 64) % 251
+    image = image.astype(np.uint8)
+    published = Counter(
+        np.flip(np.rot90(image, k), axis).tobytes() for k in range(4) for axis in (0, 1)
+    )
+    assert set(published.values()) == {2} and len(published) == 4
+    mirrored = TRANSFORMS.build(dict(type="Compose", transforms=config.turns.transforms[0]))
+    np.random.seed(0)
+    random.seed(0)
+    drawn = Counter()
+    for _ in range(400):
+        drawn[mirrored(dict(img=image, img_shape=image.shape))["img"].tobytes()] += 1
+    assert drawn.keys() == published.keys()
+    assert all(70 <= count <= 130 for count in drawn.values()), "a hundred of each"
+    assert config.turns.prob == [0.5, 0.25, 0.25]
 
 
 def test_slices_turn_with_their_labels(config):

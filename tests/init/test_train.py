@@ -1,6 +1,8 @@
 """What `ssdet init` writes trains as it is, is short, and says what was done with the data."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -87,6 +89,23 @@ def test_segmentation_from_masks(masks, segmentor, tmp_path):
     assert config.iterations == 40
     _, evaluated = train(out, tmp_path / "run")
     assert {"teacher/mIoU", "student/mIoU"} <= evaluated[-1].keys()
+
+
+def test_a_plain_script_reads_a_config_of_mmsegmentation(masks, tmp_path):
+    """MMEngine alone looks for the package `mmsegmentation`, and knows no `ssdet::`."""
+    out = tmp_path / "config.py"
+    assert init("deeplabv3plus-r18", "--method", "fixmatch", "--labeled", masks, "--split",
+                "train", "--unlabeled", masks / "more", "--out", out) == 0  # fmt: skip
+    assert "mmseg::" in out.read_text()
+    (tmp_path / "inherits.py").write_text("_base_ = './config.py'\n")
+    script = (
+        "from mmengine.config import Config; "
+        "print(Config.fromfile('inherits.py').model.segmentor.decode_head.type)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["DepthwiseSeparableASPPHead"], done.stderr
 
 
 def test_the_function_gives_the_same(coco, detector, tmp_path):

@@ -14,8 +14,9 @@ num_workers = 4
 
 load = dict(type='LoadImageFromFile')
 resize = dict(type='Resize', scale=crop_size, keep_ratio=False)
-# Half of the slices are flipped, and half of these turned by 90 degrees before; of the others half
-# are turned by up to 20 degrees.
+# Half of the slices are mirrored: left to right, upside down, or along one of the diagonals, equally
+# often (BCP turns them by a multiple of 90 degrees and flips one of the axes, which is the same). Of the
+# others half are turned by up to 20 degrees.
 turns = dict(
     type='RandomChoice',
     transforms=[
