@@ -1,13 +1,14 @@
 # RAIL in 2D on slices of ACDC: two groups of a U-Net and a DeepLabV3+ with a ResNet-18, which take
-# turns. Warm-up, then a flat learning rate until half of the training, then a cosine.
+# turns. Warm-up, then a flat learning rate until half of the training, then a cosine. The code counts
+# the iterations of each group, so all lengths are twice as long here.
 _base_ = [
     '../_base_/models/unet_2d.py', '../_base_/datasets/acdc_semi.py',
     '../_base_/default_runtime.py'
 ]
 default_scope = 'mmseg'
-iterations = 8000
-warm_up = 1000
-period = 200  # iterations of a turn
+iterations = 2 * 8000
+warm_up = 2 * 1000
+period = 390  # iterations of a turn: two passes over the labeled crops (13 scans, 15 crops of each)
 
 segmentor = _base_.segmentor
 segmentor.decode_head.loss_decode = [  # their sum, to which RAIL adds its own
@@ -50,7 +51,7 @@ custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.999, schedule='mean'),
     dict(type='RegionInstructionHook', groups=(('student', 'second'), ('third', 'fourth')),
          period=period, temperature=0.1, region=0.5, error=0.05, flatten=0.1,
-         consistency=20.0, teacher=10.0, ramp_length=3000)]
+         consistency=20.0, teacher=10.0, ramp_length=2 * 3000)]
 
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 40, 1))
@@ -59,5 +60,10 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=4e-4))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=warm_up),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=iterations // 2, end=iterations, eta_min=0)]
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=False,
+        begin=iterations // 2,
+        end=iterations,
+        eta_min=1e-5)]
 default_hooks = dict(checkpoint=dict(interval=max(iterations // 40, 1)))
