@@ -64,7 +64,9 @@ def api_page(package: str) -> str:
 def public_names(package: str) -> list[str]:
     """`__all__`, or what is imported as itself (`from .x import X as X`)."""
     exported: list[str] = []
-    for node in _parsed(package).body:
+    later = f"{package}.exports"  # of a package that imports its parts on first use
+    is_later = (ROOT / f"ssdet/{later.replace('.', '/')}.py").is_file()
+    for node in _parsed(later if is_later else package).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return list(ast.literal_eval(node.value))
         if isinstance(node, ast.ImportFrom):

@@ -57,7 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(run, args: argparse.Namespace, name: str) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001
     """Run a command; an error with an exit code is one message, others a traceback."""
     try:
-        importlib.import_module("ssdet").register()
         return int(run(args) or 0)
     except RunError as error:
         if os.environ.get("SSDET_TRACEBACK"):

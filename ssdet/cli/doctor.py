@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from ..exits import Exit
 
     notes = Console(stderr=True)
-    with _quiet(), _bar(notes) as progress:
+    with _quiet(_is_config(args.target)), _bar(notes) as progress:
         findings = _examine(args, {"workers": args.workers, "progress": progress})
     if args.json:
         print(json.dumps(findings.as_json(), indent=2))
@@ -120,6 +120,10 @@ def show(findings: Findings, console: Console, title: str = "ssdet doctor") -> N
     console.print(f"{title}: {', '.join(told) or 'nothing wrong was found'}", style="bold")
 
 
+def _is_config(target: str) -> bool:
+    return target.endswith(".py") or "::" in target
+
+
 def _line(finding: Issue) -> str:
     allowed = f"; allowed: {finding.allowed}" if finding.allowed else ""
     return f"{finding.where}: {finding.found}{allowed}"
@@ -127,13 +131,12 @@ def _line(finding: Issue) -> str:
 
 def _examine(args: argparse.Namespace, pool: dict[str, Any]) -> Findings:
     from .. import doctor
-    from ..engine.configs import load_config
     from ..exits import UsageError
-    from .launch import parse_options
 
     path = Path(args.target)
-    if path.suffix == ".py" or "::" in args.target:
-        import ssdet  # noqa: F401  (registers everything before the config is read)
+    if _is_config(args.target):
+        from ..engine.configs import load_config
+        from .launch import parse_options
 
         config = load_config(args.target, parse_options(args.cfg_options))
         return doctor.examine_config(config, full=args.full, **pool)
@@ -170,15 +173,22 @@ def _bar(console: Console) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet(is_config: bool) -> Iterator[None]:
     """Keep the messages of libraries off the output: what matters is a finding."""
+    with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
+        if is_config:
+            stack.enter_context(_errors_only())
+        yield
+
+
+@contextlib.contextmanager
+def _errors_only() -> Iterator[None]:
     from mmengine.logging import MMLogger
 
     logger = MMLogger.get_current_instance()
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
+        yield
     finally:
         logger.setLevel(level)

@@ -15,7 +15,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from .. import ops
-    from ..engine.run_folder import versions
+    from ..version import versions
 
     rows = [*versions().items()]
     if torch.cuda.is_available():

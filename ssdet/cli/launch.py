@@ -13,8 +13,6 @@ from ..engine.configs import load_config
 
 def prepare(args: argparse.Namespace) -> Any:
     """Return the config that the arguments name, with launcher and work folder filled in."""
-    import ssdet  # noqa: F401  (registers everything before the config is read)
-
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     config = load_config(args.config, parse_options(args.cfg_options))
     config.launcher = args.launcher

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train."""
+    if os.environ.get("RANK", "0") == "0":  # the imports below take seconds
+        print(f"ssdet train {args.config}: loading PyTorch and MMDetection", flush=True)
     from ..exits import UsageError
     from .doctor import check_before_training
     from .launch import build_runner, prepare

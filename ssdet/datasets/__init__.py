@@ -6,52 +6,18 @@ here: how files of other tools are read (`ssdet.formats`), other checks before a
 (`ssdet.doctor`), and the mixing of whole batches (`ssdet.hooks.mixing`).
 """
 
-from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
-from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
-from .demo.scene_files import write_cityscapes, write_coco, write_voc
-from .external_labels import DigitExternalLabels, LoadExternalLabels, PackExternalLabels
-from .geometry_record import RecordGeometry
-from .image_pairs import ImagePairs, LoadImagePair
-from .labeled import LabeledImages, LabeledMasks, LoadMask
-from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset
-from .per_image import PerImage
-from .photometric import ErasePatches, StrongPhotometric
-from .sampler import LabeledUnlabeledSampler
-from .seeding import SeededIndex, derive_seed, seeded
-from .unlabeled import UnlabeledImages
-from .view_check import ViewCheckHook, ViewGeometryError, check_views
-from .views import WeakStrongViews
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "BadImageError",
-    "DigitExternalLabels",
-    "DigitScenePairs",
-    "DigitScenes",
-    "DigitScenesSeg",
-    "ErasePatches",
-    "ImagePairs",
-    "LabeledImages",
-    "LabeledMasks",
-    "LabeledUnlabeledDataset",
-    "LabeledUnlabeledSampler",
-    "LoadDigitPair",
-    "LoadDigitScene",
-    "LoadExternalLabels",
-    "LoadImagePair",
-    "LoadMask",
-    "PackExternalLabels",
-    "PerImage",
-    "RecordGeometry",
-    "SeededIndex",
-    "StrongPhotometric",
-    "UnlabeledImages",
-    "ViewCheckHook",
-    "ViewGeometryError",
-    "WeakStrongViews",
-    "check_views",
-    "derive_seed",
-    "seeded",
-    "write_cityscapes",
-    "write_coco",
-    "write_voc",
-]
+if TYPE_CHECKING:
+    from .exports import *
+
+
+def __getattr__(name: str) -> Any:
+    """A name of `exports`, which imports torch: lists of images and splits need no torch."""
+    if not name.startswith("_") and find_spec(f"{__name__}.{name}") is None:  # no module of ours
+        from . import exports
+
+        if name in exports.__all__:
+            return getattr(exports, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,23 +1,14 @@
 """Unlabeled images from a folder, a glob, a list or a COCO file; annotations are never kept."""
 
-import glob
 import os
-import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.dataset import BaseDataset
-from mmengine.logging import print_log
 from PIL import Image
 
-from ..formats.coco import open_coco
-from ..formats.json_stream import Items
 from ..registry import DATASETS
-
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")
-)
+from .image_list import ImageList
 
 
 @DATASETS.register_module()
@@ -38,7 +29,6 @@ class UnlabeledImages(BaseDataset):
     """
 
     unlabeled = True
-    may_miss = False  # list files that do not exist, too (for checks that name them all)
 
     def __init__(
         self,
@@ -56,12 +46,7 @@ class UnlabeledImages(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """One entry for each image, in the order of the source (sorted for folders and globs)."""
-        images = self._images()
-        if not images:
-            raise ValueError(
-                f"UnlabeledImages: no image in {self.source!r}; looked for files ending in "
-                f"{', '.join(sorted(SUFFIXES))}"
-            )
+        images = ImageList(self.source, self.data_root, self.img_prefix, self.img_suffix).images()
         constant: dict = {"instances": [], "seg_fields": [], "label_map": None}
         # A label that does not exist must not be shifted, even if the labeled source shifts.
         return [{**image, **constant, "reduce_zero_label": False} for image in images]
@@ -73,123 +58,3 @@ class UnlabeledImages(BaseDataset):
             return info["height"], info["width"]
         with Image.open(info["img_path"]) as image:
             return image.height, image.width
-
-    def _images(self) -> list[dict]:
-        if isinstance(self.source, list):
-            return self._listed(self.source, "the list")
-        source = self.source
-        if self.data_root and not os.path.isabs(source) and not os.path.exists(source):
-            source = os.path.join(self.data_root, source)
-        if os.path.isdir(source):
-            return self._found(_walk(source), source)
-        if glob.has_magic(source) and not os.path.exists(source):
-            fixed = re.split(r"[*?\[]", source, maxsplit=1)[0]
-            return self._found(glob.iglob(source, recursive=True), os.path.dirname(fixed) or ".")
-        if not os.path.isfile(source):
-            raise FileNotFoundError(
-                f"UnlabeledImages: source {source!r} does not exist; give a folder, a glob "
-                f"pattern, a .txt list or a COCO .json file"
-            )
-        if source.lower().endswith(".json"):
-            return self._coco(source)
-        with open(source, encoding="utf-8-sig") as file:
-            lines = [line.strip() for line in file]
-        names = [_first_image(line) for line in lines if line]
-        return self._listed([n if _is_image(n) else n + self.img_suffix for n in names], source)
-
-    def _found(self, paths: Iterator[str], folder: str) -> list[dict]:
-        inside = _Inside(self.data_root or folder, self.may_miss)
-        files = sorted(path for path in paths if _is_image(path) and not os.path.isdir(path))
-        return [{"img_path": inside(path, path), "img_id": n} for n, path in enumerate(files)]
-
-    def _listed(self, names: Sequence[str], where: str) -> list[dict]:
-        start = os.path.dirname(where) if isinstance(self.source, str) else ""
-        inside = _Inside(self.data_root or start or ".", self.may_miss)
-        return [
-            {"img_path": inside(self._join(inside.root, name), f"{where}, line {n}"), "img_id": n}
-            for n, name in enumerate(names, start=1)
-        ]
-
-    def _coco(self, source: str) -> list[dict]:
-        content = open_coco(Path(source))
-        entries = content.get("images")
-        if not isinstance(entries, Items):
-            raise ValueError(f"UnlabeledImages: {source} has no list 'images'; is it a COCO file?")
-        if content.get("annotations"):
-            print_log(f"Annotations in {source} are not read: it is an unlabeled source", "current")
-        inside = _Inside(self.data_root or os.path.dirname(source) or ".", self.may_miss)
-        return [self._entry(entry, number, source, inside) for number, entry in enumerate(entries)]
-
-    def _entry(self, entry: Any, number: int, source: str, inside: "_Inside") -> dict:
-        entry = entry if isinstance(entry, dict) else {}
-        name = entry.get("file_name")
-        if not isinstance(name, str) or not name:
-            raise ValueError(
-                f"UnlabeledImages: {source}, images[{number}] (id {entry.get('id')}) has "
-                f"file_name={name!r}; it must be the path of an image"
-            )
-        where = f"{source}, images[{number}]"
-        path = inside(self._join(inside.root, name), where)
-        info: dict = {"img_path": path, "img_id": entry.get("id", number)}
-        sides = entry.get("height"), entry.get("width")
-        if all(isinstance(side, int) and side > 0 for side in sides):
-            info["height"], info["width"] = sides
-        return info
-
-    def _join(self, root: str, name: str) -> str:
-        return os.path.join(root, self.img_prefix, name)
-
-
-class _Inside:
-    """Lets a path through only if it is an existing image file really inside the root."""
-
-    def __init__(self, root: str, may_miss: bool = False) -> None:
-        self.root = root
-        self.may_miss = may_miss
-        self._real_root = os.path.realpath(root)
-        self._folders: dict[str, bool] = {}
-
-    def __call__(self, path: str, where: str) -> str:
-        if "\0" in path or not _is_image(path):
-            raise ValueError(
-                f"UnlabeledImages: {where}: {path!r} is not an image file; allowed endings: "
-                f"{', '.join(sorted(SUFFIXES))}"
-            )
-        folder = os.path.dirname(path)
-        if folder not in self._folders:  # resolving costs a system call for every part of a path
-            self._folders[folder] = self._contains(os.path.realpath(folder))
-        linked = os.path.islink(path)
-        if not self._folders[folder] or (linked and not self._contains(os.path.realpath(path))):
-            raise ValueError(
-                f"UnlabeledImages: {where}: {path!r} leads out of {self.root!r}; set data_root to "
-                f"a folder that holds all images, or remove the entry"
-            )
-        if not (self.may_miss or os.path.isfile(path)):
-            raise FileNotFoundError(
-                f"UnlabeledImages: {where}: {path!r} does not exist; check data_root and img_prefix"
-            )
-        return path
-
-    def _contains(self, real: str) -> bool:
-        return os.path.commonpath([self._real_root, real]) == self._real_root
-
-
-def _walk(folder: str) -> Iterator[str]:
-    seen: set[str] = set()
-    for base, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(base)
-        if real in seen:  # a symbolic link to a folder that was searched already
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from (os.path.join(base, name) for name in names)
-
-
-def _first_image(line: str) -> str:
-    """The image of a line `image.jpg mask.png`, as labeled lists have it, or the whole line."""
-    words = line.split()
-    return words[0] if len(words) == 2 and all(map(_is_image, words)) else line
-
-
-def _is_image(path: str) -> bool:
-    return Path(path).suffix.lower() in SUFFIXES

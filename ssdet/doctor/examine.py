@@ -5,9 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmengine.registry import DATASETS, DefaultScope
-
-from ..datasets.view_check import ViewGeometryError, check_views
 from ..formats import DataError, Issue
 from .annotations import check_annotations, compare_classes
 from .files import check_files
@@ -105,11 +102,16 @@ def _go_on(issue: Issue) -> Issue:
 
 
 def _scope(config: Any) -> Any:
+    from mmengine.registry import DefaultScope
+
     return DefaultScope.overwrite_default_scope(config.get("default_scope", "mmengine"))
 
 
 def _views(config: Any, findings: Findings) -> None:
     """Whether every transform of the unlabeled views records how it moves pixels."""
+    from ..datasets.view_check import ViewGeometryError, check_views
+    from ..registry import DATASETS
+
     dataset = (config.get("train_dataloader") or {}).get("dataset")
     if dataset is None or findings.of("error"):
         return  # the data set may not open, and that was reported

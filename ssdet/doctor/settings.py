@@ -3,11 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mmengine.dist import get_world_size
-
 from .. import total_batch
-from ..hooks.networks.teacher_ema import RIVALS
-from ..registry import HOOKS
 from .findings import Findings
 from .sources import Source, entries
 
@@ -66,7 +62,7 @@ class Settings:
     @property
     def total(self) -> tuple[int, ...]:
         """Images per iteration in all processes: as meant, or else in those that there are."""
-        return self.meant or total_batch.images(self.config, get_world_size())
+        return self.meant or total_batch.images(self.config, _world_size())
 
     @property
     def is_pair(self) -> bool:
@@ -93,6 +89,8 @@ class Settings:
     @property
     def hooks(self) -> list[Any]:
         """Classes of the custom hooks; the name of one that is not registered."""
+        from ..registry import HOOKS
+
         hooks = self.config.get("custom_hooks") or []
         types = [h.get("type") for h in hooks if isinstance(h, Mapping)]
         with HOOKS.switch_scope_and_registry(None) as registry:
@@ -224,8 +222,8 @@ def _learning_rate(settings: Settings, findings: Findings) -> None:
             "warning", "config", "learning rate for another batch size",
             "optim_wrapper.optimizer.lr", found=f"{rate:g} for batches of {base}",
             allowed=f"about {rate * batch / base:g} for {batch} images in "
-            f"{_processes(get_world_size())}",
-            advice=f"Train in {_processes(max(base // batch * get_world_size(), 1))}, with "
+            f"{_processes(_world_size())}",
+            advice=f"Train in {_processes(max(base // batch * _world_size(), 1))}, with "
             f"--auto-scale-lr, or set it",
         )  # fmt: skip
     highest = _HIGHEST_RATE.get(str(kind), float("inf")) * batch
@@ -300,6 +298,12 @@ def _hooks(settings: Settings, findings: Findings) -> None:
         )  # fmt: skip
 
 
+def _world_size() -> int:
+    from mmengine.dist import get_world_size  # which imports torch
+
+    return int(get_world_size())
+
+
 def _declares(hook: Any, attribute: str) -> bool:
     """What the class of a hook says about it; nothing is known of hooks that say nothing."""
     return bool(getattr(hook, attribute, False))
@@ -307,6 +311,8 @@ def _declares(hook: Any, attribute: str) -> bool:
 
 def _is_rival(hook: Any) -> bool:
     """Whether a hook of another package averages weights; its registry may be out of reach."""
+    from ..hooks.networks.teacher_ema import RIVALS
+
     if isinstance(hook, type):
         return issubclass(hook, RIVALS)
     return str(hook).rpartition(".")[2] in {rival.__name__ for rival in RIVALS}

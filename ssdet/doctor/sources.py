@@ -7,11 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from mmengine.registry import DATASETS
-
 from ..datasets.branches import has_labels
+from ..datasets.image_list import ImageList
 from ..datasets.splits import match
-from ..datasets.unlabeled import UnlabeledImages
 from ..formats import Annotations, DataError, ImageRecord, MaskEncoding, examine
 from ..formats.annotations import Reading
 from ..formats.coco import open_coco, parse_coco
@@ -167,6 +165,9 @@ def _role(options: Mapping[str, Any]) -> Role:
 
 
 def _fill(source: Source, options: Mapping[str, Any], findings: Findings) -> None:
+    from ..datasets.unlabeled import UnlabeledImages
+    from ..registry import DATASETS
+
     kind = str(options.get("type")).rpartition(".")[2]
     with DATASETS.switch_scope_and_registry(None) as registry:
         cls = registry.get(options["type"]) if isinstance(options["type"], str) else options["type"]
@@ -250,22 +251,23 @@ def _use(source: Source, data: Annotations) -> None:
         ]
 
 
-class _Listing(UnlabeledImages):
-    """All images of a source; files that are missing are left to the check of the files."""
-
-    may_miss = True
-
-
 def _listing(options: Mapping[str, Any]) -> list[Listed]:
+    """All images of a source; files that are missing are left to the check of the files."""
     known = ("source", "data_root", "img_prefix", "img_suffix")
-    dataset = _Listing(**{key: options[key] for key in known if key in options}, **_LIST_ONLY)
-    infos = (dataset.get_data_info(n) for n in range(len(dataset)))
+    given = {
+        key: os.fspath(value) if isinstance(value := options[key], os.PathLike) else value
+        for key in known
+        if options.get(key) is not None
+    }
     name = str(options["source"])
+    infos = ImageList(**given, may_miss=True).images()
     return [Listed(i["img_path"], name, i.get("width"), i.get("height")) for i in infos]
 
 
 def _list_pairs(source: Source, options: Mapping[str, Any]) -> None:
     """Images and label maps of a data set of MMSegmentation."""
+    from ..registry import DATASETS
+
     dataset = DATASETS.build({**options, **_LIST_ONLY})
     infos = [dataset.get_data_info(n) for n in range(len(dataset))]
     classes = tuple(dataset.metainfo.get("classes") or ())
@@ -296,6 +298,8 @@ def _values(dataset: Any, count: int) -> dict[int, int]:
 
 def _list_built(source: Source, options: Mapping[str, Any]) -> None:
     """The files of any other data set that has files."""
+    from ..registry import DATASETS
+
     dataset = DATASETS.build({**options, **_LIST_ONLY})
     for number in range(len(dataset)):
         info = dataset.get_data_info(number)

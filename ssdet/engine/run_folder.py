@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,12 @@ from mmengine.hooks import Hook
 
 from ..exits import LockedError, RunError, Stopped
 from ..registry import HOOKS
-from ..version import __version__
+from ..version import versions
 from .checkpoint_content import config_text, data_checksums
 from .checkpoint_file import write_text
 from .checkpoint_index import FOLDER, CheckpointIndex
 
 LOCK = ".lock"
-PACKAGES = ("onedl-mmengine", "onedl-mmcv", "onedl-mmdetection", "onedl-mmsegmentation", "numpy")
 OF_ONE_RUN = (FOLDER, "config.py", "run.json", "metrics.jsonl", "report.html", "pseudo", "plots")
 
 
@@ -145,17 +143,6 @@ def set_aside(folder: Path) -> Path | None:
         if (folder / name).exists():
             (folder / name).rename(target / name)
     return target
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a result depends on."""
-    found = {"ssdet": __version__, "python": platform.python_version(), "torch": torch.__version__}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def _describe(runner: Any) -> dict[str, Any]:

@@ -1,15 +1,13 @@
 """What is wrong with data or a config: one shape for it, and how it ends a command."""
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, NoReturn
 
-from mmengine.logging import print_log
-
 from ..exits import Exit, RunError
+from ..messages import warn
 
 Severity = Literal["error", "warning", "info"]
 Subject = Literal["files", "annotations", "splits", "views", "config"]
@@ -140,7 +138,7 @@ class Issues:
         if errors:
             raise DataError(*errors)
         for line in summary(self.found):
-            print_log(line, logger="current", level=logging.WARNING)
+            warn(line)
 
 
 def raise_data_error(

@@ -5,6 +5,19 @@ PyTorch, on machines where mmcv was installed without it. It does nothing where 
 operator belongs here if mmcv has it under the same name; our own functions belong elsewhere.
 """
 
-from .extension import OperatorNotCompiledError, backends, install
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["OperatorNotCompiledError", "backends", "install"]
+from .finder import install, offer
+
+if TYPE_CHECKING:
+    from .extension import OperatorNotCompiledError, backends
+
+__all__ = ["OperatorNotCompiledError", "backends", "install", "offer"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import extension  # it imports torch, so only on first use
+
+    return getattr(extension, name)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -23,8 +21,8 @@ from . import (
     roi_pool,
     torchvision_kernels,
 )
+from .finder import NAME
 
-NAME = "mmcv._ext"
 BUILD = "make ops  (or: MMCV_WITH_OPS=1 pip install --no-build-isolation --no-binary onedl-mmcv "
 BUILD += "--force-reinstall --no-deps onedl-mmcv)"
 
@@ -70,7 +68,6 @@ class PortableExtension(ModuleType):
 
     def __init__(self) -> None:
         super().__init__(NAME, "Stand-in of ssdet for mmcv's compiled operators.")
-        self.__spec__ = ModuleSpec(NAME, loader=None, origin="ssdet.ops")
         self.absent: dict[str, Callable[..., NoReturn]] = {}
         for functions in OFFERED.values():
             for function in functions:
@@ -88,21 +85,6 @@ class PortableExtension(ModuleType):
         return "not compiled (ssdet.ops)"
 
     get_compiling_cuda_version = get_compiler_version
-
-
-def install() -> bool:
-    """Put the stand-in where mmcv looks for its compiled module; True if that was needed.
-
-    Nothing is touched when mmcv has its compiled module. Calling it again changes nothing.
-    """
-    if NAME in sys.modules:
-        return isinstance(sys.modules[NAME], PortableExtension)
-    if find_spec(NAME) is not None:
-        return False
-    extension = PortableExtension()
-    sys.modules[NAME] = extension
-    importlib.import_module("mmcv")._ext = extension  # type: ignore[attr-defined]
-    return True
 
 
 def backends() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from typing import Literal
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from .box_quality import iou
@@ -29,6 +28,8 @@ def match_boxes(
     overlap = iou(first, second)
     same = labels[0][:, None] == labels[1][None]
     overlap = torch.where(same & (overlap >= min_iou), overlap, 0.0)
+    from scipy.optimize import linear_sum_assignment  # slow to import, and few methods need it
+
     rows, columns = linear_sum_assignment(overlap.cpu().numpy(), maximize=True)
     rows, columns = (torch.as_tensor(x, device=first.device) for x in (rows, columns))
     paired = overlap[rows, columns] > 0

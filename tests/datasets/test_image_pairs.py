@@ -57,8 +57,8 @@ def pairs(tmp_path):
 def logged(monkeypatch):
     """What is logged while data are read."""
     heard = []
-    for module in ("formats.issues", "datasets.labeled_unlabeled"):
-        name = f"ssdet.{module}.print_log"
+    for place in ("formats.issues.warn", "datasets.labeled_unlabeled.print_log"):
+        name = f"ssdet.{place}"
         monkeypatch.setattr(name, lambda message, **_: heard.append(message))
     return heard
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from ...registry import HOOKS
@@ -78,6 +77,8 @@ class LargestComponentHook(StepHook):
 
 def largest(mask: np.ndarray, min_area: int = 0) -> np.ndarray:
     """The largest component of a mask; of equal ones the first, empty if it is below `min_area`."""
+    from scipy import ndimage  # slow to import, and few methods need it
+
     numbers, _ = ndimage.label(mask, structure=_NEIGHBORS)
     sizes = np.bincount(numbers.ravel())
     sizes[0] = 0

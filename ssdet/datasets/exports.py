@@ -1,0 +1,51 @@
+"""Everything that `ssdet.datasets` offers; importing it registers what a config can name."""
+
+from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
+from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
+from .demo.scene_files import write_cityscapes, write_coco, write_voc
+from .external_labels import DigitExternalLabels, LoadExternalLabels, PackExternalLabels
+from .geometry_record import RecordGeometry
+from .image_pairs import ImagePairs, LoadImagePair
+from .labeled import LabeledImages, LabeledMasks, LoadMask
+from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset
+from .per_image import PerImage
+from .photometric import ErasePatches, StrongPhotometric
+from .sampler import LabeledUnlabeledSampler
+from .seeding import SeededIndex, derive_seed, seeded
+from .unlabeled import UnlabeledImages
+from .view_check import ViewCheckHook, ViewGeometryError, check_views
+from .views import WeakStrongViews
+
+__all__ = [
+    "BadImageError",
+    "DigitExternalLabels",
+    "DigitScenePairs",
+    "DigitScenes",
+    "DigitScenesSeg",
+    "ErasePatches",
+    "ImagePairs",
+    "LabeledImages",
+    "LabeledMasks",
+    "LabeledUnlabeledDataset",
+    "LabeledUnlabeledSampler",
+    "LoadDigitPair",
+    "LoadDigitScene",
+    "LoadExternalLabels",
+    "LoadImagePair",
+    "LoadMask",
+    "PackExternalLabels",
+    "PerImage",
+    "RecordGeometry",
+    "SeededIndex",
+    "StrongPhotometric",
+    "UnlabeledImages",
+    "ViewCheckHook",
+    "ViewGeometryError",
+    "WeakStrongViews",
+    "check_views",
+    "derive_seed",
+    "seeded",
+    "write_cityscapes",
+    "write_coco",
+    "write_voc",
+]

@@ -1,0 +1,103 @@
+"""What `import ssdet` changes in the packages of OpenMMLab, once they are imported.
+
+Importing them takes seconds, so nothing here does. mmcv finds operators of ours where it has none,
+`ssdet::...` names our configs, and our classes are registered when a registry is first asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import redirect_stdout
+from io import StringIO
+from types import ModuleType
+from typing import Any
+
+from . import ops
+from .imports import spare, when_imported
+
+# What a module imports for a class that few trainings use: half of the time of `import mmdet`.
+UNUSED = {
+    "mmdet.datasets.transforms.generate_line": (
+        "imgaug.augmenters", "imgaug.augmentables.lines", "imgaug.augmentables.segmaps",
+        "scipy.interpolate",
+    ),
+    "mmdet.datasets.transforms.transforms": ("imagecorruptions",),
+    "mmdet.evaluation.metrics.crowdhuman_metric": ("scipy.sparse", "scipy.sparse.csgraph"),
+    "mmdet.evaluation.metrics.culane_metric": ("scipy.interpolate", "scipy.optimize"),
+    "mmdet.models.dense_heads.clr_head.clr_head": ("matplotlib.pyplot",),
+    "mmdet.models.dense_heads.clr_head.lane": ("scipy.interpolate",),
+    "mmdet.models.dense_heads.paa_head": ("sklearn.mixture",),
+    "mmdet.models.task_modules.assigners.hungarian_assigner": ("scipy.optimize",),
+    "mmdet.models.task_modules.assigners.topk_hungarian_assigner": ("scipy.optimize",),
+    "mmdet.models.task_modules.tracking.aflink": ("scipy.optimize",),
+    "mmdet.models.task_modules.tracking.interpolation": (
+        "sklearn.gaussian_process", "sklearn.gaussian_process.kernels",
+    ),
+    "mmdet.models.task_modules.tracking.kalman_filter": ("scipy.linalg",),
+    "mmdet.models.trackers.sort_tracker": ("scipy.optimize",),
+    "mmdet.utils.mot_error_visualize": (
+        "matplotlib.colors", "matplotlib.patches", "matplotlib.pyplot",
+    ),
+    "mmdet.visualization.local_visualizer": ("matplotlib.colors", "matplotlib.pyplot"),
+    "mmengine._strategy.fsdp": (
+        "torch.distributed.fsdp", "torch.distributed.fsdp.fully_sharded_data_parallel",
+    ),
+    "mmengine.model.wrappers.fully_sharded_distributed": (
+        "torch.distributed.fsdp.api", "torch.distributed.fsdp.fully_sharded_data_parallel",
+    ),
+    "mmengine.optim.optimizer.zero_optimizer": ("torch.distributed.optim",),
+    "mmseg.datasets.transforms.transforms": ("scipy.ndimage",),
+    "mmseg.models.assigners.hungarian_assigner": ("scipy.optimize",),
+    "mmseg.models.backbones.beit": ("scipy.interpolate",),
+    "mmseg.models.losses.huasdorff_distance_loss": ("scipy.ndimage",),
+}  # fmt: skip
+
+
+def prepare() -> None:
+    """Wait for the packages of OpenMMLab; what is imported already is changed now."""
+    ops.offer()
+    for module, names in UNUSED.items():
+        spare(module, names)
+    when_imported("mmengine.config.config", _name_our_configs)
+    when_imported("mmengine.registry.registry", _register_when_asked)
+
+
+def register() -> None:
+    """Import and register every class now, rather than when a registry is first asked."""
+    ops.offer()
+    with redirect_stdout(StringIO()):  # MMDetection prints a note about an optional package
+        import mmdet.datasets  # noqa: F401
+        import mmseg.datasets  # noqa: F401
+
+    from . import engine, evaluation, hooks, models, teacher_student  # noqa: F401
+    from .datasets import exports  # noqa: F401
+    from .renamed import install
+
+    install()
+
+
+def _register_when_asked(module: ModuleType) -> None:
+    registry = module.Registry
+    plain = registry.get
+
+    def get(self: Any, key: str) -> Any:
+        registry.get = plain
+        register()
+        return plain(self, key)
+
+    registry.get = get
+
+
+def _name_our_configs(module: ModuleType) -> None:
+    config = module.Config
+    find = config._get_cfg_path
+    # `mmseg::...` is found whichever distribution has brought the package.
+    known = importlib.import_module("mmengine.config.utils").MODULE2PACKAGE
+    known.update(ssdet="ssdet", mmseg="mmseg")
+
+    def find_with_scope(path: str, filename: str) -> tuple[str, str | None]:
+        found, scope = find(path, filename)
+        # In a scope called `ssdet` the names of MMDetection would be unknown.
+        return found, None if scope == "ssdet" else scope
+
+    config._get_cfg_path = staticmethod(find_with_scope)
