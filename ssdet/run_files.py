@@ -4,3 +4,4 @@ from pathlib import Path
 
 METRICS, INFO, CONFIG = "metrics.jsonl", "run.json", "config.py"
 GALLERY, STATS = Path("pseudo") / "gallery.jsonl", Path("pseudo") / "stats.jsonl"
+ADVICE = Path("pseudo") / "advice.jsonl"

@@ -16,6 +16,8 @@ default_hooks = dict(
     # The live line and the log; metrics.jsonl holds the same numbers for programs.
     logger=dict(type='ProgressHook', interval=50),
     metrics=dict(type='MetricsFileHook', interval=50),
+    # Counts of pseudo labels, and warnings while the run can still be stopped.
+    monitor=dict(type='PseudoLabelMonitorHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
         type='AtomicCheckpointHook',

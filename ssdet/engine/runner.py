@@ -32,6 +32,7 @@ DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
     "logger": {"type": "ProgressHook", "interval": 10},
     "metrics": {"type": "MetricsFileHook"},
     "checkpoint": {"type": "AtomicCheckpointHook", "interval": 1},
+    "monitor": {"type": "PseudoLabelMonitorHook"},
 }
 _RUNS = itertools.count(1)  # runs of this process, in the same order on every rank
 REPLACED = {"CheckpointHook": "AtomicCheckpointHook", "LoggerHook": "ProgressHook"}

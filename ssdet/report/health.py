@@ -19,6 +19,14 @@ BEHIND_POINTS = 0.5  # that the teacher may lie below the student
 RATIO_HIGH, RATIO_LOW = 4.0, 0.02  # unsupervised / supervised loss
 FALL_SHARE = 0.1  # of its best value that a model may lose
 SKIPPED = "skipped_steps"
+# Warnings of `PseudoLabelMonitorHook` that no rule here covers, with their titles.
+NOTICED = {
+    "vanished": "A class lost its pseudo labels during the run",
+    "flood": "Far more pseudo labels than there are objects",
+    "collapse": "Nearly all pseudo labels are of one class",
+    "drift": "Pseudo labels have other classes than the labels",
+    "shift": "Labeled and unlabeled images look different",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class Verdict:
 
 def verdicts(run: Run, task: Task | None = None) -> list[Verdict]:
     """What all rules say about a run, the bad news first."""
-    found = [rule(run) for rule in RULES]
+    found = [rule(run) for rule in RULES] + noticed(run)
     if task is not None and run.role == "semi":
         found.append(beats_baseline(task))
     order = {"bad": 0, "note": 1, "good": 2}
@@ -165,6 +173,19 @@ def fallen(run: Run) -> Verdict | None:
         "checkpoint is kept; wrong pseudo labels that confirm themselves are a usual cause."
     )
     return Verdict("note", "The best model is not the last one", text)
+
+
+def noticed(run: Run) -> list[Verdict]:
+    """What the monitor said while the run went on."""
+    return [
+        Verdict(
+            "note" if line["key"] in ("drift", "shift") else "bad",
+            NOTICED[line["key"]],
+            f"Iteration {line['iter']:,}: {line.get('seen', '')} {line.get('advice', '')}".strip(),
+        )
+        for line in run.advice
+        if line.get("key") in NOTICED
+    ]
 
 
 def unreadable(run: Run) -> Verdict | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ..run_files import CONFIG, GALLERY, INFO, METRICS, STATS
+from ..run_files import ADVICE, CONFIG, GALLERY, INFO, METRICS, STATS
 
 Role = Literal["baseline", "semi"]
 Line = dict[str, Any]
@@ -27,6 +27,7 @@ class Run:
         train, val: Lines of `metrics.jsonl`, in the order of their iterations.
         gallery: Lines of `pseudo/gallery.jsonl`.
         stats: Lines of `pseudo/stats.jsonl`.
+        advice: Lines of `pseudo/advice.jsonl`: warnings during the run.
         config: Text of `config.py`.
         problems: What could not be read, in words.
     """
@@ -39,6 +40,7 @@ class Run:
     val: list[Line] = field(default_factory=list)
     gallery: list[Line] = field(default_factory=list)
     stats: list[Line] = field(default_factory=list)
+    advice: list[Line] = field(default_factory=list)
     config: str = ""
     problems: list[str] = field(default_factory=list)
 
@@ -74,7 +76,8 @@ def read_run(path: str | Path, *, name: str | None = None, role: Role | None = N
     )
     if not (path / METRICS).is_file():
         problems.append(f"{METRICS} is not there (yet): no curves can be drawn.")
-    for target, file in ((run.gallery, GALLERY), (run.stats, STATS)):
+    files = ((run.gallery, GALLERY), (run.stats, STATS), (run.advice, ADVICE))
+    for target, file in files:
         if (path / file).is_file():
             target += read_lines(path / file, problems, key=_place)
     if (path / CONFIG).is_file():
@@ -145,7 +148,7 @@ def _guess_role(run: Run) -> Role:
 
 
 def _place(line: Line) -> tuple[Any, Any]:
-    return line["iter"], line.get("number", 0)
+    return line["iter"], line.get("number", line.get("key", 0))
 
 
 def _number(value: Any) -> bool:

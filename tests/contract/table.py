@@ -170,6 +170,9 @@ MEMORY = [
     *boxes("PseudoBoxMemoryHook", interval=1),
     *both("PseudoLabelDiskHook", root="/data", use=True),
 ]
-OBSERVE = [*both("GalleryHook", interval=1)]
+OBSERVE = [
+    *both("GalleryHook", interval=1),
+    *both("PseudoLabelMonitorHook", interval=1, compare_interval=1),
+]
 
 ENTRIES = [*THRESHOLDS, *BOXES, *PIXELS, *MIXING, *NETWORKS, *MEMORY, *OBSERVE]

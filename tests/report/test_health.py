@@ -45,6 +45,17 @@ def test_a_class_that_is_never_taught():
     assert health.missing_classes(run()) is None
 
 
+def test_what_the_monitor_said_during_the_run():
+    lines = [
+        {"iter": 90, "key": "flood", "seen": "12 labels in an image.", "advice": "Raise it."},
+        {"iter": 50, "key": "silent", "seen": "Nothing.", "advice": "A rule says it."},
+    ]
+    folder = Run("r", Path("r"), "semi", advice=lines)
+    (flood,) = health.noticed(folder)
+    assert flood.level == "bad" and flood.text == "Iteration 90: 12 labels in an image. Raise it."
+    assert flood in health.verdicts(folder)
+
+
 def evaluated(teacher, student):
     return [{"iter": 10, "teacher/mIoU": teacher, "student/mIoU": student}]
 

@@ -25,9 +25,12 @@ class LabelCounts:
         self.amount = 0.0
         self.complete = False
 
-    def count(self, dataset: Any, classes: int) -> None:
-        """Count the boxes of all labeled images of a training set, if their annotations are."""
-        infos = _labeled_infos(dataset)
+    def count(self, dataset: Any, classes: int, *, limit: int | None = None) -> None:
+        """Count the boxes of all labeled images of a training set, if their annotations are.
+
+        With a `limit`, that many images are counted, spread evenly over all.
+        """
+        infos = _labeled_infos(dataset, limit)
         found = [
             one["bbox_label"]
             for info in infos
@@ -40,15 +43,16 @@ class LabelCounts:
         self.labels = self.labels[:classes].double()
         self.amount, self.complete = float(len(infos)), True
 
-    def add(self, views: Views, classes: int) -> None:
-        """Count a labeled batch of all processes, unless everything is counted already."""
+    def add(self, views: Views, classes: int, *, reduce: bool = True) -> None:
+        """Count a labeled batch, of all processes (`reduce`), unless all is counted already."""
         if self.complete:
             return
         labels, amount = _labels(views.samples)
         inside = labels[(labels >= 0) & (labels < classes)]
         new = torch.bincount(inside, minlength=classes).float()
         new = torch.cat([new, new.new_tensor([len(inside) if amount is None else amount])])
-        all_reduce(new)
+        if reduce:
+            all_reduce(new)
         new = new.double().cpu()
         before = self.labels if len(self.labels) else torch.zeros(classes, dtype=torch.float64)
         self.labels, self.amount = before + new[:-1], self.amount + float(new[-1])
@@ -64,10 +68,12 @@ class LabelCounts:
             self.complete = state["complete"]
 
 
-def _labeled_infos(dataset: Any) -> list[dict[str, Any]]:
+def _labeled_infos(dataset: Any, limit: int | None) -> list[dict[str, Any]]:
     if not hasattr(dataset, "get_data_info"):
         return []
-    return [dataset.get_data_info(number) for number in numbers_of(dataset, labeled=True)]
+    numbers = numbers_of(dataset, labeled=True)
+    step = 1 if limit is None else max(-(-len(numbers) // limit), 1)
+    return [dataset.get_data_info(number) for number in numbers[::step]]
 
 
 def _labels(samples: list[Any]) -> tuple[Tensor, float | None]:

@@ -1,4 +1,4 @@
-"""Pictures and counts of the teacher's predictions, and of the labels kept from them."""
+"""Pictures of the teacher's predictions, and of the labels kept from them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.dist import is_main_process
 from torch import Tensor
 
 from ...labels import IGNORE
 from ...registry import HOOKS
-from ...run_files import GALLERY, STATS
+from ...run_files import GALLERY
 from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW
 from ...teacher_student.step import PixelLabels, Step, Views
@@ -27,19 +26,18 @@ DROPPED_DRAWN = 6  # of each reason, in a picture
 
 @HOOKS.register_module()
 class GalleryHook(StepHook):
-    """Store a few pictures of pseudo labels, and count for each class what was proposed and kept.
+    """Store a few pictures of pseudo labels.
 
-    Writes to the run folder: `pseudo/*.jpg` with one line for each picture in `gallery.jsonl`, and
-    `stats.jsonl` with one line per `stats_interval` iterations. Boxes: the weak
-    view with the teacher's boxes (kept: solid, ignore regions: hatched, the highest-scoring few of
-    the dropped: dashed, with the reason) beside the strong views with the student's targets.
-    Pixels: the weak view, its label map, what is kept of it, and the strong views. The first
-    process alone writes; the random state of the training is left as it is.
+    Writes to the run folder: `pseudo/*.jpg` with one line for each picture in `gallery.jsonl`; the
+    counts are those of `PseudoLabelMonitorHook`. Boxes: the weak view with the teacher's boxes
+    (kept: solid, ignore regions: hatched, the highest-scoring few of the dropped: dashed, with the
+    reason) beside the strong views with the student's targets. Pixels: the weak view, its label
+    map, what is kept of it, and the strong views. The first process alone writes; the random
+    state of the training is left as it is.
 
     Args:
         interval: Iterations between two stored steps; the last iteration is stored, too.
         images: Images that are drawn in such a step, the first ones of the batch.
-        stats_interval: Iterations that a line of the counts stands for.
         size: Longer side of a stored picture, in pixels.
         classes: Names of the classes; taken from the training data where it is not given.
 
@@ -63,22 +61,18 @@ class GalleryHook(StepHook):
         interval: int = 1000,
         *,
         images: int = 2,
-        stats_interval: int = 50,
         size: int = 360,
         classes: Sequence[str] | None = None,
     ) -> None:
         name = type(self).__name__
         check_range(name, "interval", interval, 1, float("inf"))
         check_range(name, "images", images, 0, float("inf"))
-        check_range(name, "stats_interval", stats_interval, 1, float("inf"))
         check_range(name, "size", size, 32, 4096)
         self.interval, self.images, self.size = interval, images, size
-        self.stats_interval = stats_interval
         self.classes = list(classes or [])
         self.palette: Sequence[Sequence[int]] | None = None
         self.last = -1
         self.folder: Path | None = None
-        self._counts = _Counts()
 
     def before_train(self, runner: Any) -> None:
         """Learn the names of the classes and where to write."""
@@ -96,25 +90,13 @@ class GalleryHook(StepHook):
             (self.folder / GALLERY).parent.mkdir(parents=True, exist_ok=True)
 
     def before_student(self, step: Step) -> None:
-        """Draw and count the labels after all other hooks have changed them."""
+        """Draw the labels after all other hooks have changed them."""
         if self.folder is None or step.pseudo is None or step.weak is None:
             return
-        self._counts.add(step, len(self.classes))
         last = step.iteration == self.last
-        if (step.iteration + 1) % self.stats_interval == 0 or last:
-            _append(self.folder / STATS, self._counts.line(step.iteration + 1, self._name))
-            self._counts = _Counts()
         if step.iteration % self.interval == 0 or last:
             for number in range(min(self.images, len(step.weak.samples))):
                 _append(self.folder / GALLERY, self._picture(step, number))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Counts since the last line that was written."""
-        return self._counts.state()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the counts."""
-        self._counts = _Counts(**state)
 
     # ------------------------------------------------------------------ pictures
 
@@ -245,64 +227,6 @@ class GalleryHook(StepHook):
         if self.folder is None:
             raise RuntimeError(f"{type(self).__name__}: call open(work_dir) first")
         return (self.folder / GALLERY).with_name(name)
-
-
-class _Counts:
-    """Proposed and kept labels of each class; adds on the device, so that nothing waits for it."""
-
-    def __init__(self, table: Tensor | None = None, images: int = 0, unit: str = "boxes") -> None:
-        self.table, self.images, self.unit = table, images, unit
-
-    def add(self, step: Step, classes: int) -> None:
-        """Count the labels of one step."""
-        labels, scores, kept = _flat(step)
-        highest = int(labels.max()) + 1 if len(labels) else 0
-        classes = max(classes, highest, 0 if self.table is None else self.table.shape[1])
-        table = labels.new_zeros((3, classes), dtype=torch.float64)
-        for row, value in enumerate((torch.ones_like(scores), kept.to(scores), kept * scores)):
-            table[row].index_add_(0, labels, value.double())
-        if self.table is not None:
-            known = self.table.to(table.device)
-            table[:, : known.shape[1]] += known
-        self.table = table
-        self.images += len(step.pseudo or [])
-        self.unit = "pixels" if isinstance(step.pseudo, PixelLabels) else "boxes"
-
-    def line(self, iteration: int, name: Any) -> dict[str, Any]:
-        """A line of the counts."""
-        rows = [[], [], []] if self.table is None else self.table.tolist()
-        return {
-            "iter": iteration,
-            "images": self.images,
-            "unit": self.unit,
-            "classes": [name(i) for i in range(len(rows[0]))],
-            "proposed": [int(v) for v in rows[0]],
-            "kept": [int(v) for v in rows[1]],
-            "score": [
-                round(s / k, 4) if k else None for s, k in zip(rows[2], rows[1], strict=True)
-            ],
-        }
-
-    def state(self) -> dict[str, Any]:
-        return (
-            {"table": self.table, "images": self.images, "unit": self.unit} if self.images else {}
-        )
-
-
-def _flat(step: Step) -> tuple[Tensor, Tensor, Tensor]:
-    """Labels, scores and whether it is trained on, of all proposals of a step."""
-    if isinstance(step.pseudo, PixelLabels):
-        there = step.pseudo.valid & (step.pseudo.labels != IGNORE)
-        pixels = step.pseudo
-        return pixels.labels[there], pixels.scores[there], pixels.weights[there] > 0
-    groups = [(boxes, boxes.level >= AMBIGUOUS) for boxes in step.pseudo_boxes]
-    for dropped in step.dropped:
-        groups += [(b, torch.zeros_like(b.labels, dtype=torch.bool)) for b in dropped.values()]
-    return (
-        torch.cat([boxes.labels for boxes, _ in groups]),
-        torch.cat([boxes.scores for boxes, _ in groups]),
-        torch.cat([kept for _, kept in groups]),
-    )
 
 
 def _highest_scoring(boxes: Any) -> Any:

@@ -21,5 +21,5 @@ train_dataloader = dict(
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.9),
     dict(type='FixedThresholdHook', score=0.1),
-    dict(type='GalleryHook', interval=3, images=1, stats_interval=2, size=64)
+    dict(type='GalleryHook', interval=3, images=1, size=64)
 ]

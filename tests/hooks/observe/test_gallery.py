@@ -1,6 +1,5 @@
-"""The gallery on hand-made steps: which files and counts, and the training is not touched."""
+"""The gallery on hand-made steps: which files, and the training is not touched."""
 
-import json
 import random
 from types import SimpleNamespace
 
@@ -8,15 +7,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmdet.structures import DetDataSample
 
 from ssdet.hooks import GalleryHook
-from ssdet.teacher_student.pseudo_boxes import AMBIGUOUS, LOW
-from ssdet.teacher_student.step import PixelLabels, Step, Views
 
-from ...helpers import build_pair, instances, pseudo
-
-SIZE = (32, 48)
+from ...helpers import build_pair, pseudo
+from .steps import box_step, lines, pixel_step
 
 
 @pytest.fixture(scope="module")
@@ -24,56 +19,12 @@ def model():
     return build_pair()
 
 
-def views(values=(100.0,), padding=0):
-    """Views of one color, normalized as the helpers' preprocessor does, padded at the right."""
-    inputs = [torch.full((3, SIZE[0], SIZE[1] + padding), (v - 127.0) / 64.0) for v in values]
-    samples = [
-        DetDataSample(metainfo=dict(img_shape=SIZE, img_path=f"/data/{i}.png"))
-        for i in range(len(values))
-    ]
-    return Views(torch.stack(inputs), samples)
-
-
-def box_step(model, iteration=0):
-    """One image: a box kept, one half trusted, one ignored (classes 0, 1, 2), one dropped (1)."""
-    places = [(2, 2, 12, 12), (20, 2, 30, 12), (2, 18, 12, 28), (30, 18, 40, 28)]
-    found = pseudo(places, [0.9, 0.7, 0.5, 0.2], [0, 1, 2, 1])
-    found.level[1], found.level[2] = AMBIGUOUS, LOW
-    step = Step(model, iteration, weak=views(), strong={"unsup_student": views([60.0], 16)})
-    step.pseudo, step.dropped = [found], [{}]
-    step.drop(0, torch.tensor([False, False, False, True]), "score")
-    target = DetDataSample(metainfo=dict(img_shape=SIZE))
-    target.gt_instances = step.pseudo[0][step.pseudo[0].level >= AMBIGUOUS]
-    target.ignored_instances = instances([places[2]])
-    step.targets = {"unsup_student": [target]}
-    return step
-
-
-def pixel_step(model, iteration=0):
-    """Upper half of class 1, lower half of class 0; the left half kept, the last column invalid."""
-    labels = torch.zeros(1, *SIZE, dtype=torch.long)
-    labels[:, :16] = 1
-    weights = torch.zeros(1, *SIZE)
-    weights[..., :24] = 1.0
-    valid = torch.ones(1, *SIZE, dtype=torch.bool)
-    valid[..., -1] = False
-    said = PixelLabels(labels, torch.full_like(weights, 0.75), weights, valid)
-    step = Step(model, iteration, weak=views(), strong={"unsup_student": views([60.0])})
-    step.pseudo, step.targets, step.dropped = said, {"unsup_student": said}, [{}]
-    return step
-
-
 def hook_in(folder, model, **settings):
-    hook = GalleryHook(**{"classes": ["a", "b", "c"], "size": 96, "stats_interval": 1, **settings})
+    hook = GalleryHook(**{"classes": ["a", "b", "c"], "size": 96, **settings})
     model.hooks.clear()
     model.attach(hook)
     hook.open(folder)
     return hook
-
-
-def lines(folder, name):
-    path = folder / "pseudo" / name
-    return [json.loads(t) for t in path.read_text().splitlines()] if path.is_file() else []
 
 
 def color(folder, panel):
@@ -110,15 +61,6 @@ def test_of_many_dropped_boxes_the_surest_are_drawn(tmp_path, model, monkeypatch
     assert (line["dropped"], line["drawn"]) == ({"score": 20}, 6)
 
 
-def test_counts_of_boxes(tmp_path, model):
-    hook_in(tmp_path, model).before_student(box_step(model))
-    (line,) = lines(tmp_path, "stats.jsonl")
-    assert line == {
-        "iter": 1, "images": 1, "unit": "boxes", "classes": ["a", "b", "c"],
-        "proposed": [1, 2, 1], "kept": [1, 1, 0], "score": [0.9, 0.7, None],
-    }  # fmt: skip
-
-
 def test_pixels(tmp_path, model):
     hook_in(tmp_path, model).before_student(pixel_step(model))
     (line,) = lines(tmp_path, "gallery.jsonl")
@@ -133,24 +75,12 @@ def test_pixels(tmp_path, model):
     assert np.ptp(kept[right].mean((0, 1))) < 4 < np.ptp(said[right].mean((0, 1)))
 
 
-def test_counts_of_pixels(tmp_path, model):
-    hook = hook_in(tmp_path, model)
-    step = pixel_step(model)
-    step.pseudo.labels[0, 0, 0] = 255
-    hook.before_student(step)
-    (line,) = lines(tmp_path, "stats.jsonl")
-    assert line["proposed"] == [16 * 47, 16 * 47 - 1, 0] and line["kept"] == [384, 383, 0]
-    assert line["unit"] == "pixels" and line["score"] == [0.75, 0.75, None]
-
-
 def test_when(tmp_path, model):
-    hook = hook_in(tmp_path, model, interval=4, stats_interval=3)
+    hook = hook_in(tmp_path, model, interval=4)
     hook.last = 9
     for iteration in range(10):
         hook.before_student(box_step(model, iteration))
     assert [line["iter"] for line in lines(tmp_path, "gallery.jsonl")] == [1, 5, 9, 10]
-    stats = lines(tmp_path, "stats.jsonl")
-    assert [(line["iter"], line["images"]) for line in stats] == [(3, 3), (6, 3), (9, 3), (10, 1)]
 
 
 def test_no_pseudo_label_at_all(tmp_path, model):
@@ -161,12 +91,6 @@ def test_no_pseudo_label_at_all(tmp_path, model):
     hook_in(tmp_path, model).before_student(step)
     (line,) = lines(tmp_path, "gallery.jsonl")
     assert line["kept"] == 0 and line["score"] is None
-    assert lines(tmp_path, "stats.jsonl")[0]["proposed"] == [0, 0, 0]
-
-
-def test_names_of_classes_that_nobody_gave(tmp_path, model):
-    hook_in(tmp_path, model, classes=None).before_student(box_step(model))
-    assert lines(tmp_path, "stats.jsonl")[0]["classes"] == ["class 0", "class 1", "class 2"]
 
 
 @pytest.mark.parametrize("make", [box_step, pixel_step])
@@ -179,18 +103,6 @@ def test_training_goes_on_as_if_nobody_had_looked(tmp_path, model, make):
     assert np.random.get_state()[1].tolist() == before[1]
     assert torch.equal(torch.get_rng_state(), before[2])
     assert torch.equal(step.weak.inputs, inputs) and step.log.keys() <= {"pseudo/dropped_score"}
-
-
-def test_counts_travel_with_the_checkpoint(tmp_path, model):
-    hook = hook_in(tmp_path / "a", model, stats_interval=2)
-    hook.before_student(box_step(model, 0))
-    state = hook.state_dict()
-    other = hook_in(tmp_path / "b", model, stats_interval=2)
-    other.load_state_dict(state)
-    for one in (hook, other):
-        one.before_student(box_step(model, 1))
-    assert lines(tmp_path / "a", "stats.jsonl") == lines(tmp_path / "b", "stats.jsonl")
-    assert lines(tmp_path / "a", "stats.jsonl")[0]["images"] == 2
 
 
 def test_only_the_first_process_writes(tmp_path, model, monkeypatch):
@@ -219,7 +131,7 @@ def test_what_the_runner_tells(tmp_path, model):
     assert (tmp_path / "pseudo").is_dir()
 
 
-@pytest.mark.parametrize("wrong", [dict(interval=0), dict(size=1), dict(stats_interval=0)])
+@pytest.mark.parametrize("wrong", [dict(interval=0), dict(size=1)])
 def test_settings_are_checked(wrong):
     with pytest.raises(ValueError, match=f"GalleryHook: {next(iter(wrong))}"):
         GalleryHook(**wrong)
