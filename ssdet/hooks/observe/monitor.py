@@ -47,8 +47,8 @@ class PseudoLabelMonitorHook(StepHook):
 
     Args:
         interval: Iterations that a line stands for.
-        compare_interval: Iterations between two passes of the student over the weak views, which
-            show how far it agrees with the teacher; 0: none.
+        compare_interval: Least number of iterations between two passes of the student over the weak
+            views, which show how far it agrees with the teacher; 0: none.
         patience: Lines in a row after which a state counts as wrong.
         evaluations: Validations in a row after which one does.
         truth: Labels of the unlabeled images, for analysis only; the training never sees them:
@@ -101,6 +101,7 @@ class PseudoLabelMonitorHook(StepHook):
         self._quality: PseudoLabelQuality | None = None
         self._restored_counts: dict[str, Any] = {}
         self._agreement: float | None = None
+        self._next_comparison = 0
 
     # ------------------------------------------------------------------ runner events
 
@@ -159,9 +160,10 @@ class PseudoLabelMonitorHook(StepHook):
         if self.truth is not None:
             self._hidden = self._hidden or HiddenTruth(self.truth, self.classes)
             self._hidden.compare(step, quality)
-        if self.compare_interval and step.iteration % self.compare_interval == 0:
-            self._agreement = agreement(step)
         if (step.iteration + 1) % self.interval == 0 or step.iteration == self.last:
+            if self.compare_interval and step.iteration >= self._next_comparison:
+                self._agreement = agreement(step)
+                self._next_comparison = step.iteration + self.compare_interval
             self._write(step)
 
     def _counts(self, step: Step) -> tuple[LabelTally, PseudoLabelQuality]:
@@ -184,7 +186,7 @@ class PseudoLabelMonitorHook(StepHook):
             all_quality.merge(one["quality"])
         labels = self._labels.labels.tolist()
         line = {"iter": step.iteration + 1, "iterations": total.steps, **total.line(self.classes)}
-        line["threshold"] = [self._threshold(step, i) for i in range(total.classes)]
+        line["threshold"] = _thresholds(step.model)
         line["drift"] = _rounded(distance_of_classes(line["kept"], labels))
         line["image_shift"] = _rounded(self._images.distance())
         line["agreement"] = _rounded(self._agreement)
@@ -199,12 +201,6 @@ class PseudoLabelMonitorHook(StepHook):
             if self._visualizer is not None:
                 self._visualizer.add_scalars(scalars(line), step=step.iteration + 1)
         self._say(self.watch.look(line), step.iteration + 1)
-
-    def _threshold(self, step: Step, number: int) -> float | None:
-        """The threshold of a class that a hook has logged in this step."""
-        name = self.classes[number] if number < len(self.classes) else str(number)
-        value = step.log.get(f"threshold/{name}", step.log.get("threshold/all"))
-        return None if value is None else round(float(value), 4)
 
     def _say(self, found: list[Advice], iteration: int) -> None:
         for one in found:
@@ -225,7 +221,7 @@ class PseudoLabelMonitorHook(StepHook):
             "watch": self.watch.state_dict(),
             "images": self._images.state_dict(),
             "labels": self._labels.state_dict(),
-            "agreement": self._agreement,
+            "agreement": (self._agreement, self._next_comparison),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -234,7 +230,7 @@ class PseudoLabelMonitorHook(StepHook):
         self.watch.load_state_dict(state["watch"])
         self._images.load_state_dict(state["images"])
         self._labels.load_state_dict(state["labels"])
-        self._agreement = state["agreement"]
+        self._agreement, self._next_comparison = state["agreement"]
 
 
 # ---------------------------------------------------------------------- numbers
@@ -275,6 +271,12 @@ def weight_distance(model: TeacherStudent) -> float:
     return float(_length(apart) / _length(student).clamp(min=1e-12))
 
 
+def _thresholds(model: TeacherStudent) -> list[float] | None:
+    """The threshold of each class in the last step, where a hook has one."""
+    limits = [limits for hook in model.hooks if (limits := getattr(hook, "last_limits", None))]
+    return [round(value, 4) for value in limits[0].upper.tolist()] if limits else None
+
+
 def scalars(line: dict[str, Any]) -> dict[str, float]:
     """What of a line goes to the visualizer: numbers for each class and in all."""
     images = max(line["images"], 1)
@@ -286,7 +288,8 @@ def scalars(line: dict[str, Any]) -> dict[str, float]:
         found[f"monitor/kept/{name}"] = line["kept"][number] / images
         found[f"monitor/proposed/{name}"] = line["proposed"][number] / images
         found[f"monitor/score/{name}"] = line["score"][number]
-        found[f"monitor/threshold/{name}"] = line["threshold"][number]
+        if line["threshold"] is not None:
+            found[f"monitor/threshold/{name}"] = line["threshold"][number]
     for key, value in line.get("truth", {}).get("all", {}).items():
         found[f"monitor/truth/{key}"] = value
     return {key: float(value) for key, value in found.items() if value is not None}

@@ -63,6 +63,7 @@ class ThresholdHook(StepHook):
     inclusive = False
     num_classes: int | None = None
     class_names: Sequence[str] = ()
+    last_limits: Limits | None = None  # of the last step, for hooks that watch
 
     def observe(self, step: Step) -> None:
         """Learn from the teacher's new labels, before they are filtered."""
@@ -111,6 +112,7 @@ class ThresholdHook(StepHook):
         pixels = isinstance(step.pseudo, PixelLabels)
         scores = step.pseudo_pixels.scores if pixels else step.pseudo_boxes[0].scores
         limits = self.limits(self.count_classes(step), scores.device)
+        self.last_limits = limits
         self._log(step, limits)
         if pixels:
             self.weight_pixels(step.pseudo_pixels, limits)

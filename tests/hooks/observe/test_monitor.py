@@ -81,14 +81,14 @@ def test_names_of_classes_that_nobody_gave(tmp_path, model):
 
 
 def test_the_threshold_of_each_class(tmp_path, model):
-    step = box_step(model)
-    step.log = {"threshold/a": torch.tensor(0.5), "threshold/b": torch.tensor(0.25)}
     hook = hook_in(tmp_path, model)
+    hook.before_student(box_step(model))
+    assert hook.line["threshold"] is None
+    model.attach(threshold := FixedThresholdHook(score=[0.1, 0.2, 0.3]))
+    step = box_step(model)
+    threshold.after_teacher(step)
     hook.before_student(step)
-    assert hook.line["threshold"] == [0.5, 0.25, None]
-    step.log = {"threshold/all": torch.tensor(0.5)}
-    hook.before_student(step)
-    assert hook.line["threshold"] == [0.5] * 3
+    assert hook.line["threshold"] == pytest.approx([0.1, 0.2, 0.3])
 
 
 @pytest.mark.parametrize("make", [box_step, pixel_step])
