@@ -16,6 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", nargs="?", const="auto", metavar="CHECKPOINT",
         help="resume from the newest undamaged checkpoint of the work folder, or from CHECKPOINT",
     )  # fmt: skip
+    parser.add_argument(
+        "--resume-anyway", action="store_true",
+        help="as --resume, also with a config or data that are not those of the run",
+    )  # fmt: skip
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16 on a CPU)")
     parser.add_argument(
         "--auto-scale-lr", action="store_true",
@@ -62,9 +66,10 @@ def run(args: argparse.Namespace) -> int:
         _enable_lr_scaling(config)
     if args.seed is not None:
         config.randomness = {**config.get("randomness", {}), "seed": args.seed}
-    if args.resume is not None:
+    if args.resume is not None or args.resume_anyway:
         config.resume = True
-        config.load_from = None if args.resume == "auto" else args.resume
+        config.load_from = None if args.resume in ("auto", None) else args.resume
+        config.resume_anyway = args.resume_anyway
     check_file("--resume" if config.get("resume") else "load_from", config.get("load_from"))
     check = check_before_training(config, strict=args.strict)
     runner = build_runner(config, args.config, ("train_loop", "val_loop"), check)

@@ -11,12 +11,13 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop
 
-from ..exits import CheckpointError, DataChangedError, UsageError
+from ..exits import CheckpointError, UsageError
 from ..registry import HOOKS
 from . import rng
 from .checkpoint_content import collect, data_checksums, plain, unpack_message_hub
 from .checkpoint_file import write_checkpoint, write_text
 from .checkpoint_index import FOLDER, CheckpointIndex, Entry, remove_leftovers
+from .resume_check import check_resume
 
 ROLES = ("teacher/", "student/")
 # `save_best="auto"` takes the first of these that the teacher has, then that any model has.
@@ -29,7 +30,8 @@ class AtomicCheckpointHook(CheckpointHook):
 
     Files go to `work_dir/checkpoints/` through a temporary name; an `index.json` there holds
     checksums and scores; an older file is removed only when the newer one is on the disk. The
-    random state of every rank is saved and comes back at the first resumed iteration. A
+    random state of every rank is saved and comes back at the first resumed iteration. A run whose
+    config, lists, annotations or images differ from those it started with is not resumed. A
     validation that was due at the resumed iteration but not finished is done first. Validation
     does not touch the random state of the training.
 
@@ -38,7 +40,8 @@ class AtomicCheckpointHook(CheckpointHook):
     Args:
         on_error: `stop` ends the run when a checkpoint cannot be written, `continue` reports it
             and tries again at the next one.
-        changed_data: `refuse` or `warn` when the data's checksum differs on resume.
+        changed_data: `refuse` or `warn` when the data differ on resume. (`--resume-anyway` accepts
+            a changed config, too.)
         **kwargs: as `mmengine.hooks.CheckpointHook`; `out_dir` and file clients are not supported,
             because a rename is whole-or-absent on a local disk only.
     """
@@ -201,28 +204,14 @@ class AtomicCheckpointHook(CheckpointHook):
             current = getattr(runner.train_dataloader.dataset, "metainfo", None)
             if plain(current, "metainfo") == meta.get("dataset_meta"):
                 meta["dataset_meta"] = current
+            accepted = self.changed_data == "warn"
+            check_resume(runner, meta, data_checksums(runner), accepted)
         self._resumed = {
             "iteration": meta.get("iter", 0),
             "states": checkpoint.pop("rng", None),
-            "data": meta.get("data") or {},
         }
 
-    def _continue(
-        self, runner: Any, iteration: int, states: list[dict[str, Any]] | None, data: dict[str, str]
-    ) -> None:
-        current = self.data
-        changed = [name for name in data if name in current and data[name] != current[name]]
-        if changed:
-            message = (
-                f"the {changed[0]} data changed since iteration {iteration}: checksum "
-                f"{current[changed[0]][:12]} instead of {data[changed[0]][:12]}"
-            )
-            if self.changed_data == "refuse":
-                raise DataChangedError(
-                    f"{message}. Restore the data, or accept the change with "
-                    f"--cfg-options default_hooks.checkpoint.changed_data=warn"
-                )
-            runner.logger.warning(message)
+    def _continue(self, runner: Any, iteration: int, states: list[dict[str, Any]] | None) -> None:
         if states is not None and len(states) != runner.world_size:
             runner.logger.warning(
                 f"Resumed with {runner.world_size} processes instead of {len(states)}: "

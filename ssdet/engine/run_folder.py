@@ -24,9 +24,13 @@ from ..version import versions
 from .checkpoint_content import config_text, data_checksums
 from .checkpoint_file import write_text
 from .checkpoint_index import FOLDER, CheckpointIndex
+from .data_files import NAME as DATA_FILES
+from .resume_check import record_data
 
 LOCK = ".lock"
-OF_ONE_RUN = (FOLDER, "config.py", "run.json", "metrics.jsonl", "report.html", "pseudo", "plots")
+OF_ONE_RUN = (
+    FOLDER, "config.py", "run.json", "metrics.jsonl", "report.html", "pseudo", "plots", DATA_FILES,
+)  # fmt: skip
 
 
 @HOOKS.register_module()
@@ -55,6 +59,7 @@ class RunFolderHook(Hook):
             if moved is not None:
                 runner.logger.warning(f"The folder held an earlier run: moved to {moved}")
         write_text(config_text(runner), self.folder / "config.py")
+        record_data(runner)
         self.record = _describe(runner)
         self._write("running")
         atexit.register(self._write_if_running)

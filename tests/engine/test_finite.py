@@ -68,7 +68,7 @@ def test_single_ones_do_not_stop_it_and_the_count_survives_a_resume(tmp_path):
     assert run(tmp_path, broken=[1, 2, 4, 5], train_cfg__max_iters=5) == [3]
     # The resumed process calls the model for the first time at iteration 6.
     with pytest.raises(NumericError, match="3 in a row, 5 in total"):
-        run(tmp_path, broken=[1], resume=True)
+        run(tmp_path, broken=[1], resume=True, resume_anyway=True)
 
 
 def test_a_bad_gradient_under_a_finite_loss_is_skipped_too(tmp_path):

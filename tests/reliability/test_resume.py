@@ -60,6 +60,20 @@ def test_kill_9_and_resume_is_bit_identical(whole):
     same_as(whole, other)
 
 
+@pytest.mark.parametrize("whole", ["segmentation"], indirect=True)
+def test_a_changed_config_is_refused_unless_accepted(whole):
+    other = whole.parent / "changed"
+    train(config_of(whole), other, expected=-9, SSDET_FAULT="after_train_iter:7:9")
+    record = (other / "run.json").read_text()
+    change = ("--cfg-options", "model.unsup_weight=2.0")
+    output = train(config_of(whole), other, "--resume", *change, expected=2)
+    assert "model.unsup_weight: (absent) -> 2.0" in output and "Traceback" not in output
+    assert (other / "run.json").read_text() == record
+    output = train(config_of(whole), other, "--resume-anyway", *change)
+    assert "Resumed anyway" in output
+    assert difference(checkpoint(whole, 10), checkpoint(other, 10)) is not None
+
+
 def test_another_number_of_workers_gives_the_same(whole):
     workers = 2 if config_of(whole) == "detection.py" else 0
     options = [f"train_dataloader.num_workers={workers}"]

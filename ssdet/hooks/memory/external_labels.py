@@ -84,6 +84,7 @@ class ExternalLabelsHook(StepHook):
             )
         self.head, self.start, self.end, self.length = head, start, end, length
         self.on = tuple(on)
+        self.follows_length = length is None
         self._features: dict[str, Tensor] = {}
         self._weak: Tensor | None = None
         self._slot = 0
