@@ -9,7 +9,7 @@ from .image_pairs import ImagePairs, LoadImagePair
 from .labeled import LabeledImages, LabeledMasks, LoadMask
 from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset
 from .per_image import PerImage
-from .photometric import ErasePatches, StrongPhotometric
+from .photometric import ErasePatches, NoisePatch, StrongPhotometric
 from .sampler import LabeledUnlabeledSampler
 from .seeding import SeededIndex, derive_seed, seeded
 from .unlabeled import UnlabeledImages
@@ -33,6 +33,7 @@ __all__ = [
     "LoadExternalLabels",
     "LoadImagePair",
     "LoadMask",
+    "NoisePatch",
     "PackExternalLabels",
     "PerImage",
     "RecordGeometry",

@@ -7,6 +7,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from ..registry import TRANSFORMS
+from ..validation import check_pair, check_range
 
 
 @TRANSFORMS.register_module()
@@ -111,6 +112,51 @@ class ErasePatches(BaseTransform):
             left = np.random.randint(image.shape[1] - width + 1)
             color = np.random.randint(256, size=image.shape[2])
             image[top : top + height, left : left + width] = color
+        return results
+
+
+@TRANSFORMS.register_module()
+class NoisePatch(BaseTransform):
+    """Covers one random rectangle with noise; annotations stay as they are.
+
+    Random Erasing (Zhong et al., AAAI 2020) as Unbiased Teacher (Liu et al., ICLR 2021) uses it,
+    three in a row: normal noise that was meant for pixels in [0, 1] is taken times 255 and wraps
+    around in 8 bits, as in the published code.
+
+    Args:
+        prob: Probability that a rectangle is covered.
+        area: Smallest and largest area, as a share of the image's.
+        aspect: Smallest and largest height / width; its logarithm is drawn evenly.
+    """
+
+    attempts = 10  # at a rectangle that fits into the image
+
+    def __init__(
+        self,
+        prob: float = 0.5,
+        area: Sequence[float] = (0.02, 0.2),
+        aspect: Sequence[float] = (0.3, 3.3),
+    ) -> None:
+        name = type(self).__name__
+        check_range(name, "prob", prob)
+        self.prob, self.area = prob, check_pair(name, "area", area)
+        self.aspect = check_pair(name, "aspect", aspect, 1e-3, 1e3)
+
+    def transform(self, results: dict) -> dict:
+        """Change `img` (in a copy)."""
+        if np.random.random() >= self.prob:
+            return results
+        height, width, channels = results["img"].shape
+        for _ in range(self.attempts):
+            area = np.random.uniform(*self.area) * height * width
+            aspect = np.exp(np.random.uniform(*np.log(self.aspect)))
+            h, w = round(np.sqrt(area * aspect)), round(np.sqrt(area / aspect))
+            if 0 < h < height and 0 < w < width:
+                top, left = np.random.randint(height - h + 1), np.random.randint(width - w + 1)
+                noise = np.random.standard_normal((h, w, channels)) * 255
+                image = results["img"] = results["img"].copy()
+                image[top : top + h, left : left + w] = noise.astype(np.int64) % 256
+                break
         return results
 
 

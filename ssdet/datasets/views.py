@@ -25,8 +25,9 @@ class WeakStrongViews(BaseTransform):
 
     Args:
         views: Branch name -> transforms, ending with PackDetInputs or PackSegInputs. A labeled
-            source has one, 'sup'; an unlabeled one 'unsup_teacher' (weak), 'unsup_student'
-            (strong) and perhaps 'unsup_student_2', ...
+            source has 'sup', and perhaps 'sup_2', ... (further views of each labeled image, for the
+            same pass); an unlabeled one 'unsup_teacher' (weak), 'unsup_student' (strong) and
+            perhaps 'unsup_student_2', ...
         shared: Transforms before the views, starting with the one that loads the image.
         branch_field: All branches of the batch, the same list for every source.
     """

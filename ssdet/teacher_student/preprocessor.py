@@ -8,12 +8,15 @@ from typing import Any
 import torch
 from torch import nn
 
+LABELED = "sup"
+
 
 class Branches(nn.Module):
     """Run a model's own data preprocessor on each branch of a MultiBranch batch.
 
     A batch is `{"inputs": {branch: [image or None, ...]}, "data_samples": {branch: [...]}}`; None
-    marks a branch that a sample does not have. A plain batch passes through as it is.
+    marks a branch that a sample does not have. A plain batch passes through as it is. Further
+    views of labeled images (`sup_2`, ...) join the branch `sup`: the student sees all in one pass.
     Batch augmentations of the preprocessor (a random size for the whole batch) move pixels without
     recording it, so the unlabeled branches go without them.
     """
@@ -41,11 +44,7 @@ class Branches(nn.Module):
         if not isinstance(data["inputs"], dict):
             return self.inner(data, training)
         result: dict[str, dict[str, Any]] = {"inputs": {}, "data_samples": {}}
-        for branch, images in data["inputs"].items():
-            present = [i for i, image in enumerate(images) if image is not None]
-            if not present:
-                continue
-            batch = {key: [data[key][branch][i] for i in present] for key in result}
+        for branch, batch in _by_branch(data).items():
             processed = self._process(branch, batch, training)
             for key in result:
                 result[key][branch] = processed[key]
@@ -53,10 +52,23 @@ class Branches(nn.Module):
 
     def _process(self, branch: str, batch: dict[str, Any], training: bool) -> dict[str, Any]:
         augments = getattr(self.inner, "batch_augments", None)
-        if branch == "sup" or augments is None:
+        if branch == LABELED or augments is None:
             return self.inner(batch, training)
         self.inner.batch_augments = None
         try:
             return self.inner(batch, training)
         finally:
             self.inner.batch_augments = augments
+
+
+def _by_branch(data: dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
+    """The images and samples of each branch that has any."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    for branch, images in data["inputs"].items():
+        name = LABELED if branch.startswith(f"{LABELED}_") else branch
+        for number, image in enumerate(images):
+            if image is not None:
+                batch = found.setdefault(name, {"inputs": [], "data_samples": []})
+                for key, column in batch.items():
+                    column.append(data[key][branch][number])
+    return found

@@ -122,6 +122,7 @@ HONEST = {
         view("Pad", size_divisor=32),
         view("StrongPhotometric"),
         view("ErasePatches", size=(0.1, 0.3)),
+        view("NoisePatch", prob=1.0),
     ],
     "mmseg": [
         view("RandomResize", scale=(128, 96), ratio_range=(0.5, 2.0), keep_ratio=True),

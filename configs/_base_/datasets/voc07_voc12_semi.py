@@ -55,21 +55,20 @@ train_dataloader = dict(
     batch_size=sum(batch),
     sampler=dict(batch=batch),
     dataset=dict(datasets=[labeled_images, other_images]))
+# VOCMetric takes the truth from the annotations, CocoMetric from `instances`.
+test_end = [
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(
+        type='PackDetInputs',
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
+                   'instances'))]
 val_dataloader = dict(
     dataset=dict(
         type='VOCDataset',
         data_root=data_root,
         ann_file='VOC2007/ImageSets/Main/test.txt',
         data_prefix=dict(sub_data_root='VOC2007/'),
-        pipeline=[
-            _base_.load,
-            test_resize,
-            # VOCMetric takes the truth from the annotations, CocoMetric from `instances`.
-            dict(type='LoadAnnotations', with_bbox=True),
-            dict(
-                type='PackDetInputs',
-                meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
-                           'scale_factor', 'instances'))]))
+        pipeline=[_base_.load, test_resize, *test_end]))
 test_dataloader = val_dataloader
 
 val_evaluator = [

@@ -79,6 +79,10 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "RandomFlip": lambda step: f"flip {show(step.prob)}",
     "RandAugment": _rand_augment,
     "RandomErasing": _erase,
+    "NoisePatch": lambda step: (
+        f"noise {step.prob:g} (area {step.area[0]:g} to {step.area[1]:g}, "
+        f"aspect {step.aspect[0]:g} to {step.aspect[1]:g})"
+    ),
     "RandomOrder": lambda step: f"in random order: {_all(step)}",
     "RandomApply": lambda step: f"with probability {step.prob:g}: {_all(step)}",
     "RandomCrop": lambda step: f"crop {_size(step.crop_size)}",
