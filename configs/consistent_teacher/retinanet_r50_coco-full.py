@@ -13,7 +13,8 @@ model = dict(
     type='TeacherStudentDetector',
     detector=detector,
     unsup_weight=2.0,
-    unsup_ramp=dict(length=warm_up, kind='step'))
+    unsup_ramp=dict(length=warm_up, kind='step'),
+    crowd='background')
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.9998, schedule='mean'),
     *_base_.custom_hooks[1:],

@@ -9,5 +9,6 @@ model = dict(
     type='TeacherStudentDetector',
     detector=_base_.detector,
     unsup_weight=2.0,
-    unsup_ramp=dict(length=warm_up, kind='step'))
+    unsup_ramp=dict(length=warm_up, kind='step'),
+    crowd='background')
 custom_hooks = [*_base_.custom_hooks, _base_.gallery]

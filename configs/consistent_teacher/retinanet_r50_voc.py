@@ -15,7 +15,8 @@ model = dict(
     type='TeacherStudentDetector',
     detector=detector,
     unsup_weight=2.0,
-    unsup_ramp=dict(length=warm_up, kind='step'))
+    unsup_ramp=dict(length=warm_up, kind='step'),
+    crowd='background')
 custom_hooks = [*_base_.custom_hooks, dict(type='GalleryHook', interval=iterations // 18)]
 
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))

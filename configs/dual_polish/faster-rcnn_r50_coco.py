@@ -8,12 +8,14 @@ batch = (1, 3)  # labeled and unlabeled images per process and iteration
 total_batch = (8, 24)
 
 detector = _base_.model
+detector.test_cfg.rcnn.score_thr = 0.001
 num_classes = detector.roi_head.bbox_head.num_classes
 model = dict(
     _delete_=True,
     type='TeacherStudentDetector',
     detector=detector,
     unsup_weight=3.0,
+    crowd='background',
     auxiliary=dict(
         box_polisher=_base_.box_polisher,
         cls_polisher=dict(num_classes=num_classes, **_base_.cls_polisher)))

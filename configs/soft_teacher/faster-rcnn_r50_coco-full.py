@@ -7,7 +7,8 @@ iterations = 720000
 batch = (4, 4)
 total_batch = (32, 32)
 
-model = dict(type='TeacherStudentDetector', detector=_base_.detector, unsup_weight=2.0)
+model = dict(
+    type='TeacherStudentDetector', detector=_base_.detector, unsup_weight=2.0, crowd='background')
 custom_hooks = [*_base_.custom_hooks, dict(type='GalleryHook', interval=iterations // 72)]
 
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))

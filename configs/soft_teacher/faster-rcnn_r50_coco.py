@@ -4,5 +4,6 @@ _base_ = [
     '../_base_/schedules/coco_180k.py'
 ]
 
-model = dict(type='TeacherStudentDetector', detector=_base_.detector, unsup_weight=4.0)
+model = dict(
+    type='TeacherStudentDetector', detector=_base_.detector, unsup_weight=4.0, crowd='background')
 custom_hooks = [*_base_.custom_hooks, _base_.gallery]
