@@ -24,7 +24,8 @@ from .seeding import seeded
 TRIALS = 12  # of each transform, since many do something else every time
 _TILES = 4  # the image is compared in 4 x 4 tiles, so that erased ones do not decide
 _AGREEMENT = 0.3  # correlation of edges; an image shifted by 1, 2, 3 pixels has 0.8, 0.4, 0.15
-_WINDOW = 320  # pixels; comparing more of a large image would only take longer
+_SIDE = 80  # pixels of a tile; comparing more of a large image would only take longer
+_MARGIN = 8  # pixels around a tile that the filters of its edges reach
 _ADVICE = (
     "Take such transforms out of the unlabeled views, or use those that record their geometry: "
     "MMDetection's Resize, RandomFlip, RandomCrop(allow_negative_crop=True), Rotate, Shear, "
@@ -162,34 +163,54 @@ def in_place(before: np.ndarray, after: np.ndarray, step: np.ndarray) -> bool:
     """
     if before is after or (before.shape == after.shape and np.array_equal(before, after)):
         return bool(np.allclose(step, np.eye(3), atol=1e-3))
-    top, left = (max(side - _WINDOW, 0) // 2 for side in after.shape[:2])
-    after = after[top : top + _WINDOW, left : left + _WINDOW]
-    size = after.shape[1::-1]
-    centers = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV counts from them
-    window = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]])
-    place = np.linalg.inv(centers) @ window @ step @ centers
-    expected = cv2.warpPerspective(_gray(before), place, size)
-    inside = cv2.warpPerspective(np.ones(before.shape[:2], np.float32), place, size)
-    inside = (
-        cv2.erode(inside, np.ones((7, 7)), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0.99
-    )
-    agreements = list(_agreements(_edges(expected), _edges(_gray(after)), inside))
+    whole = _gray(before), np.ones(before.shape[:2], np.float32)
+    tiles = _tiles(after.shape[0], after.shape[1])
+    found = (_agreement(whole, after, step, rows, columns) for rows, columns in tiles)
+    agreements = [one for one in found if one is not None]
     return not agreements or float(np.quantile(agreements, 0.75)) > _AGREEMENT
 
 
-def _agreements(first: np.ndarray, second: np.ndarray, inside: np.ndarray) -> Iterator[float]:
-    """Correlation of two edge maps in each tile that shows enough of both."""
-    rows = np.array_split(np.arange(first.shape[0]), _TILES)
-    columns = np.array_split(np.arange(first.shape[1]), _TILES)
-    for row in rows:
-        for column in columns:
-            tile = np.ix_(row, column)
-            seen = inside[tile]
-            if seen.sum() < max(25, seen.size / 3):
-                continue
-            a, b = first[tile][seen], second[tile][seen]
-            if min(a.std(), b.std()) > 1e-2:
-                yield float(np.corrcoef(a, b)[0, 1])
+def _agreement(
+    before: tuple[np.ndarray, np.ndarray],
+    after: np.ndarray,
+    step: np.ndarray,
+    rows: range,
+    columns: range,
+) -> float | None:
+    """Correlation of the edges in a tile; None if it does not show enough of both images.
+
+    `before` is a gray image, and ones of its size to see where the tile is inside of it.
+    """
+    top, left = max(rows.start - _MARGIN, 0), max(columns.start - _MARGIN, 0)
+    seen = after[top : rows.stop + _MARGIN, left : columns.stop + _MARGIN]
+    size = seen.shape[1::-1]
+    centers = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV counts from them
+    window = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]])
+    place = np.linalg.inv(centers) @ window @ step @ centers
+    expected, inside = (cv2.warpPerspective(one, place, size) for one in before)
+    inside = cv2.erode(inside, np.ones((7, 7)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    tile = (
+        slice(rows.start - top, rows.stop - top),
+        slice(columns.start - left, columns.stop - left),
+    )
+    visible = inside[tile] > 0.99
+    if visible.sum() < max(25, visible.size / 3):
+        return None
+    a, b = _edges(expected)[tile][visible], _edges(_gray(seen))[tile][visible]
+    return float(np.corrcoef(a, b)[0, 1]) if min(a.std(), b.std()) > 1e-2 else None
+
+
+def _tiles(height: int, width: int) -> Iterator[tuple[range, range]]:
+    """Tiles spread evenly over an image: the whole of a small one, the middles of a large one."""
+    for rows in np.array_split(np.arange(height), _TILES):
+        for columns in np.array_split(np.arange(width), _TILES):
+            if len(rows) and len(columns):
+                yield _middle(rows), _middle(columns)
+
+
+def _middle(numbers: np.ndarray) -> range:
+    start = int(numbers[0]) + max(len(numbers) - _SIDE, 0) // 2
+    return range(start, start + min(len(numbers), _SIDE))
 
 
 def _edges(gray: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import json
 
 import cv2
 import numpy as np
+from mmdet.datasets import CocoDataset
 
 SIZES = [(60, 90), (90, 60), (64, 64), (60, 96), (96, 60), (80, 72)]  # height, width
 
@@ -25,7 +26,8 @@ def write_miniature_coco(root, labeled=2):
                 **{"bbox": box, "area": box[2] * box[3]},
             }
         )
-    categories = [{"id": 1, "name": "person"}]
+    names = CocoDataset.METAINFO["classes"]
+    categories = [{"id": number + 1, "name": name} for number, name in enumerate(names)]
     for end, first, last in (("", 0, labeled), ("-unlabeled", labeled, len(SIZES))):
         content = {"images": images[first:last], "categories": categories}
         content["annotations"] = [] if end else annotations[first:last]

@@ -146,6 +146,15 @@ def test_honest_and_photometric_transforms_pass(scope, number):
         check_views(dataset(HONEST[scope][number], scope=scope))
 
 
+@pytest.mark.parametrize("moved, expected", [(0, True), (5, False)])
+def test_a_large_patch_over_the_middle_of_a_large_image_does_not_decide(moved, expected):
+    """A fifth of the area, as Unbiased Teacher erases it, hides 400 pixels around the center."""
+    before = _test_picture(np.zeros((1200, 900, 3), np.uint8))
+    after = np.roll(before, moved, axis=1)
+    after[370:830, 215:685] = np.random.RandomState(0).randint(0, 256, (460, 470, 3))
+    assert in_place(before, after, np.eye(3)) == expected
+
+
 def test_transforms_of_mmsegmentation_are_refused_where_nothing_records_them():
     text = refusal(*HONEST["mmseg"][:3], scope="mmseg", multibranch=True)
     assert all(f"unsup_student: {mover['type']} moves" in text for mover in HONEST["mmseg"][:3])
