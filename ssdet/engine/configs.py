@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import importlib.util
 import pickle
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .config_variables import check_applied, check_known, variables
 from .renamed_configs import renamed, warn_of_new_name
 
 PACKAGES = ("ssdet", "mmdet", "mmseg")
@@ -71,6 +71,8 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
     # argument for that is passed on for lazy configs only.)
     object.__setattr__(config, "_format_python_code", False)
     if options:
+        check_known(config._cfg_dict, options)
+        check_applied(config._cfg_dict, options)
         try:
             config.merge_from_dict(options)
         except Exception as error:
@@ -90,35 +92,6 @@ def _import_formatter(waits: Iterable[float] = (0.1, 0.5, 2.0)) -> None:
             return
         except (EOFError, pickle.UnpicklingError):
             time.sleep(wait)
-
-
-@contextmanager
-def variables(values: dict[str, Any]) -> Iterator[None]:
-    """Within the context, configs are read with other values of their plain variables.
-
-    MMEngine merges `--cfg-options labeled=10` into the finished config, where `labeled` has been
-    used already, so nothing changes. Here every `labeled = 40` at the top level of a config, or
-    of one of its bases, is read as `labeled = 10`. Only constants are: what is computed follows. A
-    number also replaces a computed one (`iterations = 80 * ...`).
-    """
-    from mmengine.config import config
-
-    read = config.RemoveAssignFromAST
-
-    class ReadWithValues(read):  # type: ignore[misc, valid-type]
-        def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
-            target = node.targets[0]
-            if isinstance(target, ast.Name) and _may_be_set(node.value, target.id, values):
-                value = ast.parse(repr(values[target.id]), mode="eval").body
-                node.value = ast.copy_location(value, node.value)
-                ast.fix_missing_locations(node)
-            return super().visit_Assign(node)
-
-    config.RemoveAssignFromAST = ReadWithValues
-    try:
-        yield
-    finally:
-        config.RemoveAssignFromAST = read
 
 
 @contextmanager
@@ -142,19 +115,6 @@ def renamed_bases() -> Iterator[None]:
         yield
     finally:
         Config._get_cfg_path = staticmethod(find)
-
-
-def _may_be_set(node: ast.expr, name: str, values: dict[str, Any]) -> bool:
-    if name not in values:
-        return False
-    return _is_constant(node) or isinstance(values[name], (int, float))
-
-
-def _is_constant(node: ast.expr) -> bool:
-    try:
-        return not isinstance(ast.literal_eval(node), dict)
-    except ValueError:
-        return False
 
 
 def _nearest(name: str, path: Path, folder: Path | None, prefix: str) -> str:

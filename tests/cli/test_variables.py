@@ -6,6 +6,7 @@ import pytest
 
 from ssdet.engine import configs
 from ssdet.engine.configs import load_config
+from ssdet.exits import UsageError
 
 
 @pytest.fixture
@@ -31,6 +32,75 @@ def test_without_options_nothing_changes(config):
 
 def test_ordinary_options_are_merged_as_ever(config):
     assert load_config(config, {"data.share": 3, "new": 1}).data["path"] == "a@40"
+
+
+@pytest.fixture
+def composed(tmp_path):
+    """A network in a base, changed and used by the config, as all of ours."""
+    (tmp_path / "base.py").write_text(
+        "detector = dict(head=dict(width=256, classes=80), stages=[dict(x=1), dict(x=2)])\n"
+        "wide = {**detector, 'name': 'wide'}\n"
+    )
+    (tmp_path / "top.py").write_text(
+        "_base_ = './base.py'\ndetector = _base_.detector\ndetector.head.classes = 20\n"
+        "detector['stages'][1]['x'] = 5\nmodel = dict(detector=detector, burn_in=3)\n"
+        "train_dataloader = dict(batch_size=2)\nval_dataloader = train_dataloader\n"
+    )
+    return str(tmp_path / "top.py")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reach"),
+    [
+        ("detector.head.width", 8, lambda c: c.model.detector.head.width),
+        ("detector.head.width", 8, lambda c: c.wide.head.width),
+        ("detector.head.depth", 3, lambda c: c.model.detector.head.depth),  # a new one
+        ("detector.head.classes", 5, lambda c: c.model.detector.head.classes),  # set twice
+        ("detector.head.sizes", [1, 2], lambda c: c.model.detector.head.sizes),
+        ("detector.stages.0.x", 9, lambda c: c.model.detector.stages[0].x),
+    ],
+)
+def test_a_value_of_a_dict_reaches_what_is_built(composed, key, value, reach):
+    assert reach(load_config(composed, {key: value})) == value
+    assert load_config(composed).model.detector.head == dict(width=256, classes=20)
+
+
+def test_what_mmengine_reads_itself_is_changed_alone(composed):
+    config = load_config(composed, {"train_dataloader.batch_size": 4, "model.burn_in": 0})
+    assert (config.train_dataloader.batch_size, config.val_dataloader.batch_size) == (4, 2)
+    assert config.model.burn_in == 0
+    assert load_config(composed, {"randomness.seed": 3}).randomness.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"detector.stages.1.x": 7}, r"x=7: the config gives it another value after 'detector'"),
+        ({"detektor.head.width": 7}, r"has no 'detektor'; did you mean detector"),
+        ({"modle": 7}, r"has no 'modle'; did you mean model"),
+        ({"neck.x": 7}, r"neck\.x: the config has no 'neck'; its names: "),
+        ({"detector.stages.7.x": 1}, r"'7' does not lead into"),
+        ({"detector.head.width.x": 1}, r"'x' does not lead into '256'"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(composed, options, words):
+    with pytest.raises(UsageError, match=words):
+        load_config(composed, options)
+
+
+def test_a_shipped_config_with_a_network_of_another_package():
+    """`dual_polish` takes its network from MMDetection, and keeps its scope."""
+    name = "dual_polish/faster-rcnn_r50_coco.py"
+    config = load_config(name, {"detector.roi_head.bbox_head.fc_out_channels": 64})
+    changed = config.model.detector
+    assert changed.roi_head.bbox_head.fc_out_channels == 64
+    plain = load_config(name).model.detector
+    plain.roi_head.bbox_head.fc_out_channels = 64
+    assert changed == plain
+    name = "consistent_teacher/retinanet_r50_coco.py"
+    config = load_config(name, {"detector.bbox_head.feat_channels": 8, "gallery.interval": 7})
+    assert config.model.detector.bbox_head.feat_channels == 8
+    assert config.custom_hooks[-1].interval == 7
 
 
 def test_a_number_takes_the_place_of_a_computed_one_and_others_follow(tmp_path):

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import io
 import json
+import os
 import socket
 import threading
 import time
@@ -22,6 +23,7 @@ from ssdet.doctor.weights import check_weights
 from ssdet.engine import CheckpointError, UsageError, download
 from ssdet.engine.weight_names import address, cached, names_in
 from tests.reliability.harness import CONFIGS
+from tests.reliability.harness import server as forked
 
 TORCHVISION = "https://download.pytorch.org/models/"
 
@@ -198,6 +200,39 @@ def test_one_process_of_each_machine_downloads(server, monkeypatch, hub):
     monkeypatch.setattr(download, "all_gather_object", lambda x: ["", "the disk is full", x])
     with pytest.raises(CheckpointError, match="could not be downloaded: the disk is full"):
         download.fetch(f"{server.url}/x.pth")
+
+
+def machine(rank, folder, url):
+    """Rank 0 and 1 on machines of their own; the second one has no room for another file."""
+    os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK="0")
+    os.environ["TORCH_HOME"] = str(folder / f"machine{rank}")
+    store = f"file://{folder}/store"
+    torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    CheckpointLoader.load_checkpoint(f"{url}/x.pth")
+    if rank == 1:
+        download.os.replace = lambda *_: (_ for _ in ()).throw(OSError(28, "No space left"))
+    with pytest.raises(CheckpointError, match="No space left"):
+        CheckpointLoader.load_checkpoint(f"{url}/y.pth")
+    torch.distributed.destroy_process_group()
+
+
+def test_every_machine_has_its_own_and_hears_of_the_other(server, tmp_path):
+    server.files = {"/x.pth": weights(), "/y.pth": weights()}
+    processes = [
+        forked().Process(target=machine, args=(rank, tmp_path, server.url)) for rank in (0, 1)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.p*t*"))
+    place = "hub/checkpoints"
+    assert files == [
+        f"machine0/{place}/x.pth",
+        f"machine0/{place}/y.pth",
+        f"machine1/{place}/x.pth",
+    ]
 
 
 def made(**backbone):
