@@ -11,6 +11,7 @@ weight_decay = 8e-4  # README.md says how both follow from the published code
 size = (800, 800)
 
 segmentor = _base_.segmentor
+segmentor.backbone.multi_grid = (2, 4, 8)
 segmentor.data_preprocessor.size = size
 segmentor.decode_head.sampler.min_kept = 50000
 segmentor.test_cfg = dict(mode='slide', crop_size=size, stride=(533, 533))

@@ -10,6 +10,7 @@ lr = 2.5e-3  # for 8 labeled and 8 unlabeled images per iteration, in all proces
 weight_decay = 4e-4  # README.md says how both follow from the published code
 
 segmentor = _base_.segmentor
+segmentor.backbone.multi_grid = (2, 4, 8)
 segmentor.data_preprocessor.size = (512, 512)
 model = dict(
     type='TeacherStudentSegmentor',

@@ -9,4 +9,4 @@ mobilenet = dict(
         out_indices=(1, 2, 4, 6),
         norm_cfg=dict(type='SyncBN'),
         init_cfg=dict(type='Pretrained', checkpoint='mmcls://mobilenet_v2')),
-    decode_head=dict(in_channels=320, c1_in_channels=24, c1_channels=12))
+    decode_head=dict(in_channels=320, c1_in_channels=24))

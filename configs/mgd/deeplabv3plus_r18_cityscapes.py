@@ -12,6 +12,7 @@ weight_decay = 8e-4  # cps/README.md says how both follow from the published cod
 size = (800, 800)
 
 deep = _base_.segmentor
+deep.backbone.multi_grid = (2, 4, 8)
 deep.data_preprocessor.size = size
 deep.decode_head.sampler.min_kept = 50000
 deep.test_cfg = dict(mode='slide', crop_size=size, stride=(533, 533))

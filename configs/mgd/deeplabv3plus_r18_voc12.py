@@ -11,6 +11,7 @@ lr = 2.5e-3  # for 8 labeled and 8 unlabeled images per iteration, in all proces
 weight_decay = 4e-4  # cps/README.md says how both follow from the published code
 
 deep = _base_.segmentor
+deep.backbone.multi_grid = (2, 4, 8)
 deep.data_preprocessor.size = (512, 512)
 wide = {
     **deep, 'backbone': {**deep.backbone, **_base_.wide_backbone},

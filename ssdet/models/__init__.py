@@ -5,6 +5,7 @@ MMDetection and MMSegmentation do not have. Not here: the pair of teacher and st
 (`ssdet.teacher_student`), and arithmetic without weights (`ssdet.losses`, `ssdet.thresholds`).
 """
 
+from .aspp_head import PlainASPPHead
 from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
 from .class_dice import ClassDiceLoss
@@ -31,6 +32,7 @@ __all__ = [
     "HardPixelSampler",
     "LabelAutoEncoder",
     "PairDataPreProcessor",
+    "PlainASPPHead",
     "ProjectionHead",
     "SiameseSegmentor",
     "SoftmaxFocalLoss",

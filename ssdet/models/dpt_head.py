@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from mmseg.models.decode_heads import DPTHead
-from torch import Tensor
+from mmseg.models.decode_heads.dpt_head import PreActResidualConvUnit
+from torch import Tensor, nn
 
 from ..registry import MODELS
 
@@ -16,8 +18,16 @@ class ExactDPTHead(DPTHead):
     """MMSegmentation's `DPTHead`, resized to the exact size of each skip, as UniMatch V2 does.
 
     The plain head doubles every level. Of 37 patches the coarsest level has 19, so it uses
-    38, 76 and 152 and stretches the skips of 37, 74 and 148 to these. Weights are the same.
+    38, 76 and 152 and stretches the skips of 37, 74 and 148 to these. Without a norm its residual
+    convolutions have a bias, as published; the plain head has none there.
     """
+
+    def __init__(self, **head: Any) -> None:
+        super().__init__(**head)
+        for unit in self.modules():
+            if isinstance(unit, PreActResidualConvUnit) and not unit.conv1.with_norm:
+                for conv in (unit.conv1.conv, unit.conv2.conv):
+                    conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
 
     def forward(self, inputs: Any) -> Tensor:
         """Logits (B, C, H, W) from the four levels of the encoder; twice the size of the finest."""

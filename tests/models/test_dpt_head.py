@@ -1,4 +1,4 @@
-"""The sizes of DPT's levels, and that nothing else differs from MMSegmentation's head."""
+"""The sizes of DPT's levels and its biases; nothing else differs from MMSegmentation's head."""
 
 import pytest
 import torch
@@ -50,6 +50,15 @@ def test_mmsegmentation_doubles_every_level():
 def test_with_an_even_number_of_patches_the_two_are_one():
     torch.manual_seed(0)
     ours, plain = head_of().eval(), head_of(type="DPTHead").eval()
-    plain.load_state_dict(ours.state_dict())
+    lost = plain.load_state_dict(ours.state_dict(), strict=False)
+    assert not lost.missing_keys and all(key.endswith(".conv.bias") for key in lost.unexpected_keys)
     levels = levels_of(8, 6)
     torch.testing.assert_close(ours(levels), plain(levels))
+
+
+def test_residual_convolutions_have_a_bias_unless_a_norm_follows():
+    """Two units of two in each of the four blocks, but the first block has no skip."""
+    biases = [name for name, _ in head_of().named_parameters() if "res_conv_unit" in name]
+    assert sum(name.endswith("bias") for name in biases) == 4 * 2 * 2 - 2
+    normed = dict(head_of(norm_cfg=dict(type="BN")).named_parameters())
+    assert not [name for name in normed if name.endswith("unit2.conv1.conv.bias")]

@@ -6,6 +6,11 @@ load = dict(type='LoadImageFromFile')
 flip = dict(type='RandomFlip', prob=0.5)
 strong = dict(type='StrongPhotometric')
 pack = dict(type='PackSegInputs')
+one_of_six = dict(  # sizes, as CPS draws them
+    type='RandomChoice',
+    transforms=[
+        [dict(type='Resize', scale_factor=factor, keep_ratio=True)]
+        for factor in (0.5, 0.75, 1.0, 1.5, 1.75, 2.0)])
 
 train_dataloader = dict(
     num_workers=num_workers,

@@ -21,7 +21,7 @@ geometry = [
         keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5)]
-strong = dict(type='PerImage', transforms=[dict(type='StrongPhotometric')])
+strong = dict(type='PerImage', transforms=[dict(type='StrongPhotometric', gray_prob=0.0)])
 pack = dict(type='PackSegInputs')
 
 pairs = dict(type='ImagePairs', values=(0, 255))

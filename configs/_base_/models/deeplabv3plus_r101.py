@@ -1,6 +1,7 @@
 # DeepLabV3+ with a ResNet-101 (ImageNet weights, downloaded by MMEngine) and output stride 16, as
-# the semi-supervised literature trains it: no auxiliary head, corners aligned. The head is
-# MMSegmentation's, with separable convolutions. Other classes and crops: set
+# the semi-supervised literature trains it: no auxiliary head, no dropout, plain convolutions in the
+# head, corners aligned. The stem of these weights has 32, 32 and 64 channels; that of UniMatch, CPS and
+# U2PL has 64, 64 and 128, and weights that are not for download by name. Other classes and crops: set
 # segmentor.decode_head.num_classes and segmentor.data_preprocessor.size.
 num_classes = 21
 input_size = (321, 321)  # the crop_size of the data
@@ -29,14 +30,14 @@ segmentor = dict(
         norm_eval=False,
         init_cfg=dict(type='Pretrained', checkpoint='open-mmlab://resnet101_v1c')),
     decode_head=dict(
-        type='DepthwiseSeparableASPPHead',
+        type='PlainASPPHead',
         in_channels=2048,
         in_index=3,
         channels=256,
         dilations=(1, 6, 12, 18),
         c1_in_channels=256,
         c1_channels=48,
-        dropout_ratio=0.1,
+        dropout_ratio=0,
         num_classes=num_classes,
         norm_cfg=norm,
         align_corners=True,

@@ -48,7 +48,7 @@ class MultiGranularityHook(NetworkHook):
 
     Args:
         wide, deep: Keys of the two networks in `auxiliary` of the model.
-        learning: Which of them still learn after the burn-in: "none", "wide" (as published) or
+        learning: Which of them still learn after the burn-in: "none" (as published), "wide" or
             "all".
         region_weight, image_weight: Factors on the two losses; the second is a sum over images and
             classes and needs a small one.

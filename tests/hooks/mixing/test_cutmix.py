@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ssdet.hooks import CutMixHook, StepHook
+from ssdet.mixing import box_mask, sample_box
 from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
@@ -143,3 +144,27 @@ def test_mixed_labels_reach_the_loss():
     step = spy.step
     again = model.student_losses(step.strong["unsup_student"], step.targets["unsup_student"])
     assert torch.equal(found["unsup_decode.loss_ce"], again["decode.loss_ce"])
+
+
+def test_three_boxes_paste_where_an_odd_number_of_them_lie():
+    """CPS: three boxes of a third of the share each; where two overlap, nothing is pasted."""
+    torch.manual_seed(0)
+    hook = CutMixHook(prob=1.0, boxes=3, area=(0.25, 0.5))
+    shares, holes = [], 0
+    for _ in range(60):
+        mask = hook.mask({"inputs": torch.zeros(3, 60, 60)})
+        shares.append(float(mask.float().mean()))
+        rows, columns = mask.any(1), mask.any(0)
+        holes += bool((rows[:, None] & columns & ~mask).any())
+    assert max(shares) <= 0.5 and min(shares) < 0.25, "overlaps are taken out"
+    assert sum(shares) / 60 > 0.2 and holes > 30, "more than one box"
+    with pytest.raises(ValueError, match="CutMixHook: boxes=0"):
+        CutMixHook(boxes=0)
+
+
+def test_one_box_is_drawn_as_before():
+    torch.manual_seed(3)
+    box = sample_box((24, 40), (0.02, 0.4), (0.3, 1 / 0.3))
+    torch.manual_seed(3)
+    mask = CutMixHook().mask({"inputs": torch.zeros(3, 24, 40)})
+    assert torch.equal(mask, box_mask([box], (24, 40))[0])
