@@ -1,10 +1,11 @@
 """Writing a split: a pair of COCO files, or a pair of lists with their checksums."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..formats import Annotations
+from ..formats import Annotations, ImageRecord
 from ..formats.write import may_write, write_text
 from .splits import Split, checksum, record_path
 
@@ -30,21 +31,74 @@ def write_split(
         force: Overwrite.
     """
     twin = out.with_name(f"{out.stem}-unlabeled{out.suffix}")
-    for path in (out, twin, *([] if content else [record_path(out)])):
-        may_write(path, force=force)
+    files = _Files(content, data, note, style, force)
+    files.may_write(out, twin)
     if content is not None:
-        for path, names in ((out, split.labeled), (twin, split.unlabeled)):
-            part = coco_part(content, data, names, annotated=path == out, note=note)
-            write_text(path, json.dumps(part), force=force)
+        files.write_coco(out, split.labeled)
+        files.write_coco(twin, split.unlabeled, annotated=False)
         return out, twin
-    lines = {out: [_line(data, name, style) for name in split.labeled], twin: [*split.unlabeled]}
-    stems = [_line(data, name, style) for name in split.labeled if style == "stems"]
-    record: dict[str, Any] = {"made_by": note}
-    for path, images in ((out, stems or [*split.labeled]), (twin, [*split.unlabeled])):
-        write_text(path, "".join(f"{line}\n" for line in lines[path]), force=force)
-        record[path.name] = {"images": len(images), "sha256": checksum(images)}
-    write_text(record_path(out), json.dumps(record, indent=2) + "\n", force=force)
+    record = files.write_list(out, split.labeled)
+    record |= files.write_list(twin, split.unlabeled, annotated=False)
+    files.write_record(out, record)
     return out, twin
+
+
+def write_part(
+    content: dict[str, Any] | None,
+    data: Annotations,
+    names: tuple[str, ...],
+    out: Path,
+    *,
+    note: dict[str, Any],
+    style: str = "names",
+    force: bool = False,
+) -> None:
+    """Write images with their annotations, such as those for validation; see `write_split`."""
+    files = _Files(content, data, note, style, force)
+    files.may_write(out)
+    if content is not None:
+        files.write_coco(out, names)
+    else:
+        files.write_record(out, files.write_list(out, names))
+
+
+@dataclass
+class _Files:
+    """Writes the files of one split; the fields are arguments of `write_split`."""
+
+    content: dict[str, Any] | None
+    data: Annotations
+    note: dict[str, Any]
+    style: str
+    force: bool
+
+    def may_write(self, *paths: Path) -> None:
+        """Refuse, before anything is written, to overwrite one of the files."""
+        for path in (*paths, *([] if self.content is not None else [record_path(paths[0])])):
+            may_write(path, force=self.force)
+
+    def write_coco(self, path: Path, names: tuple[str, ...], annotated: bool = True) -> None:
+        content: dict[str, Any] = self.content or {}
+        part = coco_part(content, self.data, names, annotated=annotated, note=self.note)
+        write_text(path, json.dumps(part), force=self.force)
+
+    def write_list(self, path: Path, names: tuple[str, ...], annotated: bool = True) -> dict:
+        """The list, and what its record says; the unlabeled list has paths whatever the style."""
+        style = self.style if annotated else "names"
+        lines = list(names)
+        if style == "stems":
+            lines = [name.rsplit(".", 1)[0] for name in names]
+        elif style == "pairs":
+            masks = {record.name: _mask_of(self.data, record) for record in self.data.records}
+            lines = [f"{name} {masks[name]}" for name in names]
+        write_text(path, "".join(f"{line}\n" for line in lines), force=self.force)
+        images = lines if style == "stems" else names
+        return {path.name: {"images": len(images), "sha256": checksum(images)}}
+
+    def write_record(self, path: Path, parts: dict[str, Any]) -> None:
+        """The checksums, beside the lists."""
+        record = {"made_by": self.note, **parts}
+        write_text(record_path(path), json.dumps(record, indent=2) + "\n", force=self.force)
 
 
 def coco_part(
@@ -77,11 +131,6 @@ def coco_part(
     }
 
 
-def _line(data: Annotations, name: str, style: str) -> str:
-    if style == "stems":
-        return name.rsplit(".", 1)[0]
-    if style == "names":
-        return name
-    record = next(iter(data.subset([name]).records))
-    mask = record.mask.relative_to(data.images or Path()).as_posix() if record.mask else ""
-    return f"{name} {mask}"
+def _mask_of(data: Annotations, record: ImageRecord) -> str:
+    root = data.images or Path()
+    return record.mask.relative_to(root).as_posix() if record.mask else ""

@@ -51,6 +51,19 @@ def place(tmp_path, monkeypatch):
     label_maps(data / "binary", [0, 255])
     label_maps(data / "colors", [(70, 130, 180), (0, 0, 0)])
     (data / "colors" / "colors.txt").write_text("sky 70 130 180\nground 0 0 0\n")
+    scans = miniature.coco_records(20)
+    for n, image in enumerate(scans["images"]):
+        image.update(file_name=f"patient{n // 4}_{n}.png", patient=n // 4)
+    miniature.write_json(data / "scans" / "slices.json", scans)
+    halves = [np.full((8, 8), value, np.uint8) for value in (0, 1)]
+    for n, folder in enumerate("aabbb"):
+        for kind in ("images", "masks"):
+            miniature.gray_png(data / "frames" / kind / folder / f"{n}.png", halves[n % 2])
+    names = [f"patient{n // 4}_{n}.png" for n in range(20)]
+    for where, listed in (("scans", "all"), ("acdc", "train")):
+        for n, name in enumerate(names):
+            miniature.gray_png(data / where / name, halves[n % 2])
+        miniature.write_list(data / where / f"{listed}.txt", [f"{x} {x}" for x in names])
     miniature.coco(data / "coco", train=100, val=2, unlabeled=2)
     miniature.cityscapes(data / "cityscapes")
     miniature.voc_masks(data / "VOCdevkit" / "VOC2012")
