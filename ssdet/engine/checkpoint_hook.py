@@ -21,7 +21,7 @@ from .resume_check import check_resume
 
 ROLES = ("teacher/", "student/")
 # `save_best="auto"` takes the first of these that the teacher has, then that any model has.
-HEADLINES = ("bbox_mAP", "segm_mAP", "mIoU", "mDice", "mAP")
+HEADLINES = ("volume/mDice", "bbox_mAP", "segm_mAP", "mIoU", "mDice", "mAP")
 
 
 @HOOKS.register_module()

@@ -7,11 +7,17 @@ computes them for both models (`ssdet.engine`), and the curves drawn of them (`s
 from .boundaries import BoundaryCounts, boundary_counts, mask_edge
 from .groups import GroupedMetric
 from .segmentation import SegmentationMetric
+from .surfaces import Overlap, overlap, surface_distances
+from .volumes import VolumeMetric
 
 __all__ = [
     "BoundaryCounts",
     "GroupedMetric",
+    "Overlap",
     "SegmentationMetric",
+    "VolumeMetric",
     "boundary_counts",
     "mask_edge",
+    "overlap",
+    "surface_distances",
 ]

@@ -48,6 +48,14 @@ METRICS = (
         100.0,
     ),
     Metric(
+        "volume/mDice",
+        "Segmentation of volumes",
+        "mean Dice",
+        "how well the predicted region of each class overlaps with the true one "
+        "(Dice score of a whole volume, mean over volumes and classes)",
+        1.0,
+    ),
+    Metric(
         "mIoU",
         "Semantic segmentation",
         "mean IoU",

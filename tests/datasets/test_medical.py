@@ -7,10 +7,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.evaluator import Evaluator
 from mmengine.registry import HOOKS, MODELS, TRANSFORMS, DefaultScope
 from mmengine.runner import Runner
 
 from ssdet.datasets import check_views
+from ssdet.engine.checkpoint_hook import headline
 from ssdet.engine.configs import load_config
 
 from ..helpers import total
@@ -20,23 +22,26 @@ SIDE = 64
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
-    """Six gray slices whose brightness is 60 times their label."""
+    """Two patients with three gray slices each, whose brightness is 60 times their label."""
     root = tmp_path_factory.mktemp("acdc")
     rows, columns = np.mgrid[:48, :40]
-    for number in range(6):
+    names = [f"patient{n // 3:03}_frame01_slice_{n % 3}" for n in range(6)]
+    for number, name in enumerate(names):
         label = np.zeros((48, 40), np.uint8)
         for k in (1, 2, 3):
             label[(rows - 24) ** 2 + (columns - 8 - 2 * number) ** 2 < (16 - 4 * k) ** 2] = k
-        cv2.imwrite(str(root / f"{number}.png"), label * 60)
-        cv2.imwrite(str(root / f"{number}_mask.png"), label)
-    labeled = "".join(f"{n}.png {n}_mask.png\n" for n in range(3))
-    (root / "labeled.txt").write_text(labeled)
-    (root / "unlabeled.txt").write_text("".join(f"{n}.png\n" for n in range(3, 6)))
+        cv2.imwrite(str(root / f"{name}.png"), label * 60)
+        (root / "masks").mkdir(exist_ok=True)
+        cv2.imwrite(str(root / "masks" / f"{name}.png"), label)
+    labeled = [f"{name}.png masks/{name}.png\n" for name in names]
+    (root / "labeled.txt").write_text("".join(labeled[:3]))
+    (root / "val.txt").write_text("".join(labeled))
+    (root / "unlabeled.txt").write_text("".join(f"{name}.png\n" for name in names[3:]))
     variables = dict(data_root=f"{root}/", crop_size=(SIDE, SIDE), input_size=(SIDE, SIDE))
     variables |= dict(batch=(2, 2), num_workers=0, burn_in=1)
     for name in ("labeled", "unlabeled"):
         variables[f"{name}_list"] = str(root / f"{name}.txt")
-    variables["val_list"] = str(root / "labeled.txt")
+    variables["val_list"] = str(root / "val.txt")
     with DefaultScope.overwrite_default_scope("mmseg"):
         yield load_config("bcp/unet_acdc.py", variables)
 
@@ -99,11 +104,26 @@ def test_the_burn_in_and_a_step_after_it(config):
     assert 0.2 * 3 < steps[1]["unsup_decode.loss_dice"] <= 0.5 * 3
 
 
-def test_slices_are_evaluated(config):
+def test_volumes_are_evaluated_at_their_own_size(config):
     loader = Runner.build_dataloader(config.val_dataloader, seed=0)
     model = MODELS.build(config.model).eval()
-    batch = next(iter(loader))
+    evaluator = Evaluator(config.val_evaluator)
+    evaluator.dataset_meta = loader.dataset.metainfo
+    (batch,) = loader
     found = model(**model.data_preprocessor(batch, False), mode="predict")
-    assert len(found) == 3
+    assert len(found) == 6
     for sample in found:
         assert sample.pred_sem_seg.shape == sample.gt_sem_seg.shape == (48, 40)
+        # The middle slice of the second patient loses its left ventricle: a third of its pixels,
+        # so Dice is 4/5 there, and the mean over two volumes and three classes 1 - 1/30.
+        labels = sample.gt_sem_seg.data.clone()
+        if "patient001_frame01_slice_1" in sample.img_path:
+            labels[labels == 3] = 0
+        sample.pred_sem_seg.data = labels
+    evaluator.process(found)
+    scores = evaluator.evaluate(6)
+    assert scores["volume/mDice"] == pytest.approx(100 - 100 / 30)
+    assert scores["volume/mHD95"] >= 0 and scores["mDice"] < 100
+    assert headline([f"{who}/{key}" for who in ("student", "teacher") for key in scores]) == (
+        "teacher/volume/mDice"
+    )

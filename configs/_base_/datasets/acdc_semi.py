@@ -1,11 +1,14 @@
 # Medical slices, such as those of ACDC (70 patients and 1,312 slices for training): 8-bit images and
 # label maps of the same size, in lists with lines `image mask` and `image`. Export the volumes to PNG
-# first, and divide by patients, never by slices: `ssdet split list train.txt --list labeled.txt`.
+# first, and divide by patients, never by slices (docs/datasets.md has the command).
 # All views of a slice are the same image: nothing moves between teacher and student.
 data_root = 'data/acdc/'  # where the paths in the lists start
-labeled_list = 'data/acdc/splits/labeled.txt'
-unlabeled_list = 'data/acdc/splits/unlabeled.txt'
-val_list = 'data/acdc/splits/val.txt'
+labeled_list = 'data/acdc/splits/train.1@10.txt'
+unlabeled_list = 'data/acdc/splits/train.1@10-unlabeled.txt'
+val_list = 'data/acdc/val.txt'
+# Which volume a slice is of, and which of its slices: found in the path of the image.
+volume = r'([^/]+?)_?slice_?(\d+)'
+spacing = None  # mm between (slices, rows, columns), or a CSV table; None: distances in voxels
 classes = ('background', 'right ventricle', 'myocardium', 'left ventricle')
 crop_size = (256, 256)  # every slice is resized to it; also `size` of the model's data preprocessor
 batch = (12, 12)  # labeled and unlabeled slices per process and iteration
@@ -71,6 +74,8 @@ val_dataloader = dict(
         pipeline=[load, resize, dict(type='LoadMask'), pack]))
 test_dataloader = val_dataloader
 
-# Dice over all slices together; papers report the mean over volumes.
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mDice', 'mIoU'])
+# What papers report, volume by volume; and the overlap of all slices together.
+val_evaluator = [
+    dict(type='VolumeMetric', volume=volume, spacing=spacing),
+    dict(type='IoUMetric', iou_metrics=['mDice', 'mIoU'])]
 test_evaluator = val_evaluator
