@@ -12,7 +12,7 @@ score = 0.8  # threshold of every method that has a single one; with two classes
 batch = (4, 4)  # labeled and unlabeled images per process and iteration
 total_batch = (4, 4)  # in all processes together; the learning rate is for as many
 lr = 1e-3
-precision = 'AmpOptimWrapper'  # bfloat16 (on a CPU, too); 'OptimWrapper': float32
+precision = 'AmpOptimWrapper'  # bfloat16 where the CPU has it; 'OptimWrapper': float32
 num_workers = 0
 
 classes = ('background', 'nucleus')

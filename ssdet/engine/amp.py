@@ -1,9 +1,12 @@
-"""Mixed precision without CUDA."""
+"""Mixed precision without CUDA, where it pays."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from statistics import median
 from typing import Any
 
 import torch
@@ -11,13 +14,15 @@ from mmengine.optim import OptimWrapper
 
 from ..registry import OPTIM_WRAPPERS
 
+SLOWER = 1.2  # times as slow as float32: then bfloat16 is not worth it
+
 
 @OPTIM_WRAPPERS.register_module()
 class CpuAmpOptimWrapper(OptimWrapper):
     """bfloat16 autocast on the CPU, with gradient accumulation and clipping as usual.
 
     bfloat16 has float32's range, so there is no loss scaling. `SafeRunner` uses it in the place of
-    `AmpOptimWrapper`, which refuses a CPU.
+    `AmpOptimWrapper`, which refuses a CPU, if this CPU is not slower in bfloat16 (`bf16_factor`).
     """
 
     @contextmanager
@@ -27,8 +32,37 @@ class CpuAmpOptimWrapper(OptimWrapper):
             yield
 
 
-def cpu_amp_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the `AmpOptimWrapper` config as one for the CPU."""
+def cpu_amp_config(config: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The `AmpOptimWrapper` config as one for this CPU, and what was chosen and why."""
     gpu_only = ("loss_scale", "dtype", "use_fsdp")
     kept = {name: value for name, value in config.items() if name not in gpu_only}
-    return {**kept, "type": "CpuAmpOptimWrapper"}
+    factor = bf16_factor()
+    if factor <= SLOWER:
+        found = "Mixed precision without CUDA: bfloat16 autocast on the CPU"
+        return {**kept, "type": "CpuAmpOptimWrapper"}, found
+    found = (
+        f"Mixed precision is left out: a convolution in bfloat16 takes {factor:.0f} times as long "
+        "as in float32 on this CPU, which has no instructions for it. Training goes on in float32; "
+        "optim_wrapper.type='CpuAmpOptimWrapper' insists on bfloat16"
+    )
+    return {**kept, "type": "OptimWrapper"}, found
+
+
+@cache
+def bf16_factor() -> float:
+    """Time of a convolution in bfloat16, as a multiple of float32; 1 where the CPU has it built in.
+
+    Without such instructions PyTorch falls back to a plain loop, so a few milliseconds decide.
+    """
+    if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
+        return 1.0
+    image, weight = torch.ones(1, 32, 32, 32), torch.ones(32, 32, 3, 3)
+    times: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
+    with torch.no_grad():
+        for _ in range(5):
+            for dtype, found in times.items():
+                inputs = image.to(dtype), weight.to(dtype)
+                start = time.perf_counter()
+                torch.nn.functional.conv2d(*inputs, padding=1)
+                found.append(time.perf_counter() - start)
+    return median(times[torch.bfloat16]) / median(times[torch.float32])

@@ -90,11 +90,12 @@ class SafeRunner(Runner):
         return super().wrap_model(model_wrapper_cfg, model)
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
-        """Replace `AmpOptimWrapper` by bfloat16 autocast where there is no CUDA."""
+        """Replace `AmpOptimWrapper` where there is no CUDA: bfloat16 if this CPU is fast in it."""
         is_amp = isinstance(optim_wrapper, dict) and optim_wrapper.get("type") == "AmpOptimWrapper"
         if is_amp and not torch.cuda.is_available():
-            self.logger.info("Mixed precision without CUDA: bfloat16 autocast on the CPU")
-            optim_wrapper = cpu_amp_config(optim_wrapper)
+            optim_wrapper, choice = cpu_amp_config(optim_wrapper)
+            slow = optim_wrapper["type"] == "OptimWrapper"
+            self.logger.log(logging.WARNING if slow else logging.INFO, choice)
         return super().build_optim_wrapper(optim_wrapper)
 
     def scale_lr(

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from mmengine.optim import AmpOptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from ssdet.engine import CpuAmpOptimWrapper
+from ssdet.engine.amp import bf16_factor
 
 from .toy import toy
 
@@ -12,7 +13,8 @@ needs_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason="float16 is use
 
 
 @needs_cpu
-def test_amp_of_a_config_becomes_bfloat16(tmp_path):
+def test_amp_of_a_config_becomes_bfloat16(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssdet.engine.amp.bf16_factor", lambda: 1.0)
     runner = toy(
         tmp_path, optim_wrapper__type="AmpOptimWrapper", optim_wrapper__loss_scale="dynamic"
     )
@@ -23,6 +25,33 @@ def test_amp_of_a_config_becomes_bfloat16(tmp_path):
     assert torch.bfloat16 in seen  # in training
     assert torch.float32 in seen  # in validation
     assert all(p.dtype == torch.float32 for p in runner.model.parameters())
+
+
+@needs_cpu
+def test_amp_is_left_out_where_it_is_slower(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssdet.engine.amp.bf16_factor", lambda: 31.4)
+    runner = toy(
+        tmp_path, optim_wrapper__type="AmpOptimWrapper", optim_wrapper__loss_scale="dynamic"
+    )
+    runner.train()
+    assert type(runner.optim_wrapper) is OptimWrapper
+    text = (tmp_path / "train.log").read_text()
+    assert "takes 31 times as long" in text and "WARNING" in text
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_the_factor_is_measured_where_the_cpu_does_not_tell(monkeypatch, native):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: native)
+    bf16_factor.cache_clear()
+    measured = []
+    real = torch.nn.functional.conv2d
+    monkeypatch.setattr(
+        torch.nn.functional, "conv2d", lambda *a, **k: measured.append(1) or real(*a, **k)
+    )
+    factor = bf16_factor()
+    assert (factor == 1.0 and not measured) if native else (factor > 0 and len(measured) == 10)
+    bf16_factor.cache_clear()
 
 
 def test_accumulated_steps_equal_one_step_with_the_mean_loss():

@@ -3,7 +3,7 @@ _base_ = '../default_runtime.py'
 iterations = 1200
 burn_in = 800  # before them, the same for all
 lr = 1e-3
-precision = 'AmpOptimWrapper'  # bfloat16 (on a CPU, too); 'OptimWrapper': float32
+precision = 'AmpOptimWrapper'  # bfloat16 where the CPU has it; 'OptimWrapper': float32
 
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 2, 1))
