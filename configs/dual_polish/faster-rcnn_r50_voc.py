@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/datasets/voc07_voc12_semi.py', '../_base_/schedules/voc_40k.py'
 ]
 batch = (1, 1)  # labeled and unlabeled images per process and iteration
-total_batch = (8, 8)  # the published code does not say how many processes there were
+total_batch = (8, 8)
 iterations = 45000
 
 detector = _base_.model

@@ -1,5 +1,6 @@
 """Configs that carry a paper's name have the paper's values, or say why not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,15 @@ def test_configs_without_a_number_exist_and_are_in_no_recipe():
     for name in UNPUBLISHED:
         assert (ROOT / "configs" / name).is_file(), name
         assert name not in {recipe.config for recipe in RECIPES}, name
+
+
+def test_every_full_size_config_of_a_detector_is_listed():
+    """With its rows, or with the reason why there are none."""
+    found = {
+        str(path.relative_to(ROOT / "configs"))
+        for path in (ROOT / "configs").glob("*/*.py")
+        if re.search(r"_(coco[-\w]*|voc)\.py$", path.name) and not path.name.startswith("_")
+    }
+    listed = {recipe.config for recipe in SECTIONS["Detection and instance segmentation"]}
+    assert len(found) > 25
+    assert found - listed - set(UNPUBLISHED) == set()

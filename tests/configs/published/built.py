@@ -71,20 +71,17 @@ class Built:
     @cached_property
     def total_batch(self) -> tuple[int, ...]:
         """Labeled and unlabeled images of an iteration, over all processes."""
-        if "total_batch" in self.config:
-            return tuple(self.config.total_batch)
-        batch = self.config.train_dataloader.sampler.batch
-        total = self.config.auto_scale_lr.base_batch_size
-        return tuple(total * share // sum(batch) for share in batch)
+        return tuple(self.config.total_batch)
 
     @cached_property
-    def views(self) -> dict[str, list[Any]]:
-        """The transforms of each branch, those that all branches share included."""
-        found: dict[str, list[Any]] = {}
+    def views(self) -> dict[str, tuple[list[Any], list[Any]]]:
+        """The transforms of each branch: those that its views share, and its own."""
+        found: dict[str, tuple[list[Any], list[Any]]] = {}
         for source in self.config.train_dataloader.dataset.datasets:
             for step in self.pipeline(source.pipeline):
+                shared = list(_bare(step.shared.transforms))
                 for branch, view in step.views.items():
-                    found[branch] = [*_bare(step.shared.transforms), *_bare(view.transforms)]
+                    found[branch] = shared, list(_bare(view.transforms))
         return found
 
     @cached_property

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from ssdet.teacher_student.schedules import momentum_at
+
 from .built import Built
-from .views import describe
+from .views import describe, operations
 
 
 def total_batch(built: Built) -> tuple[int, ...]:
@@ -66,9 +68,72 @@ def warm_up(built: Built) -> Any:
     return (found[0].end - found[0].begin, found[0].start_factor) if found else None
 
 
-def model(path: str) -> Callable[[Built], Any]:
-    """An attribute of the built model, such as `unsup_weight` or `student.rpn_head.loss_cls`."""
-    return lambda built: attrgetter(path)(built.model)
+def lists(built: Built) -> tuple[str, ...]:
+    """The lists of images, labeled and unlabeled: files, for VOC with their year."""
+    found = []
+    for source in built.config.train_dataloader.dataset.datasets:
+        *folders, name = str(source.get("ann_file") or source.source).split("/")
+        year = next((folder for folder in folders if folder.startswith("VOC2")), "")
+        found.append(f"{year} {name}".strip())
+    return tuple(found)
+
+
+def precision(built: Built) -> str:
+    """The numbers that a training computes with, without `--amp`."""
+    return {"OptimWrapper": "float32"}.get(built.config.optim_wrapper.type, "half precision")
+
+
+def average(built: Built) -> dict[str, Any]:
+    """How the teacher follows the student."""
+    hook = built.hook("TeacherEMAHook")
+    found = {key: getattr(hook, key) for key in ("momentum", "schedule", "interval")}
+    if hook.schedule == "mean" and hook.gamma != 1:
+        found["gamma"] = hook.gamma
+    if hook.stop_after is not None:
+        found["stops after"] = hook.stop_after
+    return found
+
+
+def after_burn_in(built: Built) -> str:
+    """What the teacher is when the burn-in ends."""
+    return "a copy of the student" if built.model.copy_after_burn_in else "as it was"
+
+
+def start(built: Built) -> str:
+    """What the teacher is before it labels anything."""
+    if built.config.get("load_from"):
+        return "a checkpoint"
+    return f"burn-in of {built.model.burn_in:,} iterations"
+
+
+def shares(*iterations: int) -> Callable[[Built], tuple[float, ...]]:
+    """The student's share in an update of the teacher after these iterations, counted from 0."""
+
+    def read(built: Built) -> tuple[float, ...]:
+        hook = built.hook("TeacherEMAHook")
+        kept = []
+        for iteration in iterations:
+            update = (iteration + 1) // hook.interval - 1
+            settings = {"length": hook.length, "start": hook.start, "gamma": hook.gamma}
+            kept.append(momentum_at(update, hook.momentum, schedule=hook.schedule, **settings))
+        return tuple(1 - share for share in kept)
+
+    return read
+
+
+def empty_images(built: Built) -> str:
+    """What is learned from an image without a pseudo box."""
+    return f"its background weighs {built.model.empty_weight:g}"
+
+
+def flips(built: Built) -> tuple[float, float]:
+    """How often the images of a mosaic and of a mixture are mirrored."""
+    return built.hook("PseudoMosaicHook").flip, built.hook("PseudoMixupHook").flip
+
+
+def model(*paths: str) -> Callable[[Built], Any]:
+    """Attributes of the built model, such as `unsup_weight`: one value, or a tuple of several."""
+    return lambda built: attrgetter(*paths)(built.model)
 
 
 def hook(kind: str, *names: str) -> Callable[[Built], Any]:
@@ -89,7 +154,27 @@ def setting(path: str) -> Callable[[Built], Any]:
 
 def view(branch: str) -> Callable[[Built], str]:
     """What is done to the images of a branch."""
-    return lambda built: describe(built.views[branch])
+
+    def read(built: Built) -> str:
+        shared, own = built.views[branch]
+        return describe([*shared, *own])
+
+    return read
+
+
+def colors(branch: str) -> Callable[[Built], str]:
+    """The colors that one is drawn of, in a view."""
+    return lambda built: operations(built.views[branch][1], movements=False)
+
+
+def movements(branch: str) -> Callable[[Built], str]:
+    """The movements that one is drawn of, in a view."""
+    return lambda built: operations(built.views[branch][1], movements=True)
+
+
+def drawn_once(branch: str) -> Callable[[Built], str]:
+    """What all views of an image of the branch have in common."""
+    return lambda built: describe(built.views[branch][0])
 
 
 def test_view(built: Built) -> str:

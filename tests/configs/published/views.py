@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from mmdet.datasets import transforms
+from mmdet.datasets.transforms.geometric import GeomTransform
+
 from .table import show
 
 SILENT = (
@@ -60,12 +63,36 @@ def _erase(step: Any) -> str:
 
 
 def _rand_augment(step: Any) -> str:
-    return f"{step.aug_num} of: " + ", ".join(_operation(part) for (part,) in step.aug_space)
+    kind = "movement" if _moves(step) else "color"
+    return f"{step.aug_num} {kind}" + ("s" if step.aug_num > 1 else "")
+
+
+def operations(steps: Iterable[Any], *, movements: bool) -> str:
+    """The colors or the movements of the RandAugment among the transforms, with their strengths."""
+    for step in steps:
+        if type(step).__name__ == "RandAugment" and _moves(step) == movements:
+            return ", ".join(_operation(part) for (part,) in step.aug_space)
+        inner = operations(getattr(step, "transforms", ()), movements=movements)
+        if inner:
+            return inner
+    return ""
+
+
+def _moves(step: Any) -> bool:
+    """Whether the operations of a RandAugment move pixels; else they change colors."""
+    kinds = [getattr(transforms, part["type"]) for (part,) in step.aug_space]
+    return any(issubclass(kind, GeomTransform) for kind in kinds)
 
 
 def _operation(part: Any) -> str:
-    name = part["type"].lower()
-    return "nothing" if name == "colortransform" else name  # the base class changes nothing
+    """An operation with its strengths, which are drawn evenly."""
+    made = getattr(transforms, part["type"])(**{k: v for k, v in part.items() if k != "type"})
+    name = type(made).__name__.lower()
+    if name == "colortransform":  # the base class changes nothing
+        return "nothing"
+    if name in ("autocontrast", "equalize"):
+        return name
+    return f"{name} {made.min_mag:g} to {made.max_mag:g}"
 
 
 def _all(step: Any) -> str:
