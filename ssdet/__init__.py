@@ -5,20 +5,22 @@ name every class and config of ssdet: `custom_imports=dict(imports=["ssdet"])` i
 The import itself takes no time; see `openmmlab`.
 """
 
+import importlib
 from typing import Any
 
 from . import openmmlab
 from .openmmlab import register
 from .version import __version__
 
-__all__ = ["__version__", "register", "semi_supervise"]
+__all__ = ["__version__", "load", "register", "semi_supervise", "train"]
+
+# Functions that are slow to import, so only on first use.
+_LAZY = {"semi_supervise": "recipes.make", "train": "notebook", "load": "notebook"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "semi_supervise":  # slow to import, so only on first use
-        from .recipes.make import semi_supervise
-
-        return semi_supervise
+    if name in _LAZY:
+        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

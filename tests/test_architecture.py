@@ -14,7 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 PURE = ("thresholds", "mixing", "losses", "ops", "validation")
 # From what a person calls down to the maths: a package imports its own layer and those below it.
 LAYERS = (
-    ("cli",),
+    ("cli", "notebook"),
     ("report", "labeling", "doctor", "recipes", "testing"),
     ("evaluation", "engine", "datasets", "formats", "hooks", "models"),
     ("teacher_student",),
