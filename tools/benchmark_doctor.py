@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from ssdet.doctor import examine_data
+from ssdet.formats import Guess
 
 VARIETY = 50  # different images; each file gets an end of its own, so that contents differ
 
@@ -44,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         size = generate(Path(name), args.images, tuple(args.size))
         start = time.perf_counter()
-        parts = {"unlabeled": (Path(name), "images")}
+        parts = {"unlabeled": Guess("images", Path(name), "")}
         found = examine_data(parts, full=args.full, workers=args.workers)
         seconds = time.perf_counter() - start
     if found.found:

@@ -12,7 +12,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .split import FORMATS, add_reading_arguments, reading_options
+from .reading import (
+    FORMATS,
+    add_reading_arguments,
+    add_source_arguments,
+    find_source,
+    reading_options,
+)
 
 if TYPE_CHECKING:
     from ..formats import Annotations
@@ -20,9 +26,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet convert`."""
-    formats = (*FORMATS, "cityscapes-instances")
-    parser.add_argument("format", choices=formats, help="format of the data set")
-    parser.add_argument("source", type=Path, help="annotation file or folder of the data set")
+    add_source_arguments(parser, (*FORMATS, "cityscapes-instances"))
     parser.add_argument("--to", choices=("coco", "masks"), required=True)
     parser.add_argument(
         "--out", type=Path, required=True, help="the json file, or the folder of the label maps"
@@ -34,10 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Convert and say what was written."""
     from ..formats import components, read, write_coco
+    from ..formats.guessed import options_for
 
-    data = read(args.source, args.format, strict=args.strict, **reading_options(args))
+    found = find_source(args)
+    options = options_for(found, reading_options(args))
+    data = read(found.source, found.format, strict=args.strict, **options)
     if args.to == "masks":
-        return _masks(args, data)
+        return _masks(args, data, found.format)
     if data.encoding is not None:
         data = components(data)
     write_coco(data, args.out, force=args.force)
@@ -49,11 +56,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _masks(args: argparse.Namespace, data: Annotations) -> int:
+def _masks(args: argparse.Namespace, data: Annotations, form: str) -> int:
     from ..formats.write import write_masks, write_text
 
     # The name that MMSegmentation's Cityscapes data set looks for.
-    suffix = "_gtFine_labelTrainIds.png" if args.format == "cityscapes" else ".png"
+    suffix = "_gtFine_labelTrainIds.png" if form == "cityscapes" else ".png"
     written = write_masks(data, args.out, suffix=suffix, force=args.force)
     root = Path(os.path.commonpath([args.out.resolve(), (data.images or Path()).resolve()]))
     lines = []

@@ -15,15 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .split import FORMATS, add_reading_arguments, reading_options
+from ..exits import UsageError
+from .reading import FORMATS, add_reading_arguments, reading_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..doctor import Findings
-    from ..formats import Issue
+    from ..formats import Guess, Issue
 
 _SHOWN = 3
+_CLASSES = 40
 _COLORS = {"error": "bold red", "warning": "bold yellow", "info": "bold cyan"}
 
 
@@ -112,6 +114,9 @@ def show(findings: Findings, console: Console, title: str = "ssdet doctor") -> N
         for advice in list(dict.fromkeys(finding.advice for finding in group))[:_SHOWN]:
             console.print(f"  > {advice}", markup=False)
     if title == "ssdet doctor":
+        for name, text in findings.taken_for.items():
+            console.print(f"{name}: {text}", markup=False)
+        _show_classes(findings, console)
         for name, text in findings.looked_at.items():
             console.print(f"looked at {name}: {text}", style="dim", markup=False)
     counts = [findings.count(severity) for severity in ("error", "warning", "info")]
@@ -124,6 +129,26 @@ def _is_config(target: str) -> bool:
     return target.endswith(".py") or "::" in target
 
 
+def _show_classes(findings: Findings, console: Console) -> None:
+    """How often each class is there: one row for it, a column for each data set."""
+    if not findings.classes:
+        return
+    names = list(dict.fromkeys(name for table in findings.classes.values() for name in table))
+    width = max(len(name) for name in (*names[:_CLASSES], "class"))
+    console.print(f"{'class':<{width}}  " + "  ".join(findings.classes), style="bold", markup=False)
+    for name in names[:_CLASSES]:
+        counts = [table.get(name) for table in findings.classes.values()]
+        cells = [
+            "-" if n is None else f"{n.images} images" + (
+                "" if n.objects is None else f", {n.objects} objects"
+            )
+            for n in counts
+        ]  # fmt: skip
+        console.print(f"{name:<{width}}  " + "  ".join(cells), markup=False)
+    if len(names) > _CLASSES:
+        console.print(f"... and {len(names) - _CLASSES} more classes (all of them: --json)")
+
+
 def _line(finding: Issue) -> str:
     allowed = f"; allowed: {finding.allowed}" if finding.allowed else ""
     return f"{finding.where}: {finding.found}{allowed}"
@@ -131,7 +156,6 @@ def _line(finding: Issue) -> str:
 
 def _examine(args: argparse.Namespace, pool: dict[str, Any]) -> Findings:
     from .. import doctor
-    from ..exits import UsageError
 
     path = Path(args.target)
     if _is_config(args.target):
@@ -140,20 +164,31 @@ def _examine(args: argparse.Namespace, pool: dict[str, Any]) -> Findings:
 
         config = load_config(args.target, parse_options(args.cfg_options))
         return doctor.examine_config(config, full=args.full, **pool)
-    parts: dict[Any, tuple[Path, str]] = {}
-    given = {"labeled": path, "unlabeled": args.unlabeled, "validation": args.val}
-    for role, data in given.items():
-        if data is None:
-            continue
-        format = "images" if role == "unlabeled" else args.format or doctor.guess_format(data)
-        if format is None:
-            raise UsageError(
-                f"{data}: no such file or folder; give a config (.py), an annotation file, or a "
-                f"folder of images"
-            )
-        parts["unlabeled" if format == "images" else role] = (data, format)
-    reading = {key: value for key, value in reading_options(args).items() if value}
-    return doctor.examine_data(parts, full=args.full, **pool, **reading)
+    reading = reading_options(args)
+    return doctor.examine_data(_parts(args, path), full=args.full, **pool, **reading)
+
+
+def _parts(args: argparse.Namespace, path: Path) -> dict[Any, Guess]:
+    """Role -> data: as it is named, or as it is recognized."""
+    from ..formats import Guess, guess
+
+    if not path.exists():
+        raise UsageError(
+            f"{path}: no such file or folder; give a config (.py), an annotation file, or a "
+            f"folder of images"
+        )
+    form = args.format or ("masks" if args.masks else None)
+    whole = Guess(form, path, "") if form else guess(path)
+    found = whole if form else whole.part(args.split)
+    parts: dict[Any, Guess] = {"unlabeled" if found.format == "images" else "labeled": found}
+    if args.unlabeled is not None:
+        parts["unlabeled"] = Guess("images", args.unlabeled, "")
+    if args.val is not None:
+        other = Guess(form, args.val, "") if form else guess(args.val)
+        parts["validation"] = other.validation or other
+    elif whole.validation is not None and args.split is None:
+        parts["validation"] = whole.validation
+    return parts
 
 
 @contextlib.contextmanager

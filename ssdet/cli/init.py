@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .split import FORMATS, add_reading_arguments, reading_options
+from .reading import FORMATS, add_reading_arguments, reading_options
 
 
 class _List(argparse.Action):
@@ -39,9 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unlabeled", required=True, metavar="U", help="images without labels")
     parser.add_argument(
         "--val", type=Path, metavar="V",
-        help="labeled data to validate on (default: a fifth of the labeled images is held out)",
+        help="labeled data to validate on (default: the part of L that is called val; if there is "
+        "none, a fifth of the labeled images is held out)",
     )  # fmt: skip
     parser.add_argument("--val-images", type=Path, metavar="DIR", help="folder of V's images")
+    parser.add_argument("--val-masks", type=Path, metavar="DIR", help="folder of V's label maps")
     parser.add_argument("--val-split", metavar="NAME", help="part of V (of L, if V is not given)")
     parser.add_argument(
         "--only", type=Path, metavar="FILE",
@@ -80,12 +82,12 @@ def run(args: argparse.Namespace) -> int:
     from ..recipes.make import make_config
 
     may_write(args.out, force=args.force)
-    options = {key: value for key, value in reading_options(args).items() if value}
+    options = reading_options(args)
     images, split = options.pop("images", None), options.pop("split", None)
     data = Data(
         args.labeled, args.unlabeled, args.val,
         format=args.format, only=args.only, split=split, val_split=args.val_split,
-        images=images, val_images=args.val_images, class_file=args.classes, reading=options,
+        images=images, val_images=args.val_images, val_masks=args.val_masks, reading=options,
     )  # fmt: skip
     written = make_config(
         args.base, args.method, data,

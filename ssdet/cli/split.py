@@ -8,29 +8,28 @@ Nothing is written into the folder of the data unless --out names it.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .reading import add_reading_arguments, add_source_arguments, find_source, reading_options
+
 if TYPE_CHECKING:
     from ..datasets.split_groups import Groups
     from ..datasets.splits import Share, Split
-    from ..formats import Annotations
+    from ..formats import Annotations, Guess
 
-FORMATS = (
-    "coco", "voc", "yolo", "labelme", "cvat",
-    "masks", "voc-masks", "cityscapes", "ade", "list",
-)  # fmt: skip
-_STYLES = {"voc": "stems", "yolo": "names", "labelme": "names", "cvat": "names"}
+_STYLES = {
+    "voc": "stems", "yolo": "names", "labelme": "names", "cvat": "names",
+    "labelstudio": "names", "huggingface": "names",
+}  # fmt: skip
 _DEFAULT_SPLITS = {"yolo": "train", "cityscapes": "train", "ade": "training"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet split`."""
-    parser.add_argument(
-        "format", choices=FORMATS, help="format of the data set; see docs/datasets.md"
-    )
-    parser.add_argument("source", type=Path, help="annotation file or folder of the data set")
+    add_source_arguments(parser)
     share = parser.add_mutually_exclusive_group(required=True)
     share.add_argument(
         "--percent", nargs="+", metavar="P", help="percent of labeled images, such as 1 5 10"
@@ -78,52 +77,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading_arguments(parser)
 
 
-def add_reading_arguments(
-    parser: argparse.ArgumentParser,
-    strict: str = "an unusable record is an error, not a counted skip",
-) -> None:
-    """Declare how a data set is read; `convert` and `doctor` take the same."""
-    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the images")
-    parser.add_argument("--masks", type=Path, metavar="DIR", help="folder of the label maps")
-    parser.add_argument("--split", metavar="NAME", help="part of the data: train, val, ...")
-    parser.add_argument(
-        "--classes", type=Path, metavar="FILE",
-        help="class names in the order of the labels: lines `name` or `name red green blue`, or "
-        "a JSON list",
-    )  # fmt: skip
-    parser.add_argument(
-        "--values", type=_values, metavar="V0,V1,...",
-        help="gray values of label maps in the order of the classes, such as 0,255",
-    )  # fmt: skip
-    parser.add_argument(
-        "--follow-links", action="store_true", help="accept symbolic links out of the data folder"
-    )
-    parser.add_argument("--strict", action="store_true", help=strict)
-
-
-def reading_options(args: argparse.Namespace) -> dict[str, Any]:
-    """What the arguments say, for `ssdet.formats.read`."""
-    from ..formats import class_settings
-
-    return {
-        "images": args.images, "masks": args.masks, "split": args.split,
-        "follow_links": args.follow_links, **class_settings(args.classes, args.values),
-    }  # fmt: skip
-
-
 def run(args: argparse.Namespace) -> int:
     """Write the files and say what is in them."""
     from ..datasets import splits
     from ..formats import read
-    from ..formats.coco import open_coco
     from ..formats.files import read_lines
+    from ..formats.guessed import options_for
 
     _check(args)
-    # Its records are written again as they are, for each share and fold.
-    content = open_coco(args.source).whole() if args.format == "coco" else None
-    options = {**reading_options(args), "content": content}
-    data = read(args.source, args.format, strict=args.strict, **options)
-    job = _Job(args, data, content, _out(args, data))
+    found = find_source(args)
+    # The records of a COCO file are written again as they are, for each share and fold.
+    options = options_for(found, reading_options(args), whole=True)
+    data = read(found.source, found.format, strict=args.strict, **options)
+    if found.only:
+        every = [record.name for record in data.records]
+        data = data.subset(splits.match(read_lines(found.only), every, found.only))
+    job = _Job(args, found, data, options)
     names = [record.name for record in data.records]
     if args.list:
         listed = splits.match(read_lines(args.list), names, args.list)
@@ -151,11 +120,12 @@ class _Job:
     """What all files of one call have in common."""
 
     def __init__(
-        self, args: argparse.Namespace, data: Annotations, content: Any, out: Path
+        self, args: argparse.Namespace, found: Guess, data: Annotations, reading: dict[str, Any]
     ) -> None:
-        self.args, self.data, self.content, self.out = args, data, content, out
+        self.args, self.found, self.data, self.reading = args, found, data, reading
+        self.content, self.out = reading.get("content"), _out(args, data)
         self.by_name = {record.name: record for record in data.records}
-        self.groups = _groups(args, data, content)
+        self.groups = _groups(args, data, self.content)
 
     def labels_in(self, name: str) -> set[int]:
         return self.data.labels_in(self.by_name[name])
@@ -176,8 +146,8 @@ class _Job:
             "unlabeled": len(split.unlabeled), "missing_classes": list(split.missing),
         }  # fmt: skip
         paths = write_split(
-            self.content, self.data, split, self.out / _file(self.args, ending), note=note,
-            style=_STYLES.get(self.args.format, "pairs"), force=self.args.force,
+            self.content, self.data, split, self.out / self._file(ending), note=note,
+            source=self._source(), style=self._style, force=self.args.force,
         )  # fmt: skip
         self._say(paths[0], split.labeled, asked)
         self._say(paths[1], split.unlabeled)
@@ -193,15 +163,36 @@ class _Job:
         """The file of the images that are put aside."""
         from ..datasets.split_files import write_part
 
-        path = self.out / _file(self.args, "val")
+        path = self.out / self._file("val")
         write_part(
             self.content, self.data, tuple(names), path, note={**self._note(), "fold": None},
-            style=_STYLES.get(self.args.format, "pairs"), force=self.args.force,
+            source=self._source(), style=self._style, force=self.args.force,
         )  # fmt: skip
         self._say(path, names)
 
+    @property
+    def _style(self) -> str:
+        return _STYLES.get(self.found.format, "pairs")
+
+    def _file(self, ending: str) -> str:
+        form, name = self.found.format, self.args.name
+        if form == "coco":
+            return f"{name or self.found.source.stem}.{ending}.json"
+        part = self.args.split or _DEFAULT_SPLITS.get(form) or self.found.source.resolve().stem
+        return f"{name or part}.{ending}.txt"
+
+    def _source(self) -> dict[str, Any]:
+        """What the lists are lists of."""
+        from ..formats.made_lists import data_note
+
+        of = data_note(self.data, self.found.source, self.found.format, self.reading, self.out)
+        return {**of, "part_of": os.path.relpath(self.args.source, self.out)}
+
     def _note(self) -> dict[str, Any]:
         note = {"command": "ssdet split", "source": self.args.source.name, "seed": self.args.seed}
+        if self.content is not None and self.data.images is not None:
+            note["root"] = os.path.relpath(self.data.images, self.out)
+            note["part_of"] = os.path.relpath(self.args.source, self.out)
         given = {"group_by": self.args.group_by, "val_percent": self.args.val_percent}
         return {**note, **{key: value for key, value in given.items() if value}}
 
@@ -258,17 +249,3 @@ def _out(args: argparse.Namespace, data: Annotations) -> Path:
             f"by default; name a folder with --out (this one: --out {out})"
         )
     return out
-
-
-def _file(args: argparse.Namespace, ending: str) -> str:
-    if args.format == "coco":
-        return f"{args.name or args.source.stem}.{ending}.json"
-    part = args.split or _DEFAULT_SPLITS.get(args.format) or args.source.resolve().stem
-    return f"{args.name or part}.{ending}.txt"
-
-
-def _values(text: str) -> list[int]:
-    values = [int(value) for value in text.split(",")]
-    if len(set(values)) < len(values):
-        raise argparse.ArgumentTypeError(f"{text}: a value is given twice")
-    return values

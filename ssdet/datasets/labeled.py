@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
 from ..formats import Annotations, Instance, read, read_classes
+from ..formats.class_values import encoding_of, several
 from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
 from ..formats.masks import PRESETS, preset_classes
@@ -20,7 +21,7 @@ from .splits import match, source_checksum
 
 @DATASETS.register_module()
 class LabeledImages(BaseDetDataset):
-    """Boxes and instance masks for MMDetection, from COCO, VOC, YOLO, LabelMe or CVAT files.
+    """Boxes and instance masks for MMDetection, from any format of `ssdet.formats.FORMATS`.
 
     A pipeline starts with `LoadImageFromFile` and MMDetection's `LoadAnnotations`. Crowds and
     difficult objects are ignored: neither positive nor negative examples.
@@ -31,6 +32,7 @@ class LabeledImages(BaseDetDataset):
         only: List of the images to use, as `ssdet split` writes it. None: all.
         images: Folder of the images, where the source does not say it.
         split: Part of the data, where the source has several.
+        follow_links: Accept symbolic links out of the data folder.
         strict: A record that cannot be used is an error, not a counted skip.
         options: Further arguments of `BaseDetDataset`. `metainfo=dict(classes=...)` chooses classes
             and their order; by default it is that of the source.
@@ -44,11 +46,13 @@ class LabeledImages(BaseDetDataset):
         only: str | None = None,
         images: str | None = None,
         split: str | None = None,
+        follow_links: bool = False,
         strict: bool = False,
         **options: Any,
     ) -> None:
         self.source = only or source
-        data = read(source, format, strict=strict, images=images, split=split)
+        reading = {"images": images, "split": split, "follow_links": follow_links}
+        data = read(source, format, strict=strict, **reading)
         self._data: Annotations | None = _chosen(data, only)
         metainfo = {"classes": data.classes, **(options.pop("metainfo", None) or {})}
         super().__init__(metainfo=metainfo, **options)
@@ -110,7 +114,12 @@ class LabeledMasks(BaseSegDataset):
             blue`); or the names. None: what the source says.
         only: List of the images to use. None: all.
         images: For 'list', where its paths start (None: at the list); else folder of the images.
+        masks: Folder of the label maps, where the source does not say it.
         split: Part of the data, where the source has several.
+        values: Gray values of the classes, in their order; several for one class are a list.
+        colors: The same for maps in RGB: [red, green, blue] of each class.
+        ignore: Values (or colors) that are neither learned nor evaluated, like 255.
+        follow_links: Accept symbolic links out of the data folder.
         strict: A pair that cannot be used is an error, not a counted skip.
         options: Further arguments of `BaseSegDataset`.
     """
@@ -123,21 +132,33 @@ class LabeledMasks(BaseSegDataset):
         classes: str | Sequence[str] | None = None,
         only: str | None = None,
         images: str | None = None,
+        masks: str | None = None,
         split: str | None = None,
+        values: Sequence[Any] | None = None,
+        colors: Sequence[Any] | None = None,
+        ignore: Sequence[Any] = (),
+        follow_links: bool = False,
         strict: bool = False,
         **options: Any,
     ) -> None:
         self.source = only or source
-        reading: dict[str, Any] = {"images": images, "split": split}
+        reading: dict[str, Any] = {"images": images, "masks": masks, "split": split}
+        reading["follow_links"] = follow_links
+        if values is not None or colors is not None:
+            reading["encoding"] = encoding_of(values, colors, ignore)
+        else:
+            reading["ignore"] = tuple(ignore)
         metainfo: dict[str, Any] = {}
         if isinstance(classes, str) and classes in PRESETS:
             metainfo = preset_classes(classes)
         elif isinstance(classes, str):
-            names, colors = read_classes(Path(classes))
-            metainfo = {"classes": names, **({"palette": list(colors)} if colors else {})}
-            reading["colors"] = colors
+            names, table = read_classes(Path(classes))
+            metainfo = {"classes": names, **({"palette": list(table)} if table else {})}
+            reading["colors"] = table
         elif classes is not None:
             metainfo = {"classes": tuple(classes)}
+        if colors is not None:
+            metainfo.setdefault("palette", [several(entry)[0] for entry in colors])
         reading["classes"] = metainfo.get("classes", ())
         self._data: Annotations | None = _chosen(
             read(source, format, strict=strict, **reading), only

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..formats import Annotations, ImageRecord
+from ..formats.made_lists import record_path
 from ..formats.write import may_write, write_text
-from .splits import Split, checksum, record_path
+from .splits import Split, checksum
 
 
 def write_split(
@@ -17,6 +18,7 @@ def write_split(
     out: Path,
     *,
     note: dict[str, Any],
+    source: dict[str, Any] | None = None,
     style: str = "names",
     force: bool = False,
 ) -> tuple[Path, Path]:
@@ -26,12 +28,13 @@ def write_split(
         content: The COCO object to take the records from, unchanged; None: lists are written.
         data: What was split.
         note: How the split was made; written beside the checksum.
+        source: What lists are lists of, see `ssdet.formats.made_lists`.
         style: Lines of the labeled list. 'pairs': `image mask`; 'stems': file names without
             ending (VOC); 'names': paths of images. The unlabeled one always has paths.
         force: Overwrite.
     """
     twin = out.with_name(f"{out.stem}-unlabeled{out.suffix}")
-    files = _Files(content, data, note, style, force)
+    files = _Files(content, data, note, source, style, force)
     files.may_write(out, twin)
     if content is not None:
         files.write_coco(out, split.labeled)
@@ -50,11 +53,12 @@ def write_part(
     out: Path,
     *,
     note: dict[str, Any],
+    source: dict[str, Any] | None = None,
     style: str = "names",
     force: bool = False,
 ) -> None:
     """Write images with their annotations, such as those for validation; see `write_split`."""
-    files = _Files(content, data, note, style, force)
+    files = _Files(content, data, note, source, style, force)
     files.may_write(out)
     if content is not None:
         files.write_coco(out, names)
@@ -69,6 +73,7 @@ class _Files:
     content: dict[str, Any] | None
     data: Annotations
     note: dict[str, Any]
+    source: dict[str, Any] | None
     style: str
     force: bool
 
@@ -97,7 +102,8 @@ class _Files:
 
     def write_record(self, path: Path, parts: dict[str, Any]) -> None:
         """The checksums, beside the lists."""
-        record = {"made_by": self.note, **parts}
+        of = {"data": self.source} if self.source else {}
+        record = {"made_by": self.note, **of, **parts}
         write_text(record_path(path), json.dumps(record, indent=2) + "\n", force=self.force)
 
 

@@ -7,7 +7,6 @@ there are fewer images than it takes. Nothing depends on the ids or on the order
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from ..formats.coco import open_coco
 from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
+from ..formats.made_lists import read_record
 from ..formats.masks import split_line
 from ..formats.paths import is_image
 
@@ -185,7 +185,7 @@ def split_checksum(path: str | Path) -> str:
         recorded = info.get("split", {}).get("sha256") if isinstance(info, dict) else None
     else:
         names = [_image_of(line, f"{path}, line {number}") for number, line in read_lines(path)]
-        recorded = _record_of(path).get(path.name, {}).get("sha256")
+        recorded = read_record(path).get(path.name, {}).get("sha256")
     found = checksum(map(str, names))
     if recorded not in (None, found):
         raise_data_error(
@@ -224,16 +224,6 @@ def source_checksum(dataset: Any) -> str:
         while piece := content.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def record_path(path: Path) -> Path:
-    """Where the checksums of a pair of lists stand: beside them, since lists have no comments."""
-    return path.with_name(f"{path.stem.removesuffix('-unlabeled')}.split.json")
-
-
-def _record_of(path: Path) -> dict[str, Any]:
-    record = record_path(path)
-    return json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
 
 
 def _image_of(line: str, where: str) -> str:

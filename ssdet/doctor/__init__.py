@@ -7,13 +7,11 @@ reader notices while it reads (`ssdet.formats`), and the printing (`ssdet.cli.do
 
 from .examine import examine_config, examine_data, make_strict, quick_check
 from .findings import Findings
-from .sources import guess_format
 
 __all__ = [
     "Findings",
     "examine_config",
     "examine_data",
-    "guess_format",
     "make_strict",
     "quick_check",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..formats import Annotations, DataError, Issue, MaskEncoding
 from ..formats.image_header import ImageFlaw, read_header
-from .findings import Findings
+from .findings import ClassCount, Findings
 from .parallel import Progress, each, silent
 from .sources import Source
 
@@ -34,6 +34,9 @@ def check_annotations(
     elif decode:
         counts = _count_labels(source.data, encoding, findings, workers, progress)
         findings.looked_at[source.name] = f"{len(source.data.records)} label maps"
+        findings.classes[source.name] = {
+            name: ClassCount(counts[n], None) for n, name in enumerate(source.data.classes)
+        }
     else:
         return
     _empty_classes(source, source.data, counts, findings)
@@ -81,11 +84,13 @@ def _class_names(source: Source, findings: Findings) -> None:
 
 def _count_boxes(source: Source, data: Annotations, findings: Findings) -> Counter[int]:
     counts: Counter[int] = Counter()
+    images: Counter[int] = Counter()
     empty, small, first_small = 0, 0, ""
     for record in data.records:
         objects = [instance for instance in record.instances if not instance.ignored]
         empty += not objects
         counts.update(instance.label for instance in objects)
+        images.update({instance.label for instance in objects})
         for x1, y1, x2, y2 in (instance.box for instance in objects):
             if min(x2 - x1, y2 - y1) < _SMALL:
                 small += 1
@@ -105,6 +110,9 @@ def _count_boxes(source: Source, data: Annotations, findings: Findings) -> Count
             "them out",
         )  # fmt: skip
     findings.looked_at[source.name] = f"{len(data.records)} images, {total} objects"
+    findings.classes[source.name] = {
+        name: ClassCount(images[n], counts[n]) for n, name in enumerate(data.classes)
+    }
     return counts
 
 

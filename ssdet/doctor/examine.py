@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from ..formats import DataError, Issue
+from ..formats import DataError, Guess, Issue
 from .annotations import check_annotations, compare_classes
 from .files import check_files
 from .findings import Findings
@@ -13,7 +12,6 @@ from .overlap import check_overlap
 from .parallel import Progress, silent
 from .settings import check_settings
 from .sources import READERS, Role, Source, of_config, of_data
-from .weights import check_weights
 
 
 def examine_config(
@@ -32,7 +30,7 @@ def examine_config(
     with _scope(config):
         sources = of_config(config, findings)
         check_settings(config, sources, findings)
-        check_weights(config, findings)
+        _weights(config, findings)
         for source in sources:
             check_annotations(source, findings, **pool)
         compare_classes(sources, findings)
@@ -43,25 +41,25 @@ def examine_config(
 
 
 def examine_data(
-    parts: Mapping[Role, tuple[Path, str]],
+    parts: Mapping[Role, Guess],
     *,
     full: bool = False,
     workers: int | None = None,
     progress: Progress = silent,
     **reading: Any,
 ) -> Findings:
-    """The same for data without a config: role -> (path, format)."""
+    """The same for data without a config; `reading` goes before what the guesses say."""
     findings = Findings()
     pool: dict[str, Any] = {"workers": workers, "progress": progress}
     sources: list[Source] = []
-    for role, (path, format) in parts.items():
+    for role, found in parts.items():
         try:
-            sources.append(of_data(path, format, role, findings, **reading))
+            sources.append(of_data(found, role, findings, **reading))
         except DataError as error:
             findings.extend(error.issues)
         except (OSError, ValueError) as error:
             findings.add(
-                "error", "files", "data that cannot be opened", path, found=str(error),
+                "error", "files", "data that cannot be opened", found.source, found=str(error),
                 advice="Check the path; docs/datasets.md shows the layout of each format",
             )  # fmt: skip
     for source in sources:
@@ -81,7 +79,7 @@ def quick_check(config: Any, *, strict: bool = False) -> Findings:
     with _scope(config):
         sources = of_config(config, findings)
         check_settings(config, sources, findings)
-        check_weights(config, findings)
+        _weights(config, findings)
         for source in sources:
             check_annotations(source, findings, decode=False)
         compare_classes(sources, findings)
@@ -99,6 +97,12 @@ def quick_check(config: Any, *, strict: bool = False) -> Findings:
 def _go_on(issue: Issue) -> Issue:
     what = f"{issue.what} (left out)"
     return replace(issue, severity="warning", what=what) if issue.left_out else issue
+
+
+def _weights(config: Any, findings: Findings) -> None:
+    from .weights import check_weights  # which imports torch
+
+    check_weights(config, findings)
 
 
 def _scope(config: Any) -> Any:

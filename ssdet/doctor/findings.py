@@ -1,7 +1,7 @@
 """All findings of the doctor: grouped, counted, and as JSON."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
 from ..formats.issues import Issue, Issues, Severity
@@ -16,12 +16,28 @@ def never(issue: Issue) -> bool:
 
 
 @dataclass
+class ClassCount:
+    """How often a class is there; `objects` is None for label maps."""
+
+    images: int = 0
+    objects: int | None = 0
+
+
+@dataclass
 class Findings(Issues):
-    """All issues of an examination, and what was looked at."""
+    """All issues of an examination, and what was looked at.
+
+    Attributes:
+        looked_at: What of a source, or by a check, was looked at.
+        taken_for: The format of a source that was recognized, and why.
+        classes: Source -> class -> how often it is there.
+    """
 
     longest: ClassVar[int] = 400
 
     looked_at: dict[str, str] = field(default_factory=dict)
+    taken_for: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, dict[str, ClassCount]] = field(default_factory=dict)
 
     def extend(self, issues: Iterable[Issue], left_out: Callable[[Issue], bool] = never) -> None:
         """Take over what a reader found.
@@ -57,4 +73,10 @@ class Findings(Issues):
             for group in self.groups()
             for issue in group
         ]
-        return {"looked_at": self.looked_at, "counts": counts, "findings": findings}
+        seen = {
+            "looked_at": self.looked_at,
+            "taken_for": self.taken_for,
+            "classes": {name: {c: asdict(n) for c, n in table.items()}
+                        for name, table in self.classes.items()},
+        }  # fmt: skip
+        return {**seen, "counts": counts, "findings": findings}

@@ -1,7 +1,7 @@
 """The data sets of a config as the doctor sees them: role, images, annotations, classes."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,13 +10,19 @@ from typing import Any, Literal
 from ..datasets.branches import has_labels
 from ..datasets.image_list import ImageList
 from ..datasets.splits import match
-from ..formats import Annotations, DataError, ImageRecord, MaskEncoding, examine
+from ..formats import Annotations, DataError, Guess, ImageRecord, MaskEncoding, examine
 from ..formats.annotations import Reading
+from ..formats.class_values import encoding_of
 from ..formats.coco import open_coco, parse_coco
 from ..formats.files import read_lines
+from ..formats.guessed import options_for
+from ..formats.guessing import Survey, label_maps
 from ..formats.issues import Kind
 from ..formats.json_stream import JsonFile
+from ..formats.made_lists import root_of
 from ..formats.masks import PRESETS, preset_classes
+from ..formats.options import option
+from ..formats.places import images_near, names_in
 from ..labels import IGNORE
 from .findings import Findings
 from .uncorrected import as_mmdetection_reads, check_mark
@@ -26,7 +32,6 @@ Role = Literal["labeled", "unlabeled", "validation"]
 _DROPPED: tuple[Kind, ...] = ("unknown image", "unknown category", "empty box", "outside box")
 # Packing the list takes a quarter of a second, which pays for workers only.
 _LIST_ONLY: dict[str, Any] = {"pipeline": [], "serialize_data": False}
-_BY_SUFFIX = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
 READERS = ("LabeledImages", "LabeledMasks")
 
 
@@ -82,51 +87,77 @@ def of_config(config: Any, findings: Findings) -> list[Source]:
     return sources
 
 
-def of_data(path: Path, format: str, role: Role, findings: Findings, **reading: Any) -> Source:
-    """A data set that is given by itself; see `ssdet.formats.FORMATS`."""
+def of_data(found: Guess, role: Role, findings: Findings, **reading: Any) -> Source:
+    """A data set that is given by itself; options of the reader go before those of the guess."""
+    path = found.source
     source = Source(role, str(path))
-    if format == "images":
+    if source.name in findings.taken_for:  # another part of the same data
+        source.name += f" ({role})"
+    if found.why:
+        parts = f"; parts: {', '.join(found.parts)}" if found.parts else ""
+        findings.taken_for[source.name] = f"{found.format}: {found.why}{parts}"
+    if found.format == "images":
         source.images = _unlabeled(path, reading.get("images"))
+        _unread(source, found, findings)
         return source
-    data, issues = examine(path, format, **reading)
+    options = options_for(found, reading)
+    if found.format == "coco" and not options.get("images"):
+        options["images"] = path.parent
+    data, issues = examine(path, found.format, **options)
     findings.extend(issues)
     if data is not None:
-        if data.images is None and data.records:
-            data.images = _image_folder(path, data.records[0].name)
+        if found.only:
+            names = [record.name for record in data.records]
+            data = data.subset(match(read_lines(found.only), names, found.only))
         _use(source, data)
+        _without_labels(path, found.format, data, findings)
     return source
 
 
 def _unlabeled(path: Path, folder: Path | None) -> list[Listed]:
-    if path.suffix == ".json" and folder is None:
-        images = open_coco(path).get("images")
-        record = next(iter(images), None) if isinstance(images, Iterable) else None
-        first = record if isinstance(record, dict) else {}
-        folder = _image_folder(path, str(first.get("file_name")))
+    if folder is None and path.is_file():
+        folder = root_of(path) or images_near(names_in(path), path, [])
     root = {} if folder is None else {"data_root": str(folder)}
     return _listing({"source": str(path), **root})
 
 
-def _image_folder(file: Path, name: str) -> Path:
-    """Where the images of an annotation file probably lie."""
-    near = (file.parent, file.parent / "images", file.parent.parent / "images", file.parent.parent)
-    return next((folder for folder in near if (folder / name).is_file()), file.parent)
+def _unread(source: Source, found: Guess, findings: Findings) -> None:
+    """Files among the images that may be labels: to pass over them must not look like a check."""
+    path = found.source
+    findings.looked_at[source.name] = f"{len(source.images)} images; labels: none"
+    if found.why:
+        findings.add(
+            "warning" if found.also else "info", "annotations", "no labels were found", path,
+            found=", ".join(found.also) or "images alone", allowed="labels of a known format",
+            advice="Only the images were looked at; name the format of the labels with "
+            f"{option('format')}",
+        )  # fmt: skip
+    if not path.is_dir():
+        return
+    if maps := label_maps(Survey.of(path)):
+        source.images = [image for image in source.images if Path(image.path) not in maps]
+        findings.looked_at[source.name] = f"{len(source.images)} images; labels: none"
+        findings.add(
+            "error", "files", "label maps among the unlabeled images", min(maps),
+            found=f"{len(maps)} label maps", allowed="photographs alone",
+            advice="They would be learned from as pictures: name the folder of the images, or let "
+            "`ssdet init` leave them out",
+        )  # fmt: skip
 
 
-def guess_format(path: Path) -> str | None:
-    """What a file or folder seems to be; 'images': images without annotations."""
-    if path.is_file():
-        return _BY_SUFFIX.get(path.suffix.lower())
-    signs = {
-        "Annotations": "voc", "leftImg8bit": "cityscapes", "images/training": "ade",
-        "SegmentationClass": "voc-masks", "data.yaml": "yolo", "masks": "masks",
-    }  # fmt: skip
-    for name, format in signs.items():
-        if (path / name).exists():
-            return format
-    if next(path.glob("*.json"), None) is not None:
-        return "labelme"
-    return "images" if path.is_dir() else None
+def _without_labels(path: Path, form: str, data: Annotations, findings: Findings) -> None:
+    """Images beside labels of one file for each image that have none."""
+    if not path.is_dir() or form not in ("voc", "labelme") or data.images is None:
+        return
+    labeled = {data.path(record) for record in data.records}
+    bare = [
+        p for paths in Survey.of(data.images).images.values() for p in paths if p not in labeled
+    ]
+    if bare:
+        findings.add(
+            "info", "files", "images without labels", bare[0], found=f"{len(bare)} images",
+            advice="They are left out here; as unlabeled images they are of use",
+        )  # fmt: skip
 
 
 def entries(config: Any) -> Iterator[tuple[str, Role, Mapping[str, Any]]]:
@@ -198,9 +229,13 @@ def _classes(options: Mapping[str, Any], cls: Any) -> tuple[str, ...] | None:
 def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> None:
     path = Path(options["source"])
     format = options.get("format", "coco" if options["type"] == "LabeledImages" else "list")
-    reading: dict[str, Any] = {key: options.get(key) for key in ("images", "split")}
+    keys = ("images", "masks", "split", "follow_links", "ignore")
+    reading: dict[str, Any] = {key: options[key] for key in keys if options.get(key)}
     if options["type"] == "LabeledMasks":
         reading["classes"] = source.classes or ()
+        if options.get("values") or options.get("colors"):
+            said = {key: options.get(key) for key in ("values", "colors")}
+            reading["encoding"] = encoding_of(**said, ignore=reading.pop("ignore", ()))
     data, issues = examine(path, format, **reading)
     lenient = data is not None and not options.get("strict", False)
     findings.extend(issues, lambda issue: lenient and issue.left_out)

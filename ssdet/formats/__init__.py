@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from .annotations import Annotations, ImageRecord, Instance, Reading
+from .class_values import class_settings
 from .coco import coco_content, read_coco
 from .cvat import read_cvat
-from .encoding import MaskEncoding, class_settings, read_classes
+from .encoding import MaskEncoding, read_classes
+from .guessing import Guess, guess
+from .huggingface import read_huggingface
 from .issues import DataError, Issue, Issues, summary
 from .labelme import read_labelme
+from .labelstudio import read_labelstudio
 from .masks import (
     components,
     read_ade,
@@ -32,6 +36,7 @@ __all__ = [
     "FORMATS",
     "Annotations",
     "DataError",
+    "Guess",
     "ImageRecord",
     "Instance",
     "Issue",
@@ -42,6 +47,7 @@ __all__ = [
     "coco_content",
     "components",
     "examine",
+    "guess",
     "read",
     "read_classes",
     "summary",
@@ -56,6 +62,8 @@ FORMATS: dict[str, tuple[Callable[[Path, Reading], Annotations], str]] = {
     "yolo": (read_yolo, "a data.yaml or its folder"),
     "labelme": (read_labelme, "a folder of LabelMe .json files"),
     "cvat": (read_cvat, "an annotations.xml of 'CVAT for images 1.1'"),
+    "labelstudio": (read_labelstudio, "a .json export of Label Studio"),
+    "huggingface": (read_huggingface, "an image folder with metadata.jsonl or metadata.csv"),
     "masks": (read_masks, "a folder with images/ and masks/"),
     "voc-masks": (read_voc_masks, "a folder with JPEGImages/ and SegmentationClass/"),
     "cityscapes": (read_cityscapes, "a folder with leftImg8bit/ and gtFine/"),

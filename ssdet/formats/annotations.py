@@ -102,6 +102,8 @@ class Reading:
         masks: Folder of the label maps.
         encoding: How label maps encode their classes.
         colors: Colors of the classes in label maps, where there is no `encoding`.
+        ignore: Values, or names of classes, of label maps that count as unknown.
+        reduce_zero_label: Value 0 of label maps counts as unknown, and 1 is the first class.
         content: Content of the source, if it is a JSON file that was opened already.
         outlines: Keep polygons and masks; otherwise they are checked and let go.
         watch: Called with each annotation of a COCO file, and its place.
@@ -115,6 +117,8 @@ class Reading:
     masks: Path | None = None
     encoding: MaskEncoding | None = None
     colors: Mapping[Color, int] = field(default_factory=dict)
+    ignore: tuple[int | str, ...] = ()
+    reduce_zero_label: bool = False
     content: Mapping[str, Any] | None = None
     outlines: bool = True
     watch: Callable[[Any, str], None] | None = None

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -61,7 +60,8 @@ class MaskEncoding:
                 path,
                 found=f"an image of mode {image.mode}",
                 allowed="palette or gray PNG; colors where the classes have them",
-                advice="Give the colors: a class file with lines `name red green blue`",
+                advice="Give the colors, in a file with lines `name red green blue`: "
+                + option("colors", metavar="FILE"),
             )
         return np.clip(values.astype(np.int64), 0, 65535)
 
@@ -84,7 +84,8 @@ class MaskEncoding:
                 f"{what} in {counts[0]} pixels, {len(values)} unknown values in all",
                 known if isinstance(known, str) else ", ".join(map(str, list(known)[:30])),
                 "Give all classes in the order of their values, or map values with "
-                + option("values"),
+                f"{option('values')}; if it is no class, leave it out: "
+                f"{option('ignore', 'VALUE' if self.colors else first)}",
                 left_out=True,
             )
         )
@@ -116,7 +117,8 @@ def _open(path: Path) -> Image.Image:
 def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:
     """Names and colors of classes, in order.
 
-    A JSON list (or object `{"classes": [...]}`), or lines `name` or `name red green blue`.
+    A JSON list (or object `{"classes": [...]}`), or lines `name`, `name red green blue` or
+    `red green blue name`; commas, too.
     """
     if path.suffix == ".json":
         text = read_text(path).lstrip()
@@ -124,6 +126,8 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:
         rows: list[tuple[str, Color | None]] = [(str(name), None) for name in content or []]
     else:
         rows = [_row(line) for _, line in read_lines(path)]
+        if len(rows) > 1 and rows[0][1] is None and all(color for _, color in rows[1:]):
+            rows = rows[1:]  # a heading: `name,r,g,b`
     names = [name for name, _ in rows]
     if not names or len(set(names)) < len(names):
         raise_data_error(
@@ -134,27 +138,6 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:
             advice="Write them in the order of the labels",
         )
     return tuple(names), {color: n for n, (_, color) in enumerate(rows) if color}
-
-
-def class_settings(
-    classes: Path | Sequence[str] | None, values: Sequence[int] | None = None
-) -> dict[str, Any]:
-    """Fields of `Reading` from what a user says about classes.
-
-    Args:
-        classes: A file of names (and colors), or the names.
-        values: Gray values in the order of the classes.
-    """
-    colors: Mapping[Color, int] = {}
-    if isinstance(classes, Path):
-        names, colors = read_classes(classes)
-    else:
-        names = tuple(classes or ())
-    if not values:
-        return {"classes": names, **({"colors": colors} if colors else {})}
-    labels = {value: label for label, value in enumerate(values)}
-    encoding = MaskEncoding(len(labels), {IGNORE: IGNORE, **labels})
-    return {"classes": names or tuple(map(str, range(len(labels)))), "encoding": encoding}
 
 
 def _json_list(text: str) -> Sequence[object]:
@@ -168,8 +151,10 @@ def _json_list(text: str) -> Sequence[object]:
 
 
 def _row(line: str) -> tuple[str, Color | None]:
-    match = re.fullmatch(r"(.*?)[\s,:]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})", line)
+    color = r"(?P<r>\d{1,3})[\s,]+(?P<g>\d{1,3})[\s,]+(?P<b>\d{1,3})"
+    match = re.fullmatch(rf"(?P<name>.*?)[\s,:]+{color}[\s,:]*", line)
+    match = match or re.fullmatch(rf"{color}[\s,:]+(?P<name>.*?)", line)
     if match is None:
         return line, None
-    red, green, blue = (min(int(text), 255) for text in match.groups()[1:])
-    return match.group(1), (red, green, blue)
+    red, green, blue = (min(int(match[key]), 255) for key in "rgb")
+    return match["name"], (red, green, blue)

@@ -5,6 +5,7 @@ import binascii
 import io
 import math
 import posixpath
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,11 @@ def read_labelme(source: Path, reading: Reading) -> Annotations:
     names = Names(reading.classes, reading.issues)
     records = []
     for path in find_files(source, ".json"):
-        content = load_json(path)
+        try:
+            content = load_json(path)
+        except DataError as error:  # one image's file: the others can be used
+            reading.issues.found.extend(replace(issue, left_out=True) for issue in error.issues)
+            continue
         if "shapes" not in content or "imagePath" not in content:
             reading.issues.warn(
                 "json file that LabelMe did not write",

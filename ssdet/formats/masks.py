@@ -1,7 +1,7 @@
 """Folders of label maps: Cityscapes, VOC, ADE20K, plain pairs, and lists of pairs."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +11,12 @@ from PIL import Image
 
 from ..labels import IGNORE
 from .annotations import Annotations, ImageRecord, Instance, Reading
-from .encoding import MaskEncoding, read_classes
+from .class_values import declared, settle, zero_ignored
+from .encoding import Color, MaskEncoding
 from .files import read_lines
 from .issues import DataError, raise_data_error
 from .options import option
+from .pairing import apart, pair_up
 from .paths import Root, find_images, is_image, need_folder
 from .segments import bounds, encode
 
@@ -39,10 +41,10 @@ class Pair(NamedTuple):
 
 
 def read_masks(source: Path, reading: Reading) -> Annotations:
-    """`images/` and `masks/` (or `labels/`, `annotations/`) with files of the same stem.
+    """`images/` and `masks/` (or `labels/`, `annotations/`) with files of the same names.
 
-    Folders of other names are given by `reading.images` and `reading.masks`; `reading.split` is a
-    subfolder of both.
+    Folders of other names are given by `reading.images` and `reading.masks`, which may be one
+    folder; `reading.split` is a subfolder of both. See `pairing` for names that differ.
     """
     images = reading.images or need_folder(source, "data") / "images"
     named = (source / name for name in _PLAIN_MASKS)
@@ -52,10 +54,16 @@ def read_masks(source: Path, reading: Reading) -> Annotations:
     need_folder(images, "folder of images")
     need_folder(masks, "folder of label maps")
     root = Path(os.path.commonpath([source, images, masks]))
-    by_stem = {path.relative_to(masks).with_suffix(""): path for path in find_images(masks)}
-    found = [(image, image.relative_to(images).with_suffix("")) for image in find_images(images)]
-    pairs = [Pair(image, by_stem.get(stem), str(image)) for image, stem in found]
-    data = _annotations(source, root, pairs, reading)
+    files = [path.relative_to(images) for path in find_images(images)]
+    if images == masks:
+        files, maps = apart(files)
+    else:
+        maps = [path.relative_to(masks) for path in find_images(masks)]
+    pairs = [
+        Pair(images / image, masks / mask if mask else None, str(images / image))
+        for image, mask in pair_up(files, maps).items()
+    ]
+    data = read_pairs(source, root, pairs, reading)
     folder = images.parent if reading.split else images
     return replace(data, prefix=folder.relative_to(root).as_posix())
 
@@ -69,7 +77,7 @@ def read_list(source: Path, reading: Reading) -> Annotations:
         image, mask = split_line(text, where)
         mask_path = root.path(mask, where) if mask else None
         pairs.append(Pair(root.path(image, where), mask_path, where))
-    return _annotations(source, root.folder, pairs, reading)
+    return read_pairs(source, root.folder, pairs, reading)
 
 
 def split_line(text: str, where: str) -> tuple[str, str | None]:
@@ -111,7 +119,7 @@ def read_voc_masks(source: Path, reading: Reading) -> Annotations:
         image = root.path(root.relative(images / f"{stem}.jpg"), where)
         masks = [root.path(root.relative(f / f"{stem}.png"), where) for f in folders]
         pairs.append(Pair(image, next((m for m in masks if m.is_file()), None), where))
-    data = _annotations(source, source, pairs, _preset(reading, "voc"))
+    data = read_pairs(source, source, pairs, _preset(reading, "voc", source))
     return replace(data, prefix=images.relative_to(source).as_posix())
 
 
@@ -133,7 +141,7 @@ def read_cityscapes(source: Path, reading: Reading) -> Annotations:
         kind, values = "labelIds", _CITYSCAPES_RAW
         pairs = _cityscapes_pairs(source, reading, kind)
     encoding = reading.encoding or MaskEncoding(len(reading.classes), values)
-    data = _annotations(source, source, pairs, replace(reading, encoding=encoding))
+    data = read_pairs(source, source, pairs, replace(reading, encoding=encoding))
     return replace(data, prefix="leftImg8bit")
 
 
@@ -145,7 +153,7 @@ def read_cityscapes_instances(source: Path, reading: Reading) -> Annotations:
     names = _preset(reading, "cityscapes").classes
     classes = tuple(names[CITYSCAPES_LABELS[raw]] for raw in _CITYSCAPES_THINGS)
     pairs = _cityscapes_pairs(source, reading, "instanceIds")
-    data = _annotations(source, source, pairs, replace(reading, classes=classes))
+    data = read_pairs(source, source, pairs, replace(reading, classes=classes))
     for record in data.records:
         values: np.ndarray = np.asarray(Image.open(str(record.mask)))
         record.height, record.width = values.shape
@@ -199,7 +207,8 @@ def _cityscapes_pairs(source: Path, reading: Reading, kind: str) -> list[Pair]:
     return pairs
 
 
-def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Reading) -> Annotations:
+def read_pairs(source: Path, root: Path, pairs: Iterable[Pair], reading: Reading) -> Annotations:
+    """A data set of pairs; those without a file are left out."""
     guard, records = reading.root(root), []
     for image, mask, where in pairs:
         if mask is None or not image.is_file() or not mask.is_file():
@@ -224,12 +233,51 @@ def _annotations(source: Path, root: Path, pairs: Iterable[Pair], reading: Readi
             allowed="at least one",
             advice="docs/datasets.md shows the layout of each format",
         )
-    classes = reading.classes or _declared(source) or _counted(records, reading)
-    encoding = reading.encoding or MaskEncoding(len(classes), colors=reading.colors)
+    classes, encoding = _classes(source, records, reading)
     issues = reading.issues.found
     if not (encoding.values or encoding.colors):
         _look_for_white(records[0], encoding, reading)
     return Annotations(source, root, classes, records, encoding, issues=issues)
+
+
+def _classes(
+    source: Path, records: Sequence[ImageRecord], reading: Reading
+) -> tuple[tuple[str, ...], MaskEncoding]:
+    """The classes and how the maps encode them: as the user, a file beside the data, or the maps
+    say."""
+    places = [f for f in (source, reading.masks, reading.images) if f is not None and f.is_dir()]
+    stated = declared(*places)
+    if reading.reduce_zero_label:
+        names, encoding = zero_ignored(
+            reading.classes or stated.names, lambda: _highest(records, reading)
+        )
+        return settle(names, encoding, reading.ignore)
+    names = reading.classes or stated.names
+    names = names or tuple(str(value) for value in range(_highest(records, reading) + 1))
+    colors = reading.colors
+    if not colors and stated.names == names and _fits(stated.colors, records[0]):
+        colors = stated.colors
+    values = {IGNORE: IGNORE, **stated.values} if stated.names == names and stated.values else {}
+    encoding = reading.encoding or MaskEncoding(len(names), values, colors)
+    return settle(names, encoding, reading.ignore)
+
+
+def _fits(colors: Mapping[Color, int], record: ImageRecord) -> bool:
+    """Whether a map is in colors; a file of colors may also stand beside maps of numbers."""
+    if not colors or record.mask is None:
+        return False
+    with Image.open(record.mask) as image:
+        return image.mode not in ("L", "I", "I;16", "1") and (
+            image.mode != "P" or _decodes(MaskEncoding(len(colors), colors=colors), record.mask)
+        )
+
+
+def _decodes(encoding: MaskEncoding, path: Path) -> bool:
+    try:
+        encoding.decode(path)
+    except DataError:
+        return False
+    return True
 
 
 def _look_for_white(record: ImageRecord, encoding: MaskEncoding, reading: Reading) -> None:
@@ -255,14 +303,8 @@ def _inside(root: Root, path: Path, where: str) -> str:
     return name
 
 
-def _declared(source: Path) -> tuple[str, ...]:
-    """The names in `classes.txt` or `classes.json` beside the data."""
-    files = [source / f"classes{suffix}" for suffix in (".txt", ".json")]
-    return next((read_classes(file)[0] for file in files if file.is_file()), ())
-
-
-def _counted(records: Sequence[ImageRecord], reading: Reading) -> tuple[str, ...]:
-    """Names '0', '1', ... as far as the values go, where no classes are given."""
+def _highest(records: Sequence[ImageRecord], reading: Reading) -> int:
+    """The highest value of the maps that is not ignored."""
     highest, everything = 0, MaskEncoding(IGNORE)
     for record in records:
         try:
@@ -270,8 +312,8 @@ def _counted(records: Sequence[ImageRecord], reading: Reading) -> tuple[str, ...
         except DataError as error:
             reading.issues.found.extend(error.issues)
             continue
-        highest = max(highest, *labels, 0)
-    return tuple(str(label) for label in range(highest + 1))
+        highest = max(highest, *(labels - set(reading.ignore)), 0)
+    return highest
 
 
 def preset_classes(name: str) -> dict[str, Any]:
@@ -282,6 +324,8 @@ def preset_classes(name: str) -> dict[str, Any]:
     return {"classes": tuple(meta["classes"]), "palette": meta["palette"]}
 
 
-def _preset(reading: Reading, name: str) -> Reading:
-    """The class names of a benchmark, unless the user gave others."""
-    return reading if reading.classes else replace(reading, classes=preset_classes(name)["classes"])
+def _preset(reading: Reading, name: str, source: Path | None = None) -> Reading:
+    """The class names of a benchmark, unless the user or a file beside the data says others."""
+    if reading.classes or (source is not None and declared(source).names):
+        return reading
+    return replace(reading, classes=preset_classes(name)["classes"])

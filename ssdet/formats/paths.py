@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from .issues import DataError, Issue, raise_data_error
+from .issues import DataError, Issue, raise_data_error, short
 from .options import option
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")
@@ -113,6 +113,8 @@ def need_folder(folder: Path, meaning: str) -> Path:
     """The folder, or `DataError` if there is none."""
     if not folder.is_dir():
         kind = "a file" if folder.exists() else "no such file"
+        if not folder.is_absolute():
+            kind += f" in {short(Path.cwd())}"
         advice = "Check the path; docs/datasets.md shows the layout of each format"
         raise_data_error(f"no {meaning}", folder, found=kind, allowed="a folder", advice=advice)
     return folder

@@ -1,5 +1,6 @@
 """PASCAL VOC xml: `Annotations/`, `JPEGImages/`, `ImageSets/Main/`, or xml files beside images."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from .annotations import Annotations, ImageRecord, Instance, Names, Reading, check_box, parse, sides
@@ -31,7 +32,11 @@ def read_voc(source: Path, reading: Reading) -> Annotations:
     root, names = reading.root(images), Names(reading.classes, reading.issues)
     records = []
     for path in files:
-        top = load_xml(path)
+        try:
+            top = load_xml(path)
+        except DataError as error:  # one image's file: the others can be used
+            reading.issues.found.extend(replace(issue, left_out=True) for issue in error.issues)
+            continue
         record = _record(top, path, xml_folder, root, reading.issues)
         if record:
             _add_objects(record, top, path, names, reading.issues)

@@ -7,25 +7,34 @@ from .annotations import Annotations, ImageRecord, Instance, Reading, check_box,
 from .files import load_yaml, read_lines
 from .issues import DataError, Issues, raise_data_error, short
 from .options import option
+from .parts import part_of
 from .paths import Root, find_images, image_size, is_image
 from .segments import bounds
 
 _ROUNDING = 1e-3  # by which tools write numbers outside 0 ... 1
+PARTS = ("train", "val", "test")  # keys of a data.yaml
+# Names of the classes where there is no data.yaml: of Label Studio, LabelImg, darknet, Roboflow.
+CLASS_FILES = ("classes.txt", "obj.names", "predefined_classes.txt", "_darknet.labels")
 
 
 def read_yolo(source: Path, reading: Reading) -> Annotations:
     """Read one split ('train' unless `reading.split` says otherwise) of a data.yaml.
 
     A line is `class cx cy width height` or `class x1 y1 x2 y2 x3 y3 ...`, relative to the image. An
-    image without a text file has no objects.
+    image without a text file has no objects. In a folder without data.yaml, all images that have a
+    text file are read, and a split is the part of them whose path says so.
     """
     file = _yaml_of(source)
-    content = load_yaml(file)
-    classes = _classes(content, file)
-    root = _root(content, file, reading)
-    split = reading.split or "train"
+    if file is None:
+        images, root, classes = _tree(source, reading)
+        file = source
+    else:
+        content = load_yaml(file)
+        classes = _classes(content, file)
+        root = _root(content, file, reading)
+        images = _images(content, reading.split or "train", file, root)
     records = []
-    for path in _images(content, split, file, root):
+    for path in images:
         record = ImageRecord(root.relative(path), where=str(path))
         try:
             record.width, record.height = image_size(path, file)
@@ -39,11 +48,14 @@ def read_yolo(source: Path, reading: Reading) -> Annotations:
     return Annotations(source, root.folder, classes, records, issues=reading.issues.found)
 
 
-def _yaml_of(source: Path) -> Path:
+def _yaml_of(source: Path) -> Path | None:
+    """The data.yaml of a folder; None if there is no yaml file, but labels."""
     if not source.is_dir():
         return source
     found = sorted([*source.glob("*.yaml"), *source.glob("*.yml")])
     named = [path for path in found if path.stem == "data"]
+    if not found and any(_label_file(path).is_file() for path in find_images(source)):
+        return None
     if len(named or found) != 1:
         raise_data_error(
             "no data.yaml",
@@ -53,6 +65,35 @@ def _yaml_of(source: Path) -> Path:
             advice="Give the file itself, path/to/data.yaml",
         )
     return (named or found)[0]
+
+
+def _tree(source: Path, reading: Reading) -> tuple[list[Path], Root, tuple[str, ...]]:
+    """Images with labels below a folder, and the names of the classes, or their numbers."""
+    root = reading.root(reading.images or source)
+    images = [path for path in find_images(root.folder) if _label_file(path).is_file()]
+    if reading.split:
+        wanted = part_of(Path(reading.split)) or reading.split
+        of = {path: path.relative_to(root.folder).parent for path in images}
+        images = [p for p in images if part_of(of[p]) == wanted or reading.split in of[p].parts]
+    if not images:
+        raise_data_error(
+            "no image with labels",
+            source,
+            found=f"none of the part {reading.split!r}" if reading.split else "none",
+            allowed="images/ and labels/ with files of the same names",
+            advice=f"Check the folder, and {option('split')}",
+        )
+    files = [folder / name for folder in (source, source / "labels") for name in CLASS_FILES]
+    named = next((file for file in files if file.is_file()), None)
+    if reading.classes or named:
+        return (
+            images,
+            root,
+            reading.classes or tuple(text for _, text in read_lines(named or source)),
+        )
+    lines = (line for path in images for _, line in read_lines(_label_file(path)))
+    numbers = [int(first) for line in lines if (first := line.split()[0]).isdigit()]
+    return images, root, tuple(map(str, range(max(numbers, default=0) + 1)))
 
 
 def _classes(content: dict[str, Any], file: Path) -> tuple[str, ...]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets.splits import priorities
 from ..datasets.unlabeled import UnlabeledImages
+from ..formats.guessing import Survey, label_maps
 from ..formats.issues import raise_data_error
+from ..formats.made_lists import root_of
 from ..formats.options import option
+from ..formats.places import find_root, names_in
 from ..formats.write import write_text
-from .labeled import Data, Part, coco_or_images, read_part
-from .places import find_root, names_in
+from .labeled import Data, Part, coco_or_images, find_labeled, read_part
 
 if TYPE_CHECKING:
     from .models import Base
@@ -42,7 +44,7 @@ class Sources:
         self.labeled = read_part("labeled", said, base.task, side)
         self.notes = [*self.labeled.notes]
         self.classes = self._classes()
-        if said.val or said.val_split:
+        if said.val or said.val_split or self._has_validation():
             self.val = read_part("val", said, base.task, side)
             self.notes += self.val.notes
             self._same_classes()
@@ -107,11 +109,21 @@ class Sources:
             )
         return classes
 
+    def _has_validation(self) -> bool:
+        """Whether the labeled data has a part to validate on, and nothing else was chosen."""
+        if self.said.format or self.said.reading.get("masks"):
+            return False
+        found = find_labeled("labeled", self.said, self.base.task)
+        return found.validation is not None
+
     def _same_classes(self) -> None:
         data, classes = self.val.data, self.classes
         named = [name for name in data.classes if name in classes]
         extra = [name for name in data.classes if name not in classes]
-        if extra and not self.said.reading.get("classes"):
+        chosen = self.said.val or self.said.val_split or self.base.task == "segmentation"
+        if extra and not chosen:
+            self.notes.append(f"the validation data also has {', '.join(extra)}: not evaluated")
+        elif extra and not self.said.reading.get("classes"):
             raise_data_error(
                 "validation data with other classes",
                 data.source,
@@ -177,6 +189,7 @@ class Sources:
         file = Path(source)
         if file.is_file():
             known = [self.said.images, self.labeled.data.images]
+            known.append(root_of(file))  # where `ssdet split` says that its list begins
             root = find_root(names_in(file), file, [path for path in known if path])
         options = {"source": source, **({"data_root": str(root)} if root else {})}
         try:
@@ -190,21 +203,30 @@ class Sources:
                 advice=str(error),
             )
         paths = [found.get_data_info(number)["img_path"] for number in range(len(found))]
+        maps = {str(path) for path in label_maps(Survey.of(file))} if file.is_dir() else set()
+        left = [path for path in paths if path not in maps]
+        if left and len(left) < len(paths):
+            self.notes.append(f"{len(paths) - len(left)} label maps are no unlabeled images")
+            return self._listed(left), left
         return {"type": "UnlabeledImages", **options}, paths
+
+    def _listed(self, paths: list[str]) -> dict[str, Any]:
+        """The data set of some unlabeled images, from a list of them."""
+        kept = [os.path.relpath(path) for path in paths]
+        root = os.path.commonpath([os.path.dirname(path) or "." for path in kept])
+        lines = "".join(f"{os.path.relpath(path, root)}\n" for path in kept)
+        file = write_text(self.side / "unlabeled-images.txt", lines, force=True)
+        return {"type": "UnlabeledImages", "source": str(file), "data_root": root}
 
     def _compare(self, paths: list[str]) -> None:
         real = {os.path.realpath(path): path for path in paths}
         if shared := real.keys() & self.val.paths:
             if self.said.val or self.said.val_split:
                 _refuse_shared("unlabeled", self.said.unlabeled, shared)
-            kept = [os.path.relpath(path) for path in real if path not in shared]
+            kept = [path for path in real if path not in shared]
             if not kept:
                 _refuse_shared("unlabeled", self.said.unlabeled, shared)
-            root = os.path.commonpath([os.path.dirname(path) or "." for path in kept])
-            lines = "".join(f"{os.path.relpath(path, root)}\n" for path in kept)
-            file = write_text(self.side / "unlabeled-images.txt", lines, force=True)
-            self.unlabeled = {"type": "UnlabeledImages", "source": str(file), "data_root": root}
-            self.count = len(kept)
+            self.unlabeled, self.count = self._listed(kept), len(kept)
             self.notes.append(f"{len(shared)} unlabeled images that are held out are left out")
         if both := len(real.keys() & self.labeled.paths):
             self.notes.append(f"{both} images are labeled and unlabeled; they are used as both")

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.splits import match
-from ..formats import Annotations, components, read, write_coco, write_masks
+from ..formats import Annotations, Guess, components, guess, read, write_coco, write_masks
+from ..formats.class_values import encoding_settings
 from ..formats.coco import open_coco
 from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
 from ..formats.options import option
+from ..formats.places import coco_images
 from ..formats.write import write_text
-from .places import coco_images, guess_format
 from .recipe import Code
+
+# Formats whose readers know how the maps are encoded.
+_ENCODED = ("cityscapes", "ade")
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Data:
         only: List of the labeled images to use, as `ssdet split` writes it.
         split, val_split: Parts of the data, where a source has several.
         images: Folder of the images, where the sources do not say it.
-        val_images: Folder of the images to validate on, where it is another one.
-        class_file: Names (and colors) of the classes.
+        val_images, val_masks: Folders of the images to validate on and of their label maps, where
+            they are others.
         reading: Further fields of `ssdet.formats.Reading`.
     """
 
@@ -42,7 +46,7 @@ class Data:
     val_split: str | None = None
     images: Path | None = None
     val_images: Path | None = None
-    class_file: Path | None = None
+    val_masks: Path | None = None
     reading: dict[str, Any] = field(default_factory=dict)
 
 
@@ -61,6 +65,41 @@ class Part:
         return {os.path.realpath(self.data.path(record)) for record in self.data.records}
 
 
+def find_labeled(name: str, said: Data, task: str) -> Guess:
+    """Where the images to train on ("labeled"), or to validate on ("val"), are, and in which form.
+
+    Without `val` and `val_split`, those to validate on are the part of the labeled data that is
+    called so.
+    """
+    source, split, masks = said.labeled, said.split, said.reading.get("masks")
+    if name == "val":
+        source, split, masks = said.val or source, said.val_split, said.val_masks
+    if not source.exists():
+        raise_data_error(
+            "missing file",
+            option(name, str(source)),
+            found=f"nothing in {Path.cwd()}" if not source.is_absolute() else "nothing",
+            allowed="a file or folder",
+            advice="Check the path; it starts in the current folder",
+        )
+    form = said.format or ("masks" if masks else None)
+    if form is not None:
+        return Guess(form, source, "").part(split)
+    found = guess(source, task)
+    if name == "val" and split is None and found.validation is not None:
+        return found.validation
+    found = found.part(split)
+    if found.format == "images":
+        raise_data_error(
+            "labeled data of an unknown format",
+            source,
+            found=", ".join([found.why, *found.also]),
+            allowed="COCO .json, VOC or YOLO folder, images/ and masks/, ... (docs/datasets.md)",
+            advice=f"Name it with {option('format')}; {option(name)} takes the data with labels",
+        )
+    return found
+
+
 def read_part(name: str, said: Data, task: str, side: Path) -> Part:
     """The images to train on ("labeled"), or to validate on ("val"), as the user says it.
 
@@ -70,28 +109,28 @@ def read_part(name: str, said: Data, task: str, side: Path) -> Part:
         task: "detection" or "segmentation".
         side: Folder for labels that have to be converted.
     """
-    source, images, split, only = said.labeled, said.images, said.split, said.only
+    found = find_labeled(name, said, task)
+    given = {"images": said.images, "masks": said.reading.get("masks"), "only": said.only}
     if name == "val":
-        source, images = said.val or said.labeled, said.val_images or said.images
-        split, only = said.val_split, None
-    if not source.exists():
-        raise_data_error(
-            "missing file",
-            option(name, str(source)),
-            found="nothing",
-            allowed="a file or folder",
-            advice="Check the path; it starts in the current folder",
-        )
-    form = said.format or guess_format(source, task)
-    data = _read(source, form, said, images=images, split=split, only=only)
-    given = {"images": images, "split": split, "only": only}
-    asked = {key: str(value) for key, value in given.items() if value}
+        other = said.val_images or (None if said.val_masks else said.images)
+        given = {"images": other, "masks": said.val_masks, "only": None}
+    given = {"only": found.only, **found.reading, **{k: v for k, v in given.items() if v}}
+    data = _read(found, {**said.reading, **given}, said)
+    asked = {k: str(given[k]) for k in ("images", "masks", "split", "only") if given.get(k)}
+    code: dict[str, Any] = {**asked}
+    if said.reading.get("follow_links"):
+        code["follow_links"] = True
     if task == "detection":
-        return _for_detector(data, form, side / f"{name}.json", asked)
-    return _for_segmentor(data, form, said, side / name, asked)
+        part = _for_detector(data, found.format, side / f"{name}.json", code)
+    else:
+        part = _for_segmentor(data, found.format, side / name, code)
+    if found.why:
+        parts = f"; parts: {', '.join(found.parts)}" if found.parts else ""
+        part.notes.insert(0, f"{name}: {found.format}, because of {found.why}{parts}")
+    return part
 
 
-def coco_or_images(data: Annotations, form: str, **asked: str) -> dict[str, Any]:
+def coco_or_images(data: Annotations, form: str, **asked: Any) -> dict[str, Any]:
     """The data set that reads boxes; MMDetection's own where it can."""
     classes = {"classes": Code("classes")}
     if form == "coco" and "only" not in asked:
@@ -104,20 +143,12 @@ def coco_or_images(data: Annotations, form: str, **asked: str) -> dict[str, Any]
     return {**code, **asked, "metainfo": classes}
 
 
-def _read(
-    source: Path,
-    form: str,
-    said: Data,
-    *,
-    images: Path | None,
-    split: str | None,
-    only: Path | None,
-) -> Annotations:
-    options = {**said.reading, "split": split, "images": images}
-    if form == "coco":
+def _read(found: Guess, options: dict[str, Any], said: Data) -> Annotations:
+    source, only = found.source, options.pop("only")
+    if found.format == "coco":
         options["content"] = content = open_coco(source)
-        options["images"] = coco_images(source, content, images)
-    data = read(source, form, strict=False, **options)
+        options["images"] = coco_images(source, content, options.get("images"))
+    data = read(source, found.format, strict=False, **options)
     if only:
         names = [record.name for record in data.records]
         data = data.subset(match(read_lines(only), names, only))
@@ -127,13 +158,13 @@ def _read(
             "missing image",
             f"{source}: {data.records[0].where}",
             found=f"no file {first}",
-            allowed="the image",
+            allowed=f"the image in {Path.cwd() / (data.images or '')}",
             advice=f"Name their folder with {option('images')}",
         )
     return data
 
 
-def _for_detector(data: Annotations, form: str, file: Path, asked: dict[str, str]) -> Part:
+def _for_detector(data: Annotations, form: str, file: Path, asked: dict[str, Any]) -> Part:
     """Label maps become boxes in a file."""
     if data.encoding is None and form != "cityscapes-instances":
         return Part(data, form, coco_or_images(data, form, **asked))
@@ -144,15 +175,12 @@ def _for_detector(data: Annotations, form: str, file: Path, asked: dict[str, str
     return Part(data, "coco", code, [note])
 
 
-def _for_segmentor(
-    data: Annotations, form: str, said: Data, folder: Path, asked: dict[str, str]
-) -> Part:
-    """Outlines, and label maps that only our readers understand, become label maps in a folder."""
-    if data.encoding is not None and not {"encoding", "masks"} & said.reading.keys():
-        colored = said.class_file and said.reading.get("colors")
-        classes = str(said.class_file) if colored else Code("classes")
+def _for_segmentor(data: Annotations, form: str, folder: Path, asked: dict[str, Any]) -> Part:
+    """Outlines become label maps in a folder."""
+    if data.encoding is not None:
         code = {"type": "LabeledMasks", "source": str(data.source), "format": form}
-        return Part(data, form, {**code, "classes": classes, **asked})
+        encoding = {} if form in _ENCODED else encoding_settings(data.encoding)
+        return Part(data, form, {**code, "classes": Code("classes"), **asked, **encoding})
     written = write_masks(data, folder, force=True)
     pairs = [(data.path(record).resolve(), mask.resolve()) for record, mask in written]
     root = Path(os.path.commonpath([path.parent for pair in pairs for path in pair]))

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 
 from ..exits import UsageError
 from ..formats import class_settings
+from ..formats.class_values import Values
 from ..formats.options import option, python_arguments
 from .data import Sources
 from .labeled import Data
@@ -26,6 +27,7 @@ from .writer import literal, write
 
 _FEWEST = 20  # iterations
 _WIDTH = 100  # so that each base has a line of its own
+_CLASS_OPTIONS = ("colors", "ignore", "reduce_zero_label")
 _PATHS = "Paths are relative to the folder in which the training is started."
 
 
@@ -104,7 +106,7 @@ def semi_supervise(
     method: str = "auto",
     val: str | Path | None = None,
     classes: str | Path | Sequence[str] | None = None,
-    values: Sequence[int] | None = None,
+    values: Values | None = None,
     work: str | Path = "semi_supervised_data",
     gpus: int = 1,
     batch: tuple[int, int] | None = None,
@@ -123,26 +125,28 @@ def semi_supervise(
             model of the base.
         val: Data to validate on. None: a fifth of the labeled images.
         classes: Names, or a file of them, where the data does not say them.
-        values: Gray values of label maps in the order of the classes, such as (0, 255).
+        values: Gray values of label maps in the order of the classes, such as (0, 255); several
+            for one class are a sequence.
         work: Folder for lists and converted labels, where any are needed.
         gpus: Processes of the training.
         batch: Labeled and unlabeled images per process and iteration.
         iterations: Length of the training.
         pretrained: Start from published weights, as the base does.
         options: Further fields of `Data` (`format`, `only`, `split`, `val_split`, `images`,
-            `val_images`) and of `ssdet.formats.Reading` (`masks`, `follow_links`).
+            `val_images`, `val_masks`) and of `ssdet.formats.Reading` (`masks`, `ignore`, `colors`,
+            `reduce_zero_label`, `follow_links`).
     """
-    for key in ("only", "images", "val_images", "masks"):
+    for key in ("only", "images", "val_images", "masks", "val_masks", "colors"):
         if options.get(key) is not None:
             options[key] = Path(options[key])
     with python_arguments():
-        file = Path(classes) if isinstance(classes, (str, Path)) else None
-        reading = {**class_settings(file or classes, values), **options.pop("reading", {})}
+        names = Path(classes) if isinstance(classes, (str, Path)) else classes
+        about = {key: options.pop(key) for key in _CLASS_OPTIONS if key in options}
+        reading = {**class_settings(names, values, **about), **options.pop("reading", {})}
         reading |= {key: options.pop(key) for key in ("masks", "follow_links") if key in options}
         data = Data(
             Path(labeled), str(unlabeled), Path(val) if val else None,
-            class_file=file, reading={key: value for key, value in reading.items() if value},
-            **options,
+            reading={key: value for key, value in reading.items() if value}, **options,
         )  # fmt: skip
         written = make_config(
             base_config, method, data,

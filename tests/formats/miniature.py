@@ -123,7 +123,7 @@ def voc_masks(root: Path, train=16, extra=16, val=4):
     for part, names in stems.items():
         write_list(root / "ImageSets" / "Segmentation" / f"{part}.txt", names)
         for n, name in enumerate(names):
-            picture(root / "JPEGImages" / f"{name}.jpg", seed=n)
+            picture(root / "JPEGImages" / f"{name}.jpg", seed=n + 100 * (part == "val"))
             labels = np.zeros((48, 64), np.uint8)
             labels[5:30, 5:30] = 1 + n % 20
             labels[5:30, 30] = 255  # the border of an object
@@ -157,7 +157,8 @@ def cityscapes(root: Path, train=16, val=3):
         for n in range(count):
             city = ("aachen", "bochum")[n % 2]
             stem = f"{city}/{city}_{n:06}_000019"
-            picture(root / "leftImg8bit" / split / f"{stem}_leftImg8bit.png", seed=n)
+            seed = n + 100 * (split == "val")
+            picture(root / "leftImg8bit" / split / f"{stem}_leftImg8bit.png", seed=seed)
             instances = np.full((48, 64), 23, np.int32)
             instances[24:] = 7
             instances[30:40, 5:20] = 26000
@@ -238,3 +239,54 @@ def cvat_data(root: Path, count=4):
         f"  <meta><task><labels>{labels}</labels></task></meta>\n{images}</annotations>\n"
     )
     return root / "annotations.xml"
+
+
+def labelstudio_data(root: Path, count=4):
+    """export.json of uploaded images: a rectangle, a polygon, a brush stroke; one task skipped."""
+    # One pixel (row 0, column 1) of a mask of 2x3, and all of one of 2x2, as the tool packs them.
+    brush = [0, 0, 0, 24, 57, 27, 252, 96, 17, 255, 223, 0, 0]
+    tasks = []
+    for n in range(count):
+        size = (2, 3) if n == 0 else (48, 64)
+        picture(root / "media" / f"{n:03}.png", size, seed=n)
+        values = [
+            dict(x=12.5, y=25, width=50, height=12.5, rotation=0, rectanglelabels=["dog"]),
+            dict(points=[[0, 0], [50, 0], [50, 50]], polygonlabels=["cat"]),
+            dict(choices=["sunny"]),
+        ]
+        if n == 0:
+            values = [dict(format="rle", rle=brush, brushlabels=["cat"])]
+        result = [dict(id=f"{n}-{i}", type="x", value=v) for i, v in enumerate(values)]
+        old = dict(result=[], was_cancelled=False, updated_at="2024-01-01")
+        new = dict(result=result, was_cancelled=False, updated_at="2025-01-01")
+        address = f"/data/upload/7/0a1b2c3d-{n:03}.png"
+        tasks.append(dict(id=n, data=dict(image=address), annotations=[new, old]))
+    tasks.append(dict(id=99, data=dict(image="x.png"), annotations=[dict(was_cancelled=True)]))
+    return write_json(root / "export.json", tasks)
+
+
+def huggingface_data(root: Path, count=4):
+    """metadata.jsonl beside the images, names of the classes in README.md."""
+    rows = []
+    for n in range(count):
+        picture(root / f"{n:03}.jpg", seed=n)
+        objects = dict(bbox=[[2, 3, 20, 10], [30, 5, 10, 40]], categories=[1, 0])
+        rows.append(json.dumps(dict(file_name=f"{n:03}.jpg", objects=objects)))
+    write_list(root / "metadata.jsonl", rows)
+    (root / "README.md").write_text(
+        "---\ndataset_info:\n  features:\n  - name: objects\n    sequence:\n"
+        "    - name: categories\n      dtype:\n        class_label:\n          names:\n"
+        "            '0': dog\n            '1': cat\n---\n# Pets\n"
+    )
+    return root
+
+
+def camvid(root: Path, counts=(("train", 6), ("val", 2), ("test", 3))):
+    """Label maps beside the images, in train/ and trainannot/; 3 is the void."""
+    for part, count in counts:
+        for n in range(count):
+            picture(root / part / f"{part}{n}.png", seed=n + 100 * len(part))
+            labels = np.zeros((48, 64), np.uint8)
+            labels[:, 10:30], labels[:, 30:40], labels[:, 60:] = 1, 2, 3
+            gray_png(root / f"{part}annot" / f"{part}{n}.png", labels)
+    return root

@@ -21,6 +21,7 @@ from ssdet.formats import (
     write_coco,
     write_masks,
 )
+from ssdet.formats.labelstudio import brush_values
 from ssdet.formats.segments import decode
 
 from . import miniature
@@ -30,12 +31,17 @@ SOURCES = {
     "yolo": miniature.yolo_data,
     "labelme": miniature.labelme_data,
     "cvat": miniature.cvat_data,
+    "labelstudio": miniature.labelstudio_data,
+    "huggingface": miniature.huggingface_data,
 }
+READING = {"labelstudio": {"images": "media"}}
 
 
 @pytest.fixture
 def data(tmp_path, request):
-    return read(SOURCES[request.param](tmp_path / "data"), request.param)
+    source = SOURCES[request.param](tmp_path / "data")
+    more = {key: tmp_path / "data" / v for key, v in READING.get(request.param, {}).items()}
+    return read(source, request.param, **more)
 
 
 def boxes(record):
@@ -201,6 +207,52 @@ def test_color_maps_become_palette_maps_that_read_the_same(tmp_path):
         assert Image.open(path).mode == "P"
         assert (MaskEncoding(3).decode(path) == LABELS).all()
     assert (tmp_path / "out" / "classes.txt").read_text() == "sky\nred car\ngreen\n"
+
+
+@pytest.mark.parametrize("data", ["labelstudio"], indirect=True)
+def test_label_studio_regions(data):
+    assert data.classes == ("cat", "dog")
+    stroke = data.records[0].instances[0]  # one pixel of an image of 3 x 2, in column 1 and row 0
+    assert (stroke.label, stroke.box) == (0, (1, 0, 2, 1))
+    assert decode(stroke.segmentation, 2, 3).tolist() == [[False, True, False], [False] * 3]
+    # 12.5, 25, 50, 12.5 percent of 64 x 48; the uploaded file's name begins with eight hex digits
+    dog, cat = data.records[1].instances
+    assert (data.records[1].name, dog.label, dog.box) == ("001.png", 1, (8, 12, 40, 18))
+    assert cat.segmentation == [[0, 0, 32, 0, 32, 24]]
+    assert "task without an annotation (left out)" in [issue.what for issue in data.issues]
+
+
+def test_label_studio_turns_about_the_upper_left_corner(tmp_path):
+    source = miniature.labelstudio_data(tmp_path, count=2)
+    tasks = json.loads(source.read_text())
+    value = dict(x=50, y=50, width=25, height=25, rotation=90, rectanglelabels=["dog"])
+    tasks[1]["annotations"][0]["result"] = [dict(value=value)]
+    source.write_text(json.dumps(tasks))
+    data = read(source, "labelstudio", images=tmp_path / "media")
+    # (32, 24) with sides of 16 and 12: clockwise, 12 to the left and 16 down
+    assert data.records[1].instances[0].box == pytest.approx((20, 24, 32, 40))
+
+
+def test_brush_strokes_have_the_published_bytes():
+    full = [0, 0, 0, 16, 57, 27, 253, 255, 240]  # 2 x 2, all set; the others are empty or one pixel
+    assert brush_values(bytes(full)).tolist() == [255] * 16
+    assert brush_values(bytes([0, 0, 0, 8, 57, 27, 252, 224, 0])).tolist() == [0] * 8
+    with pytest.raises(ValueError, match="cut off"):
+        brush_values(bytes(full[:-3]))
+
+
+@pytest.mark.parametrize("data", ["huggingface"], indirect=True)
+def test_hugging_face_objects(data):
+    assert data.classes == ("dog", "cat")  # in the order of README.md
+    assert boxes(data.records[0]) == [(1, (2, 3, 22, 13)), (0, (30, 5, 40, 45))]
+
+
+def test_hugging_face_label_maps_and_csv(tmp_path):
+    miniature.picture(tmp_path / "a.png", (4, 4))
+    miniature.gray_png(tmp_path / "maps" / "a.png", np.eye(4, dtype=np.uint8))
+    (tmp_path / "metadata.csv").write_text("file_name,mask\na.png,maps/a.png\n")
+    data = read(tmp_path, "huggingface")
+    assert data.classes == ("0", "1") and data.labels_in(data.records[0]) == {0, 1}
 
 
 def test_outlines_become_label_maps_with_the_small_on_top(tmp_path):

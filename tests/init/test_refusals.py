@@ -166,7 +166,7 @@ def test_trainings_that_are_too_short(refused):
             "method='soft-teacher': needs.*use method='soft-teacher-one-stage' with it",
         ),
         (dict(iterations=5), "iterations=5: 20 or more"),
-        (dict(labeled="."), "format=...; labeled=..."),
+        (dict(labeled="."), "Name it with format=...; if it is another format"),
     ],
 )
 def test_the_function_speaks_of_arguments(changes, words, coco, detector, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Find the format of labels, and the folder of the images that a file names."""
+"""Find the folder of the images that a file names."""
 
 import os
 import re
@@ -6,32 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..formats.coco import open_coco
-from ..formats.files import read_lines
-from ..formats.issues import raise_data_error
-from ..formats.json_stream import Items
-from ..formats.masks import split_line
-from ..formats.options import option
+from .coco import open_coco
+from .files import read_lines
+from .issues import DataError, raise_data_error
+from .json_stream import Items
+from .masks import split_line
+from .options import option
 
 _LOOKED_FOR = 200  # files of a list, to find their folder
-_FILES = {".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".txt": "list"}
-_FOLDERS = {
-    "segmentation": {
-        "leftImg8bit": "cityscapes",
-        "images/training": "ade",
-        "SegmentationClass": "voc-masks",
-        "masks": "masks",
-        "labels": "masks",
-        "annotations": "masks",
-    },
-    "detection": {
-        "data.yaml": "yolo",
-        "Annotations": "voc",
-        "leftImg8bit": "cityscapes-instances",
-        "masks": "masks",
-        "SegmentationClass": "voc-masks",
-    },
-}
 
 
 def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path | None:
@@ -72,28 +54,50 @@ def find_root(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path |
 
 def coco_images(source: Path, content: Mapping[str, Any], given: Path | None) -> Path:
     """The folder of the images that a COCO file names."""
-    names = list(_coco_names(content))
-    root = find_root(names, source, [given] if given else [])
+    names = list(coco_names(content))
+    known = [given] if given else []
+    if (made := _root_of_split(source, content)) is not None:
+        known.append(made)
+    root = find_root(names, source, known)
     if names and root is None:
+        here = Path.cwd()
+        looked = ", ".join(str(here / folder) for folder in [*known, source.parent])
         raise_data_error(
             "images not found",
             source,
             found=f"no file {names[0]!r}",
-            allowed="beside the json file, in its folder images/, or near it",
-            advice=f"Name their folder with {option('images')}",
+            allowed=f"the images in {looked}, in images/ beside it, or near it",
+            advice=f"Name their folder with {option('images')}; it starts in {here}",
         )
     return root or source.parent
+
+
+def images_near(names: Iterable[str], file: Path, known: Sequence[Path]) -> Path | None:
+    """The same as `find_root` for a command that does without the images."""
+    try:
+        return find_root(names, file, known)
+    except DataError:
+        return None
+
+
+def _root_of_split(source: Path, content: Mapping[str, Any]) -> Path | None:
+    """The folder that `ssdet split` noted in a file that it wrote."""
+    info = content.get("info")
+    split = info.get("split") if isinstance(info, dict) else None
+    stated = split.get("root") if isinstance(split, dict) else None
+    return Path(os.path.normpath(source.parent / stated)) if isinstance(stated, str) else None
 
 
 def names_in(file: Path) -> Iterator[str]:
     """The images that a list or a COCO file names."""
     if file.suffix.lower() == ".json":
-        yield from _coco_names(open_coco(file))
+        yield from coco_names(open_coco(file))
     else:
         yield from (split_line(text, f"{file}, line {line}")[0] for line, text in read_lines(file))
 
 
-def _coco_names(content: Mapping[str, Any]) -> Iterator[str]:
+def coco_names(content: Mapping[str, Any]) -> Iterator[str]:
+    """The images that a COCO object names."""
     images = content.get("images")
     entries = images if isinstance(images, (list, Items)) else []
     return (str(entry.get("file_name")) for entry in entries if isinstance(entry, dict))
@@ -105,22 +109,3 @@ def _subfolders(folder: Path) -> Iterator[Path]:
         if first.is_dir() and not first.name.startswith("."):
             yield first
             yield from [p for p in sorted(first.iterdir())[:100] if p.is_dir()]
-
-
-def guess_format(source: Path, task: str) -> str:
-    """The format of labeled data, by its files and folders."""
-    if source.is_file() and source.suffix.lower() in _FILES:
-        return _FILES[source.suffix.lower()]
-    for name, form in _FOLDERS[task].items():
-        if (source / name).exists():
-            return form
-    if source.is_dir() and next(source.glob("*.json"), None):
-        return "labelme"
-    kind = "a folder" if source.is_dir() else "a file"
-    raise_data_error(
-        "labeled data of an unknown format",
-        source,
-        found=kind,
-        allowed="COCO .json, VOC or YOLO folder, images/ and masks/, ... (docs/datasets.md)",
-        advice=f"Name it with {option('format')}; {option('labeled')} takes the data with labels",
-    )
