@@ -72,6 +72,7 @@ def register() -> None:
     from . import engine, evaluation, hooks, models, teacher_student  # noqa: F401
     from .datasets import exports  # noqa: F401
     from .renamed import install
+    from .report import live  # noqa: F401
 
     install()
 

@@ -18,6 +18,8 @@ default_hooks = dict(
     metrics=dict(type='MetricsFileHook', interval=50),
     # Counts of pseudo labels, and warnings while the run can still be stopped.
     monitor=dict(type='PseudoLabelMonitorHook', interval=50),
+    # report.html, anew at each validation.
+    report=dict(type='ReportHook'),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
         type='AtomicCheckpointHook',

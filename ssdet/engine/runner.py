@@ -33,6 +33,7 @@ DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
     "metrics": {"type": "MetricsFileHook"},
     "checkpoint": {"type": "AtomicCheckpointHook", "interval": 1},
     "monitor": {"type": "PseudoLabelMonitorHook"},
+    "report": {"type": "ReportHook"},
 }
 _RUNS = itertools.count(1)  # runs of this process, in the same order on every rank
 REPLACED = {"CheckpointHook": "AtomicCheckpointHook", "LoggerHook": "ProgressHook"}

@@ -7,8 +7,8 @@ from typing import Any
 
 from .charts import Series, line_chart, smooth
 from .health import class_totals
-from .run_folder import Run
-from .summary import Task, baseline_curve, curve, scores
+from .run_folder import Line, Run
+from .summary import Task, baseline_curve, better_model, curve, scores
 
 LEGEND = (
     ("kept", "solid, in the color of its class: kept, the student learns it"),
@@ -18,7 +18,7 @@ LEGEND = (
 MODELS = (
     ("baseline", "Baseline", "labeled images only"),
     ("student", "Student", "labeled images and pseudo labels"),
-    ("teacher", "Teacher", "average of the student; use this one"),
+    ("teacher", "Teacher", "average of the student"),
 )
 AVERAGED = "labeled images only; the better of its plain and its averaged weights"
 
@@ -28,6 +28,7 @@ def table_rows(task: Task) -> list[dict[str, Any]]:
     found = scores(task)
     top = max((s.mean for s in found.values() if s.mean is not None), default=0.0)
     averaged = any(curve(run, task.metric, "teacher") for run in task.baseline)
+    better = better_model(task)
     rows = []
     for role, name, what in MODELS:
         score, base = found[role], found["baseline"].mean
@@ -38,7 +39,8 @@ def table_rows(task: Task) -> list[dict[str, Any]]:
             {
                 "role": role,
                 "name": name,
-                "what": AVERAGED if role == "baseline" and averaged else what,
+                "what": (AVERAGED if role == "baseline" and averaged else what)
+                + ("; use this one" if role == better else ""),
                 "value": f"{score.mean:.1f}",
                 "each": [f"{v:.1f}" for v in score.values] if len(score.values) > 1 else [],
                 "gain": lead,
@@ -114,6 +116,7 @@ def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
         )
     )
     charts.append(_thresholds(run))
+    charts += _monitored(run)
     return [chart for chart in charts if chart]
 
 
@@ -131,9 +134,19 @@ def class_rows(run: Run) -> list[dict[str, Any]]:
             # The length of a bar goes with the root: a background of pixels dwarfs all else.
             "width": f"{100 * math.sqrt(row['proposed'] / most):.1f}",
             "filled": f"{100 * row['kept'] / row['proposed']:.1f}" if row["proposed"] else "0",
+            **_truth(run.stats[-1], name),
         }
         for name, row in totals.items()
     ]
+
+
+def _truth(line: Line, name: str) -> dict[str, str]:
+    """Precision and recall of a class at the end, where hidden labels were given."""
+    names, truth = line.get("classes") or [], line.get("truth")
+    if not isinstance(truth, dict) or name not in names:
+        return {"precision": "", "recall": ""}
+    values = {key: truth[key][names.index(name)] for key in ("precision", "recall")}
+    return {key: "–" if v is None else f"{v:.2f}" for key, v in values.items()}
 
 
 def _thresholds(run: Run) -> dict[str, Any] | None:
@@ -144,6 +157,58 @@ def _thresholds(run: Run) -> dict[str, Any] | None:
     ]
     what = "The score that a label of the teacher must reach to be kept, where it moves."
     return _chart("Thresholds", series, what)
+
+
+def _monitored(run: Run) -> list[dict[str, Any] | None]:
+    """What the monitor measured: agreement, the distance of the classes, hidden labels."""
+    pair = [
+        Series("agreement of the labels", _column(run, "agreement"), "c0", dots=True),
+        Series("distance of the weights", _column(run, "weight_distance"), "c2"),
+    ]
+    classes = [Series("distance of the classes", _column(run, "drift"), "c3")]
+    truth = [
+        Series(f"{name} of what is kept", _column(run, "truth", "all", name), color)
+        for name, color in (("precision", "c0"), ("recall", "c1"), ("iou", "c4"))
+    ]
+    truth.append(
+        Series("precision of what is dropped", _column(run, "truth", "all", "dropped_precision"),
+               "c2")
+    )  # fmt: skip
+    return [
+        _chart(
+            "Are the pseudo labels right?",
+            truth,
+            "Measured against labels that the training never sees. Correct labels among the "
+            "dropped ones mean that the threshold is too high.",
+            floor=0.0,
+        ),
+        _chart(
+            "Teacher and student",
+            pair,
+            "How far the student finds the teacher's labels (1: all of them), and how far their "
+            "weights are apart. A student that has nothing left to learn agrees fully.",
+            floor=0.0,
+        ),
+        _chart(
+            "Classes of the pseudo labels",
+            classes,
+            "The share of the pseudo labels that would need another class to be distributed like "
+            "the labels; it should stay low if both kinds of images are alike.",
+            floor=0.0,
+        ),
+    ]
+
+
+def _column(run: Run, *keys: str) -> list[tuple[int, float]]:
+    """(iteration, value) of the monitor's lines, where there is a number."""
+    found = []
+    for line in run.stats:
+        value: Any = line
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            found.append((line["iter"], float(value)))
+    return found
 
 
 def _chart(title: str, series: list[Series], what: str, **options: Any) -> dict[str, Any] | None:

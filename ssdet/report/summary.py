@@ -140,18 +140,30 @@ def scores(task: Task) -> dict[str, Score]:
 
 
 def gain(task: Task) -> float | None:
-    """Points that the teacher (the model that one ships) has over the baseline, mean over runs."""
-    found = scores(task)
-    best, base = found["teacher"].mean or found["student"].mean, found["baseline"].mean
+    """Points that the better of teacher and student has over the baseline, mean over runs."""
+    best, base = best_mean(task), scores(task)["baseline"].mean
     return None if best is None or base is None else best - base
+
+
+def best_mean(task: Task) -> float | None:
+    """The value of the better of teacher and student, mean over runs."""
+    found = scores(task)
+    known = [value for role in ROLES if (value := found[role].mean) is not None]
+    return max(known, default=None)
+
+
+def better_model(task: Task) -> str | None:
+    """Which of teacher and student is better at the end; the teacher if they are equal."""
+    found = {role: score.mean for role in ROLES if (score := scores(task)[role]).mean is not None}
+    return max(found, key=lambda role: found[role] or 0.0) if len(found) == 2 else None
 
 
 def gains(task: Task) -> list[tuple[object, float]]:
     """(seed, points) for each seed that has both a baseline and a semi-supervised run."""
     base = {seed_of(run): baseline_curve(run, task.metric) for run in task.baseline}
-    found = []
+    role, found = better_model(task) or "teacher", []
     for run in task.semi:
-        mine, other = curve(run, task.metric, "teacher"), base.get(seed_of(run))
+        mine, other = curve(run, task.metric, role), base.get(seed_of(run))
         if mine and other:
             found.append((seed_of(run), mine[-1][1] - other[-1][1]))
     return found

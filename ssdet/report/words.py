@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from .run_folder import Line, Run
-from .summary import Task, gain, scores
+from .summary import Task, best_mean, gain, scores
 
 REASONS = {
     "score": "the score is below the threshold",
@@ -61,7 +61,7 @@ def headline(task: Task) -> str:
     found, points = scores(task), gain(task)
     name = task.metric.name
     if points is not None:
-        best = found["teacher"].mean if found["teacher"].mean is not None else found["student"].mean
+        best = best_mean(task)
         word = "more" if points >= 0 else "less"
         return (
             f"With unlabeled images the model reaches {best:.1f} {name}, "

@@ -28,7 +28,8 @@ def lock(folder, pid, host=HOST):
 def test_a_run_leaves_these_files_and_no_others(tmp_path):
     toy(tmp_path).train()
     assert sorted(os.listdir(tmp_path)) == [
-        "checkpoints", "config.py", "last_checkpoint", "metrics.jsonl", "run.json", "train.log",
+        "checkpoints", "config.py", "last_checkpoint", "metrics.jsonl", "report.html", "run.json",
+        "train.log",
     ]  # fmt: skip
     record = json.loads((tmp_path / "run.json").read_text())
     assert (record["state"], record["exit_code"], record["seed"]) == ("finished", 0, 0)

@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ssdet.cli import main
 from ssdet.hooks._parts.drawing import save_jpeg
 from ssdet.report import collect, read_run, render, write_report
+from ssdet.report.live import ReportHook
 
 from .fake import run_folder, stats_line, write_lines
 
@@ -165,3 +167,44 @@ def test_info_may_lack_everything(tmp_path):
     path = run_folder(tmp_path / "semi")
     (path / "run.json").write_text(json.dumps({"versions": None, "command": None}))
     assert "box AP" in render([read_run(path)])
+
+
+def test_what_the_monitor_measured_is_drawn(tmp_path):
+    path = run_folder(tmp_path / "semi")
+    truth = {"precision": [0.9, 0.8, None], "recall": [0.5, 0.4, 0.0]}
+    every = {"precision": 0.85, "recall": 0.3, "iou": 0.7, "dropped_precision": 0.2}
+    more = {
+        "agreement": 0.7,
+        "weight_distance": 0.1,
+        "drift": 0.2,
+        "truth": {**truth, "all": every},
+    }
+    write_lines(path / "pseudo/stats.jsonl", [{**stats_line(i), **more} for i in (200, 400)])
+    page = render([read_run(path)])
+    for title in ("Are the pseudo labels right?", "Teacher and student", "Classes of the pseudo"):
+        assert f"<h4>{title}" in page
+    assert '<td class="num">0.90</td><td class="num">0.50</td>' in page
+    assert '<td class="num">–</td><td class="num">0.00</td>' in page
+
+
+def test_one_seed_is_called_one_seed(runs, tmp_path):
+    assert render(runs).count("One seed: results differ") == 2
+    assert "One seed" not in render([run for run in runs if run.role == "semi"])
+
+
+def test_a_run_writes_its_report_after_each_validation(tmp_path):
+    path = run_folder(tmp_path / "semi")
+    warned = []
+    runner = SimpleNamespace(
+        work_dir=str(path), iter=0, logger=SimpleNamespace(warning=warned.append)
+    )
+    hook = ReportHook()
+    hook.after_val_epoch(runner)
+    assert not (path / "report.html").exists(), "a test is not a training"
+    runner.iter = 100
+    hook.after_val_epoch(runner)
+    assert "Object detection" in (path / "report.html").read_text()
+    (path / "report.html").unlink()
+    (path / "report.html").mkdir()
+    hook.after_train(runner)
+    assert len(warned) == 1 and "could not be written" in warned[0]

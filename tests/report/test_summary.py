@@ -52,6 +52,17 @@ def test_rows(task):
     assert "10.0 points more than the 31.0" in headline(task)
 
 
+def test_the_better_of_teacher_and_student_is_named(tmp_path):
+    for name, values, better in (("a", (50.0, 40.0), "teacher"), ("b", (40.0, 50.0), "student")):
+        both = {"teacher/mIoU": values[0], "student/mIoU": values[1]}
+        folder = tmp_path / name
+        runs = [run(folder, "baseline", [{"mIoU": 30.0}]), run(folder, "semi", [both])]
+        (one,) = tasks_of(runs)
+        named = [row["role"] for row in table_rows(one) if "use this one" in row["what"]]
+        assert named == [better] and gain(one) == 20.0 and gains(one) == [(0, 20.0)]
+        assert "reaches 50.0 mean IoU" in headline(one)
+
+
 def test_the_last_evaluation_counts_and_percent_stays_percent(tmp_path):
     found = run(tmp_path, "baseline", [{"mIoU": 40.0, "aAcc": 90.0}, {"mIoU": 35.0}])
     (task,) = tasks_of([found])

@@ -454,3 +454,14 @@ def test_a_protocol_says_which_metric_counts(tools, tmp_path):
 def test_a_run_that_found_nothing_scores_zero(tools, tmp_path):
     cell = tools[0].Cell("method", "10", {0: finished(tmp_path / "run", [{"iter": 4}])})
     assert cell.scores() == {0: 0.0}
+
+
+def test_growth_is_measured_in_the_second_half(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import benchmark_endurance
+
+    sys.modules.pop("benchmark_endurance")
+    rows = [{"iteration": 100 * n, "megabytes": max(n, 5) * 2.0} for n in range(1, 11)]
+    assert benchmark_endurance.slope(rows, "megabytes") == pytest.approx(0.02)
+    flat = [{"iteration": 100 * n, "megabytes": min(n, 5) * 2.0} for n in range(1, 11)]
+    assert benchmark_endurance.slope(flat, "megabytes") == pytest.approx(0.0, abs=1e-12)

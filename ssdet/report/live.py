@@ -1,0 +1,43 @@
+"""The report while a run goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+
+from ..registry import HOOKS
+
+
+@HOOKS.register_module()
+class ReportHook(Hook):
+    """Write `report.html` anew after each validation and at the end of a run.
+
+    It reads the run folder as `ssdet report` does. A report that cannot be written is a warning:
+    it is not worth a training.
+    """
+
+    # After the hooks that write what it shows.
+    priority = "LOWEST"
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Write the page of a training (a test has none)."""
+        if runner.iter > 0:
+            self._write(runner)
+
+    def after_train(self, runner: Any) -> None:
+        """Write the page of the whole run."""
+        self._write(runner)
+
+    def _write(self, runner: Any) -> None:
+        from . import read_run, write_report
+
+        folder = Path(runner.work_dir)
+        if not is_main_process() or not (folder / "metrics.jsonl").is_file():
+            return
+        try:
+            write_report([read_run(folder)], folder / "report.html")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            runner.logger.warning(f"The report could not be written: {error}")
