@@ -40,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=(*FORMATS, "images"),
         help="format of the data, if the guess is wrong; 'images': without annotations",
     )  # fmt: skip
-    parser.add_argument("--full", action="store_true", help="decode every image (slow)")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="decode every image, and find pictures that look alike (slow)",
+    )
     parser.add_argument("--json", action="store_true", help="print all findings as JSON")
     parser.add_argument(
         "--workers", type=int, metavar="N", help="number of processes (default: one per core)"

@@ -1,5 +1,7 @@
 """Everything that `ssdet.datasets` offers; importing it registers what a config can name."""
 
+from .bad_images import BadImageError, SampleError
+from .deep_images import LoadDeepImage
 from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
 from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
 from .demo.scene_files import write_cityscapes, write_coco, write_voc
@@ -7,7 +9,7 @@ from .external_labels import DigitExternalLabels, LoadExternalLabels, PackExtern
 from .geometry_record import RecordGeometry
 from .image_pairs import ImagePairs, LoadImagePair
 from .labeled import LabeledImages, LabeledMasks, LoadMask
-from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset
+from .labeled_unlabeled import LabeledUnlabeledDataset
 from .per_image import PerImage
 from .photometric import ErasePatches, NoisePatch, StrongPhotometric
 from .sampler import LabeledUnlabeledSampler
@@ -28,6 +30,7 @@ __all__ = [
     "LabeledMasks",
     "LabeledUnlabeledDataset",
     "LabeledUnlabeledSampler",
+    "LoadDeepImage",
     "LoadDigitPair",
     "LoadDigitScene",
     "LoadExternalLabels",
@@ -37,6 +40,7 @@ __all__ = [
     "PackExternalLabels",
     "PerImage",
     "RecordGeometry",
+    "SampleError",
     "SeededIndex",
     "StrongPhotometric",
     "UnlabeledImages",

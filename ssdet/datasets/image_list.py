@@ -8,13 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..exits import Exit, RunError
 from ..formats.coco import open_coco
+from ..formats.files import read_text
 from ..formats.json_stream import Items
 from ..messages import log
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")
 )
+
+
+class UnlabeledError(RunError, ValueError):
+    """A source without a usable image, or with a path that must not be opened."""
+
+    exit_code = Exit.DATA
 
 
 @dataclass
@@ -35,7 +43,7 @@ class ImageList:
         """`img_path` and `img_id` of each image, and the size where a COCO file says it."""
         images = self._images()
         if not images:
-            raise ValueError(
+            raise UnlabeledError(
                 f"UnlabeledImages: no image in {self.source!r}; looked for files ending in "
                 f"{', '.join(sorted(SUFFIXES))}"
             )
@@ -59,8 +67,7 @@ class ImageList:
             )
         if source.lower().endswith(".json"):
             return self._coco(source)
-        with open(source, encoding="utf-8-sig") as file:
-            lines = [line.strip() for line in file]
+        lines = [line.strip() for line in read_text(Path(source)).splitlines()]
         names = [_first_image(line) for line in lines if line]
         return self._listed([n if _is_image(n) else n + self.img_suffix for n in names], source)
 
@@ -81,7 +88,9 @@ class ImageList:
         content = open_coco(Path(source))
         entries = content.get("images")
         if not isinstance(entries, Items):
-            raise ValueError(f"UnlabeledImages: {source} has no list 'images'; is it a COCO file?")
+            raise UnlabeledError(
+                f"UnlabeledImages: {source} has no list 'images'; is it a COCO file?"
+            )
         if content.get("annotations"):
             log(f"Annotations in {source} are not read: it is an unlabeled source")
         inside = _Inside(self.data_root or os.path.dirname(source) or ".", self.may_miss)
@@ -91,7 +100,7 @@ class ImageList:
         entry = entry if isinstance(entry, dict) else {}
         name = entry.get("file_name")
         if not isinstance(name, str) or not name:
-            raise ValueError(
+            raise UnlabeledError(
                 f"UnlabeledImages: {source}, images[{number}] (id {entry.get('id')}) has "
                 f"file_name={name!r}; it must be the path of an image"
             )
@@ -118,7 +127,7 @@ class _Inside:
 
     def __call__(self, path: str, where: str) -> str:
         if "\0" in path or not _is_image(path):
-            raise ValueError(
+            raise UnlabeledError(
                 f"UnlabeledImages: {where}: {path!r} is not an image file; allowed endings: "
                 f"{', '.join(sorted(SUFFIXES))}"
             )
@@ -127,7 +136,7 @@ class _Inside:
             self._folders[folder] = self._contains(os.path.realpath(folder))
         linked = os.path.islink(path)
         if not self._folders[folder] or (linked and not self._contains(os.path.realpath(path))):
-            raise ValueError(
+            raise UnlabeledError(
                 f"UnlabeledImages: {where}: {path!r} leads out of {self.root!r}; set data_root to "
                 f"a folder that holds all images, or remove the entry"
             )

@@ -12,11 +12,11 @@ from mmseg.datasets import BaseSegDataset
 
 from ..formats.encoding import MaskEncoding
 from ..formats.files import read_lines
-from ..formats.image_header import cut_off
 from ..formats.issues import Issues, raise_data_error
 from ..formats.masks import split_line
 from ..formats.paths import Root, find_images, need_folder
 from ..registry import DATASETS, TRANSFORMS
+from .bad_images import unfit
 from .splits import source_checksum
 
 
@@ -158,7 +158,7 @@ class LoadImagePair(BaseTransform):
 
 def _read(path: str) -> np.ndarray:
     """An image in BGR; an OSError that names it if it is not whole."""
-    cause = cut_off(path)
+    cause = unfit(path, deep=False)
     image = None if cause else mmcv.imfrombytes(Path(path).read_bytes(), flag="color")
     if image is None:
         raise OSError(f"{path}: {cause or 'does not decode as an image'}")

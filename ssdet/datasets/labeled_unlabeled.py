@@ -1,34 +1,26 @@
 """The training set of a semi-supervised run: several sources, seeded samples, named bad images."""
 
 import logging
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS as ALL_DATASETS
 
-from ..exits import Exit, RunError
-from ..formats.image_header import cut_off
+from ..exits import RunError
 from ..registry import DATASETS
+from .bad_images import BadImageError, failed, keeps_depth, unfit, unreadable
+from .image_limits import allowed_bad
 from .sample_check import mismatch, outside
 from .seeding import SeededIndex, derive_seed, seeded
 from .splits import checksum, source_checksum
 
 _MAX_ATTEMPTS = 200
 _SHOWN = 10
-
-
-class BadImageError(RunError, RuntimeError):
-    """An image of the training set cannot be used; the message names the file and the cause."""
-
-    exit_code = Exit.DATA
 
 
 @DATASETS.register_module()
@@ -42,8 +34,8 @@ class LabeledUnlabeledDataset(ConcatDataset):
     Args:
         datasets: The sources. Their classes must agree; a source without classes is fine.
         labeled: How many of the first sources are labeled.
-        bad_image_limit: Share of an unlabeled source that may be unreadable, or five images if
-            that is more; beyond it, training stops. 0: not a single one.
+        bad_image_limit: Share of an unlabeled source that may be unreadable, one image at least;
+            beyond it, training stops. 0: not a single one.
         metainfo: What to add to the first source's meta information (the classes, if no source
             is labeled).
     """
@@ -68,6 +60,7 @@ class LabeledUnlabeledDataset(ConcatDataset):
         self.labeled = labeled
         self.bad_image_limit = bad_image_limit
         self.bad_images: list[torch.Tensor] = []
+        self._deep = [keeps_depth(getattr(dataset, "pipeline", None)) for dataset in built]
         unequal = sorted({key for dataset in built for key in dataset.metainfo})
         super().__init__(built, lazy_init=lazy_init, ignore_keys=unequal)
         self._metainfo.update(metainfo or {})
@@ -149,7 +142,7 @@ class LabeledUnlabeledDataset(ConcatDataset):
         path = info.get("img_path")
         if (cause := outside(path, dataset)) is not None:
             raise BadImageError(f"{path}: {cause}. Correct the annotation of sample {position}")
-        if (cause := cut_off(path)) is not None:
+        if (cause := unfit(path, deep=self._deep[source])) is not None:
             self._report_bad(source, position, f"{path}: {cause}")
             return None
         try:
@@ -157,8 +150,10 @@ class LabeledUnlabeledDataset(ConcatDataset):
             sample = dataset.prepare_data(position) if plain else dataset[position]
         except Exception as error:
             cause = unreadable(path) or (str(error) if isinstance(error, OSError) else None)
-            if path is None or cause is None:
+            if path is None or isinstance(error, RunError):
                 raise
+            if cause is None:
+                raise failed(path, error, f"image {position} of {self._name(source)}") from error
             self._report_bad(source, position, f"{path}: {cause}", error)
             return None
         if sample is not None and self.is_labeled(source):
@@ -180,39 +175,17 @@ class LabeledUnlabeledDataset(ConcatDataset):
         if not flags[position]:
             flags[position] = True
             print_log(f"Skipped unlabeled image {what}", logger="current", level=logging.WARNING)
-        allowed = math.ceil(self.bad_image_limit * len(flags))
-        count, allowed = int(flags.sum()), max(5, allowed) if allowed else 0
+        count, allowed = int(flags.sum()), allowed_bad(self.bad_image_limit, len(flags))
         if count > allowed:
             shown = "\n  ".join(self.bad_files()[:_SHOWN])
             raise BadImageError(
-                f"{self._name(source)}: {count} of {len(flags)} images cannot be read, {allowed} "
-                f"are allowed (bad_image_limit={self.bad_image_limit}). The first of them:\n  "
+                f"{self._name(source)}: {count} of {len(flags)} images cannot be read, allowed: "
+                f"{allowed} (bad_image_limit={self.bad_image_limit}). The first of them:\n  "
                 f"{shown}\nThe last one: {what}. Repair or remove them, or raise the limit"
             ) from error
 
     def _name(self, source: int) -> str:
         return f"source {source} ({type(self.datasets[source]).__name__})"
-
-
-def unreadable(path: str | Path | None) -> str | None:
-    """Why a file on disk is not a readable image; None if it is one, or is no file on disk."""
-    if path is None or "://" in str(path):
-        return None
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        return error.strerror or str(error)
-    if not data:
-        return "the file is empty (0 bytes)"
-    if (cause := cut_off(path)) is not None:
-        return cause
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        image = None
-    if image is None:
-        return f"does not decode as an image ({len(data)} bytes, it starts with {data[:8]!r})"
-    return None
 
 
 def _seed_of(index: int, attempt: int) -> AbstractContextManager[None]:

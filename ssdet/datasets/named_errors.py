@@ -4,8 +4,9 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from ..formats.image_header import cut_off
-from .labeled_unlabeled import BadImageError, LabeledUnlabeledDataset, unreadable
+from ..exits import RunError
+from .bad_images import BadImageError, failed, keeps_depth, unfit, unreadable
+from .labeled_unlabeled import LabeledUnlabeledDataset
 from .sample_check import outside
 
 
@@ -28,19 +29,22 @@ class _Naming:
 
     def __init__(self, dataset: BaseDataset) -> None:
         self.dataset = dataset
+        self.deep = keeps_depth(dataset.pipeline)
 
     def __call__(self, index: int) -> Any:
         info = self.dataset.get_data_info(index)
         path = info.get("img_path")
         error: Exception | None = None
-        if (cause := outside(path, self.dataset) or cut_off(path)) is None:
+        name = type(self.dataset).__name__
+        if (cause := outside(path, self.dataset) or unfit(path, deep=self.deep)) is None:
             try:
                 return type(self.dataset).prepare_data(self.dataset, index)
             except Exception as caught:
-                error, cause = caught, unreadable(path)
-                if path is None or cause is None:
+                if path is None or isinstance(caught, RunError):
                     raise
-        name = type(self.dataset).__name__
+                error, cause = caught, unreadable(path)
+                if cause is None:
+                    raise failed(path, caught, f"image {index} of the {name}") from caught
         raise BadImageError(
             f"{path}: {cause}. It is image {index} of the {name} that starts with "
             f"{self.dataset.get_data_info(0).get('img_path')}; repair it or take it out of the "

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -30,11 +31,24 @@ def outside(path: str | None, dataset: Any) -> str | None:
     roots = [root for root in folders if isinstance(root, str) and root]
     if not roots or path is None or "://" in path or any(_contains(root, path) for root in roots):
         return None
-    return f"leads out of {' and '.join(dict.fromkeys(roots))}; ssdet does not open it"
+    linked = os.path.realpath(path)
+    shown = "" if linked == os.path.abspath(path) else f" to {linked}"
+    return (
+        f"leads out of {' and '.join(dict.fromkeys(roots))}{shown}; ssdet does not open it (set "
+        f"data_root to a folder that holds what its links lead to)"
+    )
 
 
 def _contains(root: str, path: str) -> bool:
-    return os.path.abspath(path).startswith(os.path.join(os.path.abspath(root), ""))
+    folder = os.path.dirname(path) or "."
+    # Resolving costs a system call for each part of a path: folders are remembered.
+    real = os.path.realpath(path) if os.path.islink(path) else _real(os.path.abspath(folder))
+    return os.path.join(real, "").startswith(os.path.join(_real(os.path.abspath(root)), ""))
+
+
+@lru_cache(maxsize=65536)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def _size(packed: Any, info: Mapping[str, Any]) -> str | None:

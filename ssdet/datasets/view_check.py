@@ -16,8 +16,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from ..registry import HOOKS
+from .bad_images import unreadable
 from .geometry_record import KEY, Watched
-from .labeled_unlabeled import unreadable
 from .sampler import LabeledUnlabeledSampler
 from .seeding import seeded
 
@@ -26,6 +26,7 @@ _TILES = 4  # the image is compared in 4 x 4 tiles, so that erased ones do not d
 _AGREEMENT = 0.3  # correlation of edges; an image shifted by 1, 2, 3 pixels has 0.8, 0.4, 0.15
 _SIDE = 80  # pixels of a tile; comparing more of a large image would only take longer
 _MARGIN = 8  # pixels around a tile that the filters of its edges reach
+_LARGEST = 640  # pixels of a side: more would take memory, and show nothing new
 _ADVICE = (
     "Take such transforms out of the unlabeled views, or use those that record their geometry: "
     "MMDetection's Resize, RandomFlip, RandomCrop(allow_negative_crop=True), Rotate, Shear, "
@@ -110,6 +111,8 @@ class _Line:
                 break
             if "img" in results:
                 results["img"] = _test_picture(results["img"])
+                if KEY not in results:
+                    _shrink(results)
         return self.problems
 
     def _try(self, part: Any, results: dict) -> None:
@@ -239,6 +242,18 @@ def _test_picture(image: np.ndarray) -> np.ndarray:
         .reshape(image.shape)
         .astype(image.dtype)
     )
+
+
+def _shrink(results: dict) -> None:
+    """Make the picture of a large image smaller, before a transform has moved anything."""
+    shape = results["img"].shape[:2]
+    if max(shape) <= _LARGEST or "gt_seg_map" in results or len(results.get("gt_bboxes", ())):
+        return
+    sides = [max(side * _LARGEST // max(shape), 1) for side in shape]
+    results["img"] = np.ascontiguousarray(results["img"][: sides[0], : sides[1]])
+    for key in ("img_shape", "ori_shape", "pad_shape"):
+        if key in results:
+            results[key] = tuple(sides)
 
 
 def _sources(dataset: Any) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from ..formats import DataError, Guess, Issue
 from .annotations import check_annotations, compare_classes
 from .files import check_files
 from .findings import Findings
+from .near import check_near
 from .overlap import check_overlap
 from .parallel import Progress, silent
 from .settings import check_settings
@@ -21,7 +22,7 @@ def examine_config(
 
     Args:
         config: An MMEngine config.
-        full: Decode every image, instead of reading header and end.
+        full: Decode every image, instead of reading header and end; find images that look alike.
         workers: Processes; None: one for each core.
         progress: Called with (what, done, total).
     """
@@ -36,6 +37,8 @@ def examine_config(
         compare_classes(sources, findings)
         check_files(sources, findings, full=full, **pool)
         check_overlap(sources, findings, **pool)
+        if full:
+            check_near(sources, findings, **pool)
         _views(config, findings)
     return findings
 
@@ -66,6 +69,8 @@ def examine_data(
         check_annotations(source, findings, **pool)
     check_files(sources, findings, full=full, **pool)
     check_overlap(sources, findings, **pool)
+    if full:
+        check_near(sources, findings, **pool)
     return findings
 
 

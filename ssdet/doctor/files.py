@@ -1,15 +1,16 @@
 """Image files: missing, damaged, of another size, rotated, or with unexpected channels."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..datasets.image_limits import LONGEST_ASPECT, allowed_bad
 from ..formats.image_header import Header, ImageFlaw, check_pixels, read_header
+from ..formats.issues import Severity
 from .findings import Findings
 from .parallel import Progress, each, silent
 from .sources import Listed, Source
 
-_TINY, _LONGEST_ASPECT = 10, 20
+_TINY, _LONG_ASPECT = 10, 20
 _SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "MPO": (".jpg", ".jpeg"), "PNG": (".png",)}
 _ALPHA, _GRAY = ("RGBA", "LA", "PA", "La", "RGBa"), ("L", "1", "I;16", "I;16B", "I", "F")
 
@@ -57,22 +58,26 @@ def _decode(path: str) -> Header | tuple[str, str]:
 
 def _judge(source: Source, looked: dict[str, Header | tuple[str, str]], findings: Findings) -> None:
     flawed = [i for i in source.images if not isinstance(looked[i.path], Header)]
-    allowed = max(5, math.ceil(0.01 * len(source.images)))
+    bad = sum(_unfit(looked[i.path], source) for i in source.images)
+    allowed = allowed_bad(source.bad_image_limit, len(source.images))
+    skipped = source.role == "unlabeled" and bad <= allowed
     for image in flawed:
         kind, found = looked[image.path]  # type: ignore[misc]
         missing = kind == "missing file"
-        skipped = source.role == "unlabeled" and len(flawed) <= allowed and not missing
         findings.add(
-            "warning" if skipped else "error", "files", kind, image.path, found=found,
-            advice=_after(source, len(flawed), allowed) if source.role == "unlabeled"
+            "warning" if skipped and not missing else "error", "files", kind, image.path,
+            found=found, advice=_after(source, bad, allowed) if source.role == "unlabeled"
             and not missing else f"Restore it, or take it out of {image.where}",
         )  # fmt: skip
     for image in source.images:
         look = looked[image.path]
         if isinstance(look, Header):
             _size(image, look, source, findings)
+            severity: Severity = "warning" if skipped else "error"
+            if look.bits > 8 and not source.deep:
+                _depth(image, look, severity, findings)
             _channels(image, look, findings)
-            _shape(image, look, findings)
+            _shape(image, look, severity, findings)
 
 
 def _after(source: Source, count: int, allowed: int) -> str:
@@ -118,15 +123,25 @@ def _size(image: Listed, header: Header, source: Source, findings: Findings) -> 
         )  # fmt: skip
 
 
+def _unfit(look: Header | tuple[str, str], source: Source) -> bool:
+    """Whether training does not use an image."""
+    if not isinstance(look, Header):
+        return True
+    low, high = sorted((look.width, look.height))
+    return high > LONGEST_ASPECT * low or (look.bits > 8 and not source.deep)
+
+
+def _depth(image: Listed, header: Header, severity: Severity, findings: Findings) -> None:
+    findings.add(
+        severity, "files", "more than 8 bits per channel", image.path,
+        found=f"{header.bits} bits ({header.format}, mode {header.mode})", allowed="8",
+        advice="Loading would keep the upper 8 bits only, dark images become black: load it "
+        "with LoadDeepImage(bit_depth=...), or convert it to 8 bits",
+    )  # fmt: skip
+
+
 def _channels(image: Listed, header: Header, findings: Findings) -> None:
     shown = f"{header.format}, mode {header.mode}"
-    if header.bits > 8:
-        findings.add(
-            "warning", "files", "more than 8 bits per channel", image.path,
-            found=f"{header.bits} bits ({shown})", allowed="8",
-            advice="Loading keeps the upper 8 bits only, dark images become black: rescale "
-            "it to 8 bits",
-        )  # fmt: skip
     if header.mode == "CMYK":
         findings.add(
             "warning", "files", "CMYK image", image.path, found=shown, allowed="RGB or gray",
@@ -149,7 +164,7 @@ def _channels(image: Listed, header: Header, findings: Findings) -> None:
         )  # fmt: skip
 
 
-def _shape(image: Listed, header: Header, findings: Findings) -> None:
+def _shape(image: Listed, header: Header, severity: Severity, findings: Findings) -> None:
     low, high = sorted((header.width, header.height))
     size = f"{header.width}x{header.height}"
     if low < _TINY:
@@ -157,10 +172,11 @@ def _shape(image: Listed, header: Header, findings: Findings) -> None:
             "warning", "files", "tiny image", image.path, found=size,
             allowed=f"sides of {_TINY} pixels and more", advice="Leave it out",
         )  # fmt: skip
-    elif high > _LONGEST_ASPECT * low:
+    elif high > _LONG_ASPECT * low:
         findings.add(
-            "warning", "files", "extremely long image", image.path, found=size,
-            allowed=f"a ratio of sides up to {_LONGEST_ASPECT}", advice="Cut it into tiles",
+            severity if high > LONGEST_ASPECT * low else "warning", "files",
+            "extremely long image", image.path, found=size,
+            allowed=f"a ratio of sides up to {_LONG_ASPECT}", advice="Cut it into tiles",
         )  # fmt: skip
     suffixes = _SUFFIXES.get(header.format)
     suffix = Path(image.path).suffix.lower()

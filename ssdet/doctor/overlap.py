@@ -12,7 +12,7 @@ from .parallel import Progress, each, silent
 from .sources import Source
 
 # What it means if an image is in both parts.
-_MEANING: dict[frozenset[str], tuple[Severity, str, str]] = {
+MEANING: dict[frozenset[str], tuple[Severity, str, str]] = {
     frozenset(("labeled", "validation")): (
         "error", "labeled image in the validation data",
         "The score would include images that were trained on: take it out of one of them",
@@ -43,15 +43,15 @@ def check_overlap(
     """
     keys = _keys(sources, content, workers, progress)
     for first, second in combinations(sources, 2):
-        meaning = _MEANING.get(frozenset((first.role, second.role)))
+        meaning = MEANING.get(frozenset((first.role, second.role)))
         if meaning is None:
             continue
         severity, what, advice = meaning
         others: dict[object, str] = {}
-        for path in _paths(second):
+        for path in paths_of(second):
             for key in keys[path]:
                 others.setdefault(key, path)
-        for path in _paths(first):
+        for path in paths_of(first):
             twin = next((others[key] for key in keys[path] if key in others), None)
             if twin is not None:
                 how = _how(path, twin, content)
@@ -70,7 +70,8 @@ def _how(path: str, twin: str, content: bool) -> str:
     return f"the same content as {twin}" if content else f"name and size in bytes of {twin}"
 
 
-def _paths(source: Source) -> Iterable[str]:
+def paths_of(source: Source) -> Iterable[str]:
+    """The files of a source, each once."""
     return dict.fromkeys(image.path for image in source.images)
 
 
@@ -80,7 +81,7 @@ def _keys(
     """What an image is identified by: its real path, and its content where another may have it."""
     parts: dict[str, set[int]] = defaultdict(set)
     for number, source in enumerate(sources):
-        for path in _paths(source):
+        for path in paths_of(source):
             parts[path].add(number)
     sizes = {path: _size(path) for path in parts}
     shared: dict[object, set[int]] = defaultdict(set)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..datasets.branches import has_labels
+from ..datasets.image_limits import DEEP
 from ..datasets.image_list import ImageList
 from ..datasets.splits import match
 from ..formats import Annotations, DataError, Guess, ImageRecord, MaskEncoding, examine
@@ -57,6 +58,8 @@ class Source:
         classes: Those of the config; None: the file's.
         uncorrected: It is a `CocoDataset` of MMDetection, which trains on what the file says.
         rotates: Whether the loader applies the EXIF orientation.
+        deep: Whether the loader knows what to do with more than 8 bits in a channel.
+        bad_image_limit: Share of an unlabeled source that may be unreadable.
     """
 
     role: Role
@@ -66,6 +69,8 @@ class Source:
     classes: tuple[str, ...] | None = None
     uncorrected: bool = False
     rotates: bool = True
+    deep: bool = False
+    bad_image_limit: float = 0.01
 
 
 def of_config(config: Any, findings: Findings) -> list[Source]:
@@ -73,6 +78,8 @@ def of_config(config: Any, findings: Findings) -> list[Source]:
     sources = []
     for name, role, options in entries(config):
         source = Source(role, name, rotates=_rotates(options.get("pipeline")))
+        source.deep = _is_deep(options.get("pipeline"))
+        source.bad_image_limit = _limit(config)
         try:
             _fill(source, options, findings)
         except DataError as error:
@@ -350,6 +357,18 @@ def _annotation_file(options: Mapping[str, Any]) -> str:
 def _joined(options: Mapping[str, Any], path: str) -> str:
     root = options.get("data_root") or ""
     return path if os.path.isabs(path) else os.path.join(root, path)
+
+
+def _limit(config: Any) -> float:
+    """What the training set of a config allows."""
+    dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
+    return float(dataset.get("bad_image_limit", Source.bad_image_limit))
+
+
+def _is_deep(pipeline: Any) -> bool:
+    """Whether no loader of a pipeline would turn 16 bits into the upper 8 of them."""
+    loaders = [s for s in _steps(pipeline) if s.get("type") == "LoadImageFromFile"]
+    return pipeline is not None and all(s.get("color_type") in DEEP for s in loaders)
 
 
 def _rotates(pipeline: Any) -> bool:

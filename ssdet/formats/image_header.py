@@ -4,7 +4,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from PIL import Image, UnidentifiedImageError
 
@@ -13,7 +13,11 @@ _START_OF_JPEG, _END_OF_JPEG, _SCAN_OF_JPEG = b"\xff\xd8", b"\xff\xd9", b"\xff\x
 _END_OF_PNG = b"IEND\xae\x42\x60\x82"
 _TAIL = 64  # bytes in which the end marker of a file without trailing data lies
 _MODE_BITS = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32}
-MOST_PIXELS = 2**30  # OpenCV refuses more
+# What Pillow refuses by default; decoded, it is half a gigabyte.
+MOST_PIXELS = int(os.environ.get("SSDET_MOST_PIXELS", 178_956_970))
+_TOO_LARGE = f"allowed: {MOST_PIXELS} pixels (SSDET_MOST_PIXELS sets the number)"
+if "SSDET_MOST_PIXELS" in os.environ:
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2  # Pillow refuses twice as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def check_pixels(path: str | Path) -> None:
         try:
             with Image.open(path) as image:
                 image.load()
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except Exception as error:  # decoders fail in many ways
             raise ImageFlaw("image that does not decode", str(error)) from None
 
 
@@ -97,22 +101,38 @@ def _parse(file: BinaryIO, size: int) -> Header:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
             image = Image.open(file)
-            # Pillow would decode a whole PNG in search of a tag after its pixels.
-            tagged = image.format != "PNG" or "exif" in image.info
-            orientation = image.getexif().get(_ORIENTATION, 1) if tagged else 1
-        except (UnidentifiedImageError, SyntaxError, ValueError, EOFError):
-            file.seek(0)
-            start = file.read(16)
-            found = f"{size} bytes that start with {start!r}"
-            raise ImageFlaw("file that is not an image", found) from None
-        except Image.DecompressionBombError as error:
-            raise ImageFlaw("image too large", str(error)) from None
-    turned = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+            bits = _bits(image, file)
+        except Image.DecompressionBombError:
+            raise ImageFlaw("image too large", _TOO_LARGE) from None
+        except OSError as error:
+            if not isinstance(error, UnidentifiedImageError):
+                raise
+            _not_an_image(file, size)
+        except Exception:  # decoders fail in many ways
+            _not_an_image(file, size)
     width, height = image.size
     if width * height > MOST_PIXELS:
-        raise ImageFlaw("image too large", f"{width}x{height} pixels; OpenCV opens 2^30")
+        raise ImageFlaw("image too large", f"{width}x{height} pixels; {_TOO_LARGE}")
     kind = image.format or ""
-    return Header(size, kind, image.mode, _bits(image, file), width, height, turned)
+    return Header(size, kind, image.mode, bits, width, height, _orientation(image))
+
+
+def _orientation(image: Image.Image) -> int:
+    # Pillow would decode a whole PNG in search of a tag after its pixels.
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # what damaged tags raise; loaders ignore them
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _not_an_image(file: BinaryIO, size: int) -> NoReturn:
+    file.seek(0)
+    start = file.read(16)
+    found = f"{size} bytes that start with {start!r}"
+    raise ImageFlaw("file that is not an image", found) from None
 
 
 def _bits(image: Image.Image, file: BinaryIO) -> int:

@@ -8,6 +8,8 @@ out. A text of the doctor is a regular expression for `where: what: found ...`.
 import json
 import os
 import shutil
+import struct
+import zlib
 from typing import NamedTuple
 
 import cv2
@@ -76,8 +78,8 @@ def header_only(path):
     path.write_bytes(data[: data.index(b"\xff\xda")])
 
 
-def six_bad(root, config):
-    for n in range(6):
+def two_bad(root, config):
+    for n in range(2):
         (root / "unlabeled" / f"{200 + n}.jpg").write_bytes(b"")
 
 
@@ -97,6 +99,19 @@ def folder_as_image(path):
     path.mkdir()
 
 
+def bomb(path):
+    """30000 x 30000 pixels in a file of a few hundred bytes."""
+    rows = zlib.compress(bytes(1000))
+    header = struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+DEEP = r"002\.jpg: 16 bits in a channel.*LoadDeepImage.*labeled image 2"
 LABELED, CUT_OFF = (
     "labeled/002.jpg",
     r"002\.jpg: truncated image: (found )?no \w+ marker in \d+ b",
@@ -125,8 +140,8 @@ FILES = {
                            r"203\.jpg: truncated image", Skipped(1)),
     "unlabeled text": (image("unlabeled/203.jpg", lambda p: p.write_text("x")), "warning",
                         r"203\.jpg: file that is not an image", Skipped(1)),
-    "many unlabeled damaged": (six_bad, "error", r"empty file.*6 of 8 images are damaged and "
-                                r"training stops after 5", r"6 of 8 images cannot be read, 5 are"),
+    "many unlabeled damaged": (two_bad, "error", r"empty file.*2 of 8 images are damaged and "
+                                r"training stops after 1", r"2 of 8 images cannot be read"),
     "listed and missing": (listed, "error", r"unlabeled/999\.jpg: missing file",
                            r"line 2: '.*999\.jpg' does not exist"),
     "validation cut off": (image("val/101.jpg", cut(0.5)), "error",
@@ -153,12 +168,23 @@ FILES = {
     "gray": (image(LABELED, converted("L", "JPEG")), "info", r"gray image: found JPEG, mode L",
              None),
     "palette": (image(LABELED, converted("P")), "info", r"palette image: found PNG, mode P", None),
-    "16 bits, gray": (image(LABELED, converted("I;16")), "warning",
-                      r"more than 8 bits per channel: found 16 bits \(PNG", None),
-    "16 bits, color": (image(LABELED, sixteen_colors), "warning",
-                        r"more than 8 bits per channel: found 16 bits \(PNG, mode RGB\)", None),
-    "16 bits, tiff": (image(LABELED, sixteen_tiff), "warning",
-                      r"more than 8 bits per channel: found 16 bits \(TIFF", None),
+    "16 bits, gray": (image(LABELED, converted("I;16")), "error",
+                      r"more than 8 bits per channel: found 16 bits \(PNG", DEEP),
+    "16 bits, color": (image(LABELED, sixteen_colors), "error",
+                        r"more than 8 bits per channel: found 16 bits \(PNG, mode RGB\)", DEEP),
+    "16 bits, tiff": (image(LABELED, sixteen_tiff), "error",
+                      r"more than 8 bits per channel: found 16 bits \(TIFF", DEEP),
+    "16 bits, unlabeled": (image("unlabeled/203.jpg", sixteen_colors), "warning",
+                            r"203\.jpg: more than 8 bits per channel", Skipped(1)),
+    "a long strip": (image("unlabeled/203.jpg", lambda p: picture(p, 1, (3000, 1))), "warning",
+                     r"tiny image: found 3000x1", Skipped(1)),
+    "a long strip, labeled": (image(LABELED, lambda p: picture(p, 1, (30000, 12))), "error",
+                              r"extremely long image: found 30000x12",
+                              r"002\.jpg: extremely long image: 30000x12"),
+    "too many pixels": (image(LABELED, bomb), "error", r"002\.jpg: image too large: found ",
+                        r"002\.jpg: image too large: allowed: 178956970 pixels"),
+    "too many pixels, unlabeled": (image("unlabeled/203.jpg", bomb), "warning",
+                                    r"203\.jpg: image too large", Skipped(1)),
     "CMYK": (image(LABELED, converted("CMYK", "JPEG")), "warning",
              r"CMYK image: found JPEG, mode CMYK", None),
     "alpha": (image(LABELED, converted("RGBA")), "warning", r"alpha channel: found PNG, mode RGBA",

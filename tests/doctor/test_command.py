@@ -174,3 +174,10 @@ def test_a_damaged_validation_image_is_named_by_the_training(root, capsys):
     path.write_bytes(path.read_bytes()[:200])
     assert train(trainable(root)) == 65
     assert "101.jpg: truncated image: no end marker" in capsys.readouterr().err
+
+
+def test_an_empty_folder_of_unlabeled_images_is_a_fault_of_the_data(root, capsys):
+    for path in (root / "unlabeled").iterdir():
+        path.unlink()
+    assert train(trainable(root)) == 65
+    assert "UnlabeledImages: no image in" in capsys.readouterr().err

@@ -137,7 +137,7 @@ def test_strict_makes_an_error_of_what_is_skipped(root):
     (root / "unlabeled" / "203.jpg").write_bytes(b"")
     config = place.detection(root)
     assert len(place.train(config)[0]) == 1
-    with pytest.raises(BadImageError, match=r"1 of 8 images cannot be read, 0 are allowed"):
+    with pytest.raises(BadImageError, match=r"1 of 8 images cannot be read, allowed: 0"):
         place.train(config, strict=True)
 
 
