@@ -3,5 +3,6 @@
 from pathlib import Path
 
 METRICS, INFO, CONFIG = "metrics.jsonl", "run.json", "config.py"
+ORIGINS = Path("pseudo") / "origins.json"
 GALLERY, STATS = Path("pseudo") / "gallery.jsonl", Path("pseudo") / "stats.jsonl"
 ADVICE = Path("pseudo") / "advice.jsonl"

@@ -4,7 +4,7 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..formats.coco import open_coco
 from ..formats.files import read_text
 from ..formats.json_stream import Items
 from ..messages import log
+from .origins import chosen
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")
@@ -31,6 +32,8 @@ class ImageList:
 
     Attributes:
         may_miss: List files that do not exist, too (for checks that name them all).
+        max_share: The most of all images that one folder directly below `root` may give.
+        root: The folder that the paths were found to lie in.
     """
 
     source: str | Sequence[str]
@@ -38,6 +41,8 @@ class ImageList:
     img_prefix: str = ""
     img_suffix: str = ""
     may_miss: bool = False
+    max_share: float = 1.0
+    root: str = field(default="", init=False)
 
     def images(self) -> list[dict]:
         """`img_path` and `img_id` of each image, and the size where a COCO file says it."""
@@ -47,7 +52,21 @@ class ImageList:
                 f"UnlabeledImages: no image in {self.source!r}; looked for files ending in "
                 f"{', '.join(sorted(SUFFIXES))}"
             )
-        return images
+        return images if self.max_share == 1 else self._limited(images)
+
+    def _limited(self, images: list[dict]) -> list[dict]:
+        """No more of one folder than its share."""
+        try:
+            use = chosen([image["img_path"] for image in images], self.root, self.max_share)
+        except ValueError as error:
+            raise UnlabeledError(f"UnlabeledImages: {error}") from None
+        kept = [image for image, used in zip(images, use, strict=True) if used]
+        if len(kept) < len(images):
+            log(
+                f"UnlabeledImages: max_share={self.max_share} left out {len(images) - len(kept)} "
+                f"of {len(images)} images"
+            )
+        return kept
 
     def _images(self) -> list[dict]:
         if not isinstance(self.source, str):
@@ -72,13 +91,13 @@ class ImageList:
         return self._listed([n if _is_image(n) else n + self.img_suffix for n in names], source)
 
     def _found(self, paths: Iterator[str], folder: str) -> list[dict]:
-        inside = _Inside(self.data_root or folder, self.may_miss)
+        inside = self._inside(self.data_root or folder)
         files = sorted(path for path in paths if _is_image(path) and not os.path.isdir(path))
         return [{"img_path": inside(path, path), "img_id": n} for n, path in enumerate(files)]
 
     def _listed(self, names: Sequence[str], where: str) -> list[dict]:
         start = os.path.dirname(where) if isinstance(self.source, str) else ""
-        inside = _Inside(self.data_root or start or ".", self.may_miss)
+        inside = self._inside(self.data_root or start or ".")
         return [
             {"img_path": inside(self._join(inside.root, name), f"{where}, line {n}"), "img_id": n}
             for n, name in enumerate(names, start=1)
@@ -93,7 +112,7 @@ class ImageList:
             )
         if content.get("annotations"):
             log(f"Annotations in {source} are not read: it is an unlabeled source")
-        inside = _Inside(self.data_root or os.path.dirname(source) or ".", self.may_miss)
+        inside = self._inside(self.data_root or os.path.dirname(source) or ".")
         return [self._entry(entry, number, source, inside) for number, entry in enumerate(entries)]
 
     def _entry(self, entry: Any, number: int, source: str, inside: "_Inside") -> dict:
@@ -111,6 +130,10 @@ class ImageList:
         if all(isinstance(side, int) and side > 0 for side in sides):
             info["height"], info["width"] = sides
         return info
+
+    def _inside(self, root: str) -> "_Inside":
+        self.root = root
+        return _Inside(root, self.may_miss)
 
     def _join(self, root: str, name: str) -> str:
         return os.path.join(root, self.img_prefix, name)

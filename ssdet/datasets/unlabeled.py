@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from PIL import Image
 
 from ..registry import DATASETS
+from ..validation import check_range
 from .image_list import ImageList
 
 
@@ -25,6 +26,8 @@ class UnlabeledImages(BaseDataset):
             pattern; the folder of a list or a COCO file.
         img_prefix: Folder inside `data_root` in which the files of a list or COCO file lie.
         img_suffix: Ending of the names in a list that have none, such as '.jpg' for VOC's lists.
+        max_share: How much of all images one folder directly below `data_root` may give.
+            Of larger ones images are left out, and counted in the log.
         options: Further arguments of `BaseDataset`, such as `pipeline`.
     """
 
@@ -37,16 +40,22 @@ class UnlabeledImages(BaseDataset):
         data_root: str | os.PathLike | None = None,
         img_prefix: str = "",
         img_suffix: str = "",
+        max_share: float = 1.0,
         **options: Any,
     ) -> None:
         self.source = os.fspath(source) if isinstance(source, (str, os.PathLike)) else list(source)
         self.img_prefix, self.img_suffix = img_prefix, img_suffix
+        check_range("UnlabeledImages", "max_share", max_share)
+        self.max_share = max_share
+        self.root = ""  # that paths were found to lie in
         root = "" if data_root is None else os.fspath(data_root)
         super().__init__(data_root=root, data_prefix={}, **options)
 
     def load_data_list(self) -> list[dict]:
         """One entry for each image, in the order of the source (sorted for folders and globs)."""
-        images = ImageList(self.source, self.data_root, self.img_prefix, self.img_suffix).images()
+        prefixes = self.img_prefix, self.img_suffix
+        listed = ImageList(self.source, self.data_root, *prefixes, max_share=self.max_share)
+        images, self.root = listed.images(), listed.root
         constant: dict = {"instances": [], "seg_fields": [], "label_map": None}
         # A label that does not exist must not be shifted, even if the labeled source shifts.
         return [{**image, **constant, "reduce_zero_label": False} for image in images]

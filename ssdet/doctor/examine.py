@@ -1,6 +1,6 @@
 """The checks in a row: for a config, for data alone, and the quick ones that training runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,6 @@ from ..formats import DataError, Guess, Issue
 from .annotations import check_annotations, compare_classes
 from .files import check_files
 from .findings import Findings
-from .near import check_near
 from .overlap import check_overlap
 from .parallel import Progress, silent
 from .settings import check_settings
@@ -22,7 +21,8 @@ def examine_config(
 
     Args:
         config: An MMEngine config.
-        full: Decode every image, instead of reading header and end; find images that look alike.
+        full: Decode every image, instead of reading header and end; compare images by their
+            looks.
         workers: Processes; None: one for each core.
         progress: Called with (what, done, total).
     """
@@ -38,7 +38,7 @@ def examine_config(
         check_files(sources, findings, full=full, **pool)
         check_overlap(sources, findings, **pool)
         if full:
-            check_near(sources, findings, **pool)
+            _pictures(sources, findings, pool)
         _views(config, findings)
     return findings
 
@@ -70,8 +70,20 @@ def examine_data(
     check_files(sources, findings, full=full, **pool)
     check_overlap(sources, findings, **pool)
     if full:
-        check_near(sources, findings, **pool)
+        _pictures(sources, findings, pool)
     return findings
+
+
+def _pictures(sources: Sequence[Source], findings: Findings, pool: Mapping[str, Any]) -> None:
+    """What needs the pixels of all images."""
+    from .foreign import check_foreign
+    from .near import check_near
+    from .pictures import look_at_pictures
+
+    pictures = look_at_pictures(sources, **pool)
+    check_near(sources, pictures, findings)
+    check_foreign(sources, pictures, findings)
+    findings.looked_at["pictures"] = f"{len(pictures)} compared: looks, patterns, statistics"
 
 
 def quick_check(config: Any, *, strict: bool = False) -> Findings:

@@ -1,43 +1,29 @@
 """Images of one part of the data that look like images of another: saved again, or scaled.
 
-Each image becomes 64 bits (pHash): signs of its lowest frequencies against their median. Pictures
-whose bits differ in up to four places look alike; they need not be the same picture.
+Pictures whose 64 bits differ in up to four places look alike; they need not be the same picture.
 """
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
-from PIL import Image, ImageOps
-from scipy.fft import dctn
 
 from .findings import Findings
 from .overlap import MEANING, paths_of
-from .parallel import Progress, each, silent
+from .pictures import Picture
 from .sources import Source
 
 NEAR = 4  # bits
-_SIDE, _LOW = 32, 8  # pixels of the small picture, frequencies that are kept
-_FLAT = 2.0  # standard deviation of gray values; the bits of a blank picture are noise
 _BANDS = (0, 13, 26, 39, 52, 64)  # of five bands of bits, one is equal where four bits differ
 _CHUNK = 1 << 20  # candidates that are compared at a time
 _ONES = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
 def check_near(
-    sources: Sequence[Source],
-    findings: Findings,
-    *,
-    workers: int | None = None,
-    progress: Progress = silent,
+    sources: Sequence[Source], pictures: Mapping[str, Picture], findings: Findings
 ) -> None:
     """Note images that look alike; those found to be equal are left out."""
-    paths = list(dict.fromkeys(path for source in sources for path in paths_of(source)))
-    found = each(
-        picture_hash, paths, what="pictures", workers=workers, progress=progress, alone=100
-    )
-    hashes = {p: h for p, h in zip(paths, found, strict=True) if h is not None}
+    hashes = {path: p.bits for path, p in pictures.items() if p.bits is not None}
     known = {issue.where for issue in findings.found if issue.subject == "splits"}
     for first, second in combinations(sources, 2):
         meaning = MEANING.get(frozenset((first.role, second.role)))
@@ -56,24 +42,6 @@ def check_near(
                 advice="Look at both: of a picture that was saved again or scaled, remove one; "
                 "neighbors in a video belong into one part",
             )  # fmt: skip
-
-
-def picture_hash(path: str) -> int | None:
-    """64 bits that stay as they are when a picture is saved again or scaled; None: no picture."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                image.draft("L", (4 * _SIDE, 4 * _SIDE))
-                upright = ImageOps.exif_transpose(image).convert("L")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None  # reported by the check of the files
-    small = np.asarray(upright.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32)
-    if small.std() < _FLAT:
-        return None
-    low = dctn(small, norm="ortho")[:_LOW, :_LOW].ravel()
-    bits = low > np.median(low[1:])
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
 def near_pairs(first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:

@@ -295,7 +295,7 @@ def _use(source: Source, data: Annotations) -> None:
 
 def _listing(options: Mapping[str, Any]) -> list[Listed]:
     """All images of a source; files that are missing are left to the check of the files."""
-    known = ("source", "data_root", "img_prefix", "img_suffix")
+    known = ("source", "data_root", "img_prefix", "img_suffix", "max_share")
     given = {
         key: os.fspath(value) if isinstance(value := options[key], os.PathLike) else value
         for key in known

@@ -173,6 +173,7 @@ MEMORY = [
 OBSERVE = [
     *both("GalleryHook", interval=1),
     *both("PseudoLabelMonitorHook", interval=1, compare_interval=1),
+    *both("OriginStatisticsHook", interval=1, roots=["/data"]),
 ]
 
 ENTRIES = [*THRESHOLDS, *BOXES, *PIXELS, *MIXING, *NETWORKS, *MEMORY, *OBSERVE]

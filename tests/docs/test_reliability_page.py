@@ -10,11 +10,11 @@ from .pages import ROOT, read, tables
 
 COUNTS = {"A": 11, "B": 10, "C": 10, "D": 7, "E": 5}
 IDS = [f"{letter}{number}" for letter, count in COUNTS.items() for number in range(1, count + 1)]
-ROWS = {row[0]: row[1:] for row in tables(read("docs/reliability.md"))}
+ROWS = [row for row in tables(read("docs/reliability.md")) if re.fullmatch(r"[A-Z]\d+", row[0])]
 
 
 def test_the_promises_are_complete_and_in_order():
-    assert [row[0] for row in tables(read("docs/reliability.md"))] == IDS
+    assert [row[0] for row in ROWS] == IDS
     assert len(IDS) == 43
 
 
@@ -27,7 +27,8 @@ def functions(path):
 
 @pytest.mark.parametrize("key", IDS)
 def test_a_promise_names_tests_that_exist(key):
-    promise, tests, state = ROWS[key]
+    (row,) = (row for row in ROWS if row[0] == key)
+    _, promise, tests, state = row
     named = re.findall(r"`([^`]+)`", tests)
     assert promise and state in ("holds", "open")
     assert named or state == "open", "what holds is proved by a test"

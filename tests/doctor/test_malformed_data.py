@@ -63,7 +63,7 @@ def test_a_sound_experiment_has_no_findings(root):
         found = doctor.examine_config(config, full=True)
         assert [str(f) for f in found.found] == []
         assert set(found.looked_at) > {"config", "files", "splits", "views"}
-        assert len(found.looked_at) == 6  # four checks, labeled and validation data
+        assert len(found.looked_at) == 7  # five checks, labeled and validation data
         assert place.train(config)[0] == []
 
 

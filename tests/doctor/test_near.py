@@ -10,7 +10,8 @@ from PIL import Image, ImageEnhance
 from ssdet import doctor
 from ssdet.datasets import DigitScenes
 from ssdet.doctor import near
-from ssdet.doctor.near import near_pairs, picture_hash
+from ssdet.doctor.near import near_pairs
+from ssdet.doctor.pictures import look_at
 
 from . import place
 
@@ -54,7 +55,7 @@ CHANGES = {
 
 def hash_of(image, folder):
     image.save(folder / "a.png")
-    return picture_hash(str(folder / "a.png"))
+    return look_at(str(folder / "a.png")).bits
 
 
 @pytest.mark.parametrize("kind", [photograph, scene])
@@ -87,7 +88,7 @@ def test_all_pairs_within_four_bits_and_no_others(monkeypatch, chunk):
 
 def test_blank_pictures_are_like_nothing(tmp_path):
     assert hash_of(Image.new("RGB", (64, 48), (9, 9, 9)), tmp_path) is None
-    assert picture_hash(str(tmp_path / "missing.png")) is None
+    assert look_at(str(tmp_path / "missing.png")) is None
 
 
 def test_the_doctor_names_both(tmp_path):

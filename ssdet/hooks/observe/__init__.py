@@ -5,3 +5,4 @@ Not here: pages made from what they write (`ssdet.report`).
 
 from .gallery import GalleryHook as GalleryHook
 from .monitor import PseudoLabelMonitorHook as PseudoLabelMonitorHook
+from .origins import OriginStatisticsHook as OriginStatisticsHook
