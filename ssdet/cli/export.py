@@ -75,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _config_of(checkpoint: Path) -> Path:
     """The config in the run folder of a checkpoint."""
+    from ..engine.config_text import code_in
     from ..exits import UsageError
+    from ..formats.issues import short
 
     found = [folder / "config.py" for folder in checkpoint.resolve().parents[:2]]
     path = next((path for path in found if path.is_file()), None)
@@ -83,5 +85,12 @@ def _config_of(checkpoint: Path) -> Path:
         raise UsageError(
             f"checkpoint {checkpoint}: no config.py in its run folder ({found[-1].parent}); name "
             "the config of the run with --config"
+        )
+    # Nobody named it: a folder from elsewhere must not run what it likes.
+    code = code_in(path.read_text(encoding="utf-8", errors="replace"))
+    if code is not None:
+        raise UsageError(
+            f"{path}: this config of a run folder holds more than values: {short(code)!r}. If you "
+            f"trust it, name it: --config {path}"
         )
     return path

@@ -1,18 +1,20 @@
 """A data set in memory, the same for every format: classes, images, instances, label maps."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .encoding import Color, MaskEncoding
+from .image_header import MOST_PIXELS
 from .issues import Issue, Issues
 from .paths import Root
 
 Box = tuple[float, float, float, float]
 Segmentation = list[list[float]] | dict[str, Any]  # polygons [x1, y1, x2, ...], or run lengths
-_MOST_PIXELS = 2**30  # more is a slip or an attack: a mask of it would fill the memory
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TOLERANCE = 1.0  # pixels by which tools round a box out of its image
 
 
@@ -140,7 +142,7 @@ class Names:
 
     def index(self, name: str | None, where: str) -> int | None:
         """A provisional label; None (and an issue) for a name that is empty or unknown."""
-        if not name:
+        if not name or not is_name(name):
             self.issues.leave_out(
                 "object without a class", where, found=name or "nothing", allowed="a class name",
                 advice="Give it a class, or remove it",
@@ -167,6 +169,11 @@ class Names:
         return classes
 
 
+def is_name(text: object) -> bool:
+    """Whether a class may be called so: there is text, without control characters."""
+    return isinstance(text, str) and bool(text.strip()) and not _CONTROL.search(text)
+
+
 def number(value: object) -> float | None:
     """A finite number, or None for anything else; text and booleans are not numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -187,12 +194,12 @@ def parse(text: str | None) -> float | None:
 
 
 def sides(width: object, height: object) -> tuple[int, int] | None:
-    """A usable image size: whole numbers (or text that says them), no more than 2^30 pixels."""
+    """A usable image size: whole numbers (or text that says them), no more than `MOST_PIXELS`."""
     found = [parse(side) if isinstance(side, str) else number(side) for side in (width, height)]
     if any(side is None or side < 1 or side != int(side) for side in found):
         return None
     whole = int(found[0] or 0), int(found[1] or 0)
-    return whole if whole[0] * whole[1] <= _MOST_PIXELS else None
+    return whole if whole[0] * whole[1] <= MOST_PIXELS else None
 
 
 def check_box(

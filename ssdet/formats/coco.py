@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .annotations import Annotations, ImageRecord, Instance, Reading, check_box, number, sides
+from .annotations import (
+    Annotations,
+    ImageRecord,
+    Instance,
+    Reading,
+    check_box,
+    is_name,
+    number,
+    sides,
+)
 from .issues import Issues, raise_data_error, short
 from .json_stream import Items, JsonFile
 from .options import option
@@ -129,7 +138,7 @@ def _categories(content: Mapping[str, Any], source: Path) -> tuple[dict[int, int
     for position, entry in enumerate(_entries(content, "categories", source)):
         category = entry if isinstance(entry, dict) else {}
         key, name = category.get("id"), category.get("name")
-        text = isinstance(name, str) and name and name not in names
+        text = is_name(name) and name not in names
         if not text or not isinstance(key, int) or isinstance(key, bool) or key in ids:
             raise_data_error(
                 "unusable category",
@@ -230,12 +239,12 @@ def _target(
         )
         return None
     key, image = entry.get("id"), entry.get("image_id")
-    if not isinstance(key, (int, str)) or key in known:
-        what = "annotation id used twice" if key in known else "annotation without an id"
+    usable = isinstance(key, (int, str))
+    if not usable or key in known:
         issues.leave_out(
-            what,
+            "annotation id used twice" if usable else "annotation without an id",
             where,
-            found=key if key in known else f"id {key!r}",
+            found=key if usable else f"id {short(key)}",
             allowed="an id of its own",
             advice="MMDetection refuses the file: give each annotation an id of its own",
         )

@@ -47,7 +47,7 @@ class MaskEncoding:
 
     def _raw(self, path: Path) -> np.ndarray:
         """Values, or packed colors, of an image."""
-        image = _open(path)
+        image = open_map(path)
         if self.colors:
             red, green, blue = (np.asarray(b, np.int64) for b in image.convert("RGB").split())
             return red << 16 | green << 8 | blue
@@ -99,13 +99,14 @@ def _lookup(size: int, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
     return table
 
 
-def _open(path: Path) -> Image.Image:
+def open_map(path: Path) -> Image.Image:
+    """A label map, decoded; `DataError` if it is none."""
     try:
         image = Image.open(path)
         image.load()
     except FileNotFoundError:
         cause = "no such file"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # decoders fail in many ways
         cause = f"{path.stat().st_size} bytes that do not decode ({type(error).__name__}: {error})"
     else:
         return image
@@ -123,7 +124,8 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], dict[Color, int]]:
     if path.suffix == ".json":
         text = read_text(path).lstrip()
         content = load_json(path).get("classes") if text.startswith("{") else _json_list(text)
-        rows: list[tuple[str, Color | None]] = [(str(name), None) for name in content or []]
+        listed = content if isinstance(content, list) else []
+        rows: list[tuple[str, Color | None]] = [(str(name), None) for name in listed]
     else:
         rows = [_row(line) for _, line in read_lines(path)]
         if len(rows) > 1 and rows[0][1] is None and all(color for _, color in rows[1:]):

@@ -8,9 +8,11 @@ from xml.parsers import expat
 
 import yaml
 
-from .issues import raise_data_error, short
+from .issues import DataError, raise_data_error, short
 
 LARGEST = 128 * 2**20  # bytes of a file that is read as a whole
+LARGEST_YAML = 2**20  # it is read at a megabyte in five seconds
+_MOST_ELEMENTS, _LONGEST_TEXT = 2_000_000, 10_000  # of XML: elements, characters in one of them
 _LARGEST_JSON = 32 * 2**20  # Python objects need up to thirty times as much memory
 
 
@@ -105,10 +107,12 @@ def load_json(path: Path) -> dict[str, Any]:
 
 def load_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds; tags that build objects are refused."""
-    text = read_text(path)
+    text = read_text(path, LARGEST_YAML)
     try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+        content = yaml.load(text, NoAliases)
+    except YAML_ERRORS as error:
+        if isinstance(error, DataError):
+            raise
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)
         found = getattr(error, "problem", None) or type(error).__name__
@@ -124,6 +128,23 @@ def load_yaml(path: Path) -> dict[str, Any]:
             advice="Check that this is the data.yaml of the set",
         )
     return content
+
+
+class NoAliases(yaml.SafeLoader):
+    """Refuses names for parts that are used again: nested, they stand for a world of data."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A part of the text."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(
+                problem=f"*{event.anchor}, an alias", problem_mark=event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+
+# What the constructors of dates and numbers raise.
+YAML_ERRORS = (yaml.YAMLError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @dataclass
@@ -159,14 +180,26 @@ def load_xml(path: Path) -> Node:
     parser = expat.ParserCreate()
     top = Node("", 0)
     stack = [top]
+    count = 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal count
+        count += 1
+        if count > _MOST_ELEMENTS:
+            raise_data_error(
+                "too many XML elements",
+                f"{path}, line {parser.CurrentLineNumber}",
+                found=f"more than {_MOST_ELEMENTS}",
+                allowed=f"up to {_MOST_ELEMENTS}",
+                advice="Export the data in parts",
+            )
         node = Node(tag, parser.CurrentLineNumber, attributes)
         stack[-1].children.append(node)
         stack.append(node)
 
     def characters(data: str) -> None:
-        stack[-1].text += data
+        if len(stack[-1].text) < _LONGEST_TEXT:
+            stack[-1].text += data
 
     def entity(name: str, *_: Any) -> None:
         raise_data_error(

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from .annotations import Annotations, ImageRecord, Instance, Names, Reading, check_box, number
-from .files import read_lines, read_text
+from .files import LARGEST_YAML, YAML_ERRORS, NoAliases, read_lines, read_text
 from .issues import DataError, Issues, raise_data_error
 from .masks import Pair, read_pairs
 from .paths import image_size, is_image, need_folder
@@ -63,10 +63,25 @@ def _table(folder: Path) -> tuple[Path, list[Row]]:
         )  # fmt: skip
     if file.suffix == ".csv":
         table = csv.DictReader(io.StringIO(read_text(file)))
-        return file, [(f"{file}, line {table.line_num}", {**row}) for row in table]
+        try:
+            return file, [(f"{file}, line {table.line_num}", _columns(row)) for row in table]
+        except csv.Error as error:
+            raise_data_error(
+                "not a table", f"{file}, line {table.line_num}", found=error, allowed="CSV",
+                advice="The file may be cut off: download it again",
+            )  # fmt: skip
     return file, [
         (f"{file}, line {n}", _object(text, f"{file}, line {n}")) for n, text in read_lines(file)
     ]
+
+
+def _columns(row: dict[Any, Any]) -> dict[str, Any]:
+    """A row by the names of its columns; cells beyond the last column have none."""
+    return {key: value for key, value in row.items() if isinstance(key, str)}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _object(text: str, where: str) -> dict[str, Any]:
@@ -86,13 +101,14 @@ def _add_objects(
     if isinstance(objects, str):
         objects = _object(objects, record.where)
     if isinstance(objects, list):  # one object each, instead of one list for each column
-        key = next((k for k in _CATEGORIES if objects and k in objects[0]), "")
-        pairs = [(entry.get("bbox"), entry.get(key)) for entry in objects]
+        entries = [entry if isinstance(entry, dict) else {} for entry in objects]
+        key = next((k for k in _CATEGORIES if entries and k in entries[0]), "")
+        pairs = [(entry.get("bbox"), entry.get(key)) for entry in entries]
     else:
-        columns = objects or {}
+        columns = objects if isinstance(objects, dict) else {}
         key = next((k for k in _CATEGORIES if k in columns), "")
-        boxes = columns.get("bbox") or columns.get("bboxes") or []
-        pairs = list(zip(boxes, columns.get(key) or [None] * len(boxes), strict=False))
+        boxes = _list(columns.get("bbox")) or _list(columns.get("bboxes"))
+        pairs = list(zip(boxes, _list(columns.get(key)) or [None] * len(boxes), strict=False))
     for position, (bbox, category) in enumerate(pairs):
         where = f"{record.where}, object {position}"
         sides: list[float | None] = [None]
@@ -135,9 +151,10 @@ def _class_names(folder: Path) -> tuple[str, ...]:
     ):
         if readme.is_file():
             parts = read_text(readme).split("---")
+            usable = len(parts) > 2 and len(parts[1]) <= LARGEST_YAML
             try:
-                header = yaml.safe_load(parts[1]) if len(parts) > 2 else None
-            except yaml.YAMLError:
+                header = yaml.load(parts[1], NoAliases) if usable else None
+            except YAML_ERRORS:
                 header = None
             return _labels_in(header)
     return ()
@@ -148,7 +165,7 @@ def _labels_in(node: Any) -> tuple[str, ...]:
         names = (
             node["class_label"].get("names") if isinstance(node.get("class_label"), dict) else None
         )
-        if names:
+        if names and isinstance(names, (dict, list)):
             return tuple(map(str, names.values() if isinstance(names, dict) else names))
         node = list(node.values())
     found = (_labels_in(part) for part in node) if isinstance(node, list) else ()
@@ -156,11 +173,12 @@ def _labels_in(node: Any) -> tuple[str, ...]:
 
 
 def _with_maps(folder: Path, file: Path, rows: list[Row], reading: Reading) -> Annotations:
-    keys = [key for key, value in rows[0][1].items() if key != "file_name" and is_image(str(value))]
+    first = rows[0][1] if rows else {}
+    keys = [key for key, value in first.items() if key != "file_name" and is_image(str(value))]
     if len(keys) != 1:
         raise_data_error(
             "no column of objects, and not one of label maps", file,
-            found=", ".join(rows[0][1]), allowed="`objects`, or a column with names of label maps",
+            found=", ".join(first), allowed="`objects`, or a column with names of label maps",
             advice="Labels of whole images cannot be learned by a detector or segmentor",
         )  # fmt: skip
     root = reading.root(folder)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from reprlib import Repr
 from typing import ClassVar, Literal, NoReturn
 
 from ..exits import Exit, RunError
@@ -13,6 +14,10 @@ Severity = Literal["error", "warning", "info"]
 Subject = Literal["files", "annotations", "splits", "views", "config"]
 Kind = Literal["", "unknown image", "unknown category", "empty box", "outside box", "closed"]
 _SHOWN = 5
+# A value from a file may hold millions of others, or itself.
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 8, 400, 400, 400
+_SHORT.maxlist = _SHORT.maxdict = _SHORT.maxtuple = 40
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,8 @@ class Issues:
     ) -> None:
         """Note a finding and go on."""
         text = short(found, self.longest)
-        issue = Issue(what, str(where), text, allowed, advice, severity, subject, left_out, kind)
-        self.put(issue)
+        place = printable(str(where))
+        self.put(Issue(what, place, text, allowed, advice, severity, subject, left_out, kind))
 
     def put(self, issue: Issue) -> None:
         """Take over a finding."""
@@ -129,7 +134,7 @@ class Issues:
         self, what: str, where: str | Path, *, found: object, allowed: str, advice: str
     ) -> NoReturn:
         """Raise because nothing is left, together with the findings that are the reason."""
-        issue = Issue(what, str(where), short(found), allowed, advice)
+        issue = Issue(what, printable(str(where)), short(found), allowed, advice)
         raise DataError(*self.of("error"), issue)
 
     def finish(self, *, strict: bool) -> None:
@@ -145,7 +150,7 @@ def raise_data_error(
     what: str, where: str | Path, *, found: object, allowed: str, advice: str
 ) -> NoReturn:
     """Raise a finding at once: what follows it cannot be read."""
-    raise DataError(Issue(what, str(where), short(found), allowed, advice))
+    raise DataError(Issue(what, printable(str(where)), short(found), allowed, advice))
 
 
 def summary(issues: Sequence[Issue], left_out: str = ", left out") -> list[str]:
@@ -162,8 +167,17 @@ def summary(issues: Sequence[Issue], left_out: str = ", left out") -> list[str]:
 
 def short(value: object, length: int = Issues.longest) -> str:
     """A value as it stands in the file, shortened."""
-    text = str(value) if isinstance(value, (str, Path)) else repr(value)
-    return text if len(text) <= length else f"{text[: length - 3]}..."
+    text = str(value) if isinstance(value, (str, Path)) else _SHORT.repr(value)
+    return printable(text if len(text) <= length else f"{text[: length - 3]}...")
+
+
+def printable(text: str) -> str:
+    """Text of a file as it may be printed: what moves a cursor or is no letter is spelled out."""
+    return text if text.isprintable() else "".join(map(_spelled, text))
+
+
+def _spelled(letter: str) -> str:
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode()
 
 
 def _message(issues: Sequence[Issue]) -> str:

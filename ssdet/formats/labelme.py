@@ -1,7 +1,6 @@
 """LabelMe: one json file for each image, with polygons, rectangles, circles and masks."""
 
 import base64
-import binascii
 import io
 import math
 import posixpath
@@ -109,7 +108,8 @@ def _add_shapes(record: ImageRecord, shapes: Any, path: Path, names: Names, issu
         instance = None if label is None else _instance(label, segments, record, where, issues)
         if instance is None:
             continue
-        group = (str(text), shape.get("group_id"))
+        number_ = shape.get("group_id")
+        group = (str(text), number_ if isinstance(number_, (int, str)) else None)
         if group[1] is not None and group in groups and _merge(groups[group], instance):
             continue
         groups[group] = instance
@@ -119,6 +119,7 @@ def _add_shapes(record: ImageRecord, shapes: Any, path: Path, names: Names, issu
 def _segments(shape: dict[str, Any], record: ImageRecord, where: str, issues: Issues) -> Any:
     """Polygons, run lengths, or a bare box (x1, y1, x2, y2); None if the shape is none of them."""
     kind = shape.get("shape_type") or "polygon"
+    kind = kind if isinstance(kind, str) else "unknown"
     if kind in ("point", "points", "line", "linestrip"):
         issues.warn(
             f"{kind} (left out)",
@@ -168,7 +169,7 @@ def _mask(
         data = base64.b64decode(shape.get("mask") or "", validate=True)
         with Image.open(io.BytesIO(data)) as image:
             part = np.asarray(image.convert("L")) > 0
-    except (binascii.Error, OSError, TypeError, ValueError, SyntaxError) as error:
+    except Exception as error:  # decoders fail in many ways
         issues.leave_out(
             "unreadable mask",
             where,

@@ -78,7 +78,8 @@ def _results(task: dict[str, Any]) -> list[Any] | None:
     if "data" not in task:  # JSON-MIN: the regions stand under the name of their control
         lists = [v for v in task.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
         return [{"value": region, **region} for regions in lists for region in regions]
-    given = [a for a in task.get("annotations") or () if isinstance(a, dict)]
+    listed = task.get("annotations")
+    given = [a for a in listed if isinstance(a, dict)] if isinstance(listed, list) else []
     given = [a for a in given if not a.get("was_cancelled")]
     newest = max(given, key=lambda a: str(a.get("updated_at") or a.get("created_at")), default=None)
     results = None if newest is None else newest.get("result")
@@ -107,7 +108,10 @@ def _record(
 
 def _found(text: str, root: Root, files: dict[str, list[Path]], where: str) -> str | None:
     """The image that an address means: below the folder by its end, or else by its name alone."""
-    address = urlsplit(text)
+    try:
+        address = urlsplit(text)
+    except ValueError:
+        return None
     path = parse_qs(address.query).get("d", [unquote(address.path)])[0].replace("\\", "/")
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]
     if not is_image(path) or not parts:
@@ -185,13 +189,14 @@ def _ellipse(value: dict[str, Any], record: ImageRecord) -> Parsed:
 def _brush(value: dict[str, Any], record: ImageRecord) -> Parsed:
     if value.get("format") != "rle":
         raise ValueError
-    values = brush_values(bytes(value["rle"]))
-    mask = values.reshape(record.height or 0, record.width or 0, 4)[..., 3] > 0
+    height, width = record.height or 0, record.width or 0
+    values = brush_values(bytes(value["rle"]), largest=height * width * 4)
+    mask = values.reshape(height, width, 4)[..., 3] > 0
     code = encode(mask)
     return list(bounds(code, *mask.shape) or (0.0, 0.0, 0.0, 0.0)), code
 
 
-def brush_values(data: bytes) -> np.ndarray:
+def brush_values(data: bytes, largest: int = 2**30) -> np.ndarray:
     """The bytes of an RGBA picture, from Label Studio's run lengths (a stream of bits)."""
     bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8))
     place = 0
@@ -204,7 +209,10 @@ def brush_values(data: bytes) -> np.ndarray:
         place += count
         return taken
 
-    values = np.zeros(take(32), dtype=np.uint8)
+    count = take(32)
+    if count > largest:
+        raise ValueError("run lengths of another picture")
+    values = np.zeros(count, dtype=np.uint8)
     word = take(5) + 1
     lengths = [take(4) + 1 for _ in range(4)]
     done = 0

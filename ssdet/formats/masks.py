@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from ..labels import IGNORE
 from .annotations import Annotations, ImageRecord, Instance, Reading
 from .class_values import declared, settle, zero_ignored
-from .encoding import Color, MaskEncoding
+from .encoding import Color, MaskEncoding, open_map
 from .files import read_lines
 from .issues import DataError, raise_data_error
 from .options import option
@@ -155,11 +154,25 @@ def read_cityscapes_instances(source: Path, reading: Reading) -> Annotations:
     pairs = _cityscapes_pairs(source, reading, "instanceIds")
     data = read_pairs(source, source, pairs, replace(reading, classes=classes))
     for record in data.records:
-        values: np.ndarray = np.asarray(Image.open(str(record.mask)))
+        try:
+            values = np.asarray(open_map(record.mask or Path()))
+        except DataError as error:
+            reading.issues.found.extend(error.issues)
+            continue
+        if values.ndim != 2:
+            reading.issues.leave_out(
+                "instance map in colors",
+                record.mask or "",
+                found=f"an array of shape {values.shape}",
+                allowed="one number for each pixel",
+                advice="Download it again",
+            )
+            continue
         record.height, record.width = values.shape
         record.mask = None
         record.instances = list(_cityscapes_instances(values))
-    return replace(data, encoding=None)
+    usable = [record for record in data.records if record.mask is None]
+    return replace(data, records=usable, encoding=None)
 
 
 def components(data: Annotations) -> Annotations:
@@ -266,10 +279,13 @@ def _fits(colors: Mapping[Color, int], record: ImageRecord) -> bool:
     """Whether a map is in colors; a file of colors may also stand beside maps of numbers."""
     if not colors or record.mask is None:
         return False
-    with Image.open(record.mask) as image:
-        return image.mode not in ("L", "I", "I;16", "1") and (
-            image.mode != "P" or _decodes(MaskEncoding(len(colors), colors=colors), record.mask)
-        )
+    try:
+        mode = open_map(record.mask).mode
+    except DataError:
+        return False  # found again, and reported, when the map is used
+    return mode not in ("L", "I", "I;16", "1") and (
+        mode != "P" or _decodes(MaskEncoding(len(colors), colors=colors), record.mask)
+    )
 
 
 def _decodes(encoding: MaskEncoding, path: Path) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from .issues import DataError, Issue, raise_data_error, short
 from .options import option
@@ -78,6 +78,10 @@ def _problem(name: object) -> str | None:
         return "is empty"
     if any(ord(letter) < 32 for letter in name):
         return "has control characters"
+    try:
+        name.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return "has letters that no file name has"
     parts = name.replace("\\", "/").split("/")
     if parts[0] == "" or re.match(r"[A-Za-z]:", name):
         return "is absolute"
@@ -128,7 +132,7 @@ def image_size(path: Path, where: str | Path) -> tuple[int, int]:
             return (image.height, image.width) if turned else (image.width, image.height)
     except FileNotFoundError:
         cause, advice = "no such file", "Restore it, or take it out of the annotations"
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+    except Exception as error:  # decoders fail in many ways
         size = path.stat().st_size if path.is_file() else 0
         cause = f"{size} bytes that are not a readable image ({type(error).__name__})"
         advice = "Replace it by a whole copy, or take it out of the annotations"

@@ -10,6 +10,7 @@ from mmseg.apis import inference_model, init_model
 
 from ssdet.cli import main
 from ssdet.engine.checkpoint_file import write_checkpoint
+from ssdet.engine.config_text import code_in
 from ssdet.engine.configs import load_config
 
 CONFIGS = {
@@ -132,3 +133,31 @@ def test_a_damaged_checkpoint_is_refused(command, run_folder, capsys):
     error = capsys.readouterr().err
     assert f"{path} ({len(data)} bytes) is damaged: the checksum" in error
     assert "Traceback" not in error and not (run / "out" / "model.pth").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import os", "x = __import__('os').system('true')", "x = [os for os in ()]",
+        "model = dict(type=open('a').read())", "x = dict.fromkeys('a')", "x = f'{1}'", "del model",
+        "x = (lambda: 1)()", "x = float(open('a'))", "x = 1; import os", "x[0] = 1", "x = '",
+    ],
+)  # fmt: skip
+def test_a_config_that_nobody_named_is_not_run(run_folder, tmp_path, capsys, line):
+    """The run folder may come from elsewhere, and `config.py` in it with it."""
+    run, marker = tmp_path / "run", tmp_path / "boom"
+    write_checkpoint({"state_dict": {}, "meta": {}}, run / "checkpoints" / "iter_1.pth")
+    attack = f"open({str(marker)!r}, 'w')"
+    (run / "config.py").write_text(f"a = 1\n{line}\nb = {attack}\n")
+    assert export(run) == 2
+    told = capsys.readouterr().err
+    assert "config.py" in told and "If you trust it, name it: --config" in told
+    assert not marker.exists()
+    assert code_in(f"a = dict(b=[1, -2.5, None], c=float('inf'))\n{line}\n")
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS.values()))
+def test_configs_of_run_folders_are_data(tmp_path, name):
+    config = load_config(name)
+    config.dump(tmp_path / "config.py")
+    assert code_in((tmp_path / "config.py").read_text()) is None
