@@ -12,6 +12,11 @@ from ..exits import Exit, RunError
 from ..formats.image_header import ImageFlaw, cut_off, read_header
 from .image_limits import DEEP, LONGEST_ASPECT
 
+# Where transforms, and data sets, keep others.
+_PARTS = (
+    "transforms", "shared", "views", "branch_pipelines", "steps", "inner", "pipeline", "dataset",
+    "datasets",
+)  # fmt: skip
 _ON_DISK = ("empty file", "missing file", "unreadable file", "truncated image")
 
 
@@ -89,18 +94,18 @@ def failed(path: str, error: Exception, which: str) -> SampleError:
     )
 
 
-def keeps_depth(pipeline: Any) -> bool:
-    """Whether no transform would turn 16 bits into the upper 8 of them."""
+def keeps_depth(part: Any) -> bool:
+    """Whether no transform of a pipeline, or data set, turns 16 bits into the upper 8 of them."""
     return not any(
         isinstance(step, LoadImageFromFile)
         and getattr(step, "bit_depth", None) is None
         and step.color_type not in DEEP
-        for step in _steps(pipeline)
+        for step in _steps(part)
     )
 
 
 def _steps(part: Any) -> Iterator[Any]:
-    """The transforms of a pipeline, also those inside others."""
+    """The transforms of a pipeline, also those inside others, or of a data set inside wrappers."""
     if isinstance(part, Mapping):
         part = list(part.values())
     if isinstance(part, Sequence) and not isinstance(part, str):
@@ -108,7 +113,7 @@ def _steps(part: Any) -> Iterator[Any]:
             yield from _steps(step)
         return
     yield part
-    for name in ("transforms", "shared", "views", "branch_pipelines", "steps", "inner"):
+    for name in _PARTS:
         inner = getattr(part, name, None)
         if inner is not None and inner is not part:
             yield from _steps(inner)

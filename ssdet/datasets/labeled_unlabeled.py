@@ -60,7 +60,7 @@ class LabeledUnlabeledDataset(ConcatDataset):
         self.labeled = labeled
         self.bad_image_limit = bad_image_limit
         self.bad_images: list[torch.Tensor] = []
-        self._deep = [keeps_depth(getattr(dataset, "pipeline", None)) for dataset in built]
+        self._deep = [keeps_depth(dataset) for dataset in built]
         unequal = sorted({key for dataset in built for key in dataset.metainfo})
         super().__init__(built, lazy_init=lazy_init, ignore_keys=unequal)
         self._metainfo.update(metainfo or {})

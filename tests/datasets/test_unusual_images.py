@@ -118,6 +118,8 @@ def test_the_loader_decides_whether_deep_images_are_refused(root):
     source = config.train_dataloader.dataset.datasets[0]
     with DefaultScope.overwrite_default_scope("mmdet"):
         assert not keeps_depth(DATASETS.build(source).pipeline)
+        repeated = dict(type="RepeatDataset", dataset=source, times=2)
+        assert not keeps_depth(DATASETS.build(repeated))
         source.pipeline[0].shared[0] = dict(type="LoadDeepImage", bit_depth=16)
         config.val_dataloader.dataset.pipeline[0] = dict(type="LoadDeepImage", bit_depth=16)
         assert keeps_depth(DATASETS.build(source).pipeline)
