@@ -5,7 +5,11 @@ A caller (a scheduler, a Makefile, a person) can tell from the code alone what t
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -16,6 +20,7 @@ class Exit(IntEnum):
     USAGE = 2  # wrong argument or config
     DATA = 65  # the data does not match the config
     NUMERIC = 70  # losses or gradients stopped being finite
+    SYSTEM = 71  # a process, the memory or the network of processes gave up
     LOCKED = 73  # another run uses this folder
     IO = 74  # a file could not be written or read
 
@@ -52,6 +57,54 @@ class CheckpointError(RunError):
     """A checkpoint could not be written, is damaged, or holds more than data."""
 
     exit_code = Exit.IO
+
+
+class WriteError(RunError):
+    """A file could not be written: no space left, a quota, a disk that is read-only."""
+
+    exit_code = Exit.IO
+
+
+class WorkerError(RunError):
+    """A process that loads data died, failed or did not answer."""
+
+    exit_code = Exit.SYSTEM
+
+
+class OutOfMemoryError(RunError):
+    """A device or the machine has no memory left."""
+
+    exit_code = Exit.SYSTEM
+
+
+class RankError(RunError):
+    """Another process of the training died or did not answer."""
+
+    exit_code = Exit.SYSTEM
+
+
+# What a full disk, a quota, a limit of the file size and a read-only disk say.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Within the context, what the disk refuses becomes one message that names the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        raise write_error(error, path) from error
+
+
+def write_error(error: OSError, path: object = None) -> WriteError:
+    """A refused write in words."""
+    name = path or error.filename or "a file"
+    return WriteError(
+        f"{name} could not be written: {error.strerror or error}. What was written before is "
+        f"whole. Free space, then start again (a training: with --resume)"
+    )
 
 
 class Stopped(SystemExit):

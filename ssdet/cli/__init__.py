@@ -8,14 +8,17 @@ arguments and prints. Not here: anything that Python code would call without a t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import importlib.util
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from ..exits import RunError
+from ..exits import DISK, RunError, write_error
 
 # The command's name, its module, and the one line that `ssdet --help` shows.
 COMMANDS = {
@@ -35,6 +38,56 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code (see `ssdet.exits.Exit`)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with _leaving_at_once(arguments[:1]):
+            return _main(arguments)
+    except KeyboardInterrupt:
+        _say("\nInterrupted")
+        return 128 + signal.SIGINT
+    finally:
+        _flush()
+
+
+@contextlib.contextmanager
+def _leaving_at_once(command: Sequence[str]) -> Iterator[None]:
+    """While a training is being prepared, Ctrl-C is one line: nothing has been written yet.
+
+    An exception in the midst of an import is not: libraries catch it, or report it from callbacks.
+    The run itself has a handler of its own, which saves.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or command not in (["train"], ["test"]):
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(number: int, frame: object) -> None:
+    os.write(2, b"\nInterrupted\n")
+    os._exit(128 + number)
+
+
+def _say(text: str) -> None:
+    """Print an error; where that goes may be as full as the disk."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _flush() -> None:
+    """Empty the buffers now: Python would do it at the exit, and change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _main(arguments: list[str]) -> int:
     available = {name: entry for name, entry in COMMANDS.items() if _exists(entry[0])}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_overview(available))
@@ -58,11 +111,15 @@ def _run(run, args: argparse.Namespace, name: str) -> int:  # type: ignore[no-un
     """Run a command; an error with an exit code is one message, others a traceback."""
     try:
         return int(run(args) or 0)
-    except RunError as error:
+    except (RunError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in DISK:
+            traceback.print_exc()
+            return 1
+        told = error if isinstance(error, RunError) else write_error(error)
         if os.environ.get("SSDET_TRACEBACK"):
             traceback.print_exc()
-        print(f"{name}: {error}", file=sys.stderr)
-        return int(error.exit_code)
+        _say(f"{name}: {told}")
+        return int(told.exit_code)
     except Exception:
         traceback.print_exc()
         return 1

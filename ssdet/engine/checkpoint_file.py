@@ -25,7 +25,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from ..exits import CheckpointError
+from ..exits import CheckpointError, writing
 from .download import fetch
 from .weight_names import SCHEMES
 
@@ -59,8 +59,26 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> tuple[str, int]:
 def write_text(text: str, path: Path) -> None:
     """Replace the text file `path`, whole or not at all (a power cut may undo it)."""
     temporary = path.with_name(path.name + TEMPORARY)
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with writing(path):
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def append_line(path: Path, text: str) -> None:
+    """Add a line to a file: whole, or not at all where the disk is full."""
+    with writing(path):
+        before = path.stat().st_size if path.exists() else 0
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+        except OSError:
+            if path.is_file():  # (and no device)
+                os.truncate(path, before)
+            raise
 
 
 def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop
 
-from ..exits import CheckpointError, UsageError
+from ..exits import CheckpointError, UsageError, WriteError
 from ..registry import HOOKS
 from . import rng
 from .checkpoint_content import collect, data_checksums, plain, unpack_message_hub
@@ -110,7 +112,8 @@ class AtomicCheckpointHook(CheckpointHook):
             if self.max_keep_ckpts > 0:
                 self._remove(self.index.resumable()[: -self.max_keep_ckpts])
             self.last_ckpt = str(self.folder / name)
-            write_text(self.last_ckpt, Path(runner.work_dir) / "last_checkpoint")
+            with self._reported(runner):
+                write_text(self.last_ckpt, Path(runner.work_dir) / "last_checkpoint")
         self.saved_iteration = iteration
 
     def _save_checkpoint(self, runner: Any) -> None:
@@ -150,21 +153,27 @@ class AtomicCheckpointHook(CheckpointHook):
         for entry in self.index.entries.values():
             if entry.metric is None and entry.iteration == runner.iter:
                 entry.validated = True
-        self.index.save()
+        with self._reported(runner):
+            self.index.save()
 
     def _write(self, runner: Any, name: str, checkpoint: dict[str, Any], entry: Entry) -> bool:
-        if self.index.entries.pop(name, None):
-            self.index.save()  # a crash between rename and index must not leave a wrong checksum
-        try:
+        with self._reported(runner):
+            if self.index.entries.pop(name, None):
+                self.index.save()  # a crash between rename and index: no wrong checksum is left
             entry.sha256, entry.bytes = write_checkpoint(checkpoint, self.folder / name)
-        except CheckpointError as error:
+            self.index.entries[name] = entry
+            self.index.save()
+            return True
+        return False
+
+    @contextmanager
+    def _reported(self, runner: Any) -> Iterator[None]:
+        try:
+            yield
+        except (CheckpointError, WriteError) as error:
             if self.on_error == "stop":
                 raise
             runner.logger.error(f"{error} (on_error='continue': training continues)")
-            return False
-        self.index.entries[name] = entry
-        self.index.save()
-        return True
 
     def _remove(self, names: list[str]) -> None:
         for name in names:

@@ -15,8 +15,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
-from ..exits import NumericError, UsageError
+from ..exits import NumericError, UsageError, writing
 from ..registry import HOOKS
+from .checkpoint_file import write_text
 from .distributed import any_rank
 from .running_statistics import RunningStatistics
 
@@ -184,10 +185,11 @@ class FiniteGuardHook(Hook):
             "learning_rate": {k: v[0] for k, v in runner.optim_wrapper.get_lr().items()},
         }
         folder = Path(runner.work_dir) / FOLDER
-        folder.mkdir(exist_ok=True)
         suffix = "" if is_main_process() else f"_rank_{runner.rank}"
         path = folder / f"iter_{iteration}{suffix}.json"
-        path.write_text(json.dumps(dump, indent=2), encoding="utf-8")
+        with writing(path):
+            folder.mkdir(exist_ok=True)
+        write_text(json.dumps(dump, indent=2), path)
         if self.in_a_row >= self.patience:
             raise NumericError(
                 f"{message}. {self.patience} skipped steps in a row end the run; weights and "

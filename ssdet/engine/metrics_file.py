@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from ..exits import UsageError
+from ..exits import UsageError, writing
 from ..registry import HOOKS
+from .checkpoint_file import append_line
 from .checkpoint_index import FOLDER, CheckpointIndex
 
 NAME = "metrics.jsonl"
@@ -27,7 +29,7 @@ class MetricsFileHook(Hook):
     A training line holds the means since the last line (learning rates as they are), a validation
     line every scalar metric; `mode` tells which, `iter` how many iterations were done. A value that
     is not finite is written as null. On resume the lines after the resumed iteration are cut off,
-    so that no iteration appears twice.
+    so that no iteration appears twice; what stands before them is never written again.
 
     Args:
         interval: iterations between training lines; the last iteration is always written.
@@ -47,14 +49,9 @@ class MetricsFileHook(Hook):
             return
         entries = CheckpointIndex.load(self.path.parent / FOLDER).entries.values()
         validated = any(e.validated for e in entries if e.iteration == runner.iter)
-        kept = [
-            line
-            for line in read_metrics(self.path)
-            if line["iter"] < runner.iter
-            or (line["iter"] == runner.iter and (line["mode"] == "train" or validated))
-        ]
-        text = "".join(json.dumps(line) + "\n" for line in kept if runner.iter > 0)
-        self.path.write_text(text, encoding="utf-8")
+        with writing(self.path):
+            self.path.touch()
+            os.truncate(self.path, _end_of(self.path, runner.iter, validated))
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -84,8 +81,22 @@ class MetricsFileHook(Hook):
     def _append(self, line: dict[str, Any]) -> None:
         scalars = {name: _scalar(value) for name, value in line.items()}
         text = json.dumps({name: value for name, value in scalars.items() if value is not ...})
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        append_line(self.path, text)
+
+
+def _end_of(path: Path, iteration: int, validated: bool) -> int:
+    """Where the lines up to an iteration end; a line that was cut short counts as none."""
+    end = 0
+    for text in path.read_bytes().splitlines(keepends=True) if iteration else []:
+        try:
+            line = dict(json.loads(text))
+            is_new = line["iter"] == iteration and line["mode"] != "train" and not validated
+            if line["iter"] > iteration or is_new or not text.endswith(b"\n"):
+                break
+        except (ValueError, TypeError, KeyError):
+            break
+        end += len(text)
+    return end
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from mmengine.dist import is_main_process
-from mmengine.hooks import LoggerHook
+from mmengine.hooks import LoggerHook, iter_timer_hook
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..registry import HOOKS
 
+# MMEngine takes the time of a step from the clock on the wall: where that was set back, the time
+# left became negative.
+iter_timer_hook.time = SimpleNamespace(time=time.monotonic)
 SHOWN = ("loss", "pseudo/kept", "pseudo/score")
 
 

@@ -100,6 +100,16 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOCK
 
+    def refuse_others(self) -> None:
+        """Raise `LockedError` if another process works in the folder; do not lock it."""
+        owner = self._owner()
+        if owner and owner.get("pid") != os.getpid() and _is_alive(owner):
+            raise LockedError(
+                f"{self.path.parent} is in use by process {owner['pid']} on "
+                f"{owner['host']} since {owner['since']}. Choose another --work-dir, or, "
+                f"if that run is gone, delete {self.path}"
+            )
+
     def acquire(self) -> None:
         """Lock the folder, or raise `LockedError` with the owner's process id and host."""
         mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
@@ -107,13 +117,7 @@ class FolderLock:
             try:
                 descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
             except FileExistsError:
-                owner = self._owner()
-                if owner and _is_alive(owner) and owner["pid"] != os.getpid():
-                    raise LockedError(
-                        f"{self.path.parent} is in use by process {owner['pid']} on "
-                        f"{owner['host']} since {owner['since']}. Choose another --work-dir, or, "
-                        f"if that run is gone, delete {self.path}"
-                    ) from None
+                self.refuse_others()
                 self.path.unlink(missing_ok=True)
                 continue
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,17 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from .. import total_batch
-from ..exits import CheckpointError
+from ..exits import DISK, CheckpointError, RunError, write_error
 from ..registry import RUNNERS
+from . import data_workers
 from .amp import cpu_amp_config
 from .checkpoint_content import collect
 from .checkpoint_file import write_checkpoint
+from .checkpoint_hook import checkpoint_hook
 from .checkpoint_index import check_listed, find_latest
 from .distributed import start_process_group
+from .failures import explained
+from .run_folder import FolderLock
 
 # What a run gets unless its config says otherwise; `name=None` in the config removes one.
 DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
@@ -75,7 +81,11 @@ class SafeRunner(Runner):
             Path(self._log_dir).rmdir()
         self._log_dir = self.work_dir
         name = "test.log" if self._train_loop is None else "train.log"
+        if self._train_loop is not None and is_main_process():
+            FolderLock(Path(self.work_dir)).refuse_others()  # before a line is added to their log
         logger = super().build_logger(log_level, log_file or f"{self.work_dir}/{name}", **kwargs)
+        for handler in logger.handlers:
+            handler.handleError = partial(_full_disk, logger, handler)  # type: ignore[method-assign]
         # The environment, the whole config and the list of hooks belong in the file.
         self.logger = logger
         self._set_console_level(logging.WARNING)
@@ -132,13 +142,41 @@ class SafeRunner(Runner):
     def dump_config(self) -> None:
         """Leave it to `RunFolderHook`, which knows that no other run uses this folder."""
 
+    @staticmethod
+    def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        """Build a loader whose errors are single messages, and whose workers may not hang."""
+        if isinstance(dataloader, dict):
+            dataloader = copy.copy(dataloader)
+            data_workers.set_timeout(dataloader)
+        loader = Runner.build_dataloader(dataloader, *args, **kwargs)
+        data_workers.watch(loader)
+        return loader
+
     def train(self) -> Any:
-        """Train; if it ends early, the hooks are notified (`on_exception`)."""
+        """Train; where it ends early, save what is whole and notify the hooks (`on_exception`)."""
         try:
             return super().train()
         except BaseException as error:
-            self.call_hook("on_exception", error=error)
-            raise
+            told = explained(error, self)
+            if data_workers.between_steps(error):
+                self._save_between_steps()
+            for hook in self.hooks:
+                # On a full disk, that cannot be written down either.
+                with contextlib.suppress(OSError, RunError):
+                    getattr(hook, "on_exception", _nothing)(self, told)
+            if told is error:
+                raise
+            raise told from error
+
+    def _save_between_steps(self) -> None:
+        # With several processes each would have to take part, and the others wait elsewhere.
+        hook = checkpoint_hook(self)
+        started = hook is not None and hasattr(hook, "index") and self.iter > 0
+        if hook is None or not started or self.world_size > 1 or hook.saved_iteration == self.iter:
+            return
+        with contextlib.suppress(RunError):
+            hook.save_now(self, self.iter, self.epoch)
+            self.logger.warning(f"Saved the state after iteration {self.iter}")
 
     def load_or_resume(self) -> None:
         """Resume from the newest undamaged checkpoint, and log which and why."""
@@ -190,3 +228,20 @@ class SafeRunner(Runner):
             is_console = getattr(handler, "stream", None) in (sys.stdout, sys.__stdout__)
             if is_console and handler.level < logging.ERROR:
                 handler.setLevel(level)
+
+
+def _nothing(*_: Any) -> None:
+    """What a hook without `on_exception` does."""
+
+
+def _full_disk(logger: logging.Logger, handler: logging.Handler, record: Any) -> None:
+    """A log that cannot be written ends the run; logging itself would print a traceback a line."""
+    error = sys.exc_info()[1]
+    if not (isinstance(error, OSError) and error.errno in DISK):
+        logging.Handler.handleError(handler, record)
+        return
+    logger.removeHandler(handler)
+    if isinstance(handler, logging.FileHandler):
+        with contextlib.suppress(OSError):
+            handler.close()  # what is still in its buffer would fail again at the exit
+    raise write_error(error, getattr(handler, "baseFilename", "standard output")) from error

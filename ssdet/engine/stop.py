@@ -36,16 +36,21 @@ class GracefulStopHook(Hook):
         self.received = 0
         self._previous: dict[int, Any] = {}
 
-    def before_train(self, runner: Any) -> None:
-        """Install the signal handlers, before the workers are started."""
+    def before_run(self, runner: Any) -> None:
+        """Install the signal handlers, before weights are loaded and workers started."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 self._previous[number] = signal.signal(number, self._on_signal)
             if hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=self._forget)
+                os.register_at_fork(after_in_child=self._forget_in_child)
+
+    def before_train(self, runner: Any) -> None:
+        """Prepare the workers; end at once if a signal came while the run was being prepared."""
         for loader in (runner.train_dataloader, getattr(runner.val_loop, "dataloader", None)):
             if loader is not None and loader.num_workers > 0:
                 loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
+        if any_rank(bool(self.received)):
+            self._end(runner, runner.iter)
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -71,14 +76,20 @@ class GracefulStopHook(Hook):
         self.after_run(runner)
 
     def _forget(self) -> None:
-        # Also after a fork (a metric's pool, a worker): with our handler it could not be ended.
         for number, handler in self._previous.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _forget_in_child(self) -> None:
+        # A metric's pool or a worker: with our handler it could not be ended.
+        for number in self._previous:
+            signal.signal(number, signal.SIG_DFL)
 
     def _end(self, runner: Any, iteration: int) -> None:
         number = self.received or signal.SIGTERM  # another rank may have got it alone
         hook = checkpoint_hook(runner)
-        if hook is None:
+        if iteration == 0:
+            pass  # there is nothing to save
+        elif hook is None:
             runner.logger.warning("No AtomicCheckpointHook: the run ends without a checkpoint")
         elif hook.saved_iteration != iteration:
             hook.save_now(runner, iteration, runner.epoch)

@@ -20,6 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..exits import writing
 from ..labels import IGNORE
 
 MAPS, BOXES, META = "maps", "boxes", "meta"
@@ -185,16 +186,17 @@ class PseudoLabelFolder:
 
     def _place(self, path: Path, content: bytes) -> Path:
         """Write a file whole or not at all, even if others write it at the same time."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
         return path
 
     @staticmethod

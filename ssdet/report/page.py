@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from ..exits import writing
 from ..run_files import GALLERY
 from ..version import __version__
 from .figures import LEGEND, class_rows, run_charts, table_rows, task_chart
@@ -37,8 +38,14 @@ def write_report(
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(out.name + ".part")
-    unfinished.write_text(render(runs, title=title, commands=commands), encoding="utf-8")
-    os.replace(unfinished, out)
+    text = render(runs, title=title, commands=commands)
+    with writing(out):
+        try:
+            unfinished.write_text(text, encoding="utf-8")
+            os.replace(unfinished, out)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
     return out
 
 

@@ -106,6 +106,7 @@ class TeacherStudent(BaseModel):
         self.hooks: list[Any] = []
         self.needs: frozenset[str] = frozenset()  # what all hooks together need
         self._logged_order = False
+        self.passing: Role = "student"  # whose pass it is, for errors
         self.iteration = 0
         # The running iteration travels with the checkpoint, whether or not a hook is listed.
         self.register_buffer("_iteration", torch.zeros((), dtype=torch.long))
@@ -195,11 +196,13 @@ class TeacherStudent(BaseModel):
             self.copy_student()
         self._call("before_teacher", step)
         if labeling:
+            self.passing = "teacher"
             self._label(step)
             step.targets = self.transfer(step)
             step.shares = dict.fromkeys(step.targets, 1 / len(step.targets))
             self._call("before_student", step)
             extra_passes(self, step)
+        self.passing = "student"
         with joined(self, step):
             if step.sup is not None:
                 with student_pass(self, step, "sup"):

@@ -2,19 +2,25 @@
 
 Points: `after_train_iter` (n = iterations done), `after_val_iter` (n = batch), `save` (n = bytes
 written of a checkpoint; `save:n:action:k` is the k-th one), `rename` (n = which rename of a
-checkpoint), `loss` (from iteration n on). Actions: a signal's number, `raise`, `sleep` (until a
-signal comes), `full` (no space left on the device), `nan` (of a loss).
+checkpoint), `loss` (from iteration n on), `worker` (n = which batch of the first worker), `teacher`
+and `student` (n = which pass). Actions: a signal's number, `raise`, `sleep` (until a signal
+comes), `full` (no space left on the device), `fill` (no file may grow any more), `image` (an image
+that cannot be used), `memory` (none left), `nan` (of a loss).
 """
 
 import contextlib
 import errno
 import os
+import resource
 import signal
 
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
+from mmengine.registry import FUNCTIONS
 
+from ssdet.datasets import BadImageError
 from ssdet.engine import checkpoint_file
 from ssdet.hooks import ComplementaryDropoutHook, StepHook
 from ssdet.registry import HOOKS
@@ -27,6 +33,13 @@ def act(action):
         raise RuntimeError("fault on demand")
     if action == "full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if action == "fill":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))
+        return
+    if action == "image":
+        raise BadImageError("shapes/7.png: does not decode as an image\nRepair it")
+    if action == "memory":
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
     if action == "sleep":
         print("fault: sleeping", flush=True)
         signal.pause()
@@ -34,12 +47,31 @@ def act(action):
     os.kill(os.getpid(), int(action))
 
 
+def wanted():
+    return (os.environ.get("SSDET_FAULT") or "none:0:").split(":")
+
+
+@FUNCTIONS.register_module()
+def collate_or_fail(samples):
+    """In the first worker process; in the main process there is nobody to die alone."""
+    worker = torch.utils.data.get_worker_info()
+    point, number, action = wanted()[:3]
+    if point == "worker" and worker is not None and worker.id == 0:
+        _batches.append(None)
+        if len(_batches) == int(number):
+            act(action)
+    return pseudo_collate(samples)
+
+
+_batches = []
+
+
 @HOOKS.register_module()
 class FaultHook(Hook):
     priority = "NORMAL"
 
     def __init__(self):
-        fault = (os.environ.get("SSDET_FAULT") or "none:0:").split(":")
+        fault = wanted()
         self.point, self.number, self.action = fault[0], int(fault[1]), fault[2]
         self.save = int(fault[3]) if len(fault) > 3 else 1
         self.rank = int(os.environ.get("SSDET_FAULT_RANK", 0))
@@ -51,6 +83,8 @@ class FaultHook(Hook):
             self._break_renaming()
         if self.point == "loss":
             self._break_loss(runner)
+        if self.point in ("teacher", "student"):
+            self._break_pass(getattr(runner.model, "module", runner.model))
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         self._at("after_train_iter", runner.iter + 1)
@@ -91,6 +125,17 @@ class FaultHook(Hook):
             replace(source, target)
 
         checkpoint_file.os.replace = failing
+
+    def _break_pass(self, model):
+        passes = []
+
+        def count(module, args):
+            if model.training:
+                passes.append(module)
+                if len(passes) == self.number:
+                    act(self.action)
+
+        getattr(model, self.point).backbone.register_forward_pre_hook(count)
 
     def _break_loss(self, runner):
         model = getattr(runner.model, "module", runner.model)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from ...exits import writing
+
 Style = Literal["kept", "unsure", "ignored", "dropped"]
 Color = tuple[int, int, int]
 
@@ -113,7 +115,8 @@ def save_jpeg(path: Path, picture: np.ndarray) -> None:
     done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     if not done:
         raise OSError(f"{path}: a picture of shape {picture.shape} could not be encoded as JPEG")
-    path.write_bytes(data.tobytes())
+    with writing(path):
+        path.write_bytes(data.tobytes())
 
 
 def _draw_box(axes: Any, group: BoxGroup, number: int, scale: float) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.dist import is_main_process
 from torch import Tensor
 
+from ...engine.checkpoint_file import append_line
 from ...labels import IGNORE
 from ...registry import HOOKS
 from ...run_files import GALLERY
@@ -96,7 +97,8 @@ class GalleryHook(StepHook):
         last = step.iteration == self.last
         if step.iteration % self.interval == 0 or last:
             for number in range(min(self.images, len(step.weak.samples))):
-                _append(self.folder / GALLERY, self._picture(step, number))
+                line = self._picture(step, number)
+                append_line(self.folder / GALLERY, json.dumps(line))
 
     # ------------------------------------------------------------------ pictures
 
@@ -232,11 +234,6 @@ class GalleryHook(StepHook):
 def _highest_scoring(boxes: Any) -> Any:
     """The boxes with the highest scores: more would hide the image."""
     return boxes[boxes.scores.argsort(descending=True)[:DROPPED_DRAWN]]
-
-
-def _append(path: Path, line: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
 
 
 def _sample(views: Views | None, number: int) -> Any:

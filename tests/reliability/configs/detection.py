@@ -36,7 +36,7 @@ strong = [
 ]
 train_dataloader = dict(
     batch_size=4, num_workers=0, persistent_workers=False,
-    collate_fn=dict(type='pseudo_collate'),
+    collate_fn=dict(type='collate_or_fail'),
     sampler=dict(type='LabeledUnlabeledSampler', batch=(2, 2)),
     dataset=dict(
         type='LabeledUnlabeledDataset',

@@ -26,7 +26,7 @@ strong = [
 ]
 train_dataloader = dict(
     batch_size=4, num_workers=2, persistent_workers=True,
-    collate_fn=dict(type='pseudo_collate'),
+    collate_fn=dict(type='collate_or_fail'),
     sampler=dict(type='LabeledUnlabeledSampler', batch=(2, 2)),
     dataset=dict(
         type='LabeledUnlabeledDataset',
