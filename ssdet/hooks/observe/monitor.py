@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
+from ...engine.checkpoint_file import append_line
 from ...evaluation.pseudo_labels import PseudoLabelQuality, matched
 from ...registry import HOOKS
 from ...run_files import ADVICE, STATS
@@ -316,5 +317,4 @@ def _eval_mode(network: nn.Module) -> Iterator[None]:
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    append_line(path, json.dumps(line))
