@@ -22,6 +22,7 @@ import numpy as np
 
 from ..exits import writing
 from ..labels import IGNORE
+from .undo_log import UndoLog
 
 MAPS, BOXES, META = "maps", "boxes", "meta"
 
@@ -55,6 +56,7 @@ class PseudoLabelFolder:
             if value is not None and value < 1:
                 raise ValueError(f"PseudoLabelFolder: {name}={value!r} must be above 0, or None")
         self.folder, self.root = Path(folder), root
+        self.undo = UndoLog(self.folder)
         shares = [v and max(v // world_size, 1) for v in (max_entries, max_bytes)]
         self.max_entries, self.max_bytes = shares
         # What this process answers for: files by size, those written longest ago first.
@@ -161,6 +163,8 @@ class PseudoLabelFolder:
                 "to the folder that all images lie in"
             )
         self._images[key] = image
+        for part in (kind, META):
+            self.undo.remember(self.path(part, key))
         path = self._place(self.path(kind, key), content)
         self._place(self.path(META, key), json.dumps(meta).encode())
         self._own.pop(path, None)
@@ -172,9 +176,10 @@ class PseudoLabelFolder:
         while len(self._own) > 1 and self._too_much():
             path = next(iter(self._own))
             del self._own[path]
-            path.unlink(missing_ok=True)
             key = path.relative_to(self.folder / path.relative_to(self.folder).parts[0])
-            (self.folder / META / key).with_suffix(".json").unlink(missing_ok=True)
+            for old in (path, (self.folder / META / key).with_suffix(".json")):
+                self.undo.remember(old)
+                old.unlink(missing_ok=True)
 
     def _too_much(self) -> bool:
         many = self.max_entries is not None and len(self._own) > self.max_entries

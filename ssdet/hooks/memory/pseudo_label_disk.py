@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import barrier, get_dist_info, is_main_process
+from mmengine.logging import print_log
 from torch import Tensor
 
+from ...engine.checkpoint_hook import checkpoint_hook
+from ...engine.checkpoint_index import FOLDER, CheckpointIndex
 from ...formats.pseudo_label_folder import PseudoLabelFolder
 from ...labels import IGNORE
 from ...registry import HOOKS
@@ -39,8 +42,8 @@ class PseudoLabelDiskHook(StepHook):
     `label_map` of the labeled data set. (Colors and mapped values of `LoadMask` are not undone:
     there the values are the numbers of the classes.) Another training reads pixels as an ordinary
     `seg_map_path` folder (`images.txt` lists the images), and boxes from `coco.json`; both lists
-    are written at the end of the training. A resumed run with `use` continues from the label
-    folder as it is on disk, perhaps some iterations ahead of the checkpoint.
+    are written at the end of the training. A resumed run finds the label folder as it was at the
+    checkpoint: what was changed since is undone (`.undo` in the folder).
 
     Args:
         folder: The label folder. None: `pseudo` in the work folder.
@@ -126,6 +129,8 @@ class PseudoLabelDiskHook(StepHook):
             # The main process has put away what an earlier run left in the work folder.
             barrier()
             self._open(Path(runner.work_dir) / "pseudo")
+        if self.write:
+            self._undo_to(runner.iter)
         dataset = runner.train_dataloader.dataset
         names = (getattr(dataset, "metainfo", None) or {}).get("classes")
         self.class_names = list(names or self.class_names)
@@ -138,6 +143,35 @@ class PseudoLabelDiskHook(StepHook):
             mapping = getattr(labeled, "label_map", None)
         if self.model is not None:
             self.files = FileLabels(self.model.num_classes, bool(reduce), mapping)
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Changes after a checkpoint are remembered apart, by every process."""
+        super().before_train_iter(runner, batch_idx, data_batch)
+        saving = checkpoint_hook(runner)
+        if not self.write or saving is None or saving.saved_iteration != runner.iter:
+            return
+        self._label_folder.undo.begin(runner.iter)
+        if is_main_process():
+            index = CheckpointIndex.load(Path(runner.work_dir) / FOLDER)
+            kept = [index.entries[name].iteration for name in index.resumable()]
+            self._label_folder.undo.forget(before=min(kept, default=0))
+
+    def _undo_to(self, iteration: int) -> None:
+        """The label folder as it was at the checkpoint, for all processes."""
+        undo = self._label_folder.undo
+        if is_main_process():
+            if iteration == 0:
+                undo.forget()
+            elif not undo.back_to(iteration):
+                print_log(
+                    f"{type(self).__name__}: {undo.folder} does not say what it held after "
+                    f"iteration {iteration}; the run continues from the labels as they are",
+                    logger="current",
+                    level=30,
+                )
+        barrier()
+        self._open(undo.folder)
+        self._label_folder.undo.begin(iteration)
 
     def after_train(self, runner: Any) -> None:
         """Write the lists by which other trainings read the stored labels."""
