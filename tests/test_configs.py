@@ -27,7 +27,7 @@ FILES = {str(path.relative_to(CONFIGS)): path.read_text() for path in CONFIGS.rg
 NAMES = sorted(name for name in FILES if not re.search("(^|/)_", name))
 COMPOSED = sorted(FILES)
 MODEL_NAMES = (
-    *("cascade-rcnn", "faster-rcnn", "gfl", "mask-rcnn", "retinanet", "tood"),
+    *("cascade-rcnn", "dino", "faster-rcnn", "fcos", "gfl", "mask-rcnn", "retinanet", "tood"),
     *("deeplabv3plus", "dpt", "siamese-deeplabv3plus", "unet"),
 )
 DATA_NAMES = (

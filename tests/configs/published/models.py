@@ -73,8 +73,19 @@ def two_stage_assigners(built: Built) -> tuple[tuple[float, float], ...]:
 
 
 def of_student(path: str, *names: str) -> Callable[[Built], Any]:
-    """Attributes of a part of the student."""
-    return lambda built: attrgetter(*names)(attrgetter(path)(built.model.student))
+    """Attributes of a part of the student, or of itself (an empty path)."""
+    whole = f"student.{path}".removesuffix(".")
+    return lambda built: attrgetter(*names)(attrgetter(whole)(built.model))
+
+
+def matching_costs(built: Built) -> tuple[float, ...]:
+    """Weights of what queries and objects are matched by."""
+    return tuple(cost.weight for cost in built.model.student.bbox_head.assigner.match_costs)
+
+
+def padding(built: Built) -> int:
+    """What the sides of a batch are a multiple of."""
+    return int(built.model.data_preprocessor.inner.pad_size_divisor)
 
 
 def box_per_class(built: Built) -> bool:
@@ -111,6 +122,8 @@ def boxes_of_a_test(built: Built) -> dict[str, float]:
     """Score threshold, NMS and boxes of an image, of the teacher's labels too."""
     settings = built.config.model.detector.test_cfg
     settings = settings.get("rcnn", settings)
+    if "score_thr" not in settings:  # of queries, the best ones
+        return {"boxes": settings.max_per_img}
     return {
         "score": settings.score_thr,
         "NMS": settings.nms.iou_threshold,

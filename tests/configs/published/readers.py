@@ -32,9 +32,9 @@ def decay(built: Built) -> float:
     return _most(built, 1)
 
 
-def rates(*names: str) -> Callable[[Built], tuple[tuple[float, float], ...]]:
-    """(rate, weight decay) of single parameters, by their names."""
-    return lambda built: tuple(built.groups[name] for name in names)
+def rate_and_decay(name: str) -> Callable[[Built], tuple[float, float]]:
+    """Of one parameter, by its name."""
+    return lambda built: built.groups[name]
 
 
 def optimizer(built: Built) -> str:
