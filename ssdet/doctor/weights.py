@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from ..engine.weight_names import address, by_hand, cached, is_url, names_in
 from ..exits import UsageError
 from .findings import Findings
 
 
 def check_weights(config: Any, findings: Findings) -> None:
     """Unknown names and missing files are errors; what is downloaded at the start is a note."""
+    from ..engine.weight_names import address, by_hand, cached, is_url, names_in
+
     names = names_in(config)
     for name in names:
         try:

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import socket
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
@@ -16,7 +15,6 @@ from urllib.parse import urlsplit
 from urllib.request import Request, getproxies, urlopen
 
 from mmengine.dist import all_gather_object, get_rank
-from tqdm import tqdm
 
 from ..exits import CheckpointError
 from .weight_names import address, by_hand, cached, is_url, names_in
@@ -83,17 +81,21 @@ def _download(url: str, target: Path) -> None:
 
 
 def _stream(url: str, part: Path) -> None:
-    print(f"Downloading {url} to {part.parent}", file=sys.stderr)
+    from rich.console import Console
+    from rich.progress import wrap_file
+
+    console = Console(stderr=True)
+    console.print(f"Downloading {url} to {part.parent}", soft_wrap=True, highlight=False)
     digest, got = hashlib.sha256(), 0
     request = Request(url, headers={"User-Agent": "ssdet"})
     with urlopen(request, timeout=STALLED) as answer, part.open("wb") as file:
         length = int(answer.headers.get("Content-Length") or 0)
-        with tqdm(total=length or None, unit="B", unit_scale=True, disable=None) as bar:
-            while piece := answer.read(_PIECE):
+        silent = not console.is_terminal
+        with wrap_file(answer, length, console=console, disable=silent, transient=True) as pieces:
+            while piece := pieces.read(_PIECE):
                 file.write(piece)
                 digest.update(piece)
                 got += len(piece)
-                bar.update(len(piece))
     if length and got != length:
         raise ValueError(f"the connection ended after {got} of {length} bytes")
     named = re.search(r"-([0-9a-f]{8,})\.[a-z]+$", cached(url).name)

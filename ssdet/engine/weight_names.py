@@ -97,7 +97,7 @@ def _plain(name: str) -> str:
 @cache
 def _torchvision() -> dict[str, str]:
     """A name alone is the first version, as in MMEngine; `.default` is torchvision's choice."""
-    table = {}
+    table: dict[str, str] = {}
     for model, versions in FILES.items():
         files = {"": next(iter(versions.values()))}
         files |= {f".{version}": file for version, file in versions.items()}
