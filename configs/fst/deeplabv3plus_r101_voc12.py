@@ -29,7 +29,11 @@ segmentor.backbone.strides = (1, 2, 1, 1)
 segmentor.backbone.dilations = (1, 1, 2, 4)
 segmentor.backbone.multi_grid = (4, 8, 16)
 segmentor.decode_head.update(join=3, dilations=(1, 12, 24, 36), c1_channels=256, dropout_ratio=0.1)
-model = dict(type='TeacherStudentSegmentor', segmentor=segmentor, **_base_.method)
+model = dict(
+    type='TeacherStudentSegmentor',
+    segmentor=segmentor,
+    unsup_weight=1 / 0.8,  # the code divides the mean of the kept pixels by their share once more
+    **_base_.method)
 custom_hooks = [
     *_base_.custom_hooks,
     dict(type='QuantileThresholdHook', share=0.2, measure='entropy', per_class=False),

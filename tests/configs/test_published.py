@@ -19,7 +19,9 @@ def test_the_built_config_has_the_values_of_the_table(recipe):
     assert wrong_rows(recipe, Built(recipe.config, recipe.options)) == []
 
 
-@pytest.mark.parametrize("recipe", RECIPES[:1], ids=lambda recipe: recipe.title)
+@pytest.mark.parametrize(
+    "recipe", [recipes[0] for recipes in SECTIONS.values()], ids=lambda recipe: recipe.title
+)
 def test_a_config_that_is_edited_to_a_wrong_rate_is_found(recipe):
     edited = {**recipe.options, "optim_wrapper.optimizer.lr": 0.0123}
     (wrong,) = wrong_rows(recipe, Built(recipe.config, edited))
@@ -64,4 +66,16 @@ def test_every_full_size_config_of_a_detector_is_listed():
     }
     listed = {recipe.config for recipe in SECTIONS["Detection and instance segmentation"]}
     assert len(found) > 25
+    assert found - listed - set(UNPUBLISHED) == set()
+
+
+def test_every_full_size_config_of_a_segmentor_is_listed():
+    found = {
+        str(path.relative_to(ROOT / "configs"))
+        for path in (ROOT / "configs").glob("*/*.py")
+        if re.search(r"_(voc12|cityscapes|acdc|levir|ade20k|coco-seg)\.py$", path.name)
+        and not path.name.startswith("_")
+    }
+    listed = {recipe.config for recipe in SECTIONS["Segmentation"]}
+    assert len(found) > 35
     assert found - listed - set(UNPUBLISHED) == set()

@@ -12,7 +12,7 @@ from .table import show
 
 SILENT = (
     *("LoadImageFromFile", "LoadAnnotations", "LoadEmptyAnnotations", "FilterAnnotations"),
-    *("LoadMask", "PackDetInputs", "PackSegInputs"),
+    *("LoadMask", "LoadImagePair", "PackDetInputs", "PackSegInputs"),
 )
 
 
@@ -53,6 +53,10 @@ def _choice_resize(step: Any) -> str:
 
 
 def _resize(step: Any) -> str:
+    if step.scale is None:
+        return f"resize by {step.scale_factor[0]:g}"
+    if not step.keep_ratio:
+        return f"resize to {_size(step.scale)}"
     long, short = sorted(step.scale, reverse=True)
     return _short_side(short, long)
 
@@ -95,6 +99,17 @@ def _operation(part: Any) -> str:
     return f"{name} {made.min_mag:g} to {made.max_mag:g}"
 
 
+def _choice(step: Any) -> str:
+    shares = step.prob or [None] * len(step.transforms)
+    parts = zip(shares, map(_described, step.transforms), strict=True)
+    return "one of: " + " / ".join(f"{show(s)}: {text}" if s else text for s, text in parts)
+
+
+def _rotate(step: Any) -> str:
+    turn = "by" if step.level == 10 else "by up to"
+    return f"turn {turn} {step.max_mag:g} degrees to one side ({step.prob:g})"
+
+
 def _all(step: Any) -> str:
     return " / ".join(map(_described, step.transforms))
 
@@ -103,6 +118,10 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "RandomResize": _random_resize,
     "RandomChoiceResize": _choice_resize,
     "Resize": _resize,
+    "RandomChoice": _choice,
+    "Rotate": _rotate,
+    "Compose": lambda step: describe(step.transforms) or "nothing",
+    "PerImage": lambda step: f"each image: {describe(step.steps.transforms)}",
     "RandomFlip": lambda step: f"flip {show(step.prob)}",
     "RandAugment": _rand_augment,
     "RandomErasing": _erase,
