@@ -68,8 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--iterations", type=_positive, metavar="N", help="length of the training")
     parser.add_argument(
-        "--no-pretrained", dest="pretrained", action="store_false",
-        help="train from scratch, without published weights (nothing is downloaded)",
+        "--weights", default="auto", metavar="W",
+        help="what to start from: coco, imagenet, none, a file, or a name such as mmdet://NAME "
+        "(default: coco, where the base was trained on it; else what the base names)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-pretrained", dest="weights", action="store_const", const="none",
+        help="the same as --weights none: nothing is downloaded",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="overwrite the config")
     add_reading_arguments(parser)
@@ -93,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         args.base, args.method, data,
         side=args.out.with_name(f"{args.out.stem}_data"), gpus=args.gpus,
         batch=tuple(args.batch) if args.batch else None,
-        iterations=args.iterations, pretrained=args.pretrained,
+        iterations=args.iterations, weights=args.weights,
         title=f"Written by: ssdet {shlex.join(sys.argv[1:])}" if sys.argv[1:2] == ["init"] else "",
     )  # fmt: skip
     write_text(args.out, written.text, force=args.force)

