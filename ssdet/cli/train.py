@@ -26,6 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let the learning rate follow the images per iteration: in proportion for SGD, by "
         "the square root for AdamW and its like",
     )  # fmt: skip
+    parser.add_argument(
+        "--deterministic", action="store_true",
+        help="use only operations that give the same bits each time; slower on a GPU",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, help="the run's seed (config: randomness.seed)")
     parser.add_argument(
         "--strict", action="store_true",
@@ -66,6 +70,11 @@ def run(args: argparse.Namespace) -> int:
         _enable_lr_scaling(config)
     if args.seed is not None:
         config.randomness = {**config.get("randomness", {}), "seed": args.seed}
+    if args.deterministic:
+        # What cuBLAS needs for it must be set before it is used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        given = config.get("randomness") or {}
+        config.randomness = {"seed": None, **given, "deterministic": True}
     if args.resume is not None or args.resume_anyway:
         config.resume = True
         config.load_from = None if args.resume in ("auto", None) else args.resume
