@@ -29,8 +29,8 @@ each setting. `tests/configs/test_published.py` builds the configs and holds our
 what the configs do. Where ours is another one, the row says why. Numbers are the authors': none of
 these trainings was run here ([benchmarks](benchmarks.md) has what was).
 
-Rates and iterations belong to the total batch. With other processes than the row says, change one of
-them: [running](running.md). A source is a file of a repository of the [list below](#sources), with its line;
+Rates and iterations belong to the images of a step. `ssdet train` refuses another number of them, or scales
+the rate with `--auto-scale-lr`: [running](running.md). A source is a file of a repository of the [list below](#sources), with its line;
 *recalled* marks a value that we know but could not read there.
 """
 

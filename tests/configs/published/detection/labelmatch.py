@@ -62,6 +62,14 @@ ON_COCO = (
     Row("shares of the expected boxes (reliable, uncertain)", (0.2, 1.0), read.hook(HOOK, "shares"), f"{CODE}:53"),
     Row("iterations between thresholds", 1000, read.hook(HOOK, "interval"), f"{COCO}:6"),
     Row("images that thresholds come from", 10000, read.hook(HOOK, "images"), f"{COCO}:125"),
+    Row(
+        "view of these images",
+        "short side 800, long side at most 1333",
+        read.view("unsup_teacher"),
+        f"{COCO}:124",
+        "flip 0.5; short side 500 to 800, long side at most 1333",
+        "the weak view, which the thresholds are for",
+    ),
     Row("threshold until the first", 0.9, read.hook(HOOK, "default"), f"{CODE}:50"),
     Row("lowest threshold", 0.05, read.hook(HOOK, "floor"), f"{UPDATE}:158"),
     Row(
