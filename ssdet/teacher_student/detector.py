@@ -21,7 +21,7 @@ from .core import TeacherStudent
 from .geometry import areas, between, clip_boxes, project_boxes, warp
 from .heads import count_classes
 from .objectness import predicted_objectness
-from .outputs import HeadOutputs, forward_outputs, recorded_outputs
+from .outputs import HeadOutputs, check_outputs, forward_outputs, recorded_outputs
 from .precise_boxes import keep_boxes_precise
 from .pseudo_boxes import AMBIGUOUS, HIGH, TASKS, PseudoBoxes, Source, as_bitmaps
 from .step import Step, Views
@@ -145,6 +145,16 @@ class TeacherStudentDetector(TeacherStudent):
             if not len(sample.gt_instances):
                 sample.gt_instances.set_metainfo({"background_weight": self.empty_weight})
         return samples
+
+    def attach(self, hook: Any) -> None:
+        """As for every model; a hook that reads head outputs needs a detector that has them."""
+        super().attach(hook)
+        read = [need for need in hook.needs if need.startswith("teacher_o")]
+        if read:
+            check_outputs(type(hook).__name__, self.teacher)
+        own = {"student_outputs", "weak_outputs", "weak_pass"}.intersection(hook.needs)
+        if own or hook.replaces_loss:
+            check_outputs(type(hook).__name__, self.student)
 
     def forward_outputs(self, views: Views, network: nn.Module | None = None) -> HeadOutputs:
         """The head outputs of the student, or of another network, for a view."""

@@ -171,9 +171,9 @@ def recorded_outputs(detector: Any) -> Iterator[list[HeadOutputs]]:
 
 def forward_outputs(detector: Any, views: Views) -> HeadOutputs:
     """The outputs of a detector on a view, without losses and without selecting boxes."""
+    head = _first_head(detector)
     features = detector.extract_feat(views.inputs)
     with recorded_outputs(detector) as found:
-        head = _first_head(detector)
         if not hasattr(detector, "forward_transformer"):
             head(features)
         else:
@@ -194,7 +194,18 @@ def _of(detector: Any, head: Any, inputs: Any, output: Any) -> HeadOutputs:
     return dense
 
 
+def check_outputs(owner: str, detector: Any) -> None:
+    """Raise a TypeError, in the name of who reads them, for a detector without such outputs."""
+    if not _is_two_stage(detector) and getattr(detector, "bbox_head", None) is None:
+        raise TypeError(
+            f"{owner}: reads the outputs of a box head, of queries or of an RPN, and a "
+            f"{type(detector).__name__} has none of them. Take it out of custom_hooks, or use "
+            f"another detector."
+        )
+
+
 def _first_head(detector: Any) -> Any:
+    check_outputs("forward_outputs", detector)
     return detector.rpn_head if _is_two_stage(detector) else detector.bbox_head
 
 

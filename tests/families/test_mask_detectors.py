@@ -1,6 +1,7 @@
 """Detectors of masks as teacher and student: SOLO and its like give no boxes at all."""
 
 import copy
+import json
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.structures import InstanceData
 from torch import nn
 
-from ssdet.hooks import FixedThresholdHook, StepHook
+from ssdet.hooks import FixedThresholdHook, PseudoBoxMemoryHook, StepHook
 from ssdet.registry import MODELS
 from ssdet.teacher_student.detector import _pseudo_boxes
 from ssdet.teacher_student.heads import count_classes
@@ -106,6 +107,78 @@ def test_it_is_evaluated(family, role):
     assert len(found) > 0
     assert found.masks.shape == (len(found), 64, 64)
     assert found.scores.isfinite().all() and (found.labels < CLASSES).all()
+
+
+@pytest.mark.parametrize("family", MASK_FAMILIES)
+def test_the_metric_of_coco_takes_its_predictions(family, tmp_path):
+    """Boxes and masks of the truth are worth 1, and those of the model have a number."""
+    from mmdet.evaluation import CocoMetric
+
+    model = pair(family).eval()
+    data = dict(inputs=batch()["inputs"]["sup"][:1], data_samples=[sample()])
+    data["data_samples"][0].set_metainfo(dict(img_id=1, scale_factor=(1.0, 1.0)))
+    with torch.no_grad():
+        found = model.test_step(data)[0]
+    masks = found.pred_instances.masks.new_zeros(1, 64, 64)
+    masks[0, 8:24, 8:40] = True
+    record = dict(id=1, image_id=1, category_id=2, bbox=[8, 8, 32, 16], area=512, iscrowd=0)
+    outline = [[8, 8, 40, 8, 40, 24, 8, 24]]
+    content = dict(
+        images=[dict(id=1, file_name="a.png", width=64, height=64)],
+        annotations=[dict(record, segmentation=outline)],
+        categories=[dict(id=n, name=f"class {n}") for n in range(CLASSES)],
+    )
+    (tmp_path / "truth.json").write_text(json.dumps(content))
+
+    def scores(said):
+        metric = CocoMetric(str(tmp_path / "truth.json"), metric=["bbox", "segm"])
+        metric.dataset_meta = dict(classes=[f"class {n}" for n in range(CLASSES)])
+        metric.process({}, [said.to_dict()])
+        return metric.evaluate(1)
+
+    measured = scores(found)
+    assert {"coco/bbox_mAP", "coco/segm_mAP"} <= set(measured)
+    assert 0 <= measured["coco/segm_mAP"] < 1
+    again = sample()
+    again.set_metainfo(found.metainfo)
+    again.pred_instances = InstanceData(
+        bboxes=torch.tensor([[8.0, 8, 40, 24]]), scores=torch.ones(1), masks=masks,
+        labels=torch.tensor([2]),
+    )  # fmt: skip
+    assert scores(again)["coco/segm_mAP"] == scores(again)["coco/bbox_mAP"] == 1
+
+
+class Reads(StepHook):
+    """A hook that needs something."""
+
+    phase = Phase.OBSERVE
+
+    def __init__(self, *needs):
+        self.needs = set(needs)
+
+
+@pytest.mark.parametrize(
+    "need", ["teacher_outputs", "student_outputs", "weak_outputs", "weak_pass", "teacher_on:sup"]
+)
+@pytest.mark.parametrize("family", MASK_FAMILIES)
+def test_a_hook_that_reads_head_outputs_is_refused_where_there_are_none(family, need):
+    model = pair(family)
+    if family == "condinst":
+        model.attach(Reads(need))
+        model.attach(KeepLargest())
+        optimizer = OptimWrapper(torch.optim.SGD(model.student.parameters(), lr=1e-3))
+        assert model.train_step(batch(), optimizer)
+        return
+    with pytest.raises(TypeError, match=f"Reads: reads .* a {type(model.student).__name__} has"):
+        model.attach(Reads(need))
+    with pytest.raises(TypeError, match="forward_outputs: reads the outputs of a box head"):
+        model.forward_outputs(None)
+
+
+@pytest.mark.parametrize("family", MASK_FAMILIES)
+def test_boxes_without_masks_are_not_remembered(family):
+    with pytest.raises(TypeError, match="stores boxes without masks"):
+        pair(family).attach(PseudoBoxMemoryHook())
 
 
 def test_nothing_to_learn_is_no_error():

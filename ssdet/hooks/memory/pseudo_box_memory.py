@@ -109,7 +109,7 @@ class PseudoBoxMemoryHook(StepHook):
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors with masks: only boxes are stored."""
         model = detector_only(self, model, "stores boxes")
-        if model.teacher.with_mask:
+        if model.teacher.with_mask or hasattr(model.teacher, "panoptic_head"):
             raise TypeError(
                 f"{type(self).__name__}: stores boxes without masks, and "
                 f"{type(model.teacher).__name__} learns masks. Take it out of custom_hooks."
