@@ -6,12 +6,14 @@ from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
 from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
 from .demo.scene_files import write_cityscapes, write_coco, write_voc
 from .external_labels import DigitExternalLabels, LoadExternalLabels, PackExternalLabels
+from .foggy import FoggyCityscapes
 from .geometry_record import RecordGeometry
 from .image_pairs import ImagePairs, LoadImagePair
 from .labeled import LabeledImages, LabeledMasks, LoadMask
 from .labeled_unlabeled import LabeledUnlabeledDataset
 from .per_image import PerImage
 from .photometric import ErasePatches, NoisePatch, StrongPhotometric
+from .random_scale import RandomScale
 from .sampler import LabeledUnlabeledSampler
 from .seeding import SeededIndex, derive_seed, seeded
 from .unlabeled import UnlabeledImages
@@ -25,6 +27,7 @@ __all__ = [
     "DigitScenes",
     "DigitScenesSeg",
     "ErasePatches",
+    "FoggyCityscapes",
     "ImagePairs",
     "LabeledImages",
     "LabeledMasks",
@@ -39,6 +42,7 @@ __all__ = [
     "NoisePatch",
     "PackExternalLabels",
     "PerImage",
+    "RandomScale",
     "RecordGeometry",
     "SampleError",
     "SeededIndex",

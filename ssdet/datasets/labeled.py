@@ -110,8 +110,8 @@ class LabeledMasks(BaseSegDataset):
     Args:
         source: A list with lines `image mask`, or a folder; see `FORMATS`.
         format: A key of `FORMATS`: 'list', 'masks', 'voc-masks', 'cityscapes' or 'ade'.
-        classes: 'voc', 'cityscapes' or 'ade'; a class file (lines `name` or `name red green
-            blue`); or the names. None: what the source says.
+        classes: 'voc', 'cityscapes', 'ade' or 'coco' (background and 80 things); a class file
+            (lines `name` or `name red green blue`); or the names. None: what the source says.
         only: List of the images to use. None: all.
         images: For 'list', where its paths start (None: at the list); else folder of the images.
         masks: Folder of the label maps, where the source does not say it.

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,12 @@ CITYSCAPES_LABELS = {  # labelIds of the 19 classes of the benchmark, in the ord
 }
 _CITYSCAPES_RAW = {raw: CITYSCAPES_LABELS.get(raw, IGNORE) for raw in (*range(34), 255, 65535)}
 _CITYSCAPES_THINGS = (24, 25, 26, 27, 28, 31, 32, 33)
-PRESETS = {"voc": "PascalVOCDataset", "cityscapes": "CityscapesDataset", "ade": "ADE20KDataset"}
+PRESETS = {
+    "voc": "PascalVOCDataset",
+    "cityscapes": "CityscapesDataset",
+    "ade": "ADE20KDataset",
+    "coco": "CocoDataset",
+}
 _PLAIN_MASKS = ("masks", "labels", "annotations")
 
 
@@ -147,12 +153,14 @@ def read_cityscapes(source: Path, reading: Reading) -> Annotations:
 def read_cityscapes_instances(source: Path, reading: Reading) -> Annotations:
     """The eight classes of Cityscapes that have instances, from `gtFine_instanceIds.png`.
 
-    A value is 1000 x labelId + number; a plain labelId is a group, that is a crowd.
+    A value is 1000 x labelId + number; a plain labelId is a group, that is a crowd. File names
+    start at the city and category ids are labelIds, as in the official json files.
     """
     names = _preset(reading, "cityscapes").classes
     classes = tuple(names[CITYSCAPES_LABELS[raw]] for raw in _CITYSCAPES_THINGS)
     pairs = _cityscapes_pairs(source, reading, "instanceIds")
     data = read_pairs(source, source, pairs, replace(reading, classes=classes))
+    folder = f"leftImg8bit/{reading.split or 'train'}"
     for record in data.records:
         try:
             values = np.asarray(open_map(record.mask or Path()))
@@ -168,11 +176,15 @@ def read_cityscapes_instances(source: Path, reading: Reading) -> Annotations:
                 advice="Download it again",
             )
             continue
+        record.name = record.name.removeprefix(f"{folder}/")
         record.height, record.width = values.shape
         record.mask = None
         record.instances = list(_cityscapes_instances(values))
     usable = [record for record in data.records if record.mask is None]
-    return replace(data, records=usable, encoding=None)
+    return replace(
+        data, records=usable, encoding=None, images=source / folder,
+        category_ids=_CITYSCAPES_THINGS,
+    )  # fmt: skip
 
 
 def components(data: Annotations) -> Annotations:
@@ -333,10 +345,17 @@ def _highest(records: Sequence[ImageRecord], reading: Reading) -> int:
 
 
 def preset_classes(name: str) -> dict[str, Any]:
-    """Classes and palette of a benchmark, as MMSegmentation has them."""
-    from mmseg import datasets
+    """Classes and palette of a benchmark, as MMSegmentation has them.
 
-    meta = getattr(datasets, PRESETS[name]).METAINFO
+    The 81 of 'coco' are the background and MMDetection's classes, not those of COCO-Stuff.
+    """
+    package = import_module("mmdet.datasets" if name == "coco" else "mmseg.datasets")
+    meta = getattr(package, PRESETS[name]).METAINFO
+    if name == "coco":
+        return {
+            "classes": ("background", *meta["classes"]),
+            "palette": [(0, 0, 0), *meta["palette"]],
+        }
     return {"classes": tuple(meta["classes"]), "palette": meta["palette"]}
 
 

@@ -25,8 +25,8 @@ def run_lengths(mask):
     return {"size": list(mask.shape), "counts": code["counts"].decode()}
 
 
-def coco_records(count, size=(48, 64)):
-    """Images 1 ... count: a polygon each, a dog in every fifth, a crowd in every third."""
+def coco_records(count, size=(48, 64), first=1):
+    """Images from `first` on: a polygon each, a dog in every fifth, a crowd in every third."""
     height, width = size
     images, annotations = [], []
 
@@ -37,7 +37,7 @@ def coco_records(count, size=(48, 64)):
                  bbox=box, area=w * h, iscrowd=0) | more
         )  # fmt: skip
 
-    for n in range(1, count + 1):
+    for n in range(first, first + count):
         name = f"{n:012d}.jpg"
         images.append(dict(id=n, file_name=name, height=height, width=width, license=1))
         x = n % 10
@@ -60,8 +60,8 @@ def coco_records(count, size=(48, 64)):
 
 def coco(root: Path, train=20, val=6, unlabeled=6):
     """data/coco as MMDetection wants it."""
-    for split, count in (("train2017", train), ("val2017", val)):
-        content = coco_records(count)
+    for split, count, first in (("train2017", train, 1), ("val2017", val, 100001)):
+        content = coco_records(count, first=first)
         write_json(root / "annotations" / f"instances_{split}.json", content)
         for image in content["images"]:
             picture(root / split / image["file_name"], seed=image["id"])
@@ -175,6 +175,29 @@ def cityscapes(root: Path, train=16, val=3):
                 base.with_name(f"{base.name}_polygons.json"),
                 dict(imgHeight=48, imgWidth=64, objects=objects),
             )
+    return root
+
+
+def foggy(root: Path, betas=(0.005, 0.01, 0.02)):
+    """leftImg8bit_foggy beside leftImg8bit: each picture in three densities of fog."""
+    for path in sorted((root / "leftImg8bit").rglob("*.png")):
+        folder = root / "leftImg8bit_foggy" / path.parent.relative_to(root / "leftImg8bit")
+        for number, beta in enumerate(betas):
+            picture(folder / f"{path.stem}_foggy_beta_{beta}.png", seed=9000 + number)
+    return root
+
+
+def ade(root: Path, training=16, validation=3):
+    """ADEChallengeData2016: 0 is nothing, 1 the first of 150 classes."""
+    for split, count in (("training", training), ("validation", validation)):
+        for n in range(count):
+            stem = f"{split}/ADE_{split[:5].removesuffix('i')}_{n + 1:08}"
+            size = (48 + 8 * (n % 3), 64)
+            picture(root / "images" / f"{stem}.jpg", size, seed=n)
+            labels = np.full(size, 1 + n % 150, np.uint8)
+            labels[:20] = 150
+            labels[20:24] = 0
+            gray_png(root / "annotations" / f"{stem}.png", labels)
     return root
 
 

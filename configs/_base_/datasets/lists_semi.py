@@ -4,7 +4,7 @@ data_root = 'data/own/'  # where the paths in the lists start
 labeled_list = 'splits/train.1@10.txt'
 unlabeled_list = 'splits/train.1@10-unlabeled.txt'
 val_list = 'splits/val.txt'
-# Names, a class file (lines `name` or `name red green blue`), or 'voc', 'cityscapes', 'ade'.
+# Names, a class file (lines `name` or `name red green blue`), or 'voc', 'cityscapes', 'ade', 'coco'.
 classes = ('background', 'object')
 image_scale = (1024, 512)  # longer and shorter side
 crop_size = (512, 512)  # also `size` of the model's data preprocessor
