@@ -74,7 +74,10 @@ val_dataloader = dict(
                 meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))]))
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='CocoMetric', ann_file=data_root + 'annotations/test.json', metric=['bbox', 'segm'])
+    type='CocoMetric',
+    ann_file=data_root + 'annotations/test.json',
+    metric=['bbox', 'segm'],
+    proposal_nums=(1, 10, 100))
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(type='OptimWrapper')  # bfloat16 would round the boxes before RoIAlign

@@ -48,7 +48,10 @@ def _detection(recipe: Recipe, val_source: Settings) -> dict[str, Any]:
         "unlabeled_images": _unlabeled(recipe, [_LOAD]),
         **_loaders([_LOAD, _RESIZE, Code("load_labels"), {**pack, "meta_keys": _VAL_META}]),
         "val_evaluator": dict(
-            type="CocoMetric", **file, metric=Code("['bbox', 'segm'] if with_mask else 'bbox'")
+            type="CocoMetric",
+            **file,
+            metric=Code("['bbox', 'segm'] if with_mask else 'bbox'"),
+            proposal_nums=(1, 10, 100),  # as pycocotools has it; MMDetection's AP50 takes 1,000
         ),
     }
 

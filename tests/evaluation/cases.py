@@ -86,8 +86,8 @@ class Scene(NamedTuple):
     detections: list[dict]  # box, label, score, mask
 
 
-def scenes(count=8, size=(120, 160), classes=3, most=130):
-    """Images with rectangles and ellipses; 2 has no object, 3 no detection, 5 many of them."""
+def scenes(count=8, size=(160, 200), classes=3):
+    """Images with rectangles and ellipses; 2 has no object, 3 no detection, 5 very many."""
     found = []
     for number in range(count):
         rng = np.random.RandomState(200 + number)
@@ -98,16 +98,22 @@ def scenes(count=8, size=(120, 160), classes=3, most=130):
         detections += [_detection(rng, _object(rng, size, classes), size) for _ in range(3)]
         detections += [dict(detections[0])]  # found twice, with one score
         if number == 5:
-            detections += [_detection(rng, each, size) for each in objects * 3]
-            more = [_object(rng, size, 1, sides=(6, 12)) for _ in range(most)]
-            detections += [_detection(rng, each, size) for each in more]
-            detections += [_detection(rng, each | {"label": 0}, size, low=0.0) for each in objects]
+            detections = _crowded(rng, objects, size)
         found.append(Scene(f"{number:012}", size, objects, [] if number == 3 else detections))
     return found
 
 
+def _crowded(rng, objects, size):
+    """130 false alarms of one class, and behind them its objects: no metric should see these."""
+    for each in objects[:4]:
+        each["label"] = 0
+    alarms = [_object(rng, size, 1, sides=(6, 12)) for _ in range(130)]
+    last = [_detection(rng, each, size) | {"score": 0.05} for each in objects]
+    return [_detection(rng, each, size) | {"label": 0} for each in alarms] + last
+
+
 def _object(rng, size, classes, sides=None):
-    low, high = sides or ((4, 12) if rng.rand() < 0.4 else (20, 60))
+    low, high = sides or [(4, 12), (20, 60), (20, 60), (97, 130)][rng.randint(4)]
     w, h = rng.randint(low, high, 2)
     x, y = rng.randint(0, size[1] - w), rng.randint(0, size[0] - h)
     box = tuple(int(value) for value in (x, y, w, h))
@@ -115,7 +121,7 @@ def _object(rng, size, classes, sides=None):
     return dict(box=box, label=int(rng.randint(classes)), crowd=False, mask=mask)
 
 
-def _detection(rng, each, size, low=0.2):
+def _detection(rng, each, size):
     """The object moved a little; scores are tenths, so that many are equal."""
     x, y, w, h = each["box"]
     dx, dy, dw, dh = rng.randint(-3, 4, 4)
@@ -123,7 +129,7 @@ def _detection(rng, each, size, low=0.2):
     w, h = min(max(2, w + dw), size[1] - x), min(max(2, h + dh), size[0] - y)
     box = tuple(int(value) for value in (x, y, w, h))
     label = each["label"] if rng.rand() < 0.9 else 0
-    score = round(float(rng.randint(1, 11)) / 10 * (1 if low else 0.5), 2)
+    score = round(float(rng.randint(1, 11)) / 10, 1)
     return dict(box=box, label=label, score=score, mask=_drawn(box, size, rng.rand() < 0.5))
 
 

@@ -83,5 +83,8 @@ val_dataloader = dict(
                 meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))]))
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='CocoMetric', ann_file=data_root + 'annotations/test.json', metric='bbox')
+    type='CocoMetric',
+    ann_file=data_root + 'annotations/test.json',
+    metric='bbox',
+    proposal_nums=(1, 10, 100))
 test_evaluator = val_evaluator

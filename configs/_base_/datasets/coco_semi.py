@@ -76,5 +76,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(
     type='CocoMetric',
     ann_file=data_root + 'annotations/instances_val2017.json',
-    metric=['bbox', 'segm'] if with_mask else 'bbox')
+    metric=['bbox', 'segm'] if with_mask else 'bbox',
+    # As pycocotools counts, 100 detections of a class in an image; MMDetection's AP50 has 1,000.
+    proposal_nums=(1, 10, 100))
 test_evaluator = val_evaluator

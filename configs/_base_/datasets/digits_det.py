@@ -90,5 +90,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type='CocoMetric', metric=['bbox', 'segm'] if with_mask else 'bbox')
+    type='CocoMetric',
+    metric=['bbox', 'segm'] if with_mask else 'bbox',
+    proposal_nums=(1, 10, 100))
 test_evaluator = val_evaluator

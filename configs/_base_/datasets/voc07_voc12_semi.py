@@ -73,5 +73,5 @@ test_dataloader = val_dataloader
 
 val_evaluator = [
     dict(type='VOCMetric', metric='mAP', eval_mode='11points'),
-    dict(type='CocoMetric', metric='bbox')]
+    dict(type='CocoMetric', metric='bbox', proposal_nums=(1, 10, 100))]
 test_evaluator = val_evaluator
