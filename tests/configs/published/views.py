@@ -133,6 +133,9 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "RandomApply": lambda step: f"with probability {step.prob:g}: {_all(step)}",
     "RandomCrop": lambda step: f"crop {_size(step.crop_size)}",
     "PhotoMetricDistortion": lambda step: "photometric distortion",
+    "RandomScale": lambda step: (
+        f"resize by {step.ratio_range[0]:g} to {step.ratio_range[1]:g} of its own size"
+    ),
     "StrongPhotometric": lambda step: (
         f"jitter {step.jitter_prob:g} ({step.brightness:g}, {step.contrast:g}, "
         f"{step.saturation:g}, {step.hue:g}); gray {step.gray_prob:g}; blur {step.blur_prob:g} "
