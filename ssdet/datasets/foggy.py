@@ -32,14 +32,18 @@ class FoggyCityscapes(CityscapesDataset):
     def parse_data_info(self, raw_data_info: dict) -> dict | list[dict]:
         """The entry of an image, with the name of its foggy version."""
         info: dict = super().parse_data_info(raw_data_info)
-        path = info["img_path"]
-        if not path.endswith(_CLEAR):
-            raise_data_error(
-                "image without a foggy version",
-                self.ann_file,
-                found=path,
-                allowed=f"names that end with {_CLEAR}",
-                advice="Give the annotation file of Cityscapes; the fog is added to its names",
-            )
-        info["img_path"] = path.removesuffix(".png") + f"_foggy_beta_{self.beta}.png"
+        info["img_path"] = foggy_name(info["img_path"], self.beta, self.ann_file)
         return info
+
+
+def foggy_name(name: str, beta: float, where: str) -> str:
+    """The file of an image in fog; `where` is for the message about one that has none."""
+    if not name.endswith(_CLEAR):
+        raise_data_error(
+            "image without a foggy version",
+            where,
+            found=name,
+            allowed=f"names that end with {_CLEAR}",
+            advice="Give the annotation file of Cityscapes; the fog is added to its names",
+        )
+    return name.removesuffix(".png") + f"_foggy_beta_{beta}.png"

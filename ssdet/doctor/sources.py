@@ -219,6 +219,8 @@ def _fill(source: Source, options: Mapping[str, Any], findings: Findings) -> Non
         _read(source, options, findings)
     elif "CocoDataset" in bases:
         _read_coco(source, options, findings)
+        if "FoggyCityscapes" in bases and source.data is not None:
+            _add_fog(source, source.data, options)
     elif "BaseSegDataset" in bases:
         _list_pairs(source, options)
     elif "BaseDetDataset" in bases and options.get("ann_file"):
@@ -270,6 +272,15 @@ def _read_coco(source: Source, options: Mapping[str, Any], findings: Findings) -
     data = parse_coco(content, path, reading := Reading(outlines=False, watch=watch))
     findings.extend(reading.issues.found, lambda issue: issue.kind in _DROPPED)
     data.images = images
+    _use(source, data)
+
+
+def _add_fog(source: Source, data: Annotations, options: Mapping[str, Any]) -> None:
+    """The files of `FoggyCityscapes` have other names than its annotation file says."""
+    from ..datasets.foggy import foggy_name
+
+    for record in data.records:
+        record.name = foggy_name(record.name, options.get("beta", 0.02), str(data.source))
     _use(source, data)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -182,8 +183,9 @@ def foggy(root: Path, betas=(0.005, 0.01, 0.02)):
     """leftImg8bit_foggy beside leftImg8bit: each picture in three densities of fog."""
     for path in sorted((root / "leftImg8bit").rglob("*.png")):
         folder = root / "leftImg8bit_foggy" / path.parent.relative_to(root / "leftImg8bit")
-        for number, beta in enumerate(betas):
-            picture(folder / f"{path.stem}_foggy_beta_{beta}.png", seed=9000 + number)
+        for beta in betas:
+            file = folder / f"{path.stem}_foggy_beta_{beta}.png"
+            picture(file, seed=crc32(str(file.relative_to(root)).encode()))
     return root
 
 

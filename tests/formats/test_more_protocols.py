@@ -1,6 +1,7 @@
 """Cityscapes for detectors, Foggy Cityscapes, ADE20K and COCO for pixels: layout, batch, score."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from PIL import Image
 from pycocotools import mask as rle
 
 from ssdet.datasets import FoggyCityscapes
+from ssdet.doctor.findings import Findings
+from ssdet.doctor.sources import of_config
 from ssdet.engine.configs import load_config
 from ssdet.formats import DataError
 
@@ -120,6 +123,17 @@ def test_from_cityscapes_to_foggy_cityscapes(cityscapes):
     thin = config("cityscapes_foggy_semi", beta=0.005)
     assert thin.train_dataloader.dataset.datasets[1].source.endswith("foggy_beta_0.005.png")
     assert thin.val_dataloader.dataset.beta == 0.005
+
+
+def test_the_doctor_looks_at_the_pictures_in_the_fog(cityscapes):
+    miniature.foggy(cityscapes)
+    findings = Findings()
+    labeled, unlabeled, validation = of_config(config("cityscapes_foggy_semi"), findings)
+    for source, folder in ((unlabeled, "train"), (validation, "val")):
+        for image in source.images:
+            assert f"/leftImg8bit_foggy/{folder}/" in image.path and Path(image.path).is_file()
+    assert (len(labeled.images), len(unlabeled.images), len(validation.images)) == (16, 16, 3)
+    assert not [f for f in findings.found if f.severity == "error"]
 
 
 def test_fog_of_another_density_or_of_other_pictures_is_refused(cityscapes):
