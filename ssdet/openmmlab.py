@@ -7,6 +7,7 @@ Importing them takes seconds, so nothing here does. mmcv finds operators of ours
 from __future__ import annotations
 
 import importlib
+import warnings
 from contextlib import redirect_stdout
 from io import StringIO
 from types import ModuleType
@@ -56,6 +57,8 @@ UNUSED = {
 def prepare() -> None:
     """Wait for the packages of OpenMMLab; what is imported already is changed now."""
     ops.offer()
+    # MMDetection says so whenever it is imported; it matters to `FasterCocoMetric` alone.
+    warnings.filterwarnings("ignore", message="faster_coco_eval is not installed")
     for module, names in UNUSED.items():
         spare(module, names)
     when_imported("mmengine.config.config", _name_our_configs)

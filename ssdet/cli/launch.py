@@ -52,10 +52,12 @@ def build_runner(
     from mmengine.registry import RUNNERS
 
     from ..datasets.named_errors import name_bad_images
+    from ..engine.log_lines import make_readable
     from ..exits import Exit, RunError
 
     try:
         runner = RUNNERS.build(config)
+        make_readable(runner.logger)
         if check is not None:
             check()
         for part in parts:

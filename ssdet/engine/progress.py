@@ -14,10 +14,12 @@ from mmengine.hooks import LoggerHook, iter_timer_hook
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..registry import HOOKS
+from ..validation import check_range
 
 # MMEngine takes the time of a step from the clock on the wall: where that was set back, the time
 # left became negative.
 iter_timer_hook.time = SimpleNamespace(time=time.monotonic)
+FIRST = (1, 2, 5, 10)  # iterations of this start whose line nobody should have to wait for
 SHOWN = ("loss", "pseudo/kept", "pseudo/score")
 
 
@@ -27,12 +29,19 @@ class ProgressHook(LoggerHook):
 
     The live line is drawn where the output is a terminal; the lines for single iterations then go
     to `train.log` only. Elsewhere (a file, a scheduler) they are printed as usual, with an ETA.
-    A test writes its numbers to `work_dir/test.json`.
+    The first, second, fifth and tenth iteration of a start have a line, then every `interval`, and
+    in any case one after `seconds`. A test writes its numbers to `work_dir/test.json`.
+
+    Args:
+        seconds: The longest time without a line, as far as an iteration ends in it.
+        kwargs: Arguments of MMEngine's `LoggerHook`, such as `interval`.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, seconds: float = 60, **kwargs: Any) -> None:
         kwargs.setdefault("log_metric_by_epoch", False)
         super().__init__(**kwargs)
+        check_range("ProgressHook", "seconds", seconds, high=float("inf"))
+        self.seconds = seconds
         self._progress: Progress | None = None
 
     def before_run(self, runner: Any) -> None:
@@ -42,6 +51,7 @@ class ProgressHook(LoggerHook):
 
     def before_train(self, runner: Any) -> None:
         """Draw the live line, if the output is a terminal."""
+        self._start, self._last_line = runner.iter, time.monotonic()
         if not (is_main_process() and sys.stdout.isatty()) or self._progress is not None:
             return
         self._progress = Progress(
@@ -64,10 +74,23 @@ class ProgressHook(LoggerHook):
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Update the live line."""
+        """Log a line if it is time for one; update the live line."""
         with np.errstate(invalid="ignore"):  # 0/0 where every step was skipped
             super().after_train_iter(runner, batch_idx, data_batch, outputs)
+            self._log_early(runner, batch_idx)
             self._update(runner)
+
+    def _log_early(self, runner: Any, batch_idx: int) -> None:
+        """Log one of the first iterations, or one after a long silence."""
+        now = time.monotonic()
+        overdue = now - self._last_line >= self.seconds
+        if self._has_line(runner, batch_idx):
+            self._last_line = now
+        elif overdue or runner.iter + 1 - self._start in FIRST:
+            # For a reader only: what the visualizer stores keeps its interval.
+            _, line = runner.log_processor.get_log_after_iter(runner, batch_idx, "train")
+            runner.logger.info(line)
+            self._last_line = now
 
     def _update(self, runner: Any) -> None:
         if self._progress is not None:
@@ -78,6 +101,13 @@ class ProgressHook(LoggerHook):
                 if f"train/{name}" in scalars
             )
             self._progress.update(self._train, completed=runner.iter + 1, numbers=numbers)
+
+    def _has_line(self, runner: Any, batch_idx: int) -> bool:
+        """Whether MMEngine's hook has logged this iteration."""
+        loader = runner.train_dataloader
+        short = not self.ignore_last or len(loader) <= self.interval
+        last = short and self.end_of_epoch(loader, batch_idx)
+        return last or self.every_n_inner_iters(batch_idx, self.interval)
 
     def after_val_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None

@@ -21,6 +21,7 @@ _LR = {"detection": 0.0025, "segmentation": 0.005}  # of SGD, for 2 labeled imag
 _EVALUATIONS = {"detection": 12, "segmentation": 10}
 _LARGEST = {"detection": (1333, 800), "segmentation": (2048, 1024)}
 _CROP = 512
+_WARM_UP = Code("min(500, max(iterations // 4, 1))")
 _LOOKED_AT = 200  # images whose sizes are read
 
 
@@ -111,7 +112,7 @@ def schedule_settings(base: Base) -> dict[str, Any]:
     if base.task == "detection":
         rest: Settings = {"clip_grad": dict(max_norm=10)}
         schedulers = [
-            dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=500),
+            dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=_WARM_UP),
             dict(type="CosineAnnealingLR", **end, eta_min=0),
         ]
     else:
