@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 OPS     = .venv-ops
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-reliability lint docs ops benchmark clean
+.PHONY: help quickstart test test-reliability lint package docs ops benchmark clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,9 @@ lint: $(READY)  ## Ruff (lint and format) and mypy
 	$(BIN)/ruff format --check ssdet tools tests setup.py
 	$(BIN)/mypy
 
+package: $(READY)  ## Build sdist and wheel, and try the wheel in an empty environment (1 minute)
+	$(BIN)/python tools/check_package.py
+
 docs: $(VENV)/.docs  ## The site of the documentation, in site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open site/index.html"
@@ -38,11 +41,11 @@ ops: $(OPS)/.ready  ## Compile mmcv in .venv-ops (10 minutes) and compare ssdet.
 benchmark: $(READY)  ## Time the operators (beside compiled mmcv after `make ops`)
 	$(if $(wildcard $(OPS)/.ready),$(OPS),$(VENV))/bin/python tools/benchmark_ops.py
 
-$(OPS)/.ready: setup.py pyproject.toml requirements/runtime.txt requirements/dev.txt tools/bootstrap.py
+$(OPS)/.ready: setup.py pyproject.toml $(wildcard requirements/*.txt) tools/bootstrap.py
 	$(PYTHON) tools/bootstrap.py $(OPS) --torch '$(TORCH)' --compile-mmcv
 	@touch $@
 
-$(READY): setup.py pyproject.toml requirements/runtime.txt requirements/dev.txt tools/bootstrap.py
+$(READY): setup.py pyproject.toml $(wildcard requirements/*.txt) tools/bootstrap.py
 	$(PYTHON) tools/bootstrap.py $(VENV) --torch '$(TORCH)'
 	@touch $@
 

@@ -14,6 +14,14 @@ def requirements(name: str) -> list[str]:
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
+EXTRAS = {
+    name: requirements(name)
+    for name in ("demo", "weights", "hf", "remote", "ray", "onnx", "slurm", "docs", "dev")
+}
+# The tests draw demo data and export to ONNX.
+EXTRAS["dev"] += EXTRAS["demo"] + EXTRAS["onnx"]
+
+
 class BuildWithConfigs(build_py):
     """Put `configs/` where MMEngine looks for `ssdet::...`: `ssdet/.mim/configs`."""
 
@@ -40,7 +48,7 @@ setup(
     packages=find_packages(include=["ssdet", "ssdet.*"]),
     package_data={"ssdet": ["py.typed", "report/templates/*"]},
     install_requires=requirements("runtime"),
-    extras_require={name: requirements(name) for name in ("dev", "docs")},
+    extras_require=EXTRAS,
     entry_points={"console_scripts": ["ssdet = ssdet.cli:main"]},
     cmdclass={"build_py": BuildWithConfigs},
 )

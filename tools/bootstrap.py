@@ -35,6 +35,7 @@ def main() -> None:
         (args.torch, lambda: pip(args.venv, *shlex.split(args.torch))),
         ("mmcv", lambda: install_mmcv(args.venv, args.compile_mmcv)),
         ("ssdet and what it needs", lambda: pip(args.venv, "-e", f"{ROOT}[dev]")),
+        ("one OpenCV", lambda: keep_one_opencv(args.venv)),
         ("check", lambda: check(args.venv)),
     ]
     for number, (name, act) in enumerate(steps, start=1):
@@ -70,12 +71,22 @@ def install_mmcv(venv: Path, compiled: bool) -> None:
     pip(venv, "--no-cache-dir", "--no-build-isolation", "--no-binary", "onedl-mmcv", mmcv)
 
 
+def keep_one_opencv(venv: Path) -> None:
+    """mmcv asks for one wheel of OpenCV and imaug for two, which overwrite each other's files.
+
+    The ordinary wheel needs libGL; where that is missing, the headless one takes its place.
+    """
+    found = "import importlib.metadata as m; print(m.version('opencv-python'))"
+    version = subprocess.check_output([python(venv), "-c", found], text=True).strip()
+    for name in ("opencv-python", "opencv-python-headless"):
+        both = ("opencv-python", "opencv-python-headless")
+        run(python(venv), "-m", "pip", "uninstall", "--quiet", "--yes", *both)
+        pip(venv, "--no-deps", f"{name}=={version}")
+        if not subprocess.run([python(venv), "-c", "import cv2"], capture_output=True).returncode:
+            return
+
+
 def check(venv: Path) -> None:
-    """OpenCV's ordinary wheel needs libGL; where that is missing, the headless one takes over."""
-    if subprocess.run([python(venv), "-c", "import cv2"], capture_output=True).returncode:
-        found = "import importlib.metadata as m; print(m.version('opencv-python'))"
-        version = subprocess.check_output([python(venv), "-c", found], text=True).strip()
-        pip(venv, "--force-reinstall", "--no-deps", f"opencv-python-headless=={version}")
     run(python(venv), "-c", "import ssdet, mmdet.models, mmseg.models")
     # yapf, which formats configs, writes a cache on its first call, and another process that reads
     # it half written stops with "Ran out of input".

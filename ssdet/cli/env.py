@@ -1,4 +1,4 @@
-"""Print versions, devices and the backend of each operator."""
+"""Print versions, devices, extras and the backend of each operator."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from .. import ops
+    from ..extras import extras, opencv
     from ..version import versions
 
     rows = [*versions().items()]
+    rows.append(("opencv", ", ".join(f"{name} {found}" for name, found in opencv().items())))
+    if len(opencv()) > 1:
+        rows.append(("", _TWO_OPENCVS))
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             rows.append((f"cuda:{index}", torch.cuda.get_device_name(index)))
@@ -27,7 +31,22 @@ def run(args: argparse.Namespace) -> int:
     for operator, backend in ops.backends().items():
         by_backend[backend].append(operator)
     rows += [(f"ops: {backend}", ", ".join(names)) for backend, names in by_backend.items()]
+    rows += [(f"extra {name}", _extra(name, parts)) for name, parts in extras().items()]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:<{width}}  {value}")
     return 0
+
+
+_TWO_OPENCVS = (
+    "They share a folder and overwrite each other. Keep one: pip uninstall -y opencv-python "
+    "opencv-python-headless && pip install --no-deps opencv-python"
+)
+
+
+def _extra(name: str, parts: dict[str, str | None]) -> str:
+    there = ", ".join(f"{part} {found}" for part, found in parts.items() if found)
+    missing = ", ".join(part for part, found in parts.items() if not found)
+    if not missing:
+        return there
+    return f"{there}; " * bool(there) + f"missing: {missing} (pip install 'ssdet[{name}]')"

@@ -4,6 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...extras import load
+
 GLYPH = 36  # side of an enlarged image: 8 cells of 4 pixels and a margin of 2 on every side
 _CELL, _MARGIN = 4, 2
 _VALIDATION_SHARE = 0.3
@@ -12,9 +14,7 @@ _VALIDATION_SHARE = 0.3
 @lru_cache(maxsize=1)
 def glyphs() -> tuple[np.ndarray, np.ndarray]:
     """All 1,797 digits as ink in [0, 1], (N, GLYPH, GLYPH) float32, and their classes (N,)."""
-    from sklearn.datasets import load_digits  # a second of import time: only when drawn from
-
-    digits = load_digits()
+    digits = load("sklearn.datasets", extra="demo").load_digits()
     ink = (digits.images / 16).astype(np.float32)
     large = _enlarge(_enlarge(ink).transpose(0, 2, 1)).transpose(0, 2, 1)
     padded = np.pad(large, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
