@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, Registry
 
 from ..exits import CheckpointError, UsageError
+from ..extras import load
 from ..registry import MODELS, TRANSFORMS
 from ..version import __version__
 
@@ -58,6 +61,18 @@ def plain_checkpoint(checkpoint: dict[str, Any], config: Config, role: str) -> d
         raise CheckpointError(f"its {role} does not fit the model of the config: {error}") from None
     meta = dict(dataset_meta=checkpoint["meta"].get("dataset_meta"), ssdet_version=__version__)
     return dict(meta=meta, state_dict=weights)
+
+
+def write_safetensors(checkpoint: dict[str, Any], path: Path) -> None:
+    """Weights without pickle; classes and version stand in the header, as JSON."""
+    save_file = load("safetensors.torch", extra="hf").save_file
+    meta = {key: json.dumps(value, default=str) for key, value in checkpoint["meta"].items()}
+    # Tensors of their own: the format knows no shared memory.
+    weights = {key: value.clone().contiguous() for key, value in checkpoint["state_dict"].items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file(weights, temporary, metadata=meta)
+    temporary.replace(path)
 
 
 def _has_ours(part: Any, registry: Registry) -> bool:

@@ -1,5 +1,8 @@
 """`ssdet export`: either network of a checkpoint as a plain model, which answers as it did."""
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +10,8 @@ import torch
 from mmdet.apis import inference_detector, init_detector
 from mmengine.registry import MODELS, DefaultScope
 from mmseg.apis import inference_model, init_model
+from PIL import Image
+from safetensors.torch import load_file
 
 from ssdet.cli import main
 from ssdet.engine.checkpoint_file import write_checkpoint
@@ -53,6 +58,41 @@ def export(run, *options):
     return main(
         ["export", str(run / "checkpoints" / "iter_1.pth"), "--out", str(run / "out"), *options]
     )
+
+
+def pasted(text, folder):
+    """What is printed is typed into a fresh interpreter, as a person would; what that prints."""
+    lines = [line for line in text.splitlines() if not line.startswith(str(folder))]
+    code = "\n".join([*lines[1:], f"print({SHOWN})"])
+    command = [sys.executable, "-W", "ignore", "-i", "-q"]
+    done = subprocess.run(command, input=code, capture_output=True, text=True, cwd=folder)
+    errors = [line for line in done.stderr.splitlines() if "Error" in line or "Traceback" in line]
+    assert not errors, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+SHOWN = "model.dataset_meta['classes'], type(result).__name__"
+
+
+@pytest.mark.parametrize("weights", ["pth", "safetensors"])
+@pytest.mark.parametrize("kind", ["detector", "segmentor", "of ours"])
+def test_the_printed_lines_work_where_they_are_pasted(kind, weights, run_folder, image, capsys):
+    run, _ = run_folder(kind)
+    assert export(run, "--format", weights) == 0
+    Image.open(image).convert("RGB").save(image.parent / "image.jpg")
+    sample = "SegDataSample" if kind == "segmentor" else "DetDataSample"
+    (told,) = {pasted(capsys.readouterr().out, image.parent)}
+    assert told.replace("[", "(").replace("]", ")") == f"('a', 'b', 'c') {sample}"
+
+
+def test_both_formats_hold_the_same(run_folder):
+    run, pair = run_folder("segmentor")
+    assert export(run, "--format", "safetensors") == 0
+    found = load_file(run / "out" / "model.safetensors")
+    expected = pair.teacher.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in found)
+    assert not (run / "out" / "model.pth").exists()
 
 
 @pytest.mark.parametrize("role", ["teacher", "student"])

@@ -1,0 +1,167 @@
+"""Graphs for ONNX answer as the models do, and the files as the graphs."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import MODELS, DefaultScope
+from mmseg.structures import SegDataSample
+
+from ssdet.cli import main
+from ssdet.engine import onnx_export
+from ssdet.engine.checkpoint_file import write_checkpoint
+from ssdet.engine.configs import load_config
+from ssdet.engine.onnx_export import default_size, export_onnx
+from ssdet.engine.onnx_graphs import graph_of
+from ssdet.exits import UsageError
+from tests.families import detectors, segmentors
+
+BOXES = ("retinanet", "fcos", "atss", "gfl", "rtmdet", "yolox")
+PIXELS = ("fcn", "pspnet", "deeplabv3plus", "segformer")
+SIZE = (96, 128)
+
+
+def built(family):
+    """A small model whose weights are far from equal, and the config that an export has."""
+    scope, module = ("mmdet", detectors) if family in BOXES else ("mmseg", segmentors)
+    config = module.small_config(family) if family in (*BOXES, *PIXELS) else None
+    with DefaultScope.overwrite_default_scope(scope):
+        model = MODELS.build(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    pipeline = [dict(type="Resize", scale=SIZE[::-1], keep_ratio=True)]
+    plain = dict(default_scope=scope, model=config, test_pipeline=pipeline)
+    meta = dict(dataset_meta=dict(classes=("a", "b", "c")))
+    return Config(plain), model, dict(meta=meta, state_dict=model.state_dict())
+
+
+def pictures(count=2):
+    return torch.randint(0, 256, (count, 3, *SIZE), dtype=torch.uint8)
+
+
+def seen_by(model, images, sample):
+    """What the model's own preprocessor makes of images."""
+    samples = [sample(metainfo=dict(img_shape=SIZE, ori_shape=SIZE)) for _ in images]
+    data = dict(inputs=list(images), data_samples=samples)
+    return model.data_preprocessor(data, False)["inputs"]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", BOXES)
+def test_boxes_are_those_that_mmdetection_suppresses(family):
+    _, model, _ = built(family)
+    images = pictures()
+    boxes, scores = graph_of(model)(images.float())
+    outputs = model.bbox_head(model.extract_feat(seen_by(model, images, DetDataSample)))
+    config = ConfigDict(score_thr=-1.0, nms_pre=10**9, max_per_img=10**9)
+    metas = [dict(img_shape=SIZE, scale_factor=(1.0, 1.0))] * 2
+    found = model.bbox_head.predict_by_feat(
+        *outputs, batch_img_metas=metas, cfg=config, rescale=False, with_nms=False
+    )
+    for ours, theirs, expected in zip(boxes, scores, found, strict=True):
+        if family == "yolox":  # which suppresses the best class of each box alone
+            theirs = theirs.max(1, keepdim=True).values
+        else:  # the others cut boxes off at the border
+            ours = ours.clamp(min=0).minimum(torch.tensor([*SIZE[::-1], *SIZE[::-1]]))
+        order = theirs.flatten().argsort(descending=True)[:200]
+        best = expected.scores.argsort(descending=True)[:200]
+        assert len(expected.scores) == theirs.numel()
+        torch.testing.assert_close(
+            theirs.flatten()[order], expected.scores[best], rtol=1e-4, atol=1e-5
+        )
+        torch.testing.assert_close(
+            ours[order // theirs.shape[1]], expected.bboxes[best], rtol=1e-4, atol=1e-3
+        )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", PIXELS)
+def test_logits_are_those_of_mmsegmentation(family):
+    _, model, _ = built(family)
+    images = pictures()
+    expected = model.encode_decode(
+        seen_by(model, images, SegDataSample), [dict(img_shape=SIZE)] * 2
+    )
+    logits = graph_of(model)(images.float())
+    assert logits.shape == (2, segmentors.CLASSES, *SIZE)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+
+
+EVERY = [
+    pytest.param(family, marks=() if family in ("gfl", "segformer") else pytest.mark.long)
+    for family in (*BOXES, *PIXELS)
+]
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_a_file_answers_as_the_graph_for_any_number_of_images(family, tmp_path):
+    config, model, checkpoint = built(family)
+    path = tmp_path / "out" / "model.onnx"
+    text = export_onnx(config, checkpoint, path)
+    assert "image (batch, 3, 96, 128)" in text and "differs from PyTorch by at most" in text
+    assert [file.name for file in path.parent.iterdir()] == ["model.onnx"]  # and no file of weights
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    images = pictures(5).float()
+    with torch.no_grad():
+        expected = graph_of(model)(images)
+    found = session.run(None, {"image": images.numpy()})
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-3, atol=1e-2)
+    facts = {prop.key: prop.value for prop in onnx.load(str(path)).metadata_props}
+    assert json.loads(facts["classes"]) == ["a", "b", "c"]
+    assert "BGR" in facts["input"] and facts["pad_size_divisor"] == "32"
+
+
+@pytest.mark.parametrize("fault", ["too far", "not a number"])
+def test_a_file_that_answers_otherwise_is_not_kept(fault, tmp_path, monkeypatch):
+    config, _, checkpoint = built("fcn")
+    if fault == "too far":
+        monkeypatch.setattr(onnx_export, "TOLERANCE", -1.0)
+    else:
+        checkpoint["state_dict"]["decode_head.conv_seg.bias"][:] = float("nan")
+    with pytest.raises(Exception, match=r"differs from PyTorch by .* so it was not kept"):
+        export_onnx(config, checkpoint, tmp_path / "model.onnx", (64, 64))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("family", ["faster_rcnn", "tood", "dino", "mask_rcnn"])
+def test_what_cannot_be_exported_is_refused_by_name(family):
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        model = MODELS.build(detectors.small_config(family))
+    with pytest.raises(UsageError) as error:
+        graph_of(model)
+    assert type(model).__name__ in str(error.value)
+    assert "RetinaHead" in str(error.value) and "SegformerHead" in str(error.value)
+
+
+def test_the_size_is_the_pipelines_in_whole_strides():
+    steps = [dict(type="LoadImageFromFile"), dict(type="Resize", scale=(1333, 800))]
+    plain = dict(model=dict(data_preprocessor=dict(pad_size_divisor=32)), test_pipeline=steps)
+    assert default_size(Config(plain)) == (800, 1344)
+    with pytest.raises(UsageError, match="give --size H W"):
+        default_size(Config({**plain, "test_pipeline": steps[:1]}))
+
+
+def test_the_command_writes_it_and_refuses_before_it_writes(tmp_path, capsys):
+    config = load_config("mean_teacher/gfl_demo.py")
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        pair = MODELS.build(config.model)
+    path = tmp_path / "run" / "checkpoints" / "iter_1.pth"
+    meta = dict(dataset_meta=dict(classes=("a", "b", "c")))
+    write_checkpoint(dict(state_dict=pair.state_dict(), meta=meta), path)
+    config.dump(tmp_path / "run" / "config.py")
+    command = ["export", str(path), "--out", str(tmp_path / "out"), "--onnx"]
+    assert main([*command, "--size", "64", "96"]) == 0
+    assert "image (batch, 3, 64, 96), BGR" in capsys.readouterr().out
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "config.py", "model.onnx", "model.pth",
+    }  # fmt: skip
+    assert main([*command, "--size", "64", "96"]) == 2
+    assert "--force" in capsys.readouterr().err
