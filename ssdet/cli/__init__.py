@@ -32,6 +32,7 @@ COMMANDS = {
     "split": ("split", "split a data set into labeled and unlabeled images"),
     "convert": ("convert", "convert a data set to COCO json or label maps"),
     "report": ("report", "write an HTML report about one or more runs"),
+    "completion": ("completion", "print the completion script of bash, zsh or fish"),
 }
 
 
