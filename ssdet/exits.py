@@ -23,6 +23,7 @@ class Exit(IntEnum):
     SYSTEM = 71  # a process, the memory or the network of processes gave up
     LOCKED = 73  # another run uses this folder
     IO = 74  # a file could not be written or read
+    REQUEUE = 75  # stopped by the queue, state saved: start it again
 
 
 class RunError(Exception):
@@ -110,6 +111,6 @@ def write_error(error: OSError, path: object = None) -> WriteError:
 class Stopped(SystemExit):
     """The run was asked to stop by a signal, has saved its state, and ends."""
 
-    def __init__(self, signum: int) -> None:
-        super().__init__(128 + signum)
+    def __init__(self, signum: int, code: int | None = None) -> None:
+        super().__init__(128 + signum if code is None else int(code))
         self.signal = signal.Signals(signum)

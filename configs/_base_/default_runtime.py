@@ -10,6 +10,8 @@ default_hooks = dict(
     stop=dict(type='GracefulStopHook'),
     # Skips a step whose loss or gradient is not finite; gives up after `patience` in a row.
     finite=dict(type='FiniteGuardHook', patience=3),
+    # No memory left: oom='retry' takes such a step in parts, with the same gradient.
+    memory=dict(type='OutOfMemoryHook', oom='stop'),
     # Refuses, before training, a pipeline that moves pixels without recording it.
     view_check=dict(type='ViewCheckHook'),
     timer=dict(type='IterTimerHook'),

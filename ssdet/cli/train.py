@@ -75,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         given = config.get("randomness") or {}
         config.randomness = {"seed": None, **given, "deterministic": True}
-    if args.resume is not None or args.resume_anyway:
+    # torchrun --max-restarts starts the same command again.
+    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
+    if args.resume is not None or args.resume_anyway or again:
         config.resume = True
         config.load_from = None if args.resume in ("auto", None) else args.resume
         config.resume_anyway = args.resume_anyway

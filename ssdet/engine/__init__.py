@@ -23,6 +23,7 @@ from .distributed import PortableDistributedDataParallel, any_rank, start_proces
 from .finite import FiniteGuardHook
 from .loops import TeacherStudentLoop, TeacherStudentTestLoop
 from .metrics_file import MetricsFileHook, read_metrics
+from .out_of_memory import OutOfMemoryHook
 from .progress import ProgressHook
 from .run_folder import RunFolderHook
 from .runner import SafeRunner
@@ -39,6 +40,7 @@ __all__ = [
     "LockedError",
     "MetricsFileHook",
     "NumericError",
+    "OutOfMemoryHook",
     "PortableDistributedDataParallel",
     "ProgressHook",
     "RunError",

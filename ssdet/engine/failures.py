@@ -52,6 +52,7 @@ def _no_memory(error: BaseException, runner: Any) -> str:
         f"(train_dataloader.batch_size and sampler.batch; optim_wrapper.accumulative_counts=2 "
         f"keeps the total), half precision "
         f"(--amp), or layers that compute twice instead of storing (backbone.with_cp=True). "
+        f"default_hooks.memory.oom=retry takes such a step in parts. "
         f"Checkpoints are whole; continue with --resume-anyway"
     )
 

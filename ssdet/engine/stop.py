@@ -1,4 +1,4 @@
-"""Asked to stop (SIGTERM, Ctrl-C): finish the step, save, and report it by the exit code."""
+"""Asked to stop (SIGTERM, SIGUSR1, Ctrl-C): finish the step, save, tell it by the exit code."""
 
 from __future__ import annotations
 
@@ -13,26 +13,31 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop
 
-from ..exits import Stopped
+from ..exits import Exit, Stopped
 from ..registry import HOOKS
 from .checkpoint_hook import checkpoint_hook
 from .distributed import any_rank
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
 
 
 @HOOKS.register_module()
 class GracefulStopHook(Hook):
-    """End a run on SIGTERM or SIGINT after the current step, with a checkpoint.
+    """End a run on SIGTERM, SIGINT or SIGUSR1 after the current step, with a checkpoint.
 
-    The exit code is 143 or 130. A second signal ends the process at once. Loader workers get a
-    process group of their own: a terminal sends Ctrl-C to the whole group, and the main process
-    needs them until it has saved.
+    The exit code is 143 or 130, and 75 after SIGUSR1, which Slurm sends before the time is over
+    (`#SBATCH --signal=USR1@120`): the job is to be started again with `--resume`. A second signal
+    ends the process at once. Loader workers get a process group of their own: a terminal sends
+    Ctrl-C to the whole group, and the main process needs them until it has saved.
+
+    Args:
+        requeue: SIGTERM, too, ends with 75: for queues that preempt a job with it.
     """
 
     priority = "LOWEST"
 
-    def __init__(self) -> None:
+    def __init__(self, requeue: bool = False) -> None:
+        self.requeue = requeue
         self.received = 0
         self._previous: dict[int, Any] = {}
 
@@ -96,7 +101,9 @@ class GracefulStopHook(Hook):
         runner.logger.warning(
             f"Stopped by {signal.Signals(number).name} after iteration {iteration}"
         )
-        raise Stopped(number)
+        name = signal.Signals(number).name
+        again = name == "SIGUSR1" or (name == "SIGTERM" and self.requeue)
+        raise Stopped(number, Exit.REQUEUE if again else None)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.received:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -107,6 +107,8 @@ class TeacherStudent(BaseModel):
         self.needs: frozenset[str] = frozenset()  # what all hooks together need
         self._logged_order = False
         self.passing: Role = "student"  # whose pass it is, for errors
+        # Takes the gradient of the losses so far and frees their graph (`OutOfMemoryHook`).
+        self.release: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         self.iteration = 0
         # The running iteration travels with the checkpoint, whether or not a hook is listed.
         self.register_buffer("_iteration", torch.zeros((), dtype=torch.long))
@@ -208,18 +210,31 @@ class TeacherStudent(BaseModel):
                 with student_pass(self, step, "sup"):
                     losses = self.student(step.sup.inputs, step.sup.samples, mode="loss")
                 step.losses.update(weighted(losses, "sup_", self.sup_weight))
+                self._release(step)
             for name in step.targets:
                 # unsup_student -> unsup_, unsup_student_2 -> unsup_2_
                 self._learn(step, name, name.replace(STRONG, "unsup") + "_")
+                self._release(step)
             if labeling and "weak_pass" in self.needs:
                 weak_pass(self, step)
         if not step.losses:
             step.losses["sup_loss"] = self.zero_loss()
         self._call("after_loss", step)
+        if self.release is not None:
+            name = next(name for name in step.losses if "loss" in name)
+            known = step.losses[name]  # something to call backward on, of the same value
+            step.losses[name] = [*known, self.zero_loss()] if isinstance(known, list) else (
+                known + self.zero_loss()
+            )  # fmt: skip
         self._set_iteration(self.iteration + 1)
         device = next(self.student.parameters()).device
         scalars = {k: torch.as_tensor(v, device=device).float() for k, v in step.log.items()}
         return {**step.losses, **scalars}
+
+    def _release(self, step: Step) -> None:
+        """Between the passes of a step in parts: backward, so that the graph takes no memory."""
+        if self.release is not None:
+            step.losses = self.release(step.losses)
 
     def _step(self, inputs: Any, data_samples: Any) -> Step:
         if not isinstance(inputs, dict):

@@ -1,5 +1,6 @@
 """Signals inside of one process; what the outside sees is in tests/reliability."""
 
+import json
 import os
 import signal
 
@@ -13,7 +14,7 @@ from tests.reliability.harness import checkpoint, difference
 
 from .toy import toy
 
-HANDLERS = (signal.SIGTERM, signal.SIGINT)
+HANDLERS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 @HOOKS.register_module()
@@ -29,20 +30,26 @@ class SignalAt(Hook):
                 os.kill(os.getpid(), self.number)
 
 
-def send(tmp_path, **options):
+def send(tmp_path, requeue=False, **options):
     before = [signal.getsignal(number) for number in HANDLERS]
-    runner = toy(tmp_path, custom_hooks=[dict(type="SignalAt", **options)])
+    stop = dict(type="GracefulStopHook", requeue=requeue)
+    hooks = [dict(type="SignalAt", **options)]
+    runner = toy(tmp_path, custom_hooks=hooks, default_hooks__stop=stop)
     try:
         runner.train()
     finally:
         assert [signal.getsignal(number) for number in HANDLERS] == before
 
 
-@pytest.mark.parametrize(("number", "code"), [(15, 143), (2, 130)])
-def test_the_step_is_finished_and_saved(tmp_path, number, code):
+@pytest.mark.parametrize(
+    ("number", "requeue", "code"),
+    [(15, False, 143), (2, False, 130), (10, False, 75), (15, True, 75)],
+)
+def test_the_step_is_finished_and_saved(tmp_path, number, requeue, code):
     with pytest.raises(Stopped) as end:
-        send(tmp_path, at=3, number=number)
+        send(tmp_path, at=3, number=number, requeue=requeue)
     assert end.value.code == code
+    assert json.loads((tmp_path / "run.json").read_text())["exit_code"] == code
     assert checkpoint(tmp_path, 3)["meta"]["iter"] == 3
 
 

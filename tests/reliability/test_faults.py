@@ -96,6 +96,18 @@ def test_no_memory_left_names_what_helps(whole, network):
     assert saved == {"teacher": 6, "student": 3}[network]  # nothing is saved in the midst of a step
 
 
+@pytest.mark.parametrize("network", ["teacher", "student"])
+def test_a_step_in_parts_has_the_same_gradient(whole, network):
+    """Batch norm, dropout, two passes: the same bits at the end, and the same numbers."""
+    folder = whole.parent / f"parts_{network}"
+    options = ("--cfg-options", "default_hooks.memory.oom=retry")
+    output = train(CONFIG, folder, *options, SSDET_FAULT=f"{network}:6:memory")
+    assert f"no memory left in the pass of the {network}" in output
+    assert "the step is taken in parts (1 so far)" in output
+    assert difference(checkpoint(whole, 10), checkpoint(folder, 10)) is None
+    assert metrics(whole) == metrics(folder)
+
+
 def test_workers_of_the_validation_change_nothing(whole, tmp_path):
     options = ["val_dataloader.num_workers=2", "val_dataloader.persistent_workers=False"]
     train(CONFIG, tmp_path / "two", "--cfg-options", *options)

@@ -48,17 +48,13 @@ class Snapshot:
             if name in vars(owner)
         ]
         self.iteration = model.iteration
-        copier = _Copier([*model.parameters(), *model.buffers()])
-        acting = [hook for hook in model.hooks if not hook.read_only]
-        self.hooks = [(hook, copier(vars(hook))) for hook in acting]
+        self.hooks = HookStates(model)
         self.random = rng.capture()
 
     def restore(self) -> None:
         """Put everything back."""
         self.restore_weights()
-        for hook, state in self.hooks:
-            vars(hook).clear()
-            vars(hook).update(state)
+        self.hooks.restore()
         rng.restore(self.random)
 
     @torch.no_grad()
@@ -98,6 +94,21 @@ def _restore_state(current: Any, saved: dict[Any, dict[str, Any]]) -> None:
                 state[key].copy_(value)
             else:
                 state[key] = _Copier()(value)
+
+
+class HookStates:
+    """What the hooks of a model keep; those that only watch are left out, unless `watching`."""
+
+    def __init__(self, model: TeacherStudent, *, watching: bool = False) -> None:
+        copier = _Copier([*model.parameters(), *model.buffers()])
+        acting = [hook for hook in model.hooks if watching or not hook.read_only]
+        self.hooks = [(hook, copier(vars(hook))) for hook in acting]
+
+    def restore(self) -> None:
+        """Put everything back."""
+        for hook, state in self.hooks:
+            vars(hook).clear()
+            vars(hook).update(state)
 
 
 class _Copier:
