@@ -31,8 +31,8 @@ MODEL_NAMES = (
     *("deeplabv3plus", "dpt", "siamese-deeplabv3plus", "unet"),
 )
 DATA_NAMES = (
-    *("acdc", "ade20k", "bccd", "cityscapes", "coco", "coco-full", "demo", "dsb2018", "foggy"),
-    *("levir", "voc", "voc12"),
+    *("acdc", "ade20k", "bccd", "cityscapes", "coco", "coco-full", "coco-seg", "demo"),
+    *("dsb2018", "foggy", "levir", "voc", "voc12"),
 )
 
 

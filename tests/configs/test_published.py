@@ -62,7 +62,7 @@ def test_every_full_size_config_of_a_detector_is_listed():
     found = {
         str(path.relative_to(ROOT / "configs"))
         for path in (ROOT / "configs").glob("*/*.py")
-        if re.search(r"_(coco[-\w]*|voc)\.py$", path.name) and not path.name.startswith("_")
+        if re.search(r"_(coco(?!-seg)[-\w]*|voc|foggy)\.py$", path.name) and not path.name.startswith("_")
     }
     listed = {recipe.config for recipe in SECTIONS["Detection and instance segmentation"]}
     assert len(found) > 25

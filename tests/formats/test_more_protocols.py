@@ -230,7 +230,7 @@ LENGTHS = {  # of UniMatch V2
     "unimatch_v2/dpt_dinov2-b_ade20k.py": {
         "1_64": 149220, "1_32": 146820, "1_16": 142080, "1_8": 132600, "1_4": 113700, "1_2": 75780,
     },
-    "unimatch_v2/dpt_dinov2-b_coco.py": {
+    "unimatch_v2/dpt_dinov2-b_coco-seg.py": {
         "1_512": 147560, "1_256": 147280, "1_128": 146700, "1_64": 145540, "1_32": 143240,
     },
 }  # fmt: skip
@@ -248,7 +248,7 @@ def test_the_split_decides_the_length(name, split, length):
 @pytest.mark.parametrize(
     ("name", "classes", "batch"),
     [("unimatch_v2/dpt_dinov2-b_ade20k.py", 150, (2, 2)),
-     ("unimatch_v2/dpt_dinov2-b_coco.py", 81, (4, 4))],
+     ("unimatch_v2/dpt_dinov2-b_coco-seg.py", 81, (4, 4))],
 )  # fmt: skip
 def test_unimatch_v2_is_trained_as_published(name, classes, batch):
     """4 processes; AdamW 5e-6, the head 40 times as fast, decay of all weights, 0.95, EMA 0.996."""

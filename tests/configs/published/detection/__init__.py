@@ -32,9 +32,13 @@ _OURS = "a combination of ours"
 UNPUBLISHED = {
     "soft_teacher/faster-rcnn_r50_voc.py": "the authors have no config for VOC; schedule and weight are ours",
     "soft_teacher/mask-rcnn_r50_coco.py": "the authors report boxes only; masks are ours",
+    "soft_teacher/faster-rcnn_r50_cityscapes.py": "the authors have no config for Cityscapes",
+    "soft_teacher/faster-rcnn_r50_cityscapes_baseline.py": "as its method",
+    "soft_teacher/mask-rcnn_r50_cityscapes.py": "the authors have no config for Cityscapes",
     "mixpl/faster-rcnn_r50_voc.py": "the authors have no config for VOC; schedule and sizes are ours",
     "mean_teacher/faster-rcnn_r50_coco.py": "MMDetection's base class for such methods; it reports no number",
     "mean_teacher/faster-rcnn_r50_voc.py": "as on COCO",
+    "mean_teacher/faster-rcnn_r50_foggy.py": "methods for fog align domains; the burn-in is ours",
     "data_distillation/faster-rcnn_r50_coco.py": "the paper labels once and trains again; labels on the fly are ours",
     "cascade/cascade-rcnn_r50_coco.py": _OURS,
     "cascade/cascade-rcnn_r50_voc.py": _OURS,

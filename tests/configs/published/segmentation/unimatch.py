@@ -22,12 +22,13 @@ STRONG = "jitter 0.8 (0.5, 0.5, 0.5, 0.25); gray 0.2; blur 0.5 (0.1 to 2)"
 NEXT = "an image never teaches itself"
 
 
-def _views(data: str, size: int, *, own: bool = True) -> list[Row]:
-    """Views, which both versions share."""
+def _views(data: str, size: int, *, own: bool = True, exact: bool = False) -> list[Row]:
+    """Views, which both versions share; `exact`: ours are multiples of the own size, too."""
     crop, place = f"crop {size} x {size}; flip 0.5", f"{data}:dataset/semi.py"
     text = "resize by 0.5 to 2 of {}; " + crop
     official = text.format("its own size" if own else "2048 x 1024")
-    ours: dict[str, Any] = dict(ours=text.format("500 x 500"), why=LONG_SIDE) if own else {}
+    ours: dict[str, Any] = dict(ours=text.format("500 x 500"), why=LONG_SIDE)
+    ours = ours if own and not exact else {}
     return [
         Row("labeled view", official, read.view("sup"), f"{place}:44", **ours),
         Row("weak view", official, read.view("unsup_teacher"), f"{place}:44", **ours),
@@ -211,6 +212,49 @@ CITYSCAPES2 = Recipe(
     ),
 )  # fmt: skip
 
+
+def _scenes(data: str, title: str, result: str, lengths: dict[str, int], **lines: Any) -> Recipe:
+    """ADE20K and COCO."""
+    yaml, model = f"UM2:configs/{lines['yaml']}.yaml", "student.decode_head.num_classes"
+    return Recipe(
+        config=f"unimatch_v2/dpt_dinov2-b_{data}.py",
+        title=title,
+        published_result=result,
+        protocol="val, DINOv2-B, crops of 518, best epoch of the averaged model (README, logs)",
+        rows=(
+            *_second(lines["yaml"], total=lines["total"], loss="cross entropy", score_at=16),
+            Row("classes", lines["classes"], read.model(model), f"{yaml}:4"),
+            Row("iterations", lengths,
+                pixels.lengths(*[split.replace("/", "_") for split in lengths]), f"{yaml}:8"),
+            *_views("UM2", 518, exact=True),
+            Row("evaluation", "whole images, in multiples of 14", pixels.evaluation,
+                "UM2:supervised.py:70", ours="whole images, their own size",
+                why="the encoder resizes to multiples of 14 itself"),
+        ),
+        notes=lines["notes"],
+    )  # fmt: skip
+
+
+ADE20K = _scenes(
+    "ade20k",
+    "UniMatch V2, ADE20K",
+    "mIoU 38.7, 45.0, 46.7, 49.8 with 1/64, 1/32, 1/16 and 1/8 of the labels",
+    {"1/64": 149220, "1/32": 146820, "1/16": 142080, "1/8": 132600, "1/4": 113700},
+    yaml="ade20k",
+    total=(8, 8),
+    classes=150,
+    notes="The file in the repository is for DINOv2-S and locks the encoder; no log does.",
+)
+COCO = _scenes(
+    "coco-seg",
+    "UniMatch V2, COCO",
+    "mIoU 47.9, 55.8, 58.7, 60.4, 63.3 with 1/512, 1/256, 1/128, 1/64 and 1/32 of the labels",
+    {"1/512": 147560, "1/256": 147280, "1/128": 146700, "1/64": 145540, "1/32": 143240},
+    yaml="coco",
+    total=(16, 16),
+    classes=81,
+    notes="The file in the repository is for DINOv2-S; the table is that of DINOv2-B.",
+)
 _PAIRS = "more-scenarios/remote-sensing/"
 _TILES = f"UM:{_PAIRS}dataset/semicd.py"
 _EACH = "each image: jitter 0.8 (0.5, 0.5, 0.5, 0.25); gray 0; blur 0.5 (0.1 to 2)"
@@ -242,4 +286,4 @@ LEVIR = Recipe(
             why="the test set chooses no checkpoint here"),
     ),
 )  # fmt: skip
-RECIPES = (VOC, CITYSCAPES, VOC2, CITYSCAPES2, LEVIR)
+RECIPES = (VOC, CITYSCAPES, VOC2, CITYSCAPES2, ADE20K, COCO, LEVIR)
