@@ -25,7 +25,7 @@ class Normalized(nn.Module):
         super().__init__()
         self.model = model
         preprocessor = model.data_preprocessor
-        self.swaps = bool(getattr(preprocessor, "channel_conversion", False))
+        self.swaps = bool(getattr(preprocessor, "_channel_conversion", False))
         self.normalizes = bool(getattr(preprocessor, "_enable_normalize", False))
         if self.normalizes:
             self.mean, self.std = preprocessor.mean.clone(), preprocessor.std.clone()

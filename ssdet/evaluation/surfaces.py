@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 Convention = Literal["medpy", "monai"]
@@ -61,6 +60,8 @@ def surface_distances(
 
     Euclidean, between the centers of voxels. Neither mask may be empty.
     """
+    from scipy import ndimage  # slow to import, and few need it
+
     area = _around(first | second)
     ours, theirs = surface(first[area]), surface(second[area])
     steps: Any = None if spacing is None else tuple(spacing)
@@ -71,11 +72,15 @@ def surface_distances(
 
 def surface(mask: Mask) -> Mask:
     """Voxels of a mask with a neighbor along an axis that is not in it, or at the border."""
+    from scipy import ndimage  # slow to import, and few need it
+
     inside: Mask = ndimage.binary_erosion(mask, ndimage.generate_binary_structure(mask.ndim, 1))
     return mask & ~inside
 
 
 def _around(mask: Mask) -> tuple[slice, ...]:
     """The smallest box around a mask: what lies outside of it changes no distance."""
+    from scipy import ndimage  # slow to import, and few need it
+
     area: tuple[slice, ...] = ndimage.find_objects(mask.astype(np.uint8))[0]
     return area

@@ -69,15 +69,12 @@ def test_boxes_are_those_that_mmdetection_suppresses(family):
             theirs = theirs.max(1, keepdim=True).values
         else:  # the others cut boxes off at the border
             ours = ours.clamp(min=0).minimum(torch.tensor([*SIZE[::-1], *SIZE[::-1]]))
-        order = theirs.flatten().argsort(descending=True)[:200]
-        best = expected.scores.argsort(descending=True)[:200]
         assert len(expected.scores) == theirs.numel()
-        torch.testing.assert_close(
-            theirs.flatten()[order], expected.scores[best], rtol=1e-4, atol=1e-5
-        )
-        torch.testing.assert_close(
-            ours[order // theirs.shape[1]], expected.bboxes[best], rtol=1e-4, atol=1e-3
-        )
+        for index in expected.scores.argsort(descending=True)[:50]:
+            column = 0 if family == "yolox" else expected.labels[index]
+            gaps = (ours - expected.bboxes[index]).abs().amax(1)
+            gaps += (theirs[:, column] - expected.scores[index]).abs()
+            assert gaps.min() < 2e-3
 
 
 @torch.no_grad()
@@ -163,5 +160,5 @@ def test_the_command_writes_it_and_refuses_before_it_writes(tmp_path, capsys):
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         "config.py", "model.onnx", "model.pth",
     }  # fmt: skip
-    assert main([*command, "--size", "64", "96"]) == 2
+    assert main([*command, "--size", "64", "96"]) == 65
     assert "--force" in capsys.readouterr().err
