@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="decode every image, and find pictures that look alike (slow)",
     )
+    parser.add_argument(
+        "--quick", action="store_true", help="of a config: do not build the model and try it out"
+    )
     parser.add_argument("--json", action="store_true", help="print all findings as JSON")
     parser.add_argument(
         "--workers", type=int, metavar="N", help="number of processes (default: one per core)"
@@ -138,17 +141,14 @@ def _show_classes(findings: Findings, console: Console) -> None:
     if not findings.classes:
         return
     names = list(dict.fromkeys(name for table in findings.classes.values() for name in table))
-    width = max(len(name) for name in (*names[:_CLASSES], "class"))
-    console.print(f"{'class':<{width}}  " + "  ".join(findings.classes), style="bold", markup=False)
+    rows = [["class", *findings.classes]]
     for name in names[:_CLASSES]:
         counts = [table.get(name) for table in findings.classes.values()]
-        cells = [
-            "-" if n is None else f"{n.images} images" + (
-                "" if n.objects is None else f", {n.objects} objects"
-            )
-            for n in counts
-        ]  # fmt: skip
-        console.print(f"{name:<{width}}  " + "  ".join(cells), markup=False)
+        rows.append([name, *("-" if n is None else n.told for n in counts)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.print("  ".join(cells).rstrip(), style="" if number else "bold", markup=False)
     if len(names) > _CLASSES:
         console.print(f"... and {len(names) - _CLASSES} more classes (all of them: --json)")
 
@@ -167,7 +167,10 @@ def _examine(args: argparse.Namespace, pool: dict[str, Any]) -> Findings:
         from .launch import parse_options
 
         config = load_config(args.target, parse_options(args.cfg_options))
-        return doctor.examine_config(config, full=args.full, **pool)
+        findings = doctor.examine_config(config, full=args.full, **pool)
+        if not args.quick and not findings.of("error"):
+            doctor.try_training(config, args.target, findings)
+        return findings
     reading = reading_options(args)
     return doctor.examine_data(_parts(args, path), full=args.full, **pool, **reading)
 

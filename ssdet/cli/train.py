@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true",
         help="treat warnings about the data, and records that would be skipped, as errors",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dry-run", action="store_true",
+        help="take two steps, evaluate, save and load; print memory, seconds and the time that the "
+        "training will take; nothing is kept",
     )  # fmt: skip
     add_common_arguments(parser)
 
@@ -83,8 +89,21 @@ def run(args: argparse.Namespace) -> int:
         config.resume_anyway = args.resume_anyway
     check_file("--resume" if config.get("resume") else "load_from", config.get("load_from"))
     check = check_before_training(config, strict=args.strict)
+    if args.dry_run:
+        return _dry_run(config, args.config, check)
     runner = build_runner(config, args.config, ("train_loop", "val_loop"), check)
     runner.train()
+    return 0
+
+
+def _dry_run(config: Any, name: str, check: Callable[[], None]) -> int:
+    """Try the training out, and say what it costs."""
+    from ..engine.trial import try_out
+
+    check()
+    trial = try_out(config, name)
+    losses = ", ".join(f"{key} {value:.3g}" for key, value in trial.losses.items())
+    print(f"{name}: {trial.told}\nlosses of the last step: {losses}")
     return 0
 
 

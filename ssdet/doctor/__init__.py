@@ -5,7 +5,7 @@ is a function that adds to `Findings`; it builds no model and changes no file. N
 reader notices while it reads (`ssdet.formats`), and the printing (`ssdet.cli.doctor`).
 """
 
-from .examine import examine_config, examine_data, make_strict, quick_check
+from .examine import examine_config, examine_data, make_strict, quick_check, try_training
 from .findings import Findings
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "examine_data",
     "make_strict",
     "quick_check",
+    "try_training",
 ]

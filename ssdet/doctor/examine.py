@@ -86,6 +86,28 @@ def _pictures(sources: Sequence[Source], findings: Findings, pool: Mapping[str, 
     findings.looked_at["pictures"] = f"{len(pictures)} compared: looks, patterns, statistics"
 
 
+def try_training(config: Any, name: str, findings: Findings) -> None:
+    """Two steps, an evaluation, a checkpoint: does it run, and how long will it take?"""
+    from ..engine.trial import try_out
+    from ..exits import RunError
+
+    try:
+        trial = try_out(config, name)
+    except RunError as error:
+        findings.add(
+            "error", "model", "training that does not run", name, found=str(error), allowed="",
+            advice="SSDET_TRACEBACK=1 ssdet train CONFIG --dry-run shows where",
+        )  # fmt: skip
+        return
+    findings.looked_at["model"] = trial.told
+    dead = [key for key, value in trial.losses.items() if value != value]
+    if dead:
+        findings.add(
+            "error", "model", "loss that is not a number", name, found=", ".join(dead),
+            allowed="finite losses", advice="Make the learning rate smaller; look at the labels",
+        )  # fmt: skip
+
+
 def quick_check(config: Any, *, strict: bool = False) -> Findings:
     """What training checks of itself: settings, annotation files, overlap by name.
 

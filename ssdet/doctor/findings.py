@@ -22,6 +22,11 @@ class ClassCount:
     images: int = 0
     objects: int | None = 0
 
+    @property
+    def told(self) -> str:
+        """In words."""
+        return f"{self.images} images" + (f", {self.objects} objects" if self.objects else "")
+
 
 @dataclass
 class Findings(Issues):

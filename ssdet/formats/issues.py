@@ -11,7 +11,7 @@ from ..exits import Exit, RunError
 from ..messages import warn
 
 Severity = Literal["error", "warning", "info"]
-Subject = Literal["files", "annotations", "splits", "views", "config", "weights"]
+Subject = Literal["files", "annotations", "splits", "views", "config", "weights", "model"]
 Kind = Literal["", "unknown image", "unknown category", "empty box", "outside box", "closed"]
 _SHOWN = 5
 # A value from a file may hold millions of others, or itself.

@@ -41,6 +41,16 @@ BASES = {
 }  # fmt: skip
 _SEMI_SUPERVISED = ("TeacherStudent", "SemiBase", "SoftTeacher")
 _UNTOUCHED = ("backbone", "neck", "rpn_head")  # their num_classes are not those of the data
+# (key, its values or any, what a model with it learns from)
+_INPUTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("type", ("PIDHead",), "maps of edges"),
+    ("semantic_head", (), "label maps beside boxes"),
+    ("panoptic_head", (), "panoptic labels"),
+    ("language_model", (), "texts"),
+    ("tracker", (), "tracks of videos"),
+    ("type", ("VPDDepthHead",), "maps of depth"),
+)
+_STRIDE = 32  # of the coarsest level of most detectors
 REMOVED = Code("<removed>")  # what an inherited model has and the model has not
 
 
@@ -100,12 +110,27 @@ def find_base(name: str) -> Base:
             f"base {name!r}: its model is a {model['type']}, which is semi-supervised already; "
             f"give the supervised config that it is built on, or train this one: ssdet train {name}"
         )
+    _check_inputs(name, model)
     task = "segmentation" if "decode_head" in model else "detection"
     own = next(_model_files(find_config(path)), None)
     if own is None:
         return Base(name, config, task, None, {})
     loaded = Config.fromfile(own, import_custom_modules=False)._cfg_dict.to_dict()
     return Base(name, config, task, _config_name(own), loaded["model"])
+
+
+def _check_inputs(name: str, model: dict[str, Any]) -> None:
+    """Refuse models that learn from what neither boxes nor label maps say."""
+    from ..exits import UsageError
+
+    for node in _dicts(model):
+        for key, types, need in _INPUTS:
+            found = node.get("type") if key == "type" else node.get(key)
+            if (found in types) if types else bool(found):
+                raise UsageError(
+                    f"base {name!r}: its {found if types else key} learns from {need}, which "
+                    f"pseudo labels do not have; take another model (`ssdet init --list`)"
+                )
 
 
 def fit_model(
@@ -145,6 +170,10 @@ def fit_model(
         if test.get("mode") == "slide":
             test["crop_size"] = Code("crop_size")
             test["stride"] = Code("tuple(side * 2 // 3 for side in crop_size)")
+    if base.task == "detection":
+        # Some train on images of one size; here they have any, and levels must fit one another.
+        model.setdefault("data_preprocessor", {"type": "DetDataPreprocessor"})
+        model["data_preprocessor"].setdefault("pad_size_divisor", _STRIDE)
     if not pretrained or loaded:
         _without_files(model)
     if not pretrained:

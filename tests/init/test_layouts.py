@@ -44,7 +44,7 @@ def test_camvid_in_three_commands(camvid, segmentor, capsys, tmp_path):
     assert set(np.unique(sample.gt_sem_seg.data)) <= {0, 1, 2, 255}
     assert len(labeled) == 4 and len(val) == 2
     assert np.unique(val[0]["data_samples"].gt_sem_seg.data).tolist() == [0, 1, 2, 255]
-    assert said("doctor", "config.py") == 0, capsys.readouterr().out
+    assert said("doctor", "config.py", "--quick") == 0, capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["cards", "coco"])

@@ -1,0 +1,145 @@
+"""`ssdet train --dry-run` and `ssdet doctor CONFIG` try a training out: short, whole, and told."""
+
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from ssdet.cli import main
+from ssdet.recipes.models import BASES
+
+# Bases of every family that `ssdet init` takes, beside its short names.
+OTHERS = [
+    "mmdet::ssd/ssd300_coco.py",
+    "mmdet::ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py",
+    "mmdet::yolox/yolox_tiny_8xb8-300e_coco.py",
+    "mmdet::yolo/yolov3_mobilenetv2_8xb24-320-300e_coco.py",
+    "mmdet::yolof/yolof_r50-c5_8xb8-1x_coco.py",
+    "mmdet::tood/tood_r50_fpn_1x_coco.py",
+    "mmdet::paa/paa_r50_fpn_1x_coco.py",
+    "mmdet::foveabox/fovea_r50_fpn_4xb4-1x_coco.py",
+    "mmdet::fsaf/fsaf_r50_fpn_1x_coco.py",
+    "mmdet::free_anchor/freeanchor_r50_fpn_1x_coco.py",
+    "mmdet::reppoints/reppoints-moment_r50_fpn_1x_coco.py",
+    "mmdet::vfnet/vfnet_r50_fpn_1x_coco.py",
+    "mmdet::autoassign/autoassign_r50-caffe_fpn_1x_coco.py",
+    "mmdet::centernet/centernet_r18_8xb16-crop512-140e_coco.py",
+    "mmdet::nas_fcos/nas-fcos_r50-caffe_fpn_nashead-gn-head_4xb4-1x_coco.py",
+    "mmdet::libra_rcnn/libra-faster-rcnn_r50_fpn_1x_coco.py",
+    "mmdet::dynamic_rcnn/dynamic-rcnn_r50_fpn_1x_coco.py",
+    "mmdet::double_heads/dh-faster-rcnn_r50_fpn_1x_coco.py",
+    "mmdet::sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco.py",
+    "mmdet::detr/detr_r50_8xb2-150e_coco.py",
+    "mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py",
+    "mmdet::conditional_detr/conditional-detr_r50_8xb2-50e_coco.py",
+    "mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py",
+    "mmdet::solo/solo_r50_fpn_1x_coco.py",
+    "mmdet::yolact/yolact_r50_1xb8-55e_coco.py",
+    "mmdet::point_rend/point-rend_r50-caffe_fpn_ms-1x_coco.py",
+    "mmdet::ms_rcnn/ms-rcnn_r50_fpn_1x_coco.py",
+    "mmdet::convnext/mask-rcnn_convnext-t-p4-w7_fpn_amp-ms-crop-3x_coco.py",
+    "mmdet::swin/mask-rcnn_swin-t-p4-w7_fpn_1x_coco.py",
+    "mmdet::pvt/retinanet_pvt-t_fpn_1x_coco.py",
+    "mmdet::regnet/retinanet_regnetx-800MF_fpn_1x_coco.py",
+    "mmseg::fcn/fcn_r18-d8_4xb2-80k_cityscapes-512x1024.py",
+    "mmseg::bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py",
+    "mmseg::fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py",
+    "mmseg::hrnet/fcn_hr18s_4xb2-80k_cityscapes-512x1024.py",
+    "mmseg::ocrnet/ocrnet_hr18s_4xb2-80k_cityscapes-512x1024.py",
+    "mmseg::mobilenet_v3/mobilenet-v3-d8-s_lraspp_4xb4-320k_cityscapes-512x1024.py",
+    "mmseg::stdc/stdc1_4xb12-80k_cityscapes-512x1024.py",
+    "mmseg::ccnet/ccnet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
+    "mmseg::psanet/psanet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
+    "mmseg::sem_fpn/fpn_r50_4xb2-80k_cityscapes-512x1024.py",
+    "mmseg::convnext/convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512.py",
+    "mmseg::swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512.py",
+    "mmseg::ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py",
+    "mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive-64x64.py",
+]
+# The cheapest of each kind, for every run of the suite.
+FAST = ["rtmdet-lite0", "fpn-lite0"]
+
+
+@pytest.fixture
+def written(coco, masks, tmp_path, monkeypatch):
+    """Write a config for a base on small images."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(base, *options):
+        segments = base.startswith("mmseg") or BASES.get(base, "").startswith("mmseg")
+        segments = segments or base in ("deeplabv3plus-lite0", "fpn-lite0") or "tiny_seg" in base
+        if segments:
+            data = ["--labeled", masks, "--unlabeled", masks / "more"]
+        else:
+            files = coco / "annotations"
+            data = ["--labeled", files / "instances_labeled.json", "--unlabeled", coco / "train",
+                    "--val", files / "instances_val.json"]  # fmt: skip
+        return main(["init", base, "--weights", "none", "--batch", "2", "2", *options,
+                     *map(str, data)])  # fmt: skip
+
+    return write
+
+
+def try_out(capsys):
+    code = main(["train", "config.py", "--dry-run"])
+    said = capsys.readouterr()
+    return code, said.out + said.err
+
+
+def test_what_is_told(written, detector, capsys):
+    assert written(detector, "--method", "mean-teacher", "--iterations", "40") == 0
+    before = {path for path in Path().rglob("*") if path.name != "config.py"}
+    code, told = try_out(capsys)
+    assert code == 0, told
+    assert re.search(r"s a step .* GB on the [CG]PU; 40 iterations and \d+ evaluations", told)
+    assert "sup_loss_cls" in told.replace("sup/", "sup_") and "unsup" in told
+    assert {path for path in Path().rglob("*") if path.name != "config.py"} == before
+    assert main(["doctor", "config.py"]) == 0
+    assert "looked at model: 2 steps, an evaluation, a checkpoint" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("bbox_head.in_channels", 5, "a step of training fails: RuntimeError"),
+        ("bbox_head.type", "NoHead", "building it fails: .*NoHead"),
+    ],
+)
+def test_what_fails_is_named_with_its_part(written, detector, capsys, key, value, told):
+    assert written(detector, "--method", "mean-teacher") == 0
+    config = Config.fromfile("config.py")
+    config.merge_from_dict({f"model.detector.{key}": value})
+    config.dump("config.py")
+    capsys.readouterr()
+    assert main(["train", "config.py", "--dry-run"]) != 0
+    assert re.search(told, capsys.readouterr().err)
+    assert main(["doctor", "config.py"]) == 65
+    assert "training that does not run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ("mmseg::pidnet/pidnet-s_2xb6-120k_1024x1024-cityscapes.py", "PIDHead learns from maps of"),
+        ("mmdet::panoptic_fpn/panoptic-fpn_r50_fpn_1x_coco.py", "semantic_head learns from label"),
+    ],
+)
+def test_models_that_need_more_than_labels_are_refused_by_name(written, capsys, base, told):
+    assert written(base) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("base", FAST)
+def test_bases(written, capsys, base):
+    assert written(base) == 0, capsys.readouterr().err
+    code, told = try_out(capsys)
+    assert code == 0, told
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize("base", [*(name for name in BASES if name not in FAST), *OTHERS])
+def test_every_base(written, capsys, base):
+    assert written(base) == 0, capsys.readouterr().err
+    code, told = try_out(capsys)
+    assert code == 0, told
