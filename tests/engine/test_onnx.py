@@ -35,6 +35,9 @@ def built(family):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
+        if family == "yolox":  # it takes the exponential of what is not trained here
+            for layer in model.bbox_head.multi_level_conv_reg:
+                layer.weight.mul_(1e-5)
     pipeline = [dict(type="Resize", scale=SIZE[::-1], keep_ratio=True)]
     plain = dict(default_scope=scope, model=config, test_pipeline=pipeline)
     meta = dict(dataset_meta=dict(classes=("a", "b", "c")))
