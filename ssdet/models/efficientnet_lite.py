@@ -24,7 +24,6 @@ _STAGES = (
 )
 _LEVELS = (1, 2, 4, 6)  # stages whose ends are C2, C3, C4, C5
 _STEM = 32
-_BN = {"eps": 1e-3, "momentum": 0.01}
 
 
 @MODELS.register_module()
@@ -67,7 +66,7 @@ class EfficientNetLite(BaseModule):
         self.out_indices = tuple(out_indices)
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
         self._conv_stem = _Conv(3, _STEM, 3, stride=2)
-        self._bn0 = nn.BatchNorm2d(_STEM, **_BN)
+        self._bn0 = _norm(_STEM)
         blocks: list[_Block] = []
         self._ends: list[int] = []
         width, stride, dilation = _STEM, 2, 1
@@ -114,6 +113,10 @@ class EfficientNetLite(BaseModule):
             part.requires_grad_(False)
 
 
+def _norm(width: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
+
+
 class _Conv(nn.Conv2d):
     """A convolution without bias, padded as TensorFlow does."""
 
@@ -142,13 +145,13 @@ class _Block(nn.Module):
         wide = inside * expansion
         if expansion > 1:
             self._expand_conv = _Conv(inside, wide, 1)
-            self._bn0 = nn.BatchNorm2d(wide, **_BN)
+            self._bn0 = _norm(wide)
         self._depthwise_conv = _Conv(
             wide, wide, kernel, stride=stride, dilation=dilation, groups=wide
         )
-        self._bn1 = nn.BatchNorm2d(wide, **_BN)
+        self._bn1 = _norm(wide)
         self._project_conv = _Conv(wide, out, 1)
-        self._bn2 = nn.BatchNorm2d(out, **_BN)
+        self._bn2 = _norm(out)
         self.expands = expansion > 1
         self.adds = stride == 1 and inside == out
 
