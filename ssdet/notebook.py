@@ -18,6 +18,8 @@ from .report.health import Verdict, verdicts
 from .report.summary import curve, main_metric
 from .run_files import METRICS
 
+__all__ = ["TrainedRun", "load", "train"]
+
 
 def train(
     config: Any,

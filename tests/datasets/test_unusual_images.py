@@ -143,13 +143,13 @@ def text_bomb(path):
 def test_bombs_end_by_their_header(tmp_path):
     path = picture(tmp_path / "a.png", 1)
     damage.bomb(path)
-    start = time.perf_counter()
+    start = time.process_time()
     assert "image too large" in unfit(path) and "image too large" in unreadable(path)
     picture(path, 1)
     text_bomb(path)
     unfit(path)
     unreadable(path)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_bomb_is_not_decoded(tmp_path, monkeypatch):
@@ -194,6 +194,6 @@ def test_the_check_of_views_does_not_blame_transforms_for_the_first_image(root, 
     for steps in source.pipeline[0].views.values():
         steps[:0] = more
     with DefaultScope.overwrite_default_scope("mmdet"):
-        start = time.perf_counter()
+        start = time.process_time()
         check_views(DATASETS.build(config.train_dataloader.dataset))
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8
