@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 OPS     = .venv-ops
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-reliability lint package docs ops benchmark clean
+.PHONY: help quickstart test test-reliability test-bases lint package docs ops benchmark clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -17,10 +17,13 @@ quickstart: $(READY)  ## Demo data, four small trainings, one report.html (2 cor
 	$(BIN)/ssdet quickstart
 
 test: $(READY)  ## The test suite without its long tests (2 cores: 10 minutes)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long and not bases" $(ARGS)
 
 test-reliability: $(READY)  ## The long tests: every kill, much hostile input (2 cores: 25 minutes)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long $(ARGS)
+
+test-bases: $(READY)  ## Init and a dry run with every short name and 40 configs (2 cores: an hour)
+	$(BIN)/python -m pytest -n 2 -m bases $(ARGS)
 
 lint: $(READY)  ## Ruff (lint and format) and mypy
 	$(BIN)/ruff check ssdet tools tests setup.py

@@ -137,7 +137,7 @@ def test_bases(written, capsys, base):
     assert code == 0, told
 
 
-@pytest.mark.long
+@pytest.mark.bases
 @pytest.mark.parametrize("base", [*(name for name in BASES if name not in FAST), *OTHERS])
 def test_every_base(written, capsys, base):
     assert written(base) == 0, capsys.readouterr().err

@@ -251,7 +251,8 @@ def distance_of_classes(kept: Sequence[float], labels: Sequence[float]) -> float
 
 
 def _share(values: Sequence[float], place: int) -> float | None:
-    return values[place] / sum(values) if place < len(values) and sum(values) else None
+    total = float(sum(values))
+    return values[place] / total if place < len(values) and total else None
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

@@ -227,7 +227,8 @@ class PseudoLabelMonitorHook(StepHook):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore them."""
-        self._restored_counts = state["counts"]
+        # The state is that of the first process; the others begin to count anew.
+        self._restored_counts = state["counts"] if is_main_process() else {}
         self.watch.load_state_dict(state["watch"])
         self._images.load_state_dict(state["images"])
         self._labels.load_state_dict(state["labels"])
@@ -297,7 +298,7 @@ def scalars(line: dict[str, Any]) -> dict[str, float]:
 
 
 def _length(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.stack(torch._foreach_norm(tensors)).norm()
+    return torch.stack(torch._foreach_norm(list(tensors))).norm()
 
 
 def _rounded(value: float | None) -> float | None:
