@@ -31,7 +31,10 @@ def test_the_configs_are_found():
 
 @pytest.mark.parametrize("name", FULL)
 def test_windows_resolution_and_crops(name):
-    """Cityscapes: windows as large as the crops, two thirds of them further. VOC: whole images."""
+    """Cityscapes: windows as large as the crops, two thirds of them further. VOC: whole images.
+
+    CW-BASS evaluates whole images of Cityscapes, too.
+    """
     cfg = load_config(name)
     model = cfg.model.segmentor
     size = tuple(model.data_preprocessor.size)
@@ -46,6 +49,8 @@ def test_windows_resolution_and_crops(name):
         assert model.test_cfg.mode == "whole"
         assert cfg.val_dataloader.dataset.ann_file.endswith("Segmentation/val.txt")
         assert said.resolution == "val, original size, single scale"
+    elif name.startswith("cw_bass"):
+        assert model.test_cfg.mode == "whole"
     else:
         assert model.type == "WindowedEncoderDecoder"
         assert model.test_cfg.mode == "slide" and tuple(model.test_cfg.crop_size) == size
