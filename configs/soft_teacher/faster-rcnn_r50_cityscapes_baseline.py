@@ -1,5 +1,6 @@
 # The supervised baseline of faster-rcnn_r50_cityscapes.py: the labeled images alone.
 _base_ = './faster-rcnn_r50_cityscapes.py'
+total_batch = (8, )
 train_dataloader = dict(
     batch_size=_base_.batch[0],
     sampler=dict(batch=_base_.batch[:1]),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from .issues import DataError, Issue, raise_data_error, short
+from .issues import DataError, Issue, raise_data_error
 from .options import option
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")
@@ -117,10 +117,10 @@ def need_folder(folder: Path, meaning: str) -> Path:
     """The folder, or `DataError` if there is none."""
     if not folder.is_dir():
         kind = "a file" if folder.exists() else "no such file"
-        if not folder.is_absolute():
-            kind += f" in {short(Path.cwd())}"
         advice = "Check the path; docs/datasets.md shows the layout of each format"
-        raise_data_error(f"no {meaning}", folder, found=kind, allowed="a folder", advice=advice)
+        # A relative path is shown from the root, to say where it was looked for.
+        place = folder.absolute()
+        raise_data_error(f"no {meaning}", place, found=kind, allowed="a folder", advice=advice)
     return folder
 
 

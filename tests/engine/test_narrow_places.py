@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ def train(config, report):
     for name in ("HOME", "XDG_CACHE_HOME", "TERM", "COLUMNS"):
         os.environ.pop(name, None)
     os.environ.update(LANG="C", LC_ALL="C", TMPDIR=str(folder / "tmp"))
+    # What the server of processes, which has imported torch, has looked up before.
+    tempfile.tempdir = None
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "tmp")
     os.environ["MPLCONFIGDIR"] = str(folder / "tmp")  # matplotlib makes a folder when imported
     os.umask(0o077)
     os.chdir(folder)
