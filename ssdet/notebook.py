@@ -41,19 +41,16 @@ def train(
         strict: Warnings of `ssdet doctor` are errors.
     """
     from .cli.doctor import check_before_training
-    from .cli.launch import build_runner
+    from .cli.launch import build_runner, fill_in
+    from .cli.train import check_file
 
     loaded, name = _loaded(config, dict(options or {}))
-    loaded.setdefault("runner_type", "SafeRunner")
-    loaded.launcher = "none"
-    if work_dir is not None:
-        loaded.work_dir = str(work_dir)
-    elif loaded.get("work_dir") is None:
-        loaded.work_dir = str(Path("work_dirs") / Path(name.rpartition("::")[2]).stem)
+    fill_in(loaded, name, work_dir=None if work_dir is None else str(work_dir))
     if seed is not None:
         loaded.randomness = {**loaded.get("randomness", {}), "seed": seed}
     if resume:
         loaded.resume, loaded.load_from = True, None
+    check_file("load_from", loaded.get("load_from"))
     check = check_before_training(loaded, strict=strict)
     build_runner(loaded, name, ("train_loop", "val_loop"), check).train()
     return load(loaded.work_dir)

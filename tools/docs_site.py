@@ -17,11 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "hooks", "hooks.thresholds", "hooks.boxes", "hooks.pixels", "hooks.mixing", "hooks.networks",
     "hooks.memory", "hooks.observe", "teacher_student", "thresholds", "mixing", "losses", "models",
-    "datasets", "formats", "doctor", "recipes", "evaluation", "engine", "report", "notebook",
-    "testing",
+    "datasets", "formats", "doctor", "recipes", "evaluation", "engine", "report", "report.live",
+    "notebook", "testing",
 )  # fmt: skip
 IN_FULL = ("StepHook", "ThresholdHook", "Step", "PixelLabels", "PseudoBoxes", "TeacherStudent")
-LATER = {"ReportHook": "live.ReportHook"}  # imported on first use
 TOP = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 
 
@@ -57,7 +56,7 @@ def api_page(package: str) -> str:
     for name in public_names(package):
         if name.isupper():  # a constant has no docstring
             continue
-        parts.append(f"::: ssdet.{package}.{LATER.get(name, name)}")
+        parts.append(f"::: ssdet.{package}.{name}")
         if package.startswith("hooks") and name not in IN_FULL:
             parts[-1] += "\n    options:\n      members: false"
     return "\n\n".join(parts)

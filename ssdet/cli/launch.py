@@ -15,12 +15,17 @@ def prepare(args: argparse.Namespace) -> Any:
     """Return the config that the arguments name, with launcher and work folder filled in."""
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     config = load_config(args.config, parse_options(args.cfg_options))
-    config.launcher = args.launcher
+    return fill_in(config, args.config, work_dir=args.work_dir, launcher=args.launcher)
+
+
+def fill_in(config: Any, name: str, *, work_dir: str | None, launcher: str = "none") -> Any:
+    """Add what a config leaves open: the runner, the launcher, the folder of the run."""
+    config.launcher = launcher
     config.setdefault("runner_type", "SafeRunner")
-    if args.work_dir is not None:
-        config.work_dir = args.work_dir
+    if work_dir is not None:
+        config.work_dir = work_dir
     elif config.get("work_dir") is None:
-        config.work_dir = str(Path("work_dirs") / Path(args.config.rpartition("::")[2]).stem)
+        config.work_dir = str(Path("work_dirs") / Path(name.rpartition("::")[2]).stem)
     return config
 
 

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume-anyway", action="store_true",
         help="as --resume, also with a config or data that are not those of the run",
     )  # fmt: skip
-    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16 on a CPU)")
+    parser.add_argument("--amp", action="store_true", help="mixed precision, where it is faster")
     parser.add_argument(
         "--auto-scale-lr", action="store_true",
         help="let the learning rate follow the images per iteration: in proportion for SGD, by "

@@ -10,6 +10,8 @@ from mmengine.hooks import Hook
 
 from ..registry import HOOKS
 
+__all__ = ["ReportHook"]
+
 
 @HOOKS.register_module()
 class ReportHook(Hook):
@@ -39,5 +41,8 @@ class ReportHook(Hook):
             return
         try:
             write_report([read_run(folder)], folder / "report.html")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            runner.logger.warning(f"The report could not be written: {error}")
+        except Exception as error:  # a page is never worth a training
+            runner.logger.warning(
+                f"{folder / 'report.html'} could not be written: {type(error).__name__}: {error}. "
+                "The training goes on; `ssdet report` makes the page from the run folder"
+            )

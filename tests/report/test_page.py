@@ -207,4 +207,4 @@ def test_a_run_writes_its_report_after_each_validation(tmp_path):
     (path / "report.html").unlink()
     (path / "report.html").mkdir()
     hook.after_train(runner)
-    assert len(warned) == 1 and "could not be written" in warned[0]
+    assert len(warned) == 1 and "report.html could not be written: IsADirectoryError" in warned[0]

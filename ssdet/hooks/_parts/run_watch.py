@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...engine.checkpoint_hook import HEADLINES
+
 FLOOD = 3.0  # pseudo labels in an image, as a multiple of the labeled objects in one
 ONE_CLASS, USUAL_SHARE = 0.95, 0.7  # of all pseudo labels; and of the labels, at most
 DRIFT = 0.5  # share of the pseudo labels that would have to change their class
 SHIFT = 2.0  # distance of the mean images, in standard deviations between images
 BEHIND, FALLEN = 0.02, 0.1  # shares of the student's, and of the best, value
-HEADLINES = ("bbox_mAP", "segm_mAP", "mIoU", "mDice", "mAP")
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ def headline(metrics: dict[str, Any]) -> dict[str, float]:
         found = {}
         for key, value in metrics.items():
             role, _, rest = key.partition("/")
-            if key.rsplit("/", 1)[-1] == name and isinstance(value, (int, float)):
+            if key.endswith(name) and isinstance(value, (int, float)):
                 found[role if role in ("teacher", "student") and rest else "model"] = float(value)
         if found:
             return found

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...engine.checkpoint_file import append_line
 from ...evaluation.pseudo_labels import PseudoLabelQuality, matched
@@ -21,6 +20,7 @@ from ...run_files import ADVICE, STATS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import AMBIGUOUS
+from ...teacher_student.recording import eval_mode
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_range
 from .._parts.hidden_truth import HiddenTruth
@@ -246,7 +246,7 @@ def agreement(step: Step) -> float | None:
     the student's boxes count from the lowest kept score on. Pixels: the share with the same label.
     """
     views, device = step.weak_views, step.weak_views.inputs.device.type
-    with _eval_mode(step.model.student), torch.autocast(device, enabled=False):
+    with eval_mode(step.model.student), torch.autocast(device, enabled=False):
         found = step.model.label(views, network=step.model.student, needs=())
     if isinstance(step.pseudo, PixelLabels):
         trained = step.pseudo.valid & (step.pseudo.weights > 0)
@@ -303,18 +303,6 @@ def _length(tensors: Sequence[Tensor]) -> Tensor:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(float(value), 6)
-
-
-@contextmanager
-def _eval_mode(network: nn.Module) -> Iterator[None]:
-    """Eval mode for a pass; afterwards every module is in its own mode again."""
-    before = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in before.items():
-            module.training = mode
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from mmengine.dist import all_gather_object, is_main_process
 from torch import Tensor
 
 from ...datasets.origins import origin_of
+from ...engine.checkpoint_file import write_text
 from ...registry import HOOKS
 from ...run_files import ORIGINS
 from ...teacher_student.phase import Phase
@@ -113,9 +114,7 @@ class OriginStatisticsHook(StepHook):
             return
         path = self.folder / ORIGINS
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_text(json.dumps(table, indent=1) + "\n", path)
 
 
 def _kept(step: Step) -> tuple[Tensor, Tensor]:

@@ -282,6 +282,8 @@ def test_validations():
     assert found == [[], [], ["behind"], ["falling"]]
     assert headline({"student/coco/bbox_mAP": 0.5, "coco/segm_mAP": 1}) == {"student": 0.5}
     assert headline({"time": 3.0}) == {}
+    # As for the best checkpoint: whole volumes count more than pixels.
+    assert headline({"teacher/mIoU": 1.0, "teacher/volume/mDice": 2.0}) == {"teacher": 2.0}
 
 
 def test_a_warning_is_logged_and_written(tmp_path, model, caplog):
