@@ -116,7 +116,7 @@ class TrainedRun:
 
     def _repr_html_(self) -> str:
         cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<tr><th style='text-align:left'>{name}</th>"
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
             for name, value in self._rows()
         )

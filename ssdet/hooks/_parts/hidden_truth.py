@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...evaluation.pseudo_labels import PseudoLabelQuality, matched
 from ...formats import Annotations, ImageRecord, read
+from ...formats.class_values import declared
 from ...labels import IGNORE
 from ...teacher_student.geometry import areas, clip_boxes, homography, project_boxes, warp
 from ...teacher_student.pseudo_boxes import AMBIGUOUS, PseudoBoxes
@@ -29,7 +30,9 @@ class HiddenTruth:
     """
 
     def __init__(self, source: dict[str, Any], classes: Sequence[str]) -> None:
-        self.data: Annotations = read(**{"classes": tuple(classes), **source})
+        # Names beside label maps say what their values mean, whatever the order of the model is.
+        own = declared(Path(source["source"])).names
+        self.data: Annotations = read(**{"classes": () if own else tuple(classes), **source})
         position = {name: number for number, name in enumerate(classes)}
         missing = sorted(set(self.data.classes) ^ set(classes))
         if classes and missing:

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from ssdet.hooks import FixedThresholdHook, PseudoLabelMonitorHook
+from ssdet.hooks._parts.image_statistics import ImageStatistics
 from ssdet.hooks._parts.run_watch import RunWatch, distance_of_classes, headline
 from ssdet.hooks.observe.monitor import SAMPLED
 from ssdet.testing import detector, segmentor, take_step
 
-from ...helpers import build_pair
-from .steps import SIZE, box_step, lines, pixel_step
+from ...helpers import build_pair, pseudo
+from .steps import SIZE, box_step, lines, pixel_step, views
 
 
 @pytest.fixture
@@ -98,10 +99,11 @@ def test_state_travels_with_the_checkpoint(tmp_path, model, make):
     state = hook.state_dict()
     other = hook_in(tmp_path / "b", model, interval=2, patience=1)
     other.load_state_dict(state)
-    for one in (hook, other):
-        one.before_student(make(model, 1))
+    for iteration in (1, 2, 3):
+        for one in (hook, other):
+            one.before_student(make(model, iteration))
     assert lines(tmp_path / "a", "stats.jsonl") == lines(tmp_path / "b", "stats.jsonl")
-    assert lines(tmp_path / "a", "stats.jsonl")[0]["images"] == 2
+    assert [line["images"] for line in lines(tmp_path / "b", "stats.jsonl")] == [2, 2]
     assert other.state_dict()["watch"] == hook.state_dict()["watch"]
 
 
@@ -133,6 +135,18 @@ def test_teacher_and_student_agree_until_one_of_them_changes(tmp_path):
         assert hook.line["weight_distance"] == pytest.approx(2.5 / 1.5, rel=1e-4)
 
 
+def test_the_student_is_asked_no_more_often_than_wished(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "ssdet.hooks.observe.monitor.agreement", lambda step: asked.append(step.iteration) or 1.0
+    )
+    model = detector()
+    hook = hook_in(tmp_path, model, interval=2, compare_interval=4)
+    for iteration in range(12):
+        hook.before_student(box_step(model, iteration))
+    assert asked == [1, 5, 9]
+
+
 def test_labels_of_the_data_and_their_distance(tmp_path, model):
     hook = hook_in(tmp_path, model)
     hook._labels.labels = torch.tensor([1.0, 3.0, 0.0])
@@ -155,6 +169,15 @@ def test_images_that_look_different(tmp_path, model):
     spread = 0.1 * np.std(range(8))
     gap = (100 - 60) / 64 + 2 * 0.1 * np.mean(range(8))
     assert hook.line["image_shift"] == pytest.approx(gap / spread, rel=1e-3)
+
+
+def test_padding_is_no_color():
+    statistics = ImageStatistics()
+    for values in ([100.0] * 8, [60.0] * 8):
+        step = SimpleNamespace(sup=views(values, padding=16), weak=views(values))
+        step.sup.inputs[..., SIZE[1] :] = 0
+        statistics.add(step)
+    assert statistics.distance() == pytest.approx(0.0, abs=1e-5)
 
 
 # ---------------------------------------------------------------------- hidden truth
@@ -220,6 +243,47 @@ def test_precision_and_recall_of_pixels(tmp_path, model):
     assert found["dropped_precision"] == [0.0, 1.0, None]
 
 
+def test_objects_out_of_the_view_need_not_be_found(tmp_path, model):
+    truth = coco(tmp_path, [(2, 2, 12, 12), (0, 0, 2, 2)], [0, 0])
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((*SIZE, 3), np.uint8))
+    step = box_step(model)
+    moved = np.array([[1.0, 0, -2], [0, 1, -2], [0, 0, 1]])
+    step.weak.samples[0].set_metainfo({"homography_matrix": moved})
+    hook = hook_in(tmp_path, model, truth=truth)
+    hook.before_student(step)
+    assert hook.line["truth"]["objects"] == [1, 0, 0]
+
+
+def test_what_is_kept_finds_an_object_before_what_is_dropped(tmp_path, model):
+    truth = coco(tmp_path, [(2, 2, 12, 12)], [0])
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((*SIZE, 3), np.uint8))
+    step = box_step(model)
+    step.dropped[0]["size"] = pseudo([(2, 2, 12, 12)], [0.95], [0])
+    hook = hook_in(tmp_path, model, truth=truth)
+    hook.before_student(step)
+    found = hook.line["truth"]
+    assert found["recall"][0] == 1.0 and found["dropped_precision"][0] == 0.0
+
+
+def test_classes_go_by_their_names(tmp_path, model):
+    truth = coco(tmp_path, [(2, 2, 12, 12)], [0])
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((*SIZE, 3), np.uint8))
+    hook = hook_in(tmp_path, model, truth=truth, classes=["b", "a", "c"])
+    hook.before_student(box_step(model))  # its first class, which is kept there, is b now
+    assert hook.line["truth"]["objects"] == [0, 1, 0]
+    assert hook.line["truth"]["precision"][0] == 0.0
+
+
+def test_classes_of_label_maps_go_by_their_names(tmp_path, model):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "0.png"), np.ones(SIZE, np.uint8))
+    (tmp_path / "classes.txt").write_text("b\na\nc\n")  # so the maps say a everywhere
+    hook = hook_in(tmp_path, model, truth={"source": str(tmp_path), "format": "masks"})
+    hook.before_student(pixel_step(model))
+    assert hook.line["truth"]["objects"] == [32 * 47, 0, 0]
+
+
 def test_truth_of_other_classes_is_refused(tmp_path, model):
     cv2.imwrite(str(tmp_path / "0.png"), np.zeros((*SIZE, 3), np.uint8))
     truth = coco(tmp_path, [(2, 2, 12, 12)], [0])
@@ -234,7 +298,8 @@ def test_truth_of_other_classes_is_refused(tmp_path, model):
 def line(number, kept, proposed=None, **more):
     names = ["a", "b", "c"]
     counts = {"proposed": list(proposed or [5, 5, 5]), "kept": list(kept), "classes": names}
-    return {"iter": 10 * number, "iterations": 10, "images": 10, "unit": "boxes", **counts, **more}
+    where = {"iter": 10 * number, "iterations": 10, "images": 10, "unit": "boxes"}
+    return {**where, **counts, **more}
 
 
 def said(watch, lines):
@@ -262,6 +327,18 @@ def test_what_is_wrong_is_said_once(lines_, labels, key):
     watch = RunWatch(2, labels=labels, amount=2.0)
     assert said(watch, lines_) == [key]
     assert said(watch, lines_[-2:]) == []
+
+
+@pytest.mark.parametrize("unit", ["boxes", "pixels"])
+def test_only_boxes_are_counted_against_objects(unit):
+    watch = RunWatch(2, labels=[2, 2, 2], amount=2.0)
+    found = said(watch, [line(n, [90, 90, 90], unit=unit) for n in (1, 2)])
+    assert found == (["flood"] if unit == "boxes" else [])
+
+
+def test_one_class_that_has_nearly_all_labels_is_no_collapse():
+    watch = RunWatch(2, labels=[98, 1, 1], amount=10.0)
+    assert said(watch, [line(n, [99, 1, 1]) for n in (1, 2)]) == []
 
 
 def test_a_silent_teacher_is_told_from_a_high_threshold():
