@@ -36,6 +36,8 @@ class Issue:
             any other error nothing of the file can be trusted.
         kind: A name for code that has to tell this finding from others; the text may change.
         times: How many findings it stands for: beyond `Issues.most` of a kind they are counted.
+
+    All text is made printable: a name from a file may hold what moves a cursor.
     """
 
     what: str
@@ -48,6 +50,10 @@ class Issue:
     left_out: bool = False
     kind: Kind = ""
     times: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("what", "where", "found", "allowed", "advice"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     def __str__(self) -> str:
         allowed = f"; allowed: {self.allowed}" if self.allowed else ""
@@ -90,8 +96,7 @@ class Issues:
     ) -> None:
         """Note a finding and go on."""
         text = short(found, self.longest)
-        place = printable(str(where))
-        self.put(Issue(what, place, text, allowed, advice, severity, subject, left_out, kind))
+        self.put(Issue(what, str(where), text, allowed, advice, severity, subject, left_out, kind))
 
     def put(self, issue: Issue) -> None:
         """Take over a finding."""
@@ -134,7 +139,7 @@ class Issues:
         self, what: str, where: str | Path, *, found: object, allowed: str, advice: str
     ) -> NoReturn:
         """Raise because nothing is left, together with the findings that are the reason."""
-        issue = Issue(what, printable(str(where)), short(found), allowed, advice)
+        issue = Issue(what, str(where), short(found), allowed, advice)
         raise DataError(*self.of("error"), issue)
 
     def finish(self, *, strict: bool) -> None:
@@ -150,7 +155,7 @@ def raise_data_error(
     what: str, where: str | Path, *, found: object, allowed: str, advice: str
 ) -> NoReturn:
     """Raise a finding at once: what follows it cannot be read."""
-    raise DataError(Issue(what, printable(str(where)), short(found), allowed, advice))
+    raise DataError(Issue(what, str(where), short(found), allowed, advice))
 
 
 def summary(issues: Sequence[Issue], left_out: str = ", left out") -> list[str]:

@@ -187,10 +187,11 @@ def _ellipse(value: dict[str, Any], record: ImageRecord) -> Parsed:
 
 
 def _brush(value: dict[str, Any], record: ImageRecord) -> Parsed:
-    if value.get("format") != "rle":
-        raise ValueError
+    runs = value["rle"]
+    if value.get("format") != "rle" or not isinstance(runs, list):
+        raise ValueError  # bytes(number) would be that many zeros
     height, width = record.height or 0, record.width or 0
-    values = brush_values(bytes(value["rle"]), largest=height * width * 4)
+    values = brush_values(bytes(runs), largest=height * width * 4)
     mask = values.reshape(height, width, 4)[..., 3] > 0
     code = encode(mask)
     return list(bounds(code, *mask.shape) or (0.0, 0.0, 0.0, 0.0)), code

@@ -180,6 +180,38 @@ def test_control_characters_in_a_class_are_refused_and_never_printed(tmp_path, n
     assert all(str(issue).isprintable() for issue in issues)
 
 
+def test_a_file_name_that_turns_the_text_around_is_never_printed(tmp_path):
+    source = miniature.labelme_data(tmp_path, 1)
+    path = next(source.glob("*.json"))
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "imagePath": "\u202egpj.exe", "imageWidth": None}))
+    issue = examine(source, "labelme")[1][0]
+    assert issue.what == "unreadable image"
+    assert issue.where.isprintable() and r"\u202egpj.exe" in issue.where
+
+
+def test_declared_classes_that_turn_the_text_around_are_never_printed(tmp_path):
+    source = miniature.cvat_data(tmp_path, 2)
+    text = source.read_text()
+    source.write_text(text.replace("<name>cat</name>", "<name>\u202ecat</name>"))
+    issues = [i for i in examine(source, "cvat")[1] if i.what == "unknown class"]
+    assert issues and all(r"\u202ecat" in i.allowed and str(i).isprintable() for i in issues)
+
+
+@pytest.mark.parametrize(
+    "runs", [2**27, 10**400, "abc", None, {}], ids=["large", "endless", "text", "null", "object"]
+)
+def test_brush_strokes_that_are_no_list_are_left_out(tmp_path, runs):
+    """`bytes(number)` is as many zeros."""
+    source = miniature.labelstudio_data(tmp_path, 2)
+    content = json.loads(source.read_text())
+    content[0]["annotations"][0]["result"][0]["value"]["rle"] = runs
+    source.write_text(json.dumps(content))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused(source, "labelstudio", "malformed brushlabels", images=tmp_path / "media")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < GROWTH
+
+
 def test_markup_in_a_class_is_a_name_like_others(tmp_path):
     content = miniature.coco_records(3)
     content["categories"][0]["name"] = "<script>alert('a')</script>"
