@@ -38,6 +38,8 @@ def test_every_source_is_a_file_of_a_known_repository_or_recalled():
     for config, row in ROWS:
         key, _, place = row.source.partition(":")
         assert row.recalled or (key in REPOSITORIES and place), f"{config}: {row.name}"
+        exact = re.search(r"\w:\S", place)  # a line, a function or a heading of the file
+        assert row.recalled or row.ours is not SAME or exact, f"{config}: {row.name}"
 
 
 def test_no_two_rows_of_a_recipe_have_one_name():

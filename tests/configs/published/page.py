@@ -30,7 +30,7 @@ what the configs do. Where ours is another one, the row says why. Numbers are th
 these trainings was run here ([benchmarks](benchmarks.md) has what was).
 
 Rates and iterations belong to the images of a step. `ssdet train` refuses another number of them, or scales
-the rate with `--auto-scale-lr`: [running](running.md). A source is a file of a repository of the [list below](#sources), with its line;
+the rate with `--auto-scale-lr`: [running](running.md). A source is a file of a repository of the [list below](#sources), with its line or function;
 *recalled* marks a value that we know but could not read there.
 """
 

@@ -75,7 +75,7 @@ ON_COCO = (
         "hooks",
         ("TeacherEMAHook", "FixedThresholdHook", "PolishHook", "BackgroundScoreHook"),
         read.hooks,
-        "DP:ssod/models/polish_teacher.py",
+        "DP:ssod/models/polish_teacher.py:301",
     ),
     *shared.two_stage(),
     shared.crowds(),

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import models
 from .. import readers as read
-from ..table import SAME, Row
+from ..table import Row
 
 FASTER_RCNN = "MM:configs/_base_/models/faster-rcnn_r50_fpn.py"
 SCHEDULE = "MM:configs/_base_/schedules/schedule_1x.py"

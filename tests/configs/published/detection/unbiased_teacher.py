@@ -39,7 +39,7 @@ def views(sides: str, source: str) -> tuple[Row, ...]:
 
 ON_COCO = (
     Row("images of a step (labeled, unlabeled)", (32, 32), read.total_batch, f"{COCO}:20"),
-    Row("images of a process", (1, 1), read.batch, "UT:README.md", (4, 4), "8 processes instead of 32"),
+    Row("images of a process", (1, 1), read.batch, "UT:README.md:170", (4, 4), "8 processes instead of 32"),
     Row(
         "lists of images",
         ("COCO_supervision.txt, 11,726 images", "the others with objects"),
@@ -49,11 +49,11 @@ ON_COCO = (
         "the split of STAC (11,828 images), which all methods here share",
     ),
     Row("learning rate", 0.01, read.rate, f"{COCO}:22"),
-    Row("optimizer", "SGD, momentum 0.9", read.optimizer, DEFAULTS),
-    Row("weight decay", 1e-4, read.decay, DEFAULTS),
-    Row("warm-up (iterations, from)", (1000, 0.001), read.warm_up, DEFAULTS),
-    Row("clipped norm of gradients", None, read.clip, DEFAULTS),
-    Row("precision", "float32", read.precision, DEFAULTS),
+    Row("optimizer", "SGD, momentum 0.9", read.optimizer, f"{DEFAULTS}:515"),
+    Row("weight decay", 1e-4, read.decay, f"{DEFAULTS}:519"),
+    Row("warm-up (iterations, from)", (1000, 0.001), read.warm_up, f"{DEFAULTS}:528"),
+    Row("clipped norm of gradients", None, read.clip, f"{DEFAULTS}:557"),
+    Row("precision", "float32", read.precision, f"{DEFAULTS}:572"),
     Row("iterations", each(180000), of_each_share(read.iterations), f"{COCO}:19"),
     Row(
         "rate times 0.1 at",
@@ -90,10 +90,9 @@ ON_COCO = (
         "losses divided by (RPN; RoI class, box)",
         ("256 of each image", "RoIs", "RoIs"),
         models.two_stage_normalizers,
-        "UT:ubteacher/modeling/roi_heads/fast_rcnn.py:79, D2 for the RPN",
+        "D2:detectron2/modeling/proposal_generator/rpn.py:421",
         ("sampled anchors", "RoIs", "RoIs"),
         "an image has nearly always 256 anchors to sample",
-        recalled=True,
     ),
     Row(
         "sampled (RPN; RoI: number, positives)",
@@ -105,21 +104,21 @@ ON_COCO = (
         "overlaps (RPN; RoI: positive, negative)",
         ((0.7, 0.3), (0.5, 0.5)),
         models.two_stage_assigners,
-        DEFAULTS,
+        f"{DEFAULTS}:210",
     ),
     Row("crowds and difficult objects", "background", models.crowds, "UT:ubteacher/data/dataset_mapper.py:129"),
     *views("640 to 800", f"{MODEL}:41"),
     *shared.backbone(
         "open-mmlab://detectron2/resnet50_caffe", shared.FIXED, shared.CAFFE, source=COCO, line=4
     ),
-    Row("boxes of a test", {"score": 0.05, "NMS": 0.5, "boxes": 100}, models.boxes_of_a_test, DEFAULTS),
-    Row("image of a test", "short side 800, long side at most 1333", read.test_view, DEFAULTS),
+    Row("boxes of a test", {"score": 0.05, "NMS": 0.5, "boxes": 100}, models.boxes_of_a_test, f"{DEFAULTS}:272"),
+    Row("image of a test", "short side 800, long side at most 1333", read.test_view, f"{DEFAULTS}:57"),
     Row("evaluated", "teacher and student", models.evaluated, "UT:ubteacher/engine/trainer.py:698"),
 )
 ON_VOC = replaced(
     ON_COCO,
     Row("images of a step (labeled, unlabeled)", (16, 16), read.total_batch, f"{VOC}:24"),
-    Row("images of a process", (2, 2), read.batch, "UT:README.md"),
+    Row("images of a process", (2, 2), read.batch, "UT:README.md:153"),
     Row(
         "lists of images",
         ("VOC2007 trainval.txt", "VOC2012 trainval.txt"),
@@ -149,10 +148,9 @@ ON_VOC = replaced(
         "crowds and difficult objects",
         "objects as all others",
         models.crowds,
-        "D2:detectron2/data/datasets/pascal_voc.py",
+        "D2:detectron2/data/datasets/pascal_voc.py:57",
         "ignore",
         "MMDetection's data set does not train on difficult objects; they are no background either",
-        recalled=True,
     ),
     *views("480 to 800", f"{VOC}:18"),
     Row("image of a test", "short side 600, long side at most 1333", read.test_view, f"{VOC}:19"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from . import pixels
@@ -23,41 +24,61 @@ _TRAINED = "training mode"
 _EVAL = "a network labels as it is evaluated"
 
 
-def _shared(place: str, config: dict[str, int], size: int, **lines: Any) -> list[Row]:
+@dataclass(frozen=True)
+class _Lines:
+    """Where the settings stand: in train.py, but for processes, views and tests."""
+
+    processes: int
+    rate: int
+    head: int
+    loss: int
+    mixed: int
+    labels: int
+    threshold: int
+    passes: int
+    views: int
+    tested: int
+
+
+def _shared(
+    place: str, config: dict[str, int], size: int, at: _Lines, **lines: Any
+) -> list[Row]:
     """What CPS and MGD have in common."""
+    script, views = f"{place}/train.py", f"{place}/dataloader.py:{at.views}"
     file = f"{place}/config.py"
     view = f"{_SIZES}; crop {size} x {size}; flip 0.5"
     ours: dict[str, Any] = {}
     if lines["ours"]:
         ours = dict(ours=lines["ours"], why="fewer images in each: the same total")
     return [
-        Row("total batch", lines["total"], read.total_batch, f"{place}/script.sh:{lines['at']}"),
-        Row("processes", lines["processes"], pixels.processes, f"{place}/script.sh", **ours),
-        Row("learning rate, in effect", lines["lr"], read.rate, f"{place}/train.py"),
-        Row("learning rate of the head, times", 1, pixels.head_rate, f"{place}/train.py"),
+        Row("total batch", lines["total"], read.total_batch, f"{place}/script.sh:{lines['batch']}"),
+        Row("processes", lines["processes"], pixels.processes,
+            f"{place}/script.sh:{at.processes}", **ours),
+        Row("learning rate, in effect", lines["lr"], read.rate, f"{script}:{at.rate}"),
+        Row("learning rate of the head, times", 1, pixels.head_rate, f"{script}:{at.head}"),
         Row("weight decay, in effect", lines["decay"], read.decay, f"{file}:{config['decay']}"),
         Row("weight decay of biases", 0.0, pixels.bias_decay, lines["groups"]),
         Row("weight decay of norms", 0.0, pixels.norm_decay, lines["groups"]),
         Row("optimizer", "SGD, momentum 0.9", read.optimizer, f"{file}:{config['decay'] - 1}"),
         Row("schedule", "polynomial 0.9 to 0", pixels.schedule, f"{file}:{config['decay'] - 2}"),
-        Row("loss of labeled images", lines["loss"], pixels.sup_loss, f"{place}/train.py"),
-        Row("threshold", None, pixels.threshold, f"{place}/train.py"),
-        Row("averaged teacher", "none", pixels.average, f"{place}/train.py"),
-        Row("pseudo labels are made in", _TRAINED, pixels.labels, f"{place}/train.py",
+        Row("loss of labeled images", lines["loss"], pixels.sup_loss, f"{script}:{at.loss}"),
+        Row("threshold", None, pixels.threshold, f"{script}:{at.threshold}"),
+        Row("averaged teacher", "none", pixels.average, f"{script}:{at.labels}"),
+        Row("pseudo labels are made in", _TRAINED, pixels.labels, f"{script}:{at.labels}",
             ours="eval mode", why=_EVAL),
         Row("views that share a pass", "none: a pass for each view", pixels.passes,
-            f"{place}/train.py"),
-        Row("CutMix: probability", 1.0, pixels.cutmix("prob"), f"{place}/train.py"),
+            f"{script}:{at.passes}"),
+        Row("CutMix: probability", 1.0, pixels.cutmix("prob"), f"{script}:{at.mixed}"),
         Row("CutMix: boxes", 3, pixels.cutmix("boxes"), f"{file}:{config['boxes']}"),
         Row("CutMix: their share of the view", (0.25, 0.5), pixels.cutmix("area"),
             f"{file}:{config['boxes'] - 1}"),
         Row("CutMix: height to width", "p to 1/p of a box of share p", pixels.cutmix("aspect"),
             f"{place}/mask_gen.py:57", ours=(0.3, 1 / 0.3), why="about the same, and UniMatch's"),
-        Row("labeled view", view, read.view("sup"), f"{place}/dataloader.py:56"),
-        Row("unlabeled view", view, read.view("unsup_teacher"), f"{place}/dataloader.py:56"),
-        Row("colors", "none", pixels.colors(), f"{place}/dataloader.py:56"),
+        Row("labeled view", view, read.view("sup"), views),
+        Row("unlabeled view", view, read.view("unsup_teacher"), views),
+        Row("colors", "none", pixels.colors(), views),
         Row("model that is evaluated", "student", read.model("predict_with"),
-            f"{place}/network.py"),
+            f"{place}/network.py:{at.tested}"),
     ]  # fmt: skip
 
 
@@ -88,7 +109,8 @@ CPS_VOC = Recipe(
     options=dict(protocol="blender"),
     rows=(
         *_shared(
-            _CPS["voc"], dict(decay=106, boxes=76), 512, total=(8, 8), at=9, processes=4, ours=2,
+            _CPS["voc"], dict(decay=106, boxes=76), 512,
+            _Lines(5, 114, 122, 95, 208, 211, 225, 232, 44, 19), total=(8, 8), batch=9, processes=4, ours=2,
             lr=2.5e-3, decay=4e-4, groups=_GROUPS, loss="cross entropy",
         ),
         Row("iterations", {"1/16": 39680, "1/8": 39338, "1/4": 39680, "1/2": 39660},
@@ -109,7 +131,8 @@ CPS_CITY = Recipe(
     protocol="val, ResNet-101, CutMix, best of the last epochs; others reached less",
     rows=(
         *_shared(
-            _CPS["city"], dict(decay=113, boxes=82), 800, total=(8, 8), at=10, processes=8, ours=4,
+            _CPS["city"], dict(decay=113, boxes=82), 800,
+            _Lines(8, 113, 120, 94, 204, 207, 221, 228, 58, 19), total=(8, 8), batch=10, processes=8, ours=4,
             lr=2.5e-3, decay=8e-4, groups=_GROUPS,
             loss="cross entropy of hard pixels, below 0.7, 50,000 or more of each image",
         ),
@@ -127,26 +150,30 @@ _HOOK = "MultiGranularityHook"
 
 
 def _distilled(place: str, **lines: Any) -> list[Row]:
+    network, script = f"{place}/network.py", f"{place}/train.py"
+    frozen, deep, wide, head = lines["net"]
+    pool, begin, total = lines["small"]
+    low: dict[str, Any] = lines.get("low", dict(official=48))
     return [
         Row("weight of the image level", lines["image"], read.hook(_HOOK, "image_weight"),
             f"{place}/config.py:{lines['at']}"),
         Row("weight of the region level", lines["region"], read.hook(_HOOK, "region_weight"),
             f"{place}/config.py:{lines['at'] + 1}"),
-        Row("regions along a side", 7, read.hook(_HOOK, "pool"), f"{place}/train.py"),
+        Row("regions along a side", 7, read.hook(_HOOK, "pool"), f"{script}:{pool}"),
         Row("large networks that learn", 0,
-            lambda built: len(built.hook(_HOOK).learning), f"{place}/network.py:36"),
+            lambda built: len(built.hook(_HOOK).learning), f"{network}:{frozen}"),
         Row("large networks begin as", "trained by CPS with CutMix", read.model("burn_in"),
-            f"{place}/train.py:117", ours=lines["burn_in"],
+            f"{script}:{begin}", ours=lines["burn_in"],
             why="iterations on labeled images: their weights are not for download by name"),
-        Row("weights of the losses", (1.0, 1.0), pixels.weights, f"{place}/train.py"),
+        Row("weights of the losses", (1.0, 1.0), pixels.weights, f"{script}:{total}"),
         Row("layers of the deep network", 101,
-            lambda built: built.model.auxiliary["deep"].backbone.depth, f"{place}/network.py:93"),
+            lambda built: built.model.auxiliary["deep"].backbone.depth, f"{network}:{deep}"),
         Row("layers of the wide network", 34,
-            lambda built: built.model.auxiliary["wide"].backbone.depth, f"{place}/network.py:47"),
+            lambda built: built.model.auxiliary["wide"].backbone.depth, f"{network}:{wide}"),
         Row("channels of the student's head", 256, read.model("student.decode_head.channels"),
-            f"{place}/network.py"),
-        Row("channels of its low level", 48, pixels.low_level, f"{place}/network.py"),
-        Row("dilations of its ASPP", (6, 12, 18), pixels.aspp, f"{place}/network.py"),
+            f"{network}:{head + 7}"),
+        Row("channels of its low level", read=pixels.low_level, source=f"{network}:{head + 3}", **low),
+        Row("dilations of its ASPP", (6, 12, 18), pixels.aspp, f"{network}:{head}"),
     ]  # fmt: skip
 
 
@@ -171,13 +198,14 @@ def _mgd_voc(place: str, config: str, **lines: Any) -> Recipe:
         options=_EIGHTH,
         rows=(
             *_shared(
-                place, dict(decay=lines["decay"], boxes=lines["decay"] - 30), 512, total=(8, 8),
-                at=8, processes=4, ours=2, lr=lines["lr"], decay=4e-4, loss="cross entropy",
+                place, dict(decay=lines["decay"], boxes=lines["decay"] - 30), 512, lines["script"],
+                total=(8, 8), batch=8, processes=4, ours=2, lr=lines["lr"], decay=4e-4, loss="cross entropy",
                 groups=_GROUPS.replace("CPS:", "MGD:"),
             ),
-            Row("iterations, 1/8", 39338, read.iterations, f"{place}/config.py:112"),
-            *_distilled(place, image=lines["image"], region=lines["region"], at=lines["decay"] - 36,
-                        burn_in=9834),
+            Row("iterations, 1/8", 39338, read.iterations, f"{place}/config.py:{lines['epochs']}"),
+            *_distilled(place, at=lines["decay"] - 36, burn_in=9834, **{
+                key: lines[key] for key in ("image", "region", "net", "small", "low") if key in lines
+            }),
             _WHOLE,
         ),
     )  # fmt: skip
@@ -185,11 +213,17 @@ def _mgd_voc(place: str, config: str, **lines: Any) -> Recipe:
 
 MGD_VOC = _mgd_voc(
     _MGD["voc"], "mgd/deeplabv3plus_r18_voc12.py", title="MGD, VOC 2012, ResNet-18", decay=110,
-    lr=2.5e-3, image=0.002, region=100.0,
+    lr=2.5e-3, image=0.002, region=100.0, epochs=112, net=(36, 93, 47, 298), small=(299, 118, 362),
+    script=_Lines(4, 131, 139, 98, 240, 243, 263, 273, 44, 29),
 )  # fmt: skip
 MGD_MOBILE = _mgd_voc(
     _MGD["mobile"], "mgd/deeplabv3plus_mobilenet-v2_voc12.py", title="MGD, VOC 2012, MobileNetV2",
-    decay=111, lr=3.5e-3, image=0.0005, region=50.0,
+    decay=111, lr=3.5e-3, image=0.0005, region=50.0, epochs=113, net=(37, 94, 48, 299),
+    small=(300, 117, 366), script=_Lines(4, 130, 138, 97, 238, 241, 261, 271, 44, 30),
+    low=dict(
+        official=24, ours=48,
+        why="as in the others; `model.segmentor.decode_head.c1_channels=24` is the authors'",
+    ),
 )  # fmt: skip
 MGD_CITY = Recipe(
     config="mgd/deeplabv3plus_r18_cityscapes.py",
@@ -199,12 +233,14 @@ MGD_CITY = Recipe(
     options=dict(split="1_8"),
     rows=(
         *_shared(
-            _MGD["city"], dict(decay=113, boxes=82), 800, total=(16, 16), at=11, processes=8,
+            _MGD["city"], dict(decay=113, boxes=82), 800,
+            _Lines(9, 128, 135, 95, 234, 237, 256, 266, 58, 29), total=(16, 16), batch=11, processes=8,
             ours=None, lr=2.5e-3, decay=8e-4, groups=_GROUPS.replace("CPS:", "MGD:"),
             loss="cross entropy of hard pixels, below 0.7, 50,000 or more of each image",
         ),
         Row("iterations, 1/8", 22194, read.iterations, f"{_MGD['city']}/config.py:115"),
-        *_distilled(_MGD["city"], image=0.001, region=100.0, at=76, burn_in=5548),
+        *_distilled(_MGD["city"], image=0.001, region=100.0, at=76, burn_in=5548,
+                    net=(36, 95, 47, 300), small=(291, 116, 357)),
         Row("evaluation", "windows of 800, 533 apart, the last one moved back", pixels.evaluation,
             f"{_MGD['city']}/config.py:125"),
     ),

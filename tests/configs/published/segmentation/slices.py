@@ -34,9 +34,8 @@ _TURNS = (
 _PLANES = "MMSegmentation's UNet has no dropout"
 
 
-def _slices(script: str, **at: int) -> list[Row]:
+def _slices(script: str, turns: str, network: str, metric: str, **at: int) -> list[Row]:
     """What BCP and the mean teacher have in common: the recipe of SSL4MIS."""
-    key = script.partition(":")[0]
     return [
         Row("total batch", (12, 12), read.total_batch, f"{script}:{at['batch']}"),
         Row("processes", 1, pixels.processes, f"{script}:{at['batch']}"),
@@ -47,16 +46,15 @@ def _slices(script: str, **at: int) -> list[Row]:
         Row("loss of labeled images", "0.5 cross entropy + 0.5 Dice", pixels.sup_loss,
             f"{script}:{at['loss']}"),
         Row("labeled view", "turned and mirrored, then resized to 256 x 256", read.view("sup"),
-            f"{key}:code/dataloaders/dataset.py:78", ours=_TURNS,
+            turns, ours=_TURNS,
             why="the same turns and mirrors, equally often, behind the resizing"),
         Row("channels of the UNet", (16, 256),
             lambda built: (built.model.student.backbone.base_channels,
                            16 * built.model.student.backbone.base_channels),
-            f"{key}:code/networks/unet.py:153"),
-        Row("dropout in the UNet", "0.05 to 0.5, level by level", pixels.dropout,
-            f"{key}:code/networks/unet.py:154", ours=0.0, why=_PLANES),
-        Row("evaluation", "Dice of each volume", pixels.metric,
-            f"{key}:code/utils/val_2d.py"),
+            network),
+        Row("dropout in the UNet", "0.05 to 0.5, level by level", pixels.dropout, network,
+            ours=0.0, why=_PLANES),
+        Row("evaluation", "Dice of each volume", pixels.metric, metric),
     ]  # fmt: skip
 
 
@@ -67,7 +65,10 @@ BCP = Recipe(
     published_result="Dice 87.59 and 88.84 with 3 and 7 of 70 patients (recalled)",
     protocol="test volumes, mean of three classes and volumes",
     rows=(
-        *_slices(_BCP, batch=46, lr=41, sgd=334, loss=383),
+        *_slices(
+            _BCP, "BCP:code/dataloaders/dataset.py:78", "BCP:code/networks/unet.py:153",
+            "BCP:code/utils/val_2d.py:20", batch=46, lr=41, sgd=334, loss=383,
+        ),
         Row("schedule", "constant", pixels.schedule, f"{_BCP}:334"),
         Row("iterations", 40000, read.iterations, f"{_BCP}:37"),
         Row("of them on labeled slices", 10000, read.model("burn_in"), f"{_BCP}:37"),
@@ -95,7 +96,10 @@ MEAN_TEACHER = Recipe(
     published_result="none in the repository",
     protocol="volumes, mean of three classes",
     rows=(
-        *_slices(_MEAN, batch=52, lr=43, sgd=135, loss=168),
+        *_slices(
+            _MEAN, "SSL4MIS:code/dataloaders/dataset.py:156", "SSL4MIS:code/networks/unet.py:309",
+            "SSL4MIS:code/val_2D.py:18", batch=52, lr=43, sgd=135, loss=168,
+        ),
         Row("schedule", "polynomial 0.9 to 0", pixels.schedule, f"{_MEAN}:180"),
         Row("iterations", 30000, read.iterations, f"{_MEAN}:37"),
         Row("without the consistency", 1000, read.model("burn_in"), f"{_MEAN}:170"),
@@ -115,21 +119,21 @@ RAIL = Recipe(
     published_result="for volumes of teeth only",
     protocol="none for slices; what carries over is held here",
     rows=(
-        Row("learning rate", 0.01, read.rate, f"{_RAIL}:63"),
-        Row("weight decay, of all parameters", 4e-4, read.decay, f"{_RAIL}:81"),
-        Row("iterations of both groups", 16000, read.iterations, f"{_RAIL}:49"),
+        Row("learning rate", 0.01, read.rate, f"{_RAIL}:67"),
+        Row("weight decay, of all parameters", 4e-4, read.decay, f"{_RAIL}:85"),
+        Row("iterations of both groups", 16000, read.iterations, f"{_RAIL}:53"),
         Row("schedule", "2,000 iterations from 0.001 of it, then cosine from 8,000 to 16,000, down "
-            "to 1e-05", pixels.schedule, f"{_RAIL}:186"),
-        Row("loss of labeled images", "1 cross entropy + 1 Dice", pixels.sup_loss, f"{_RAIL}:270"),
-        Row("iterations of a turn", 390, read.hook(_HOOK, "period"), f"{_RAIL}:800"),
-        Row("temperature", 0.1, read.hook(_HOOK, "temperature"), f"{_RAIL}:125"),
+            "to 1e-05", pixels.schedule, f"{_RAIL}:206"),
+        Row("loss of labeled images", "1 cross entropy + 1 Dice", pixels.sup_loss, f"{_RAIL}:275"),
+        Row("iterations of a turn", 390, read.hook(_HOOK, "period"), f"{_RAIL}:802"),
+        Row("temperature", 0.1, read.hook(_HOOK, "temperature"), f"{_RAIL}:144"),
         Row("weights of regions and errors", (0.5, 0.05), read.hook(_HOOK, "region", "error"),
-            f"{_RAIL}:94"),
-        Row("weight of the best student", 20.0, read.hook(_HOOK, "consistency"), f"{_RAIL}:78"),
-        Row("of it, flattened confidence", 0.1, read.hook(_HOOK, "flatten"), f"{_RAIL}:360"),
-        Row("weight of the teacher", 10.0, read.hook(_HOOK, "teacher"), f"{_RAIL}:165"),
-        Row("iterations of their ramp", 6000, read.hook(_HOOK, "ramp_length"), f"{_RAIL}:395"),
-        Row("averaged teacher", "min(1 - 1/(t+1), 0.999)", pixels.average, f"{_RAIL}:171"),
+            f"{_RAIL}:97"),
+        Row("weight of the best student", 20.0, read.hook(_HOOK, "consistency"), f"{_RAIL}:82"),
+        Row("of it, flattened confidence", 0.1, read.hook(_HOOK, "flatten"), f"{_RAIL}:363"),
+        Row("weight of the teacher", 10.0, read.hook(_HOOK, "teacher"), f"{_RAIL}:186"),
+        Row("iterations of their ramp", 6000, read.hook(_HOOK, "ramp_length"), f"{_RAIL}:404"),
+        Row("averaged teacher", "min(1 - 1/(t+1), 0.999)", pixels.average, f"{_RAIL}:194"),
     ),
 )  # fmt: skip
 
@@ -140,22 +144,22 @@ SHAPES = Recipe(
     published_result="for volumes of the abdomen only",
     protocol="none for slices; what carries over is held here",
     rows=(
-        Row("learning rate", 0.1, read.rate, f"{_DAE}:32"),
-        Row("weight decay, of all parameters", 1e-4, read.decay, f"{_DAE}:148"),
-        Row("loss of labeled images", "0.5 cross entropy + 0.5 Dice", pixels.sup_loss, f"{_DAE}:209"),
+        Row("learning rate", 0.1, read.rate, f"{_DAE}:33"),
+        Row("weight decay, of all parameters", 1e-4, read.decay, f"{_DAE}:158"),
+        Row("loss of labeled images", "0.5 cross entropy + 0.5 Dice", pixels.sup_loss, f"{_DAE}:220"),
         Row("iterations with the consistency", 8000,
-            lambda built: read.iterations(built) - built.model.burn_in, f"{_DAE}:29"),
+            lambda built: read.iterations(built) - built.model.burn_in, f"{_DAE}:30"),
         Row("iterations of the prior", 50000, read.model("burn_in"),
-            "DAE:code_DAE/train_DAE.py:27", ours=10000, why="student and prior learn together"),
+            "DAE:code_DAE/train_DAE.py:31", ours=10000, why="student and prior learn together"),
         Row("weight of the consistency", 0.1, read.hook("ShapePriorHook", "weight"), f"{_DAE}:46"),
         Row("iterations of its ramp", 8000, read.hook("ShapePriorHook", "ramp_length"),
-            f"{_DAE}:191"),
+            f"{_DAE}:215"),
         Row("weight of the uncertainty", 1.0, read.hook("ShapePriorHook", "gamma"), f"{_DAE}:42"),
         Row("embedding of the prior", 512,
             lambda built: built.config.model.auxiliary.shape_prior.embedding, f"{_DAE}:40"),
-        Row("averaged teacher", "min(1 - 1/(t+1), 0.99)", pixels.average, f"{_DAE}:76",
+        Row("averaged teacher", "min(1 - 1/(t+1), 0.99)", pixels.average, f"{_DAE}:81",
             ours="0.99", why="it begins as a copy of the student behind the burn-in"),
-        Row("gradients are clipped at", None, read.clip, f"{_DAE}:203", ours=10,
+        Row("gradients are clipped at", None, read.clip, f"{_DAE}:223", ours=10,
             why="a rate of 0.1 without the normalizations of a V-Net"),
     ),
 )  # fmt: skip

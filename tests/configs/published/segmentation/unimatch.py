@@ -30,8 +30,8 @@ def _views(data: str, size: int, *, own: bool = True, exact: bool = False) -> li
     ours: dict[str, Any] = dict(ours=text.format("500 x 500"), why=LONG_SIDE)
     ours = ours if own and not exact else {}
     return [
-        Row("labeled view", official, read.view("sup"), f"{place}:44", **ours),
-        Row("weak view", official, read.view("unsup_teacher"), f"{place}:44", **ours),
+        Row("labeled view", official, read.view("sup"), f"{place}:{41 if data == 'UM' else 44}", **ours),
+        Row("weak view", official, read.view("unsup_teacher"), f"{place}:{41 if data == 'UM' else 44}", **ours),
         Row("strong views: then", STRONG, pixels.colors(), f"{place}:54"),
         Row("second strong view: then", STRONG, pixels.colors("unsup_student_2"), f"{place}:60"),
         Row("padding of crops", "black, not trained on", pixels.padding,
@@ -76,7 +76,7 @@ def _first(
             f"{script}:{151 + moved}", ours="none: a pass for each view",
             why="the perturbed features change a single pass"),
         Row("CutMix: a box shows", "another crop of the same image", pixels.partner,
-            f"{script}:{121 + moved}", ours="the next image of the batch", why=NEXT),
+            f"{script}:{at.get('mixed', 121)}", ours="the next image of the batch", why=NEXT),
     ]  # fmt: skip
 
 
@@ -174,7 +174,8 @@ def _second(data: str, **lines: Any) -> list[Row]:
             read.model("student.backbone.out_indices"), f"{dpt}:125"),
         Row("channels of the decoder", 128, read.model(f"{decoder}.channels"), f"{script}:56"),
         Row("dropout in the head", 0.0, pixels.dropout, f"{dpt}:82"),
-        Row("encoder is locked", False, read.setting("frozen"), f"{yaml}:{lines['score_at'] + 5}"),
+        Row("encoder is locked", False, read.setting("frozen"),
+            lines.get("trained_at", f"{yaml}:{lines['score_at'] + 5}")),
     ]  # fmt: skip
 
 
@@ -222,7 +223,10 @@ def _scenes(data: str, title: str, result: str, lengths: dict[str, int], **lines
         published_result=result,
         protocol="val, DINOv2-B, crops of 518, best epoch of the averaged model (README, logs)",
         rows=(
-            *_second(lines["yaml"], total=lines["total"], loss="cross entropy", score_at=16),
+            *_second(
+                lines["yaml"], total=lines["total"], loss="cross entropy", score_at=16,
+                **lines.get("logs", {}),
+            ),
             Row("classes", lines["classes"], read.model(model), f"{yaml}:4"),
             Row("iterations", lengths,
                 pixels.lengths(*[split.replace("/", "_") for split in lengths]), f"{yaml}:8"),
@@ -243,6 +247,9 @@ ADE20K = _scenes(
     yaml="ade20k",
     total=(8, 8),
     classes=150,
+    logs=dict(
+        trained_at="UM2:training-logs/table03-ade20k_unimatch_v2_1_16labels_dinov2_base.log:12"
+    ),
     notes="The file in the repository is for DINOv2-S and locks the encoder; no log does.",
 )
 COCO = _scenes(
@@ -267,7 +274,7 @@ LEVIR = Recipe(
         *_first(
             "levir", folder=_PAIRS, processes=1, lr=0.02, head=1, loss="cross entropy",
             loss_at=f"UM:{_PAIRS}unimatch.py:70", score=0.95,
-            at=dict(optimizer=61, drop=46, score=12, code=6),
+            at=dict(optimizer=61, drop=46, score=12, code=6, mixed=118),
         ),
         Row("iterations", {"5 %": 67600, "10 %": 64080, "20 %": 56960, "40 %": 42720},
             pixels.lengths(5, 10, 20, 40, key="percent"), f"UM:{_PAIRS}configs/levir.yaml:8"),
