@@ -56,6 +56,6 @@ def test_fish_knows_options_with_their_help():
     lines = fish(commands()).splitlines()
     within = 'complete -c ssdet -n "__fish_seen_subcommand_from train"'
     assert f"{within} -l launcher -x -a 'none pytorch slurm' -d ''" in lines
-    assert f"{within} -l amp -d 'mixed precision (bfloat16 on a CPU)'" in lines
+    assert f"{within} -l amp -d 'mixed precision, where it is faster'" in lines
     assert any(line.startswith(f"{within} -l work-dir -r -d ") for line in lines)
     assert not any("local-rank" in line for line in lines)  # which only launchers use
