@@ -16,13 +16,13 @@ help:  ## This list
 quickstart: $(READY)  ## Demo data, four small trainings, one report.html (2 cores: 5 minutes)
 	$(BIN)/ssdet quickstart
 
-test: $(READY)  ## The test suite without its long tests (2 cores: 10 minutes)
+test: $(READY)  ## The test suite without its long tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long and not bases" $(ARGS)
 
-test-reliability: $(READY)  ## The long tests: every kill, much hostile input (2 cores: 25 minutes)
+test-reliability: $(READY)  ## The long tests: every kill, much hostile input
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long $(ARGS)
 
-test-bases: $(READY)  ## Init and a dry run with every short name and 40 configs (2 cores: an hour)
+test-bases: $(READY)  ## Init and a dry run with every short name and 40 configs
 	$(BIN)/python -m pytest -n 2 -m bases $(ARGS)
 
 lint: $(READY)  ## Ruff (lint and format) and mypy

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 
 
 class Exit(IntEnum):
@@ -84,6 +85,7 @@ class RankError(RunError):
     exit_code = Exit.SYSTEM
 
 
+TEMPORARY = ".tmp"
 # What a full disk, a quota, a limit of the file size and a read-only disk say.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -97,6 +99,22 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         if error.errno not in DISK:
             raise
         raise write_error(error, path) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`; what is written there takes its place, whole or not at all.
+
+    A power cut may undo it.
+    """
+    temporary = path.with_name(path.name + TEMPORARY)
+    with writing(path):
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def write_error(error: OSError, path: object = None) -> WriteError:

@@ -22,8 +22,8 @@ LAYERS = (
 )
 # Imported by all layers.
 SHARED = (
-    "exits", "extras", "imports", "labels", "messages", "openmmlab", "registry", "renamed",
-    "run_files", "seeds", "total_batch", "version",
+    "exits", "extras", "imports", "labels", "messages", "openmmlab", "ranks", "registry",
+    "renamed", "run_files", "seeds", "total_batch", "version",
 )  # fmt: skip
 # It says what is registered, so it names everything.
 WHOLE = ("__init__", "openmmlab")

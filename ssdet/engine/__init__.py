@@ -15,11 +15,12 @@ from ..exits import (
     Stopped,
     UsageError,
 )
+from ..ranks import any_rank
 from .amp import CpuAmpOptimWrapper
 from .checkpoint_file import read_checkpoint, write_checkpoint
 from .checkpoint_hook import AtomicCheckpointHook
 from .checkpoint_index import find_latest
-from .distributed import PortableDistributedDataParallel, any_rank, start_process_group
+from .distributed import PortableDistributedDataParallel, start_process_group
 from .finite import FiniteGuardHook
 from .loops import TeacherStudentLoop, TeacherStudentTestLoop
 from .metrics_file import MetricsFileHook, read_metrics

@@ -14,6 +14,7 @@ from mmengine.optim import OptimWrapper
 
 from ..registry import OPTIM_WRAPPERS
 
+_BUILT_IN = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 SLOWER = 1.2  # times as slow as float32: then bfloat16 is not worth it
 
 
@@ -54,7 +55,9 @@ def bf16_factor() -> float:
 
     Without such instructions PyTorch falls back to a plain loop, so a few milliseconds decide.
     """
-    if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
+    # PyTorch 2.4 does not know them; there the time decides.
+    asked = (getattr(torch.cpu, name, None) for name in _BUILT_IN)
+    if any(supported is not None and supported() for supported in asked):
         return 1.0
     image, weight = torch.ones(1, 32, 32, 32), torch.ones(32, 32, 3, 3)
     times: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}

@@ -25,11 +25,10 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from ..exits import CheckpointError, writing
+from ..exits import TEMPORARY, CheckpointError, replacing, writing
 from .download import fetch
 from .weight_names import SCHEMES
 
-TEMPORARY = ".tmp"
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # how the files of PyTorch start
 TORCH_VERSION = tuple(int(part) for part in torch.__version__.split(".")[:2])
 
@@ -57,15 +56,9 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> tuple[str, int]:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Replace the text file `path`, whole or not at all (a power cut may undo it)."""
-    temporary = path.with_name(path.name + TEMPORARY)
-    with writing(path):
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+    """Replace the text file `path`, whole or not at all (see `replacing`)."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def append_line(path: Path, text: str) -> None:

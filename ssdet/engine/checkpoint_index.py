@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..exits import CheckpointError
-from .checkpoint_file import TEMPORARY, check_parts, read_checkpoint, sha256, write_text
+from ..exits import TEMPORARY, CheckpointError
+from .checkpoint_file import check_parts, read_checkpoint, sha256, write_text
 
 FOLDER = "checkpoints"
 NAME = "index.json"

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, get_dist_info
 from mmengine.model import MMDistributedDataParallel
 
 from ..exits import UsageError
@@ -45,15 +44,6 @@ def start_process_group(launcher: str, timeout: float = 1800.0, **_: Any) -> Non
     torch.distributed.init_process_group(
         backend="nccl" if has_cuda else "gloo", timeout=timedelta(seconds=timeout)
     )
-
-
-def any_rank(flag: bool) -> bool:
-    """Return whether `flag` is true on any rank; every rank must call it."""
-    if get_dist_info()[1] == 1:
-        return flag
-    tensor = torch.tensor(int(flag))
-    all_reduce(tensor, "max")
-    return bool(tensor.item())
 
 
 def _read_slurm() -> None:

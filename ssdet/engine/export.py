@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, Registry
 
-from ..exits import CheckpointError, UsageError
+from ..exits import CheckpointError, UsageError, replacing
 from ..extras import load
 from ..registry import MODELS, TRANSFORMS
 from ..version import __version__
@@ -65,14 +65,13 @@ def plain_checkpoint(checkpoint: dict[str, Any], config: Config, role: str) -> d
 
 def write_safetensors(checkpoint: dict[str, Any], path: Path) -> None:
     """Weights without pickle; classes and version stand in the header, as JSON."""
-    save_file = load("safetensors.torch", extra="hf").save_file
+    save = load("safetensors.torch", extra="hf").save
     meta = {key: json.dumps(value, default=str) for key, value in checkpoint["meta"].items()}
     # Tensors of their own: the format knows no shared memory.
     weights = {key: value.clone().contiguous() for key, value in checkpoint["state_dict"].items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    save_file(weights, temporary, metadata=meta)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(weights, metadata=meta))
 
 
 def _has_ours(part: Any, registry: Registry) -> bool:

@@ -16,9 +16,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 from ..exits import NumericError, UsageError, writing
+from ..ranks import any_rank
 from ..registry import HOOKS
 from .checkpoint_file import write_text
-from .distributed import any_rank
 from .running_statistics import RunningStatistics
 
 FOLDER = "nan_dump"

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 
-from ..exits import RunError, UsageError
+from ..exits import RunError, UsageError, replacing
 from ..extras import load
 from ..registry import MODELS
 from ..version import __version__
@@ -49,8 +49,7 @@ def export_onnx(
     height, width = size or default_size(config)
     images = torch.rand(max(BATCHES), 3, height, width) * 255
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.onnx")
-    try:
+    with replacing(path) as partial:
         with _quiet(), torch.no_grad():
             torch.onnx.export(
                 graph, (images,), partial, dynamo=True, opset_version=OPSET, external_data=False,
@@ -59,9 +58,6 @@ def export_onnx(
             )  # fmt: skip
         _describe(onnx, partial, config, checkpoint)
         difference = _compare(runtime, partial, graph, images)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return (
         f"image (batch, 3, {height}, {width}), BGR from 0 to 255 -> {', '.join(graph.outputs)}; "
         f"differs from PyTorch by at most {difference:.1e}"

@@ -14,9 +14,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop
 
 from ..exits import Exit, Stopped
+from ..ranks import any_rank
 from ..registry import HOOKS
 from .checkpoint_hook import checkpoint_hook
-from .distributed import any_rank
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
 

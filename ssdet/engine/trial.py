@@ -6,7 +6,7 @@ import contextlib
 import copy
 import io
 import logging
-import resource
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ class Trial:
         compute, data: Seconds of the last step, and of loading its images in one process.
         evaluation: Seconds of an image in an evaluation.
         save: Seconds of a checkpoint.
-        memory: Bytes: of the GPU, or of the whole process on a CPU.
+        memory: Bytes: of the GPU, or of the whole process on a CPU; 0 where no system call tells.
         device: "GPU" or "CPU".
         losses: Of the last step.
         iterations, evaluations, images: Of the training: its length, how often and on how many
@@ -75,11 +75,12 @@ class Trial:
     @property
     def told(self) -> str:
         """The result in a line."""
+        used = f"{self.memory / 2**30:.2g} GB on the {self.device}; " if self.memory else ""
         return (
             f"{STEPS} steps, an evaluation, a checkpoint: {self.compute:.2g} s a step and "
             f"{self.data:.2g} s for its images, {self.evaluation:.2g} s an image to evaluate, "
-            f"{self.memory / 2**30:.2g} GB on the {self.device}; {self.iterations} iterations and "
-            f"{self.evaluations} evaluations take about {_duration(self.seconds)} here"
+            f"{used}{self.iterations} iterations and {self.evaluations} evaluations take about "
+            f"{_duration(self.seconds)} here"
         )
 
 
@@ -125,7 +126,7 @@ def _run(config: Any, folder: Path, trial: Trial, stage: list[str]) -> None:
     if torch.cuda.is_available():
         trial.memory, trial.device = torch.cuda.max_memory_allocated(), "GPU"
     else:
-        trial.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        trial.memory = _peak()
 
 
 def shorten(config: Any, folder: Path) -> None:
@@ -203,6 +204,16 @@ def _fewer_images(loader: Any) -> int:
         dataset.get_subset_(_IMAGES)
     loader["dataset"] = dataset
     return count
+
+
+def _peak() -> int:
+    """The most bytes that this process has had; 0 on Windows, where Python cannot tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return found if sys.platform == "darwin" else found * 1024  # macOS counts bytes, Linux KB
 
 
 def _epoch(loader: Any) -> int:

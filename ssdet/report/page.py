@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from ..exits import writing
+from ..exits import replacing
 from ..run_files import GALLERY
 from ..version import __version__
 from .figures import LEGEND, class_rows, run_charts, table_rows, task_chart
@@ -37,15 +36,9 @@ def write_report(
     """Write the page about these runs; an older page is replaced only by a whole new one."""
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(out.name + ".part")
     text = render(runs, title=title, commands=commands)
-    with writing(out):
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            os.replace(unfinished, out)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise
+    with replacing(out) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
     return out
 
 

@@ -16,6 +16,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from ..ranks import any_rank
 from ..registry import MODELS
 from ..seeds import seed_ranks_apart
 from ..validation import check_choice, check_range
@@ -283,10 +284,9 @@ class TeacherStudent(BaseModel):
             else:
                 outputs = self.forward_outputs(step.strong[name])
                 losses = own.student_loss(step, name, outputs)
-        if not alone:
-            # An image without a label teaches the background as soon as another one has a label,
-            # in whatever process: then two processes take the step of one.
-            empty = _everywhere(empty, step.strong[name].inputs.device)
+        # An image without a label teaches the background as soon as another one has a label, in
+        # whatever process: then two processes take the step of one.
+        empty = not any_rank(not empty)
         weight = 0.0 if empty and own is None else step.unsup_weight * step.shares[name]
         step.losses.update(weighted(losses, prefix, weight))
 
@@ -389,10 +389,3 @@ def weighted(losses: dict[str, Any], prefix: str, weight: float) -> dict[str, An
         return torch.nan_to_num(value, 0.0, 0.0, 0.0) * 0.0 if weight == 0 else value * weight
 
     return {prefix + k: scale(v) if "loss" in k else v for k, v in losses.items()}
-
-
-def _everywhere(state: bool, device: torch.device) -> bool:
-    """Whether something holds in all processes; each of them must ask."""
-    flag = torch.tensor(float(state), device=device)
-    torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MIN)
-    return bool(flag)

@@ -7,14 +7,18 @@ import tempfile
 
 import numpy as np
 import pytest
+import torch
 from mmengine.hooks import Hook
 
 from ssdet.cli import main
 from ssdet.engine import NumericError, read_metrics
 from ssdet.engine.checkpoint_file import append_line, write_text
+from ssdet.engine.export import write_safetensors
 from ssdet.exits import WriteError
 from ssdet.formats.pseudo_label_folder import PseudoLabelFolder
+from ssdet.hooks import OriginStatisticsHook
 from ssdet.hooks._parts.drawing import save_jpeg
+from ssdet.run_files import ORIGINS
 
 from .toy import toy
 
@@ -157,10 +161,28 @@ def test_stored_labels_pictures_and_texts(tmp_path, monkeypatch):
         save_jpeg(tmp_path / "a.jpg", np.zeros((4, 4, 3), np.uint8))
 
 
+def test_weights_without_pickle(tmp_path):
+    os.symlink(FULL, tmp_path / "model.safetensors.tmp")
+    checkpoint = dict(meta={}, state_dict={"weight": torch.ones(4)})
+    with pytest.raises(WriteError, match=r"model\.safetensors could not be written"):
+        write_safetensors(checkpoint, tmp_path / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_counts_by_folder(tmp_path):
+    hook = OriginStatisticsHook()
+    hook.folder = tmp_path
+    (tmp_path / ORIGINS).parent.mkdir()
+    os.symlink(FULL, tmp_path / f"{ORIGINS}.tmp")
+    with pytest.raises(WriteError, match=r"origins\.json could not be written"):
+        hook._write()
+    assert list((tmp_path / ORIGINS).parent.iterdir()) == []
+
+
 def test_the_report(tmp_path, capfd):
     toy(tmp_path).train()
     (tmp_path / "report.html").write_text("of yesterday")
-    os.symlink(FULL, tmp_path / "report.html.part")
+    os.symlink(FULL, tmp_path / "report.html.tmp")
     assert main(["report", str(tmp_path)]) == 74
     error = capfd.readouterr().err
     assert "report.html could not be written: No space left" in error and "Traceback" not in error

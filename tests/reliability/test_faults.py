@@ -1,7 +1,9 @@
 """Whatever breaks in the midst of a run: one message, the right exit code, and a run to resume."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,7 +34,7 @@ def broken(whole, name, code, *options, resume="--resume", **fault):
     assert output.count("ssdet train: ") == 1, output
     record = json.loads((folder / "run.json").read_text())
     assert (record["exit_code"], (folder / ".lock").exists()) == (code, False)
-    assert not _left(folder), "a process of the run is still there"
+    assert not _left(f"{folder}.out"), "a process of the run is still there"
     saved, damaged = find_latest(folder)
     assert damaged == []
     train(CONFIG, folder, resume)
@@ -42,17 +44,13 @@ def broken(whole, name, code, *options, resume="--resume", **fault):
     return output, int(saved.stem.rpartition("_")[2])
 
 
-def _left(folder):
-    """Processes whose command line or environment names the folder of the run."""
+def _left(output):
+    """Processes whose standard output is the file `output`."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/fd/1") as _:
-                target = os.readlink(f"/proc/{pid}/fd/1")
-        except OSError:
-            continue
-        if target == f"{folder}.out":
-            found.append(pid)
+        with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+            if os.readlink(f"/proc/{pid}/fd/1") == str(output):
+                found.append(pid)
     return found
 
 
@@ -155,4 +153,11 @@ def test_ctrl_c_at_any_moment(tmp_path, seconds):
     assert code in (0, 130), output[-3000:]
     assert "Traceback" not in output and "Exception ignored" not in output, output[-3000:]
     assert code == 0 or "nterrupted" in output or "SIGINT" in output
-    assert not (tmp_path / "run/.lock").exists() or code == 130
+    assert not _left(tmp_path / "output"), "a process of the run is still there"
+    stopped = re.search(r"Stopped by SIGINT after iteration (\d+)", output)
+    if stopped or code == 0:
+        assert not (tmp_path / "run/.lock").exists()
+    if stopped:
+        saved, damaged = find_latest(tmp_path / "run")
+        done = int(saved.stem.rpartition("_")[2]) if saved else 0
+        assert (done, damaged) == (int(stopped[1]), [])

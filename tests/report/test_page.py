@@ -146,7 +146,7 @@ def test_names_tell_runs_apart(tmp_path):
 def test_the_page_is_replaced_as_a_whole(tmp_path, monkeypatch):
     out = write_report([read_run(run_folder(tmp_path / "semi"))], tmp_path / "r.html")
     before = out.read_text()
-    monkeypatch.setattr("ssdet.report.page.os.replace", lambda *_: (_ for _ in ()).throw(OSError))
+    monkeypatch.setattr("ssdet.exits.os.replace", lambda *_: (_ for _ in ()).throw(OSError))
     with pytest.raises(OSError):
         write_report([], out)
     assert out.read_text() == before
