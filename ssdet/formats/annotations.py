@@ -138,7 +138,7 @@ class Names:
     def __init__(self, given: Sequence[str], issues: Issues) -> None:
         self.given = tuple(given)
         self.issues = issues
-        self.seen: dict[str, None] = {}
+        self.seen: dict[str, int] = {}
 
     def index(self, name: str | None, where: str) -> int | None:
         """A provisional label; None (and an issue) for a name that is empty or unknown."""
@@ -154,8 +154,7 @@ class Names:
                 advice="Names are case-sensitive; add it to the classes or rename it",
             )  # fmt: skip
             return None
-        self.seen.setdefault(name)
-        return self.given.index(name) if self.given else list(self.seen).index(name)
+        return self.given.index(name) if self.given else self.seen.setdefault(name, len(self.seen))
 
     def finish(self, records: list[ImageRecord]) -> tuple[str, ...]:
         """The classes; labels of discovered classes are renumbered in alphabetical order."""

@@ -9,7 +9,7 @@ from .annotations import Annotations, ImageRecord, Instance, Names, Reading, che
 from .files import Node, load_xml
 from .issues import Issues, raise_data_error
 from .paths import find_files, tidy
-from .segments import bounds, ellipse, encode, rotate
+from .segments import bounds, check_segmentation, ellipse, encode, rotate
 
 Parsed = tuple[list[float | None], object]  # edges of the box, segmentation
 _OTHER = ("polyline", "points", "cuboid", "skeleton", "tag")
@@ -117,9 +117,10 @@ def _add_shapes(record: ImageRecord, node: Node, file: Path, names: Names, issue
             )
             continue
         box = check_box(edges, record, where, issues, shape.attributes)
+        good, outline = check_segmentation(segmentation, record, where, issues)
         label = names.index(shape.attributes.get("label"), where)
-        if box is not None and label is not None:
-            record.instances.append(Instance(label, box, segmentation))  # type: ignore[arg-type]
+        if box is not None and good and label is not None:
+            record.instances.append(Instance(label, box, outline))
 
 
 def _numbers(shape: Node, *keys: str) -> list[float]:

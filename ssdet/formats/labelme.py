@@ -24,7 +24,7 @@ from .annotations import (
 from .files import load_json
 from .issues import DataError, Issues, raise_data_error
 from .paths import Root, find_files, image_size, need_folder
-from .segments import bounds, ellipse, encode
+from .segments import bounds, check_segmentation, ellipse, encode
 
 Points = list[tuple[float, float]]
 
@@ -190,9 +190,12 @@ def _instance(
     if isinstance(segments, tuple):
         box = check_box(segments, record, where, issues)
         return None if box is None else Instance(label, box)
+    good, outline = check_segmentation(segments, record, where, issues)
+    if not good:
+        return None
     edges = bounds(segments, record.height or 0, record.width or 0) or (0.0, 0.0, 0.0, 0.0)
     box = check_box(edges, record, where, issues)
-    return None if box is None else Instance(label, box, segments)
+    return None if box is None else Instance(label, box, outline)
 
 
 def _merge(first: Instance, more: Instance) -> bool:

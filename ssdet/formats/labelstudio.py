@@ -14,7 +14,7 @@ from .files import read_text
 from .issues import DataError, Issues, raise_data_error
 from .options import option
 from .paths import Root, find_images, image_size, is_image
-from .segments import bounds, ellipse, encode, rotate
+from .segments import bounds, check_segmentation, ellipse, encode, rotate
 
 Parsed = tuple[list[float | None], Any]  # edges of the box, segmentation
 _UPLOADED = re.compile(r"[0-9a-f]{8}-")  # in front of the names of uploaded files
@@ -146,10 +146,11 @@ def _add(record: ImageRecord, result: Any, where: str, names: Names, issues: Iss
         )  # fmt: skip
         return
     box = check_box(edges, record, where, issues, value)
+    good, outline = check_segmentation(segmentation, record, where, issues)
     texts = value[kind]
     label = names.index(texts[0] if isinstance(texts, list) and texts else None, where)
-    if box is not None and label is not None:
-        record.instances.append(Instance(label, box, segmentation))
+    if box is not None and good and label is not None:
+        record.instances.append(Instance(label, box, outline))
 
 
 def _percent(value: dict[str, Any], record: ImageRecord, *keys: str) -> list[float]:

@@ -198,6 +198,44 @@ def test_declared_classes_that_turn_the_text_around_are_never_printed(tmp_path):
     assert issues and all(r"\u202ecat" in i.allowed and str(i).isprintable() for i in issues)
 
 
+def far_outlines(tmp_path, format, far):
+    """One outline that leads far out of its image, as each tool writes it."""
+    if format == "labelme":
+        source = miniature.labelme_data(tmp_path, 1)
+        shape = dict(label="cat", points=[[0, 0], [far, 0], [0, far]])
+        path = next(source.glob("*.json"))
+        path.write_text(json.dumps({**json.loads(path.read_text()), "shapes": [shape]}))
+        return source
+    if format == "cvat":
+        source = miniature.cvat_data(tmp_path, 1)
+        text = source.read_text()
+        source.write_text(text.replace("30.0,5.0;50.0,5.0;50.0,25.0", f"0,0;{far},0;0,{far}"))
+        return source
+    source = miniature.labelstudio_data(tmp_path, 2)
+    text = source.read_text().replace(
+        "[[0, 0], [50, 0], [50, 50]]", f"[[0, 0], [{far}, 0], [0, {far}]]"
+    )
+    source.write_text(text)
+    return source
+
+
+@pytest.mark.parametrize("format", ["labelme", "cvat", "labelstudio"])
+def test_an_outline_far_outside_its_image_is_left_out(tmp_path, format):
+    """pycocotools, which draws it, needs memory by its length, and ends the process for want."""
+    source = far_outlines(tmp_path, format, 1e7)
+    images = {"images": tmp_path / "media"} if format == "labelstudio" else {}
+    data = refused(source, format, "malformed polygon", **images)
+    corners = [
+        corner
+        for record in data.records
+        for instance in record.instances
+        if isinstance(instance.segmentation, list)
+        for part in instance.segmentation
+        for corner in part
+    ]
+    assert all(corner < 1000 for corner in corners)
+
+
 @pytest.mark.parametrize(
     "runs", [2**27, 10**400, "abc", None, {}], ids=["large", "endless", "text", "null", "object"]
 )
