@@ -13,6 +13,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 
 from ..registry import TRANSFORMS
+from .color_tables import by_tables
 
 KEY = "homography_matrix"
 
@@ -109,7 +110,10 @@ def rule_of(transform: Any) -> Rule | None:
 
 
 def _watched(transform: Any) -> Any:
-    """The transform with a rule if there is one; the parts of a container, each for itself."""
+    """The transform with a rule if there is one; the parts of a container, each for itself.
+
+    What changes colors alone gets its tables on the way.
+    """
     rule = rule_of(transform)
     if rule is not None:
         return Watched(transform, rule)
@@ -118,7 +122,7 @@ def _watched(transform: Any) -> Any:
         transform.transforms = [_watched(part) for part in parts]
     elif parts is not None:  # RandomApply keeps its parts in a Compose
         transform.transforms = _watched(parts)
-    return transform
+    return by_tables(transform)
 
 
 @contextmanager

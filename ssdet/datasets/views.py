@@ -8,6 +8,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from ..registry import TRANSFORMS
+from .color_tables import planar
 from .geometry_record import KEY, RecordGeometry
 from .seeding import derive_seed, seeded
 
@@ -54,28 +55,33 @@ class WeakStrongViews(BaseTransform):
         if shared is None:
             return None
         base = int(np.random.randint(2**31))
+        last = [branch for branch in self.branch_field if branch in self.views][-1]
         batch: dict = {"inputs": {}, "data_samples": {}}
-        for branch in self.branch_field:
-            packed = self._view(branch, shared, base)
+        for index, branch in enumerate(self.branch_field):
+            packed: dict | None = {}
+            if branch in self.views:
+                # Transforms may write into the arrays they are given, so every view has its own.
+                results = shared if branch == last else copy.deepcopy(shared)
+                with seeded(derive_seed(base, index)):
+                    packed = _view(results, self.views[branch])
             if packed is None:
                 return None
             for key, column in batch.items():
                 column[branch] = packed.get(key)
         return batch
 
-    def _view(self, branch: str, shared: dict, base: int) -> dict | None:
-        if branch not in self.views:
-            return {}
-        # Transforms may write into the arrays they are given, so every view has its own.
-        results, matrix = copy.deepcopy(shared), None
-        with seeded(derive_seed(base, self.branch_field.index(branch))):
-            for step in self.views[branch]:
-                matrix = results.get(KEY)
-                results = step(results)
-                if results is None:
-                    return None
-        results["data_samples"].set_metainfo({KEY: np.eye(3) if matrix is None else matrix})
-        return results
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}(views={list(self.views)})"
+
+
+def _view(results: dict, steps: RecordGeometry) -> dict | None:
+    *changes, pack = steps
+    for step in changes:
+        results = step(results)
+        if results is None:
+            return None
+    matrix = results.get(KEY)
+    results["img"] = planar(results["img"])
+    results = pack(results)
+    results["data_samples"].set_metainfo({KEY: np.eye(3) if matrix is None else matrix})
+    return results

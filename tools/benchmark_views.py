@@ -1,0 +1,103 @@
+"""Weak and strong views of a photograph: the time of ssdet beside that of the package's transforms.
+
+    python tools/benchmark_views.py [--rounds 100] [--image photo.jpg]
+
+Both sides read the same file through the same list of transforms, in turn (A B A B), on one thread.
+Printed are the medians of the CPU time of an image and the quartiles of the ratios of the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmdet.registry import TRANSFORMS as MMDET
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.registry import TRANSFORMS as MMSEG
+
+import ssdet
+from ssdet.registry import TRANSFORMS
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs/_base_/datasets"
+# Name -> scope, config, and what the loading of annotations would have left.
+CASES = {
+    "COCO, boxes": ("mmdet", "coco_semi.py", dict(instances=[])),
+    "Cityscapes, label maps": ("mmseg", "cityscapes_semi.py", dict(seg_fields=[])),
+}
+
+
+def main() -> None:
+    """Print one line for each case."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--image", help="a photograph (default: 1333x800, made of noise)")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    ssdet.register()
+    with tempfile.TemporaryDirectory() as folder:
+        image = arguments.image or photograph(Path(folder) / "noise.jpg")
+        for name, (scope, file, more) in CASES.items():
+            ours, theirs = pipelines(scope, CONFIGS / file)
+            times = np.array(
+                [
+                    [seconds(run, image, more, seed) for run in (ours, theirs)]
+                    for seed in range(arguments.rounds)
+                ]
+            )
+            mine, peer = np.median(times, 0) * 1000
+            low, high = np.quantile(times[:, 1] / times[:, 0], (0.25, 0.75))
+            print(
+                f"{name}: {mine:.1f} ms an image, plain transforms {peer:.1f} ms; all rounds "
+                f"together {times[:, 1].sum() / times[:, 0].sum():.2f} times as fast (single "
+                f"rounds {low:.2f} to {high:.2f})"
+            )
+
+
+def photograph(path: Path) -> str:
+    """A file as large as a photograph of COCO at 1333x800: blobs of all sizes and a grain."""
+    noise = np.random.RandomState(0)
+    picture = cv2.resize(noise.randint(0, 256, (100, 167, 3)).astype(np.uint8), (1333, 800))
+    grain = noise.randint(-8, 9, picture.shape)
+    cv2.imwrite(str(path), (picture + grain).clip(0, 255).astype(np.uint8))
+    return str(path)
+
+
+def pipelines(scope: str, file: Path) -> tuple[Callable, Callable]:
+    """The unlabeled images' views of a config: ours, and the plain transforms in MultiBranch."""
+    config = Config.fromfile(file).other_images.pipeline[0]
+    registry = dict(mmdet=MMDET, mmseg=MMSEG)[scope]
+    with DefaultScope.overwrite_default_scope(scope):
+        ours = TRANSFORMS.build(config)
+        shared = Compose([registry.build(dict(step)) for step in config.shared])
+        branches = {name: list(steps) for name, steps in config.views.items()}
+        split = registry.build(
+            dict(type="mmdet.MultiBranch", branch_field=list(branches), **branches)
+        )
+    return ours, lambda results: split(shared(results))
+
+
+def seconds(run: Callable, image: str, more: dict[str, Any], seed: int) -> float:
+    """CPU time of one image."""
+    random.seed(seed)
+    np.random.seed(seed)
+    results = dict(img_path=image, img_id=0, height=800, width=1333, **more)
+    start = time.process_time()
+    run(results)
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    main()
