@@ -25,6 +25,7 @@ from .finite import FiniteGuardHook
 from .loops import TeacherStudentLoop, TeacherStudentTestLoop
 from .metrics_file import MetricsFileHook, read_metrics
 from .out_of_memory import OutOfMemoryHook
+from .profile import ProfileHook
 from .progress import ProgressHook
 from .run_folder import RunFolderHook
 from .runner import SafeRunner
@@ -43,6 +44,7 @@ __all__ = [
     "NumericError",
     "OutOfMemoryHook",
     "PortableDistributedDataParallel",
+    "ProfileHook",
     "ProgressHook",
     "RunError",
     "RunFolderHook",
