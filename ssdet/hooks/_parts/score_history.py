@@ -30,12 +30,17 @@ class ScoreHistory:
         self.owner, self.length, self.sync = owner, length, sync
         self.queue = torch.zeros(0, length)
 
-    def push(self, scores: Tensor, labels: Tensor, classes: int) -> None:
-        """Remember new scores, the first of them as the newest."""
+    def push(
+        self, scores: Tensor, labels: Tensor, classes: int, *, are_drawn: bool = False
+    ) -> None:
+        """Remember new scores, the first of them as the newest.
+
+        Those of all processes come in the order in which one process with all images has them.
+        Scores that were drawn at random (`are_drawn`) have no such order, and there are more than a
+        history holds: they are taken in turns, or those of the first process would fill it.
+        """
         if self.sync:
-            # In turns: there are more new pixels than a history holds, and those of the first
-            # process alone would fill it.
-            rows = gathered(torch.stack([scores.float(), labels.float()], 1), turns=True)
+            rows = gathered(torch.stack([scores.float(), labels.float()], 1), turns=are_drawn)
             scores, labels = rows.unbind(1)
         self.queue = push_scores(self.of(classes, scores.device), scores, labels.long())
 

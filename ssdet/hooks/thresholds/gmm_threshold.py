@@ -9,7 +9,7 @@ import torch
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.segmentor import TeacherStudentSegmentor
-from ...teacher_student.step import Step
+from ...teacher_student.step import PixelLabels, Step
 from ...thresholds import MixturePolicy, count_threshold, mixture_thresholds
 from ...validation import check_choice, check_range
 from .._parts.score_history import ScoreHistory, found_scores
@@ -92,7 +92,9 @@ class GMMThresholdHook(ThresholdHook):
             for image, boxes in enumerate(step.pseudo_boxes):
                 limit = count_threshold(boxes.scores, self.count_ratio)
                 step.drop(image, boxes.scores <= limit, "count")
-        self.history.push(*found_scores(step, self.evidence, self.pixels), self.count_classes(step))
+        values, labels = found_scores(step, self.evidence, self.pixels)
+        drawn = isinstance(step.pseudo, PixelLabels)
+        self.history.push(values, labels, self.count_classes(step), are_drawn=drawn)
 
     def limits(self, classes: int, device: torch.device) -> Limits:
         """The thresholds of the mixtures."""

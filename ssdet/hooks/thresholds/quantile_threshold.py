@@ -102,7 +102,8 @@ class QuantileThresholdHook(ThresholdHook):
         classes = self.count_classes(step)
         if self.one_limit:
             labels, classes = labels.where(labels >= classes, 0), 1
-        self.history.push(values, labels, classes)
+        drawn = isinstance(step.pseudo, PixelLabels)
+        self.history.push(values, labels, classes, are_drawn=drawn)
         if self.end is not None:
             since = step.iteration - getattr(step.model, "burn_in", 0)
             self._share = self.share + (self.end - self.share) * ramp(since, self.length, "linear")

@@ -273,13 +273,29 @@ def test_rows_of_all_processes_in_their_order(monkeypatch):
 
 
 def test_a_history_holds_scores_of_all_processes(monkeypatch):
-    """Each brings more than there is room for."""
+    """Each brings more pixels than there is room for."""
+    two_processes(monkeypatch)
+    history = score_history.ScoreHistory("Test", 4, sync=True)
+    history.push(torch.tensor([0.1, 0.2, 0.3, 0.4, 0.45]), torch.zeros(5), 1, are_drawn=True)
+    assert history.queue.tolist() == [pytest.approx([0.1, 0.6, 0.2, 0.7])]
+
+
+def test_a_history_of_boxes_is_that_of_one_process(monkeypatch):
+    """Which scores are the newest must not depend on how the images are spread."""
+    scores = torch.tensor([0.1, 0.2, 0.3])
+    alone = score_history.ScoreHistory("Test", 4, sync=True)
+    alone.push(torch.cat([scores, scores + 0.5]), torch.zeros(6), 1)
+    two_processes(monkeypatch)
+    history = score_history.ScoreHistory("Test", 4, sync=True)
+    history.push(scores, torch.zeros(3), 1)
+    assert torch.equal(history.queue, alone.queue)
+
+
+def two_processes(monkeypatch):
+    """The other one has the same scores, higher by a half."""
 
     def all_gather(value):
         return [value, value + 0.5 if value.ndim == 2 else value]
 
     monkeypatch.setattr(score_history, "get_world_size", lambda: 2)
     monkeypatch.setattr(score_history, "all_gather", all_gather)
-    history = score_history.ScoreHistory("Test", 4, sync=True)
-    history.push(torch.tensor([0.1, 0.2, 0.3, 0.4, 0.45]), torch.zeros(5), 1)
-    assert history.queue.tolist() == [pytest.approx([0.1, 0.6, 0.2, 0.7])]
