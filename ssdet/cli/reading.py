@@ -62,6 +62,10 @@ def add_reading_arguments(
     parser.add_argument(
         "--follow-links", action="store_true", help="accept symbolic links out of the data folder"
     )
+    parser.add_argument(
+        "--predictions", action="store_true",
+        help="Label Studio: take the prediction of a task that nobody annotated",
+    )  # fmt: skip
     parser.add_argument("--strict", action="store_true", help=strict)
 
 
@@ -71,7 +75,7 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
 
     said = {
         "images": args.images, "masks": args.masks, "split": args.split,
-        "follow_links": args.follow_links,
+        "follow_links": args.follow_links, "predictions": args.predictions,
         **class_settings(
             args.classes, args.values, colors=args.colors, ignore=args.ignore,
             reduce_zero_label=args.reduce_zero_label,

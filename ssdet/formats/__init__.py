@@ -17,6 +17,7 @@ from .encoding import MaskEncoding, read_classes
 from .guessing import Guess, guess
 from .huggingface import read_huggingface
 from .issues import DataError, Issue, Issues, summary
+from .labeled import LabeledImage, LabelSet
 from .labelme import read_labelme
 from .labelstudio import read_labelstudio
 from .masks import (
@@ -30,10 +31,12 @@ from .masks import (
 )
 from .voc import read_voc
 from .write import write_coco, write_masks
+from .writers import WRITERS, write_labels
 from .yolo import read_yolo
 
 __all__ = [
     "FORMATS",
+    "WRITERS",
     "Annotations",
     "DataError",
     "Guess",
@@ -41,6 +44,8 @@ __all__ = [
     "Instance",
     "Issue",
     "Issues",
+    "LabelSet",
+    "LabeledImage",
     "MaskEncoding",
     "Reading",
     "class_settings",
@@ -52,6 +57,7 @@ __all__ = [
     "read_classes",
     "summary",
     "write_coco",
+    "write_labels",
     "write_masks",
 ]
 

@@ -110,6 +110,7 @@ class Reading:
         outlines: Keep polygons and masks; otherwise they are checked and let go.
         watch: Called with each annotation of a COCO file, and its place.
         follow_links: See `Root`.
+        predictions: Of a task of Label Studio without an annotation, read the newest prediction.
         issues: Where findings go.
     """
 
@@ -125,6 +126,7 @@ class Reading:
     outlines: bool = True
     watch: Callable[[Any, str], None] | None = None
     follow_links: bool = False
+    predictions: bool = False
     issues: Issues = field(default_factory=Issues)
 
     def root(self, folder: Path) -> Root:

@@ -23,7 +23,8 @@ _UPLOADED = re.compile(r"[0-9a-f]{8}-")  # in front of the names of uploaded fil
 def read_labelstudio(source: Path, reading: Reading) -> Annotations:
     """Read the newest annotation of each task; images are found by the end of their address.
 
-    Predictions are not read. A task that nobody annotated, or that was skipped, is left out.
+    Predictions are read where `reading.predictions` asks for them. Otherwise a task that nobody
+    annotated, or that was skipped, is left out.
     """
     root = reading.root(reading.images or source.parent)
     names, issues = Names(reading.classes, reading.issues), reading.issues
@@ -33,7 +34,7 @@ def read_labelstudio(source: Path, reading: Reading) -> Annotations:
     records = []
     for position, task in enumerate(_tasks(source)):
         where = f"{source}, [{position}] (id {task.get('id')!r})"
-        results = _results(task)
+        results = _results(task, reading.predictions)
         if results is None:
             issues.warn(
                 "task without an annotation (left out)", where, found="none, or a skipped one",
@@ -73,14 +74,17 @@ def _tasks(source: Path) -> list[dict[str, Any]]:
     return content
 
 
-def _results(task: dict[str, Any]) -> list[Any] | None:
-    """The regions of the newest annotation that was not cancelled."""
+def _results(task: dict[str, Any], predictions: bool) -> list[Any] | None:
+    """The regions of the newest annotation that was not cancelled, or else of a prediction."""
     if "data" not in task:  # JSON-MIN: the regions stand under the name of their control
         lists = [v for v in task.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
         return [{"value": region, **region} for regions in lists for region in regions]
     listed = task.get("annotations")
     given = [a for a in listed if isinstance(a, dict)] if isinstance(listed, list) else []
     given = [a for a in given if not a.get("was_cancelled")]
+    if predictions and not given:
+        listed = task.get("predictions")
+        given = [p for p in listed if isinstance(p, dict)] if isinstance(listed, list) else []
     newest = max(given, key=lambda a: str(a.get("updated_at") or a.get("created_at")), default=None)
     results = None if newest is None else newest.get("result")
     return results if isinstance(results, list) else None
