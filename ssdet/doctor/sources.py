@@ -101,8 +101,7 @@ def of_data(found: Guess, role: Role, findings: Findings, **reading: Any) -> Sou
     if source.name in findings.taken_for:  # another part of the same data
         source.name += f" ({role})"
     if found.why:
-        parts = f"; parts: {', '.join(found.parts)}" if found.parts else ""
-        findings.taken_for[source.name] = f"{found.format}: {found.why}{parts}"
+        findings.taken_for[source.name] = f"{found.format}: {found.told}"
     if found.format == "images":
         source.images = _unlabeled(path, reading.get("images"))
         _unread(source, found, findings)
@@ -117,7 +116,8 @@ def of_data(found: Guess, role: Role, findings: Findings, **reading: Any) -> Sou
             names = [record.name for record in data.records]
             data = data.subset(match(read_lines(found.only), names, found.only))
         _use(source, data)
-        _without_labels(path, found.format, data, findings)
+        if not (found.only or options.get("split")):  # else the others belong to other parts
+            _without_labels(path, found.format, data, findings)
     return source
 
 

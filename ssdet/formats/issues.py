@@ -8,7 +8,7 @@ from reprlib import Repr
 from typing import ClassVar, Literal, NoReturn
 
 from ..exits import Exit, RunError
-from ..messages import warn
+from ..messages import log, warn
 
 Severity = Literal["error", "warning", "info"]
 Subject = Literal["files", "annotations", "splits", "views", "config", "weights", "model"]
@@ -147,8 +147,10 @@ class Issues:
         errors = [issue for issue in self.of("error") if strict or not issue.left_out]
         if errors:
             raise DataError(*errors)
-        for line in summary(self.found):
+        for line in summary(self.of("error", "warning")):
             warn(line)
+        for line in summary(self.of("info")):
+            log(line)
 
 
 def raise_data_error(

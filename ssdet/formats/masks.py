@@ -11,7 +11,7 @@ import numpy as np
 
 from ..labels import IGNORE
 from .annotations import Annotations, ImageRecord, Instance, Reading
-from .class_values import declared, settle, zero_ignored
+from .class_values import declared, encoding_of, settle, zero_ignored
 from .encoding import Color, MaskEncoding, open_map
 from .files import read_lines
 from .issues import DataError, raise_data_error
@@ -274,11 +274,16 @@ def _classes(
     stated = declared(*places)
     if reading.reduce_zero_label:
         names, encoding = zero_ignored(
-            reading.classes or stated.names, lambda: _highest(records, reading)
+            reading.classes or stated.names,
+            lambda: _highest(_values(records, reading), reading),
         )
         return settle(names, encoding, reading.ignore)
     names = reading.classes or stated.names
-    names = names or tuple(str(value) for value in range(_highest(records, reading) + 1))
+    if not names:
+        values = _values(records, reading)
+        if values == {0, IGNORE} and IGNORE not in reading.ignore:
+            return _black_and_white(records[0], reading)
+        names = tuple(map(str, range(_highest(values, reading) + 1)))
     colors = reading.colors
     if not colors and stated.names == names and _fits(stated.colors, records[0]):
         colors = stated.colors
@@ -325,23 +330,42 @@ def _look_for_white(record: ImageRecord, encoding: MaskEncoding, reading: Readin
         )
 
 
+def _black_and_white(record: ImageRecord, reading: Reading) -> tuple[tuple[str, ...], MaskEncoding]:
+    """Two classes: if 255 were ignored, as in other maps, a single class would be left."""
+    reading.issues.add(
+        "info",
+        "annotations",
+        "black and white label maps",
+        record.mask or "",
+        found="0 and 255 alone",
+        advice=f"255 is the class 'foreground' then; {option('ignore', IGNORE)} says otherwise",
+    )
+    return settle(("background", "foreground"), encoding_of((0, IGNORE)), reading.ignore)
+
+
 def _inside(root: Root, path: Path, where: str) -> str:
     name = root.relative(path)
     root.path(name, where)
     return name
 
 
-def _highest(records: Sequence[ImageRecord], reading: Reading) -> int:
-    """The highest value of the maps that is not ignored."""
-    highest, everything = 0, MaskEncoding(IGNORE)
+def _values(records: Sequence[ImageRecord], reading: Reading) -> set[int]:
+    """The values of all maps."""
+    values: set[int] = set()
+    everything = MaskEncoding(IGNORE)
     for record in records:
         try:
-            labels = everything.labels_in(record.mask) if record.mask else set()
+            counts = np.bincount(everything.decode(record.mask or Path()).ravel())
         except DataError as error:
             reading.issues.found.extend(error.issues)
             continue
-        highest = max(highest, *(labels - set(reading.ignore)), 0)
-    return highest
+        values |= set(np.flatnonzero(counts).tolist())
+    return values
+
+
+def _highest(values: set[int], reading: Reading) -> int:
+    """The highest value that is not ignored."""
+    return max(values - {IGNORE, *reading.ignore}, default=0)
 
 
 def preset_classes(name: str) -> dict[str, Any]:

@@ -42,8 +42,9 @@ def pair_up(images: Sequence[Path], maps: Sequence[Path]) -> dict[Path, Path | N
 
 
 def apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Images and label maps of one folder: by their names, or else by their endings."""
+    """Images and label maps of one folder: by their names, their folders', or their endings."""
     maps = [path for path in files if is_map_name(path.stem)]
+    maps = maps or [path for path in files if _MAP.intersection(_words(path.parent.name))]
     if not maps:
         photos = {
             path.with_suffix("") for path in files if path.suffix.lower() in (".jpg", ".jpeg")
@@ -66,7 +67,9 @@ def is_map_name(stem: str) -> bool:
 def _key(path: Path) -> Path:
     words = _words(path.stem)
     kept = [word for word in words if word not in _IMAGE | _MAP]
-    return path.with_name("_".join(kept or words))
+    # `a/images/1.png` and `a/masks/1.png`: a folder of such a name says no more than a word does.
+    folders = [name for name in path.parent.parts if not set(_words(name)) <= _IMAGE | _MAP]
+    return Path(*folders, "_".join(kept or words))
 
 
 def _words(stem: str) -> list[str]:

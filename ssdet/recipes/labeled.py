@@ -125,8 +125,7 @@ def read_part(name: str, said: Data, task: str, side: Path) -> Part:
     else:
         part = _for_segmentor(data, found.format, side / name, code)
     if found.why:
-        parts = f"; parts: {', '.join(found.parts)}" if found.parts else ""
-        part.notes.insert(0, f"{name}: {found.format}, because of {found.why}{parts}")
+        part.notes.insert(0, f"{name}: {found.format}, because of {found.told}")
     return part
 
 

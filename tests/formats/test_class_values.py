@@ -118,3 +118,22 @@ def test_the_command_takes_all_of_it(root, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["convert", str(root), *options, "--values", "0,1+1"])
     assert "a value is given twice" in capsys.readouterr().err
+
+
+def test_black_and_white_maps_have_two_classes(tmp_path, capsys):
+    for n in range(2):
+        miniature.picture(tmp_path / "images" / f"{n}.jpg", seed=n)
+        labels = np.zeros((48, 64), np.uint8)
+        labels[:, 32 * n :] = 255
+        miniature.gray_png(tmp_path / "masks" / f"{n}.png", labels)
+    data = read(tmp_path, "masks")
+    assert data.classes == ("background", "foreground")
+    assert [data.labels_in(record) for record in data.records] == [{1}, {0, 1}]
+    assert encoding_settings(data.encoding) == {"values": [0, 255]}
+    assert read(tmp_path, "masks", ignore=(255,)).classes == ("0",)
+    assert read(tmp_path, "masks", classes=("road",)).classes == ("road",)
+    capsys.readouterr()
+    assert main(["doctor", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "255 is the class 'foreground' then; --ignore 255 says otherwise" in told
+    assert "warning" not in told

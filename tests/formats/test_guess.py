@@ -87,6 +87,27 @@ def other_names(root):
     return root
 
 
+def augmented(root):
+    """image/ and label/, and beside them a folder of augmented copies with both."""
+    labels = np.repeat(np.arange(4, dtype=np.uint8), 12)[:, None].repeat(64, axis=1)
+    for n in range(4):
+        miniature.picture(root / "train" / "image" / f"{n}.png", seed=n)
+        miniature.gray_png(root / "train" / "label" / f"{n}.png", labels)
+        miniature.picture(root / "train" / "aug" / f"image_{n}_7.png", seed=n + 9)
+        miniature.gray_png(root / "train" / "aug" / f"mask_{n}_7.png", labels)
+    return root
+
+
+def patients(root):
+    """A folder for each patient, with images/ and masks/ in it."""
+    labels = np.repeat(np.arange(4, dtype=np.uint8), 12)[:, None].repeat(64, axis=1)
+    for n in range(4):
+        folder = root / f"patient{n % 2}"
+        miniature.picture(folder / "images" / f"{n // 2}.jpg", seed=n)
+        miniature.gray_png(folder / "masks" / f"{n // 2}.png", labels)
+    return root
+
+
 LAYOUTS = {
     # name: (make, format, parts, images, classes)
     "voc": (miniature.voc_data, "voc", "", 4, ("cat", "dog", "person")),
@@ -109,6 +130,8 @@ LAYOUTS = {
     "camvid": (miniature.camvid, "masks", "test train val", 6, ("0", "1", "2", "3")),
     "masks beside": (masks_beside, "masks", "test train val", 6, ("0", "1", "2", "3")),
     "masks of other names": (other_names, "masks", "", 4, ("0", "1", "2", "3")),
+    "masks beside augmented ones": (augmented, "masks", "", 4, ("0", "1", "2", "3")),
+    "masks of patients": (patients, "masks", "", 4, ("0", "1", "2", "3")),
     "cityscapes": (miniature.cityscapes, "cityscapes", "train val", 16, None),
 }  # fmt: skip
 
@@ -137,6 +160,13 @@ def test_layouts(folders, name):
     if classes:
         assert data.classes == classes
         assert any(r.mask or r.instances for r in data.records)
+
+
+def test_what_is_not_read_is_told(folders, capsys):
+    root = folders("masks beside augmented ones")
+    assert main(["doctor", str(root)]) == 0
+    told = capsys.readouterr().out
+    assert "of the images in train/image/; not read: label maps beside their images in" in told
 
 
 def test_a_part_is_read_by_its_name(folders):

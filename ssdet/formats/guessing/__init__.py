@@ -63,8 +63,8 @@ def guess(path: Path, task: str | None = None) -> Guess:
     if refused and not found:
         raise refused[0]
     if found:
-        also = tuple(f"{other.why} ({other.format})" for other in found[1:])
         first = found[0]
+        also = first.also + tuple(f"{other.why} ({other.format})" for other in found[1:])
         if task == "detection" and first.format == "cityscapes":
             first = _renamed(first, "cityscapes-instances")
         return replace(first, also=also)

@@ -31,6 +31,13 @@ class Guess:
     also: tuple[str, ...] = ()
     only: Path | None = None
 
+    @property
+    def told(self) -> str:
+        """What it was taken for, why, and what else is there."""
+        parts = f"; parts: {', '.join(self.parts)}" if self.parts else ""
+        also = f"; not read: {', '.join(self.also)}" if self.also else ""
+        return f"{self.why}{parts}{also}"
+
     def part(self, name: str | None) -> Guess:
         """The part of a name; a name that is not known is left to the reader."""
         if name is None:

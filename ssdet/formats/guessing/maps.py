@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,14 +57,19 @@ def voc_masks(survey: Survey) -> Guess | None:
 def masks(survey: Survey) -> Guess | None:
     """Pairs of folders of which one has label maps, or images with their maps beside them."""
     parts: dict[str, Guess] = {}
-    found = list(_pairs(survey))
+    every = _pairs(survey)
+    # Where a folder has both, such as augmented copies beside the data, the pairs of folders count.
+    found = [pair for pair in every if pair[0] != pair[1]] or every
+    also = tuple(_told(survey.root, *pair) for pair in every if pair not in found)
     for images, maps in found:
         # The maps' folder may be the only one that says it: images/ with train_masks/.
         name = part_of(images.relative_to(survey.root)) or part_of(maps.relative_to(survey.root))
         parts.setdefault(name or "", _guess(survey.root, images, maps))
     if len(found) > len(parts):  # a folder for each city or patient
-        return _above(survey, found)
-    return parts[""] if "" in parts else of_parts(parts)
+        guessed: Guess | None = _above(survey, found)
+    else:
+        guessed = parts[""] if "" in parts else of_parts(parts)
+    return guessed and replace(guessed, also=also)
 
 
 def label_maps(survey: Survey) -> set[Path]:
