@@ -59,12 +59,12 @@ def run(args: argparse.Namespace) -> int:
         may_write(file, force=args.force)
     whole = load_config(str(path))
     try:
-        config = plain_config(whole)
+        config = plain_config(whole, args.model)
     except RunError as error:
         raise UsageError(f"config {path}: {error}") from None
     saved = read_checkpoint(args.checkpoint)
     try:
-        checkpoint = plain_checkpoint(saved, config, args.model)
+        checkpoint = plain_checkpoint(saved, config, args.model, whole.model.get("teacher"))
     except RunError as error:
         raise type(error)(f"checkpoint {args.checkpoint}: {error}") from None
     about = _onnx(args, config, checkpoint, files["onnx"]) if args.onnx else ""

@@ -70,6 +70,12 @@ class Settings:
         return self.model.get("type") in _MODELS
 
     @property
+    def frozen_teacher(self) -> bool:
+        """Whether the teacher is another model, which no average moves."""
+        teacher = self.model.get("teacher") or {}
+        return "model" in teacher and not teacher.get("beside_twin")
+
+    @property
     def learns_labels(self) -> bool:
         """Whether the student learns pseudo labels; if not, a hook teaches it probabilities."""
         return bool(self.model.get("unsup_weight", 1.0))
@@ -284,7 +290,7 @@ def _hooks(settings: Settings, findings: Findings) -> None:
         )  # fmt: skip
     if not settings.unlabeled:
         return
-    if not averages:
+    if not averages and not settings.frozen_teacher:
         findings.add(
             "warning", "config", "teacher that never moves", "custom_hooks", found=_names(hooks),
             allowed="a TeacherEMAHook", advice="Without TeacherEMAHook it stays as it was at the "

@@ -12,6 +12,7 @@ from mmengine.registry import DefaultScope, Registry
 from ..exits import CheckpointError, UsageError, replacing
 from ..extras import load
 from ..registry import MODELS, TRANSFORMS
+from ..teacher_student.foreign_parts import read_weights
 from ..version import __version__
 
 NETWORKS = {"detector": "CocoDataset", "segmentor": "BaseSegDataset"}  # and a plain data set of it
@@ -19,12 +20,12 @@ LABELS = ("LoadAnnotations", "LoadPanopticAnnotations", "LoadMask", "LoadExterna
 GENERATED = "LoadDigitScene"  # a demo draws its images; others come from files
 
 
-def plain_config(config: Any) -> Config:
-    """What inference with the model of a teacher-student config needs, and nothing else."""
+def plain_config(config: Any, role: str = "student") -> Config:
+    """What inference with "teacher" or "student" of a config needs, and nothing else."""
     kind = next((kind for kind in NETWORKS if kind in config.get("model", {})), None)
     if kind is None:
         raise UsageError("its model has no detector or segmentor: it is no teacher-student model")
-    model, dataset = config.model[kind], config.test_dataloader.dataset
+    model, dataset = _network(config.model, kind, role), config.test_dataloader.dataset
     while "pipeline" not in dataset:  # of a wrapper around a data set
         dataset = dataset.dataset
     pipeline = [
@@ -46,11 +47,29 @@ def plain_config(config: Any) -> Config:
     return plain
 
 
-def plain_checkpoint(checkpoint: dict[str, Any], config: Config, role: str) -> dict[str, Any]:
-    """The weights of "teacher" or "student", checked against the model that they are for."""
+def _network(pair: Any, kind: str, role: str) -> Any:
+    """The config of the model that has this role."""
+    teacher = pair.get("teacher") or {}
+    if role == "student" or not teacher or teacher.get("beside_twin"):
+        return pair[kind]
+    return teacher["model"] if "model" in teacher else pair["auxiliary"][teacher["partner"]]
+
+
+def plain_checkpoint(
+    checkpoint: dict[str, Any], config: Config, role: str, teacher: Any = None
+) -> dict[str, Any]:
+    """The weights of "teacher" or "student", checked against the model that they are for.
+
+    `teacher` are the settings of a teacher of another kind, whose weights may be in its own file.
+    """
+    state, classes = checkpoint.get("state_dict", {}), None
     prefix = f"{role}."
-    state = checkpoint.get("state_dict", {})
+    if role == "teacher" and "teacher.sha256" in state:
+        prefix, classes = "teacher.network.", (teacher or {}).get("classes")
     weights = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    if not weights and "teacher.sha256" in state and role == "teacher":
+        weights, names = _from_its_file(state["teacher.sha256"], teacher or {})
+        classes = classes or names
     if not weights:
         raise CheckpointError(f"it has no {role}; a checkpoint of `ssdet train` has both models")
     with DefaultScope.overwrite_default_scope(config.default_scope):
@@ -59,8 +78,21 @@ def plain_checkpoint(checkpoint: dict[str, Any], config: Config, role: str) -> d
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(f"its {role} does not fit the model of the config: {error}") from None
-    meta = dict(dataset_meta=checkpoint["meta"].get("dataset_meta"), ssdet_version=__version__)
+    about = checkpoint["meta"].get("dataset_meta")
+    about = about if classes is None else {"classes": tuple(classes)}
+    meta = dict(dataset_meta=about, ssdet_version=__version__)
     return dict(meta=meta, state_dict=weights)
+
+
+def _from_its_file(sha256: Any, teacher: Any) -> tuple[dict[str, Any], Any]:
+    """Weights and classes of a frozen teacher, of which a checkpoint has the sha256 alone."""
+    name = teacher.get("checkpoint")
+    if name is None:
+        raise CheckpointError("it has no weights of the teacher, and the config names no file")
+    weights, classes, found = read_weights(name)
+    if not bool((found == sha256.cpu()).all()):
+        raise CheckpointError(f"its teacher was another file than {name} is now: restore the file")
+    return weights, classes
 
 
 def write_safetensors(checkpoint: dict[str, Any], path: Path) -> None:

@@ -7,6 +7,7 @@ method alone does. That is a hook (`ssdet.hooks`); if it cannot be one, a hook p
 
 from .core import TeacherStudent
 from .detector import TeacherStudentDetector
+from .foreign import ForeignTeacher
 from .hook_points import HookPoints
 from .phase import Phase
 from .pseudo_boxes import AMBIGUOUS, HIGH, LOW, PseudoBoxes, Source
@@ -17,6 +18,7 @@ __all__ = [
     "AMBIGUOUS",
     "HIGH",
     "LOW",
+    "ForeignTeacher",
     "HookPoints",
     "Phase",
     "PixelLabels",

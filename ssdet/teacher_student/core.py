@@ -20,12 +20,14 @@ from ..ranks import any_rank
 from ..registry import MODELS
 from ..seeds import seed_ranks_apart
 from ..validation import check_choice, check_range
-from .checkpoints import spread_to_both
+from .checkpoints import drop_other_teachers, spread_to_both
+from .foreign import ForeignTeacher
 from .hook_points import log_order, needs_of, overrides, phase_of
 from .passes import STRONG, WEAK, extra_passes, joined, student_pass, teacher_labels, weak_pass
 from .preprocessor import Branches
 from .schedules import checked_ramp, ramp
 from .step import Step, Views
+from .teachers import TeacherPlan, check_teacher
 
 Role = Literal["teacher", "student"]
 
@@ -55,6 +57,7 @@ class TeacherStudent(BaseModel):
         auxiliary: Auxiliary networks to train, by name (polishers, heads, a second student); the
             hook that uses one looks it up by name.
         auxiliary_teachers: Names of auxiliary networks that get a teacher of their own.
+        teacher: Another teacher than the student's twin; see `ssdet.teacher_student.teachers`.
         data_preprocessor: Taken from the model's config where it is not given.
     """
 
@@ -74,6 +77,7 @@ class TeacherStudent(BaseModel):
         compile_student: dict[str, Any] | None = None,
         auxiliary: dict[str, dict[str, Any]] | None = None,
         auxiliary_teachers: Sequence[str] = (),
+        teacher: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
@@ -92,7 +96,9 @@ class TeacherStudent(BaseModel):
         # Under this name MMDetection's `TeacherStudentValLoop` selects the one and then the other.
         self.semi_test_cfg: dict[str, Role] = {"predict_on": predict_with}
         self.student: nn.Module = self._build(model)
-        self.teacher: nn.Module = self._build(model).requires_grad_(False)
+        plan = TeacherPlan.of(teacher)
+        if plan.twin:
+            self.teacher: nn.Module = self._build(model).requires_grad_(False)
         auxiliary = auxiliary or {}
         self.auxiliary = nn.ModuleDict({k: self._build(v) for k, v in auxiliary.items()})
         for key in auxiliary_teachers:
@@ -100,6 +106,16 @@ class TeacherStudent(BaseModel):
         self.auxiliary_teachers = nn.ModuleDict(
             {k: self._build(auxiliary[k]).requires_grad_(False) for k in auxiliary_teachers}
         )
+        # Which network the teacher is an average of: "student", an auxiliary one, or None (frozen).
+        self.followed: str | None = plan.followed
+        # Another model that is frozen: the teacher itself, or one beside it.
+        self.frozen_teacher: ForeignTeacher | None = None
+        if not plan.twin or plan.foreign:
+            other = plan.build(self, self._build)
+            if plan.twin:
+                self.frozen_teacher = other
+            else:
+                self.teacher = other
         # The run's seed, which the random generators of hooks start from.
         self.seed = torch.initial_seed() & 0x7FFFFFFFFFFFFFFF
         # Networks ("student" or auxiliary) that a hook freezes in this step.
@@ -170,6 +186,7 @@ class TeacherStudent(BaseModel):
 
     def attach(self, hook: Any) -> None:
         """Run a hook in the steps of this model, in the order of the phases."""
+        check_teacher(self, hook)
         hook.on_attach(self)
         name = type(hook).__name__
         if self.joint_pass and overrides(hook, "student_pass"):
@@ -303,15 +320,24 @@ class TeacherStudent(BaseModel):
 
     @property
     def pairs(self) -> dict[str, tuple[nn.Module, nn.Module]]:
-        """Each student with its teacher: "student", and auxiliary networks that have one."""
-        others = {k: (self.auxiliary[k], v) for k, v in self.auxiliary_teachers.items()}
-        return {"student": (self.student, self.teacher), **others}
+        """Each student with its average: "student", and auxiliary networks that have one."""
+        pairs = {k: (self.auxiliary[k], v) for k, v in self.auxiliary_teachers.items()}
+        if self.followed is None:
+            return pairs
+        followed = self.student if self.followed == "student" else self.auxiliary[self.followed]
+        return {self.followed: (followed, self.teacher), **pairs}
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether the teacher is a model of the student's config and follows it."""
+        return self.followed == "student"
 
     def train(self, mode: bool = True) -> Self:
         """The training loop calls this in every iteration: teachers stay in eval mode."""
         super().train(mode)
-        for _, teacher in self.pairs.values():
-            teacher.eval()
+        for teacher in (self.teacher, self.frozen_teacher, *self.auxiliary_teachers.values()):
+            if teacher is not None:
+                teacher.eval()
         return self
 
     @torch.no_grad()
@@ -321,8 +347,12 @@ class TeacherStudent(BaseModel):
             teacher.load_state_dict(student.state_dict())
 
     def init_weights(self) -> None:
-        """Initialize the student (pretrained weights included); the teacher starts as its copy."""
-        for module in (self.student, *self.auxiliary.values()):
+        """Initialize the student (pretrained weights included); the teacher starts as its copy.
+
+        A teacher of another kind reads its own weights.
+        """
+        foreign = [m for m in self.children() if isinstance(m, ForeignTeacher)]
+        for module in (self.student, *self.auxiliary.values(), *foreign):
             initialize: Any = getattr(module, "init_weights", None)
             if initialize is not None:
                 initialize()
@@ -369,7 +399,8 @@ class TeacherStudent(BaseModel):
         self._iteration.fill_(iteration)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
-        message = spread_to_both(state_dict, prefix, self.student.state_dict())
+        drop_other_teachers(self, state_dict, prefix)
+        message = spread_to_both(state_dict, prefix, self.student.state_dict(), twin=self.has_twin)
         if message:
             print_log(f"{type(self).__name__}: {message}", logger="current", level=30)
         state_dict.setdefault(prefix + "_iteration", self._iteration.clone())

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..registry import MODELS
 from ..validation import check_choice, check_range
 from .core import TeacherStudent
+from .foreign import ForeignTeacher, inner
 from .geometry import areas, between, clip_boxes, project_boxes, warp
 from .heads import count_classes
 from .objectness import predicted_objectness
@@ -66,13 +67,14 @@ class TeacherStudentDetector(TeacherStudent):
         num_classes: int | None = None,
         **core: Any,
     ) -> None:
+        self._num_classes = num_classes  # before the teacher, which asks
         super().__init__(detector, **core)
         name = type(self).__name__
         check_range(name, "empty_weight", empty_weight)
         check_range(name, "min_size", min_size, 0, float("inf"))
         check_range(name, "min_visible", min_visible)
         check_choice(name, "crowd", crowd, Crowd)
-        self.crowd, self._num_classes = crowd, num_classes
+        self.crowd = crowd
         self.empty_weight, self.min_size, self.min_visible = empty_weight, min_size, min_visible
         detectors = [m for m in self.auxiliary.values() if isinstance(m, BaseDetector)]
         for network in (self.student, *detectors):
@@ -109,7 +111,7 @@ class TeacherStudentDetector(TeacherStudent):
         samples = [DetDataSample(metainfo=_as_whole_image(s.metainfo)) for s in views.samples]
         model = network or self.teacher
         wanted = "objectness" in (self.needs if needs is None else needs)
-        with predicted_objectness(model) if wanted else nullcontext():
+        with predicted_objectness(inner(model)) if wanted else nullcontext():
             found = model(views.inputs, samples, mode="predict")
         return [_pseudo_boxes(sample.pred_instances) for sample in found]
 
@@ -151,18 +153,20 @@ class TeacherStudentDetector(TeacherStudent):
         super().attach(hook)
         read = [need for need in hook.needs if need.startswith("teacher_o")]
         if read:
-            check_outputs(type(hook).__name__, self.teacher)
+            check_outputs(type(hook).__name__, inner(self.teacher))
         own = {"student_outputs", "weak_outputs", "weak_pass"}.intersection(hook.needs)
         if own or hook.replaces_loss:
             check_outputs(type(hook).__name__, self.student)
 
     def forward_outputs(self, views: Views, network: nn.Module | None = None) -> HeadOutputs:
         """The head outputs of the student, or of another network, for a view."""
+        if isinstance(network, ForeignTeacher):
+            return forward_outputs(network.network, network.ready().views(views))
         return forward_outputs(network or self.student, views)
 
     def recorded_outputs(self, network: nn.Module) -> AbstractContextManager[list[Any]]:
         """Within the context, the head outputs of a network are appended for each pass."""
-        return recorded_outputs(network)
+        return recorded_outputs(inner(network))
 
     def joint_heads(self) -> list[nn.Module]:
         """The dense head, or the RPN; query and mask heads process each view separately."""

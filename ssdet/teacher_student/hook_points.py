@@ -28,6 +28,8 @@ class HookPoints:
         learns_all_pixels: For segmentors: every pixel is trained on, as published; a threshold
             is not required.
         averages_weights: It moves the weights of the teacher.
+        needs_twin: It uses parts or features of the teacher as if they were the student's, so the
+            teacher must be the student's twin, and not another model (`teacher=dict(...)`).
         read_only: It changes nothing in a step, and may miss a step that is undone.
         reversible: A step can be undone: the hook changes only itself and the model, no files.
         learns_without_labels: It needs the student's pass on views without any label too.
@@ -41,6 +43,7 @@ class HookPoints:
     selects_labels: ClassVar[bool] = False
     learns_all_pixels: ClassVar[bool] = False
     averages_weights: ClassVar[bool] = False
+    needs_twin: ClassVar[bool] = False
     read_only: ClassVar[bool] = False
     reversible: ClassVar[bool] = True
     learns_without_labels: bool = False

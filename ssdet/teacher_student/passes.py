@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from .foreign import ForeignTeacher
 from .joint import joint_pass, rows_of
 from .phase import TEACHER_ON
 from .recording import eval_mode, recorded_features
@@ -27,7 +28,9 @@ def teacher_labels(model: TeacherStudent, step: Step) -> Iterator[None]:
     with ExitStack() as stack:
         for hook in model.hooks:
             stack.enter_context(hook.teacher_pass(step))
-        features = stack.enter_context(recorded_features(model.teacher, views.inputs))
+        features: dict[str, Any] = {}
+        if not isinstance(model.teacher, ForeignTeacher):  # whose features are of another frame
+            features = stack.enter_context(recorded_features(model.teacher, views.inputs))
         outputs, pixels = _recorded(model, stack, model.teacher, "teacher_outputs")
         yield
     step.teacher_features = features.get("features")

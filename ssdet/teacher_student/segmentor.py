@@ -18,6 +18,7 @@ from ..losses import Reduction, effective_weights
 from ..registry import MODELS
 from ..validation import check_choice
 from .core import TeacherStudent
+from .foreign import inner
 from .geometry import between, warp
 from .heads import last_decode_head, stages
 from .pixel_weights import PixelWeights, matches_masks
@@ -132,7 +133,7 @@ class TeacherStudentSegmentor(TeacherStudent):
     @contextmanager
     def recorded_outputs(self, network: nn.Module) -> Iterator[list[Any]]:
         """Within the context, the logits of a network are appended for each pass."""
-        head = last_decode_head(network)
+        head = last_decode_head(inner(network))
         found: list[Any] = []
 
         def keep(logits: Any, *_: Any) -> Any:
@@ -150,7 +151,7 @@ class TeacherStudentSegmentor(TeacherStudent):
     @contextmanager
     def recorded_pixels(self, network: nn.Module) -> Iterator[list[Tensor]]:
         """Within the context, the input of the head's `conv_seg` is appended for each pass."""
-        head = last_decode_head(network)
+        head = last_decode_head(inner(network))
         found: list[Tensor] = []
         layer = getattr(head, "conv_seg", None)
         if layer is None:
@@ -172,8 +173,8 @@ class TeacherStudentSegmentor(TeacherStudent):
 
     @property
     def _head(self) -> Any:
-        """The decode head that gives the labels."""
-        return last_decode_head(self.teacher)
+        """The student's decode head, which has the form of its labels and of its teacher's."""
+        return last_decode_head(self.student)
 
     @property
     def _ignore_index(self) -> int:

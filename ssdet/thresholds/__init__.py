@@ -15,17 +15,21 @@ from .peaks import class_peaks, mean_peak, moved_threshold
 from .quantile import quantile_thresholds
 from .queue import push_scores
 from .two_means import DualThreshold, levels, truncate, two_means
+from .two_teachers import Combination, agreed_weight, combine_certain
 from .voting import clusters, vote
 
 __all__ = [
+    "Combination",
     "DualThreshold",
     "Fusion",
     "Mixture",
     "MixturePolicy",
     "Uncertainty",
+    "agreed_weight",
     "certainty",
     "class_peaks",
     "clusters",
+    "combine_certain",
     "confident_overlap",
     "count_threshold",
     "entropy_of",

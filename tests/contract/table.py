@@ -131,6 +131,12 @@ NETWORKS = [
     ),
     *pixels("FutureTeacherHook", steps=1),
     *pixels(
+        "PartnerHook",
+        network="second",
+        model=dict(auxiliary=SECOND, teacher=dict(partner="second")),
+    ),
+    *pixels("TeacherFusionHook", model=dict(teacher=dict(model=tiny_fcn(), beside_twin=True))),
+    *pixels(
         "MultiGranularityHook",
         learning="all",
         region_layer="decode_head.convs",

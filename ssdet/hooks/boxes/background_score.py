@@ -42,6 +42,7 @@ class BackgroundScoreHook(StepHook):
     """
 
     phase = Phase.LOSS
+    needs_twin = True
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors without RoI heads, and classifications without weights."""

@@ -40,6 +40,7 @@ class BoxJitterHook(StepHook):
     """
 
     phase = Phase.WEIGHT
+    needs_twin = True
 
     def __init__(self, times: int = 10, *, scale: float = 0.06, max_spread: float = 0.02) -> None:
         name = type(self).__name__

@@ -43,6 +43,7 @@ class BoxSpreadHook(StepHook):
     """
 
     phase = Phase.WEIGHT
+    needs_twin = True
 
     def __init__(self, max_spread: float = 0.05, *, min_iou: float = 0.6) -> None:
         name = type(self).__name__

@@ -44,6 +44,7 @@ class StageAgreementHook(StepHook):
     """
 
     phase = Phase.WEIGHT
+    needs_twin = True
 
     def __init__(
         self,

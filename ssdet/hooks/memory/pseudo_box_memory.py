@@ -109,10 +109,10 @@ class PseudoBoxMemoryHook(StepHook):
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors with masks: only boxes are stored."""
         model = detector_only(self, model, "stores boxes")
-        if model.teacher.with_mask or hasattr(model.teacher, "panoptic_head"):
+        if model.student.with_mask or hasattr(model.student, "panoptic_head"):
             raise TypeError(
                 f"{type(self).__name__}: stores boxes without masks, and "
-                f"{type(model.teacher).__name__} learns masks. Take it out of custom_hooks."
+                f"{type(model.student).__name__} learns masks. Take it out of custom_hooks."
             )
         super().on_attach(model)
 

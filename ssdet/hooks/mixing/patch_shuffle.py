@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -89,12 +90,15 @@ class PatchShuffleHook(StepHook):
                 f"{name}: replaces the input of the backbone, which is not possible in a compiled "
                 "student. Leave out compile_student."
             )
-        teacher: Any = model.teacher
+        # Tried in eval mode and without a trace in the student: by its twin, or by a copy.
+        backbone: Any = model.teacher.backbone if model.has_twin else None
+        if backbone is None:
+            backbone = copy.deepcopy(model.student.backbone).eval()  # type: ignore[union-attr]
         inner = getattr(model.data_preprocessor, "inner", None)
         mean = getattr(inner, "mean", None)
         # A backbone sees the images of a pair one by one.
         channels = 3 if mean is None else len(mean) // getattr(inner, "images", 1)
-        self._stride = _largest_stride(name, teacher.backbone, channels, self.grid)
+        self._stride = _largest_stride(name, backbone, channels, self.grid)
 
     def before_teacher(self, step: Step) -> None:
         """Refuse a batch without one of the views to shuffle; hooks may still add other ones."""

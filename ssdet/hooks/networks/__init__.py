@@ -7,6 +7,8 @@ from .cross_supervision import CrossSupervisionHook as CrossSupervisionHook
 from .dual_teacher import DualTeacherHook as DualTeacherHook
 from .future_teacher import FutureTeacherHook as FutureTeacherHook
 from .multi_granularity import MultiGranularityHook as MultiGranularityHook
+from .partner import PartnerHook as PartnerHook
 from .polish import PolishHook as PolishHook
 from .region_instruction import RegionInstructionHook as RegionInstructionHook
 from .teacher_ema import TeacherEMAHook as TeacherEMAHook
+from .teacher_fusion import TeacherFusionHook as TeacherFusionHook

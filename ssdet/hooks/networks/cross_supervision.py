@@ -37,6 +37,7 @@ class CrossSupervisionHook(NetworkHook):
     """
 
     phase = Phase.LABEL
+    needs_twin = True
     learns_all_pixels = True
 
     def __init__(self, network: str = "second") -> None:

@@ -54,6 +54,7 @@ class FutureTeacherHook(StepHook):
     """
 
     phase = Phase.OBSERVE
+    needs_twin = True
     priority = "LOWEST"  # the other hooks have prepared the iteration
 
     def __init__(self, steps: int = 3, kind: Kind = "deep", *, restore: Extent = "all") -> None:

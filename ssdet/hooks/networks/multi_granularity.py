@@ -63,6 +63,7 @@ class MultiGranularityHook(NetworkHook):
     """
 
     phase = Phase.LABEL
+    needs_twin = True
     learns_all_pixels = True
 
     def __init__(

@@ -60,6 +60,7 @@ class PolishHook(StepHook):
     """
 
     phase = Phase.WEIGHT
+    needs_twin = True
 
     def __init__(
         self,

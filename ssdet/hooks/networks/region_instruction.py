@@ -68,6 +68,7 @@ class RegionInstructionHook(NetworkHook):
     """
 
     phase = Phase.LABEL
+    needs_twin = True
     needs = frozenset({"soft_targets", "student_outputs"})
     learns_without_labels = True
     learns_all_pixels = True

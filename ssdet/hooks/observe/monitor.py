@@ -191,7 +191,8 @@ class PseudoLabelMonitorHook(StepHook):
         line["drift"] = _rounded(distance_of_classes(line["kept"], labels))
         line["image_shift"] = _rounded(self._images.distance())
         line["agreement"] = _rounded(self._agreement)
-        line["weight_distance"] = _rounded(weight_distance(step.model))
+        apart = weight_distance(step.model) if step.model.has_twin else None
+        line["weight_distance"] = _rounded(apart)
         if self.truth is not None:
             line["truth"] = all_quality.summary(line["unit"])
         self.line = line

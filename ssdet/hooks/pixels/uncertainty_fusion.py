@@ -60,6 +60,7 @@ class UncertaintyFusionHook(NetworkHook):
     """
 
     phase = Phase.LABEL
+    needs_twin = True
     needs = frozenset({"soft"})
     selects_labels = True
 

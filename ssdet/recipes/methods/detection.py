@@ -47,6 +47,14 @@ DETECTION = (
         },
     ),
     Method(
+        "Distillation from a large frozen teacher",
+        "after SimCLRv2, Chen et al., NeurIPS 2020, and SSLD, Cui et al., 2021",
+        "`teacher=dict(...)`, `FixedThresholdHook`",
+        config="distill",
+        tests=("tests/teacher_student/test_other_teachers.py", "tests/test_distill.py"),
+        measured="not yet",
+    ),
+    Method(
         "Data distillation",
         "Radosavovic et al., CVPR 2018 (labels on the fly are ours)",
         "`BoxFusionHook`",
