@@ -31,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("exported"), help="output folder (default: exported/)"
     )
     parser.add_argument(
-        "--format", choices=("pth", "safetensors"), default="pth",
-        help="file of the weights; safetensors needs the extra 'hf' (default: %(default)s)",
+        "--format", choices=("pth", "safetensors", "transformers"), default="pth",
+        help="file of the weights, or the folder of an HFDetector; all but pth need the extra 'hf' "
+        "(default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--onnx", action="store_true", help="an ONNX file, too (extra 'onnx')")
     parser.add_argument(
@@ -46,13 +47,20 @@ def run(args: argparse.Namespace) -> int:
     """Write the files and say how they are used."""
     from ..engine.checkpoint_file import read_checkpoint, write_checkpoint, write_text
     from ..engine.configs import load_config
-    from ..engine.export import plain_checkpoint, plain_config, write_safetensors
+    from ..engine.export import (
+        plain_checkpoint,
+        plain_config,
+        write_safetensors,
+        write_transformers,
+    )
     from ..exits import RunError, UsageError
     from ..formats.write import may_write
 
     check_file("checkpoint", str(args.checkpoint))
     path = args.config or _config_of(args.checkpoint)
-    names = {"config": "config.py", "model": f"model.{args.format}"}
+    folder = args.format == "transformers"
+    names = {"model": f"model.{'safetensors' if folder else args.format}"}
+    names["config"] = "config.json" if folder else "config.py"
     names |= {"onnx": "model.onnx"} if args.onnx else {}
     files = {key: args.out / name for key, name in names.items()}
     for file in files.values():
@@ -67,6 +75,12 @@ def run(args: argparse.Namespace) -> int:
         checkpoint = plain_checkpoint(saved, config, args.model, whole.model.get("teacher"))
     except RunError as error:
         raise type(error)(f"checkpoint {args.checkpoint}: {error}") from None
+    if folder:
+        write_transformers(checkpoint, config, args.out)
+        print(f"{args.out}: the {args.model} of {args.checkpoint}. In Python:\n")
+        print(f"from transformers import AutoModelForObjectDetection as Model\n"
+              f"model = Model.from_pretrained({str(args.out.resolve())!r})")  # fmt: skip
+        return 0
     about = _onnx(args, config, checkpoint, files["onnx"]) if args.onnx else ""
     write = write_checkpoint if args.format == "pth" else write_safetensors
     write(checkpoint, files["model"])

@@ -106,6 +106,20 @@ def write_safetensors(checkpoint: dict[str, Any], path: Path) -> None:
         temporary.write_bytes(save(weights, metadata=meta))
 
 
+def write_transformers(checkpoint: dict[str, Any], config: Config, folder: Path) -> None:
+    """A folder that `AutoModelForObjectDetection.from_pretrained` reads, with the class names."""
+    with DefaultScope.overwrite_default_scope(config.default_scope):
+        model = MODELS.build(config.model)
+    if not hasattr(model, "save_pretrained"):
+        raise UsageError(
+            f"--format transformers: a {type(model).__name__} is no model of transformers, as an "
+            "HFDetector is; use pth or safetensors"
+        )
+    model.load_state_dict(checkpoint["state_dict"])
+    classes = (checkpoint["meta"].get("dataset_meta") or {}).get("classes")
+    model.save_pretrained(folder, classes=classes)
+
+
 def _has_ours(part: Any, registry: Registry) -> bool:
     """Whether a type within a part of a config is one of ours."""
     if isinstance(part, dict):

@@ -23,6 +23,7 @@ from .configs import shipped_configs
 from .torchvision_files import ADDRESS, FILES
 
 _KEYS = ("checkpoint", "pretrained")  # of a model, whose values name weights
+_OWN = ("HFBackbone", "HFDetector")  # transformers finds and keeps these weights itself
 _NO_PACKAGE = "<not installed>"
 _OTHER_NAMES = {
     "inception_v3_google": "inception_v3",
@@ -87,7 +88,8 @@ def _named(part: Any) -> Iterator[str]:
     if isinstance(part, Mapping):
         for key, value in part.items():
             if key in _KEYS and isinstance(value, str):
-                yield value
+                if part.get("type") not in _OWN:
+                    yield value
             else:
                 yield from _named(value)
     elif isinstance(part, (list, tuple)):

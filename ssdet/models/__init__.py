@@ -14,6 +14,7 @@ from .dpt_head import ExactDPTHead
 from .efficientnet_lite import EfficientNetLite
 from .fam3d_head import FAM3DHead
 from .focal_loss import SoftmaxFocalLoss
+from .hf_detector import HFDetector
 from .label_autoencoder import LabelAutoEncoder
 from .ohem import HardPixelSampler
 from .polishers import BoxPolisher, ClassPolisher
@@ -31,6 +32,7 @@ __all__ = [
     "EfficientNetLite",
     "ExactDPTHead",
     "FAM3DHead",
+    "HFDetector",
     "HardPixelSampler",
     "LabelAutoEncoder",
     "PairDataPreProcessor",

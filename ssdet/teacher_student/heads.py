@@ -38,6 +38,8 @@ def count_classes(detector: nn.Module) -> int:
     That of its box head; else of its other heads (masks of SOLO, queries of Mask2Former, those of a
     detector that wraps another one), as far as they agree.
     """
+    if isinstance(getattr(detector, "num_classes", None), int):
+        return int(detector.num_classes)  # type: ignore[arg-type]
     owner = getattr(detector, "roi_head", None) or detector
     boxes = stages(getattr(owner, "bbox_head", None))
     if boxes and hasattr(boxes[-1], "num_classes"):

@@ -68,7 +68,7 @@ class TeacherPlan:
     def build(self, model: TeacherStudent, build: Callable[[dict[str, Any]], nn.Module]) -> Any:
         """The frozen model, or the average of the partner."""
         if not self.foreign:
-            if self.followed not in model.auxiliary:
+            if self.followed is None or self.followed not in model.auxiliary:
                 raise UsageError(
                     f"teacher: partner={self.followed!r} is not one of auxiliary: "
                     f"{sorted(model.auxiliary)}"

@@ -70,14 +70,16 @@ def honor_weights(detector: nn.Module) -> list[str]:
     """Let the losses of a detector honor weights of boxes and regions to ignore.
 
     The detector and its parts stay what they are (instances of their classes, same parameters,
-    same state dict) and can be copied. Call it once, when the detector is built. A head that reads
-    the `BoxWeights` of its boxes itself declares `honors_weights = True`.
+    same state dict) and can be copied. Call it once, when the detector is built. A head (or a
+    detector) that reads the `BoxWeights` of its boxes itself declares `honors_weights = True`.
 
     Returns:
         The names of the parts that do not support weights; they work as if all weights were 1.
     """
     apply_mixin(detector, boxes.WeighedDetector)
     left_out: list[str] = []
+    if _reads_weights(detector):
+        return left_out
     for name, module in list(detector.named_modules()):
         kind = next((kind for kind in KINDS if kind.fits(module)), None)
         if kind is not None:

@@ -1,0 +1,231 @@
+"""Detectors of Hugging Face `transformers` as detectors of MMDetection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmcv.ops import batched_nms
+from mmdet.models.detectors import BaseDetector
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import get_box_tensor, scale_boxes
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ..exits import UsageError
+from ..losses.set_prediction import BoxTargets
+from ..registry import MODELS
+from ..teacher_student.weights.boxes import BoxWeights
+from ..validation import check_range
+from .hf_criterion import SOFTMAX, STRIDE_32, TARGETS, HFCriterion
+from .hf_loading import labels_of, model_config, named_errors, transformers
+
+MULTIPLE = 32
+
+
+@MODELS.register_module()
+class HFDetector(BaseDetector):
+    """RT-DETR (v1, v2), D-FINE, Deformable DETR, DETR and YOLOS of `transformers`.
+
+    The forward pass is the library's, the losses are ours (`HFCriterion`), so that weights of
+    boxes, regions to ignore, the weight of the background and soft labels count; for plain labels
+    they are the library's. Needs the extra `hf`: `pip install 'ssdet[hf]'`, and no torchvision.
+
+    What was run: forward, losses, gradients, export and training of each of these as student and
+    teacher, with small random models on a CPU, transformers 5.24. Not run: published weights,
+    several processes, mixed precision. D-FINE's losses are those of the package, which differ from
+    its authors' (the last layer learns no distributions). A soft label is a field `soft_labels`
+    (N, classes) of the boxes.
+
+    Args:
+        num_classes: Number of classes.
+        pretrained: Folder that `from_pretrained` reads, or a name on the hub, such as
+            "PekingU/rtdetr_v2_r18vd". Its class layers are drawn anew where the number differs.
+        config: `dict(model_type="rt_detr_v2", ...)`. With `pretrained`, that of its architecture,
+            so that no network is needed to build it; without, of random weights.
+        classes: Names, which `save_pretrained` writes.
+        auxiliary_loss: Every decoder layer learns; transformers leaves that out for DETR, YOLOS
+            and Deformable DETR, whose authors do it.
+        max_per_img: Predictions of an image, at most.
+        score_thr: Lowest score of a prediction.
+        nms: IoU above which a lower prediction of the same class is a duplicate; None: these
+            models need no suppression once they are trained.
+    """
+
+    honors_weights = True
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        pretrained: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        classes: Sequence[str] | None = None,
+        auxiliary_loss: bool = True,
+        max_per_img: int = 300,
+        score_thr: float = 0.0,
+        nms: float | None = None,
+        data_preprocessor: Any = None,
+        train_cfg: Any = None,
+        test_cfg: Any = None,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        name = type(self).__name__
+        check_range(name, "score_thr", score_thr)
+        if nms is not None:
+            check_range(name, "nms", nms)
+        if classes is not None and len(classes) != num_classes:
+            raise UsageError(f"{name}: {len(classes)} classes, but num_classes={num_classes}")
+        self.num_classes, self.pretrained = num_classes, pretrained
+        self.max_per_img, self.score_thr, self.nms = max_per_img, score_thr, nms
+        labels = labels_of(classes, num_classes)
+        found = model_config(name, pretrained, config, auxiliary_loss=auxiliary_loss, **labels)
+        if found.model_type == "yolos":  # it has no decoder layers
+            found.auxiliary_loss = False
+        criterion = HFCriterion(found)
+        self.network: Any = transformers().AutoModelForObjectDetection.from_config(found)
+        self.network.loss_function = criterion
+
+    @property
+    def kind(self) -> str:
+        """The model type of transformers."""
+        return str(self.network.config.model_type)
+
+    def init_weights(self) -> None:
+        """Read the published weights, if there are any; layers for other classes stay random."""
+        if self.pretrained is None:
+            return
+        with named_errors(type(self).__name__, self.pretrained):
+            kind: Any = type(self.network)
+            found = kind.from_pretrained(
+                self.pretrained, config=self.network.config, ignore_mismatched_sizes=True
+            )
+        self.network.load_state_dict(found.state_dict())
+
+    def save_pretrained(self, folder: str | Path, classes: Sequence[str] | None = None) -> None:
+        """A folder that `AutoModelForObjectDetection.from_pretrained` reads."""
+        if classes is not None:
+            for key, value in labels_of(classes, self.num_classes).items():
+                setattr(self.network.config, key, value)
+        self.network.save_pretrained(str(folder))
+
+    # ------------------------------------------------------------------ what a detector does
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list[Any]) -> dict[str, Any]:
+        """Losses of all layers; see `HFCriterion`."""
+        labels = [self._labels(sample, batch_inputs) for sample in batch_data_samples]
+        output = self._run(batch_inputs, batch_data_samples, labels=labels)
+        losses: dict[str, Any] = dict(output.loss_dict)
+        # Without a box there is no denoising query, and processes wait for every parameter.
+        rest = [p.sum() for n, p in self.network.named_parameters() if "denoising" in n]
+        if rest:
+            losses["loss_cls"] = losses["loss_cls"] + torch.stack(rest).sum() * 0.0
+        return losses
+
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: list[Any], rescale: bool = True
+    ) -> list[DetDataSample]:
+        """The most probable boxes of each image."""
+        output = self._run(batch_inputs, batch_data_samples)
+        height, width = batch_inputs.shape[-2:]
+        size = batch_inputs.new_tensor([width, height, width, height], dtype=torch.float32)
+        found = [
+            self._boxes(logits.float(), boxes.float() * size, sample.metainfo, rescale)
+            for logits, boxes, sample in zip(
+                output.logits, output.pred_boxes, batch_data_samples, strict=True
+            )
+        ]
+        return self.add_pred_to_datasample(batch_data_samples, found)
+
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """The maps of the backbone, where the model has one of its own."""
+        backbone = getattr(getattr(self.network, "model", None), "backbone", None)
+        if backbone is None:
+            raise TypeError(f"HFDetector: a {self.kind} has no backbone with feature maps")
+        mask = torch.ones_like(batch_inputs[:, 0], dtype=torch.long)
+        found = backbone(batch_inputs, mask)
+        found = found[0] if isinstance(found, tuple) and isinstance(found[0], list) else found
+        return tuple(one[0] if isinstance(one, tuple) else one for one in found)
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: Any = None) -> Any:
+        output = self._run(batch_inputs, batch_data_samples)
+        return output.logits, output.pred_boxes
+
+    # ------------------------------------------------------------------ to and from the library
+
+    def _run(self, inputs: Tensor, samples: Any, **labels: Any) -> Any:
+        height, width = inputs.shape[-2:]
+        if self.kind in STRIDE_32 and (height % MULTIPLE or width % MULTIPLE):
+            raise UsageError(
+                f"HFDetector: a {self.kind} needs sides that are multiples of {MULTIPLE}, and this "
+                f"batch is {height} x {width}. Set pad_size_divisor={MULTIPLE} in data_preprocessor"
+            )
+        given = dict(pixel_values=inputs, **labels)
+        if self.kind != "yolos":
+            mask = torch.ones(len(inputs), height, width, dtype=torch.long, device=inputs.device)
+            for own, sample in zip(mask, samples or (), strict=False):
+                shape = sample.metainfo.get("img_shape", (height, width))
+                own[shape[0] :] = 0
+                own[:, shape[1] :] = 0
+            given["pixel_mask"] = mask
+        return self.network(**given)
+
+    def _labels(self, sample: Any, inputs: Tensor) -> dict[str, Any]:
+        """The boxes of a sample as shares of the batch's size, with what counts beside them."""
+        height, width = inputs.shape[-2:]
+        instances = sample.gt_instances
+        corners = get_box_tensor(instances.bboxes).to(inputs.device, torch.float32)
+        size = corners.new_tensor([width, height, width, height])
+        weights = BoxWeights.of(instances)
+        if weights is None:
+            ones = corners.new_ones(len(corners))
+            weights = BoxWeights(ones, ones, 1.0, corners.new_zeros(0, 4))
+        targets = BoxTargets(
+            labels=instances.labels.to(inputs.device),
+            boxes=_centered(corners) / size,
+            cls_weight=weights.cls.to(corners),
+            box_weight=weights.box.to(corners),
+            regions=weights.regions.to(corners) / size,
+            background=weights.background,
+            soft=instances.get("soft_labels"),
+        )
+        return {"class_labels": targets.labels, "boxes": targets.boxes, TARGETS: targets}
+
+    def _boxes(
+        self, logits: Tensor, boxes: Tensor, meta: Mapping[str, Any], rescale: bool
+    ) -> InstanceData:
+        if self.kind in SOFTMAX:
+            scores, labels = logits.softmax(-1)[..., :-1].max(-1)
+            query = torch.arange(len(scores), device=scores.device)
+        else:
+            scores = logits.sigmoid().flatten()
+            place = torch.arange(len(scores), device=scores.device)
+            labels, query = place % self.num_classes, place // self.num_classes
+        # A query that has several classes is one box of each.
+        kept = scores.topk(min(self.max_per_img, len(scores))).indices
+        kept = kept[scores[kept] >= self.score_thr]
+        corners = _corners(boxes[query[kept]])
+        height, width = meta["img_shape"][:2]
+        limit = corners.new_tensor([width, height, width, height])
+        corners = torch.minimum(corners.clamp(min=0), limit)
+        found = InstanceData(bboxes=corners, scores=scores[kept], labels=labels[kept])
+        if self.nms is not None and len(found):
+            how = dict(type="nms", iou_threshold=self.nms)
+            found = found[batched_nms(found.bboxes, found.scores, found.labels, how)[1]]
+        if rescale and meta.get("scale_factor") is not None:
+            across, down = meta["scale_factor"][:2]
+            found.bboxes = scale_boxes(found.bboxes, [1 / across, 1 / down])
+        return found
+
+
+def _centered(corners: Tensor) -> Tensor:
+    low, high = corners[:, :2], corners[:, 2:]
+    return torch.cat([(low + high) / 2, high - low], 1)
+
+
+def _corners(boxes: Tensor) -> Tensor:
+    center, size = boxes[:, :2], boxes[:, 2:]
+    return torch.cat([center - size / 2, center + size / 2], 1)

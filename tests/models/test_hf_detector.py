@@ -1,0 +1,306 @@
+"""Detectors of transformers: our losses against the library's, and what weights do to them."""
+
+import copy
+
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+
+from ssdet.exits import UsageError
+from ssdet.hooks import StepHook, TeacherEMAHook
+from ssdet.losses.set_prediction import BoxTargets, SetLoss, corners, overlaps
+from ssdet.registry import MODELS
+from ssdet.teacher_student.heads import count_classes
+from ssdet.teacher_student.weights import honor_weights
+
+from ..families.hugging_face import CLASSES, FAMILIES, hf_config
+from ..helpers import losses, multi_branch, total
+
+SIZE = (64, 96)
+BOXES = [(4.0, 6.0, 30.0, 40.0), (50.0, 20.0, 90.0, 60.0), (10.0, 30.0, 40.0, 60.0)]
+pytest.importorskip("transformers")  # which Python 3.10 does not get
+_built = {}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request):
+    return request.param
+
+
+def detector(family):
+    """One of each family for all tests, which only read it."""
+    if family not in _built:
+        torch.manual_seed(1)
+        _built[family] = MODELS.build(hf_config(family))
+        with torch.no_grad():
+            for parameter in _built[family].parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))
+        assert honor_weights(_built[family]) == []
+    return _built[family].train()
+
+
+def sample(boxes=BOXES, ignored=(), **fields):
+    found = DetDataSample(metainfo=dict(img_shape=SIZE, ori_shape=SIZE, scale_factor=(1.0, 1.0)))
+    labels = torch.arange(len(boxes)) % CLASSES
+    places = torch.tensor(boxes).reshape(-1, 4)
+    found.gt_instances = InstanceData(bboxes=places, labels=labels)
+    if "background_weight" in fields:
+        found.gt_instances.set_metainfo(dict(background_weight=fields.pop("background_weight")))
+    for name, value in fields.items():
+        found.gt_instances[name] = torch.tensor(value)
+    if ignored:
+        found.ignored_instances = InstanceData(bboxes=torch.tensor(ignored))
+    return found
+
+
+def image(count=2):
+    return torch.randn(count, 3, *SIZE, generator=torch.Generator().manual_seed(1))
+
+
+def run(model, *samples):
+    torch.manual_seed(2)
+    return model.loss(image(len(samples)), list(copy.deepcopy(samples)))
+
+
+class Both:
+    """Our criterion, which also asks the library's own loss about the same outputs."""
+
+    def __init__(self, network):
+        self.ours, self.library = network.loss_function, None
+        del network._loss_function  # what the property has stored
+        self.theirs = network.loss_function
+
+    def __call__(self, *args, **kwargs):
+        self.library = self.theirs(*args, **kwargs)[0]
+        return self.ours(*args, **kwargs)
+
+
+def library_and_ours(model, *samples):
+    network = model.network
+    both = Both(network)
+    network.loss_function = both
+    try:
+        found = run(model, *samples)
+    finally:
+        network.loss_function = both.ours
+    return both.library, sum(v for k, v in found.items() if "loss" in k)
+
+
+@pytest.mark.parametrize("boxes", [(BOXES, BOXES[:1]), (BOXES, []), ([], [])], ids=len)
+def test_plain_labels_give_the_loss_of_the_library(family, boxes):
+    library, ours = library_and_ours(detector(family), *map(sample, boxes))
+    assert float(library) > 0
+    torch.testing.assert_close(ours, library, rtol=1e-5, atol=1e-5)
+
+
+def test_weights_of_one_change_nothing_and_the_normalizer_is_a_count(family):
+    model, c = detector(family), 0.3
+    plain = run(model, sample())
+    ones = run(model, sample(weight_cls=[1.0] * 3, weight_box=[1.0] * 3, background_weight=1.0))
+    less = run(model, sample(weight_cls=[c] * 3, weight_box=[c] * 3, background_weight=c))
+    assert plain.keys() == ones.keys() == less.keys()
+    for key, value in plain.items():
+        torch.testing.assert_close(ones[key], value)
+        if "ddf" not in key:  # distills queries without a box, which no label weighs
+            torch.testing.assert_close(less[key], value * c, rtol=1e-4, atol=1e-6)
+
+
+def gradients(model, *samples, keys):
+    """Gradients of some losses at the predictions of the last layer: logits and boxes."""
+    kept = {}
+    ours = model.network.loss_function
+
+    def keep(logits, labels, device, boxes, *args, **kwargs):
+        kept.update(logits=logits, boxes=boxes)
+        logits.retain_grad()
+        boxes.retain_grad()
+        kwargs = dict(kwargs, outputs_class=None, outputs_coord=None)
+        return ours(logits, labels, device, boxes, args[0], **kwargs)
+
+    model.network.loss_function = keep
+    try:
+        found = run(model, *samples)
+    finally:
+        model.network.loss_function = ours
+    chosen = sum(v for k, v in found.items() if keys in k and k.startswith("loss"))
+    return torch.autograd.grad(chosen, [kept["logits"], kept["boxes"]], allow_unused=True)
+
+
+def test_a_box_of_weight_zero_teaches_neither_class_nor_place(family):
+    model = detector(family)
+    only = dict(weight_cls=[0.0, 1.0, 1.0], weight_box=[0.0, 1.0, 1.0])
+    _, full = gradients(model, sample(), keys="bbox")
+    _, less = gradients(model, sample(**only), keys="bbox")
+    rows = [g.abs().sum(-1) > 0 for g in (full, less)]
+    assert rows[0].sum() == 3 and rows[1].sum() == 2
+    torch.testing.assert_close(less[rows[1]], full[rows[1]])
+    lost = rows[0] & ~rows[1]
+    classes, _ = gradients(model, sample(**only), keys="cls")
+    assert not classes[lost].any() and classes[rows[1]].any(-1).all()
+
+
+def test_queries_in_a_region_learn_nothing_unless_they_have_a_box(family):
+    model = detector(family)
+    everything = [(-96.0, -64.0, 192.0, 128.0)]
+    plain, _ = gradients(model, sample(), keys="cls")
+    inside, _ = gradients(model, sample(ignored=everything), keys="cls")
+    matched = gradients(model, sample(), keys="bbox")[1].abs().sum(-1) > 0
+    # The last ones are those that are matched; before them are the denoising queries.
+    plain, inside, matched = (each[:, -20:] for each in (plain, inside, matched))
+    assert plain.abs().sum(-1).gt(0)[~matched].all()
+    assert not inside[~matched].any()
+    torch.testing.assert_close(inside[matched], plain[matched])
+
+
+def test_soft_labels_move_the_target(family):
+    """The gradient at a class is 0 where its probability is the target (softmax and focal: p)."""
+    model = detector(family)
+    one_hot = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    soft = [[0.6, 0.4, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    hard = run(model, sample())["loss_cls"]
+    torch.testing.assert_close(run(model, sample(soft_labels=one_hot))["loss_cls"], hard)
+    assert not torch.isclose(run(model, sample(soft_labels=soft))["loss_cls"], hard, rtol=1e-4)
+
+
+def test_boxes_of_predictions_are_those_of_the_library(family):
+    model = detector(family).eval()
+    with torch.no_grad():
+        found = model.predict(image(1), [sample()], rescale=False)[0].pred_instances
+        output = model._run(image(1), [sample()])
+    assert len(found) and bool((found.scores[:-1] >= found.scores[1:]).all())
+    sigmoid = family not in ("detr", "yolos")
+    scores = output.logits[0].sigmoid() if sigmoid else output.logits[0].softmax(-1)[:, :-1]
+    best = int(scores.max(1).values.argmax())
+    x, y, w, h = output.pred_boxes[0, best].tolist()
+    limits = [(x - w / 2) * 96, (y - h / 2) * 64, (x + w / 2) * 96, (y + h / 2) * 64]
+    wanted = [min(max(v, 0), top) for v, top in zip(limits, (96, 64, 96, 64), strict=True)]
+    assert found.bboxes[0].tolist() == pytest.approx(wanted, abs=1e-3)
+    assert int(found.labels[0]) == int(scores[best].argmax())
+
+
+def test_it_is_written_back_to_a_folder_of_transformers(family, tmp_path):
+    from transformers import AutoModelForObjectDetection
+
+    model = detector(family).eval()
+    model.save_pretrained(tmp_path)
+    again = AutoModelForObjectDetection.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        assert torch.equal(again(image(1)).logits, model.network(image(1)).logits)
+    config = hf_config(family, pretrained=str(tmp_path))
+    del config.config
+    read = MODELS.build(config)
+    read.init_weights()
+    for key, value in model.network.state_dict().items():
+        assert torch.equal(read.network.state_dict()[key], value), key
+
+
+class KeepBest(StepHook):
+    def after_teacher(self, step):
+        for number, found in enumerate(step.pseudo):
+            step.drop(number, found.scores.argsort(descending=True).argsort() >= 3, "rank")
+
+
+def test_a_pair_learns_from_pseudo_boxes_and_every_parameter_gets_a_gradient(family):
+    torch.manual_seed(4)
+    model = MODELS.build(dict(type="TeacherStudentDetector", detector=hf_config(family))).train()
+    model.init_weights()
+    model.attach(KeepBest())
+    ema = TeacherEMAHook(momentum=0.5)
+    model.attach(ema)
+    found = losses(model, multi_branch())
+    total(found).backward()
+    assert found["unsup_loss_cls"] > 0 and found["sup_loss_cls"] > 0
+    without = [n for n, p in model.student.named_parameters() if p.requires_grad and p.grad is None]
+    assert without == []
+    before = copy.deepcopy(model.teacher)
+    with torch.no_grad():
+        for parameter in model.student.parameters():
+            parameter.add_(1.0)
+    ema.update()
+    for name, parameter in model.teacher.named_parameters():
+        torch.testing.assert_close(parameter, before.get_parameter(name) + 0.5)
+
+
+def test_it_teaches_a_detector_of_mmdetection():
+    from ..helpers import build_pair, tiny_retinanet
+
+    teacher = dict(model=dict(hf_config("rt_detr_v2")), scale=2.0)
+    model = build_pair(tiny_retinanet(), teacher=teacher)
+    model.init_weights()
+    model.attach(KeepBest())
+    found = losses(model, multi_branch())
+    assert found["pseudo/kept"] == 3 and total(found).isfinite()
+
+
+def test_settings_are_checked():
+    assert count_classes(detector("detr")) == CLASSES
+    with pytest.raises(UsageError, match=r"needs sides that are multiples of 32.*64 x 80"):
+        detector("rt_detr_v2").predict(torch.zeros(1, 3, 64, 80), [sample()])
+    with pytest.raises(UsageError, match="'vit' is not one of"):
+        MODELS.build(dict(type="HFDetector", num_classes=3, config=dict(model_type="vit")))
+    with pytest.raises(UsageError, match="give pretrained=<folder"):
+        MODELS.build(dict(type="HFDetector", num_classes=3))
+    with pytest.raises(UsageError, match="is not a model of transformers"):
+        MODELS.build(dict(type="HFDetector", num_classes=3, config=dict(model_type="detrr")))
+    with pytest.raises(UsageError, match="Without a network: download it elsewhere"):
+        MODELS.build(dict(type="HFDetector", num_classes=3, pretrained="./no/such/folder"))
+
+
+# ---------------------------------------------------------------------- by hand
+
+
+def plain_targets(weight=1.0):
+    one, box = torch.ones(1), torch.tensor([[0.5, 0.5, 0.4, 0.2]])
+    return BoxTargets(torch.tensor([0]), box, one * weight, one * weight, torch.zeros(0, 4))
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(1.0, 0.68448), (0.5, 0.40722)])
+def test_varifocal_by_hand(weight, expected):
+    """Two queries, one class, logits 0, IoU .8: .8 ln 2 and .75 * .25 * ln 2."""
+    loss = SetLoss("varifocal", (2, 5, 2), (1, 5, 2), alpha=0.75)
+    box = torch.tensor([[0.5, 0.5, 0.4, 0.16], [0.1, 0.1, 0.1, 0.1]])[None]
+    matches = [(torch.tensor([0]), torch.tensor([0]))]
+    found = loss(torch.zeros(1, 2, 1), box, [plain_targets(weight)], matches, 1.0)
+    assert found["cls"].item() == pytest.approx(expected, abs=1e-4)
+    assert found["bbox"].item() == pytest.approx(5 * 0.04 * weight, abs=1e-5)
+    assert found["iou"].item() == pytest.approx(2 * 0.2 * weight, abs=1e-5)
+
+
+def test_focal_and_overlap_by_hand():
+    loss = SetLoss("focal", (2, 5, 2), (1, 5, 2))
+    box = torch.tensor([[0.5, 0.5, 0.4, 0.2], [0.1, 0.1, 0.1, 0.1]])[None]
+    matches = [(torch.tensor([0]), torch.tensor([0]))]
+    found = loss(torch.zeros(1, 2, 1), box, [plain_targets()], matches, 1.0)
+    assert found["cls"].item() == pytest.approx(0.04332 + 0.12997, abs=1e-4)
+    small, large = torch.tensor([0.5, 0.5, 0.2, 0.2]), torch.tensor([0.5, 0.5, 0.4, 0.2])
+    assert [v.item() for v in overlaps(corners(small), corners(large))] == pytest.approx([0.5, 0.5])
+    assert loss._class_cost(torch.zeros(1, 1), torch.tensor([0])).item() == pytest.approx(
+        -0.08664, abs=1e-4
+    )
+
+
+def test_a_run_is_exported_to_a_folder_of_transformers(tmp_path, capsys):
+    from mmengine.config import Config
+    from transformers import AutoModelForObjectDetection
+
+    from ssdet.cli import main
+
+    pair = dict(type="TeacherStudentDetector", detector=hf_config("yolos"))
+    model = MODELS.build(pair)
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+    meta = dict(dataset_meta=dict(classes=("a", "b", "c")))
+    torch.save(dict(meta=meta, state_dict=model.state_dict()), checkpoints / "iter_1.pth")
+    dataset = dict(type="CocoDataset", pipeline=[dict(type="PackDetInputs")])
+    config = dict(default_scope="mmdet", model=pair, test_dataloader=dict(dataset=dataset))
+    Config(config).dump(tmp_path / "config.py")
+    out = tmp_path / "out"
+    command = ["export", str(checkpoints / "iter_1.pth"), "--out", str(out)]
+    assert main([*command, "--format", "transformers"]) == 0
+    assert "from_pretrained" in capsys.readouterr().out
+    again = AutoModelForObjectDetection.from_pretrained(out).eval()
+    assert again.config.id2label == {0: "a", 1: "b", 2: "c"}
+    with torch.no_grad():
+        expected = model.teacher.network.eval()(image(1)).logits
+        assert torch.equal(again(image(1)).logits, expected)
