@@ -1,0 +1,252 @@
+"""Time a training step of ssdet beside a bare loop and beside MMDetection's own mean teacher.
+
+    python tools/benchmark_step.py [--models retinanet faster-rcnn] [--size 256 320] [--rounds 20]
+                                   [--device cpu] [--precision fp32] [--threads 1]
+
+All sides start from the same weights and get the same images: as many labeled as unlabeled ones,
+with the same number of pseudo boxes. Each round takes a step of every side in turn. A bare loop is
+what is left if nothing can be exchanged: the teacher labels, the student learns from all images in
+one pass, the optimizer steps, the teacher's weights move. Data loading is not part of it.
+On a CPU the time of the process counts, so that a busy machine disturbs less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import statistics
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import ssdet  # before MMDetection, for whose operators it stands in
+
+# isort: split
+import numpy as np
+import torch
+from mmdet.engine.hooks import MeanTeacherHook
+from mmdet.structures import DetDataSample
+from mmengine.config import ConfigDict
+from mmengine.logging import MMLogger
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from ssdet.engine.configs import load_config
+from ssdet.hooks import FixedThresholdHook, TeacherEMAHook
+from ssdet.registry import MODELS
+
+BASES = {
+    "retinanet": "mmdet::_base_/models/retinanet_r50_fpn.py",
+    "faster-rcnn": "mmdet::_base_/models/faster-rcnn_r50_fpn.py",
+}
+PRECISIONS = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
+MOMENTUM = 0.999
+Step = Callable[[dict[str, Any]], float]
+
+
+def main() -> None:
+    """Print a line for each model."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", nargs="+", choices=list(BASES), default=list(BASES))
+    parser.add_argument("--depth", type=int, default=18, help="of the ResNet (18 or 50)")
+    parser.add_argument("--images", type=int, default=4, help="labeled, and as many unlabeled")
+    parser.add_argument("--boxes", type=int, default=20, help="pseudo boxes of an image")
+    parser.add_argument("--size", type=int, nargs=2, default=(256, 320), metavar=("H", "W"))
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--precision", choices=list(PRECISIONS), default="fp32")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    ssdet.register()
+    MMLogger.get_instance("benchmark", log_level="ERROR")  # what the models tell of their weights
+    for name in given.models:
+        print(compare(name, given), flush=True)
+
+
+def compare(name: str, given: argparse.Namespace) -> str:
+    """Take the steps in turn and put the medians into a line."""
+    model = small(name, given.depth, given.boxes)
+    sides = {}
+    for side, make in dict(ssdet=ours, bare=bare, MMDetection=peer).items():
+        torch.manual_seed(0)
+        sides[side] = make(copy.deepcopy(model), given.device, PRECISIONS[given.precision])
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    memory: dict[str, int] = {}
+    for number in range(given.rounds + 2):  # the first two warm up
+        for side, step in sides.items():
+            data = batch(number, given.images, tuple(given.size))
+            seconds, peak = timed(step, data, given.device)
+            if number >= 2:
+                times[side].append(seconds)
+                memory[side] = max(peak, memory.get(side, 0))
+    step = statistics.median(times["ssdet"]) * 1000
+    parts = [f"{name}, {given.device}, {given.precision}: {step:.0f} ms a step of ssdet"]
+    for other in ("bare", "MMDetection"):
+        ratios = [a / b for a, b in zip(times["ssdet"], times[other], strict=True)]
+        low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
+        line = f"{middle:.2f} x {other} ({low:.2f} to {high:.2f})"
+        if memory["ssdet"]:
+            line += f", memory {memory['ssdet'] / memory[other]:.2f} x"
+        parts.append(line)
+    return "; ".join(parts)
+
+
+def timed(step: Step, data: dict[str, Any], device: str) -> tuple[float, int]:
+    """Seconds of a step, and the memory that it takes on a GPU."""
+    if device == "cpu":
+        start = time.process_time()
+        step(data)
+        return time.process_time() - start, 0
+    torch.cuda.reset_peak_memory_stats()
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    step(data)
+    torch.cuda.synchronize()
+    return time.perf_counter() - start, torch.cuda.max_memory_allocated()
+
+
+def small(name: str, depth: int, boxes: int) -> ConfigDict:
+    """A model of MMDetection with a ResNet of this depth, whose teacher always finds boxes."""
+    model = load_config(BASES[name]).model
+    model.backbone.update(depth=depth, init_cfg=None)
+    if depth == 18:
+        model.neck.in_channels = [64, 128, 256, 512]
+    test = model.test_cfg.get("rcnn", model.test_cfg)
+    test.update(score_thr=0.0, max_per_img=boxes)
+    return model
+
+
+def batch(seed: int, images: int, size: tuple[int, int]) -> dict[str, Any]:
+    """Noise with three annotated boxes an image, as the loader gives it."""
+    random = torch.Generator().manual_seed(seed)
+    draw = [torch.randint(0, 256, (3, *size), generator=random).byte() for _ in range(2 * images)]
+    inputs: dict[str, list] = {}
+    samples: dict[str, list] = {}
+    for branch in ("sup", "unsup_teacher", "unsup_student"):
+        has = [(n < images) == (branch == "sup") for n in range(2 * images)]
+        inputs[branch] = [draw[n] if one else None for n, one in enumerate(has)]
+        samples[branch] = [sample(n, size) if one else None for n, one in enumerate(has)]
+    return dict(inputs=inputs, data_samples=samples)
+
+
+def sample(number: int, size: tuple[int, int]) -> DetDataSample:
+    """Three boxes, and a view that is the image itself."""
+    meta = dict(
+        img_shape=size, ori_shape=size, batch_input_shape=size, img_id=number,
+        img_path=f"{number}.jpg", scale_factor=(1.0, 1.0),
+        homography_matrix=np.eye(3, dtype=np.float32),
+    )  # fmt: skip
+    boxes = torch.tensor([[8.0, 8, 60, 60], [70, 20, 150, 120], [30, 90, 200, 240]])
+    found = DetDataSample(metainfo=meta)
+    found.gt_instances = InstanceData(bboxes=boxes, labels=torch.tensor([0, 1, 2]))
+    return found
+
+
+def wrapper(parameters: Any, precision: torch.dtype | None) -> OptimWrapper:
+    """SGD, in half precision where that is asked for."""
+    optimizer = torch.optim.SGD(parameters, lr=1e-4, momentum=0.9)
+    if precision is None:
+        return OptimWrapper(optimizer)
+    return AmpOptimWrapper(dtype=str(precision).partition(".")[2], optimizer=optimizer)
+
+
+def ours(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
+    """The step of `ssdet train`, joint pass, with its two usual hooks."""
+    config = dict(type="TeacherStudentDetector", detector=model, joint_pass=True)
+    network: Any = MODELS.build(config).to(device)
+    network.init_weights()
+    network.train()
+    average = TeacherEMAHook(momentum=MOMENTUM)
+    for hook in (FixedThresholdHook(score=0.0), average):
+        network.attach(hook)
+    optimizer = wrapper(network.student.parameters(), precision)
+    average.watch(optimizer.optimizer)
+
+    def step(data: dict[str, Any]) -> float:
+        losses = network.train_step(data, optimizer)
+        average.after_train_iter(None, 0)
+        return float(losses["loss"])
+
+    return step
+
+
+def peer(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
+    """MMDetection's `SemiBaseDetector` with its `MeanTeacherHook`."""
+    preprocessor = dict(
+        type="MultiBranchDataPreprocessor", data_preprocessor=model.pop("data_preprocessor")
+    )
+    model.data_preprocessor = preprocessor["data_preprocessor"]
+    config = dict(
+        type="SemiBaseDetector", detector=model, data_preprocessor=preprocessor,
+        semi_train_cfg=ConfigDict(cls_pseudo_thr=0.0), semi_test_cfg=dict(predict_on="teacher"),
+    )  # fmt: skip
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        network: Any = MODELS.build(dict(config, _scope_="mmdet")).to(device)
+    network.init_weights()
+    network.teacher.load_state_dict(network.student.state_dict())
+    network.train()
+    hook = MeanTeacherHook(momentum=1 - MOMENTUM)
+    optimizer = wrapper(network.student.parameters(), precision)
+
+    def step(data: dict[str, Any]) -> float:
+        losses = network.train_step(data, optimizer)
+        hook.after_train_iter(SimpleNamespace(iter=0, model=network), 0)
+        return float(losses["loss"])
+
+    return step
+
+
+def bare(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
+    """The same sum with nothing around it."""
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        student: Any = MODELS.build(dict(model, _scope_="mmdet")).to(device)
+    student.init_weights()
+    teacher = copy.deepcopy(student).eval().requires_grad_(False)
+    student.train()
+    optimizer = wrapper(student.parameters(), precision)
+
+    def images(data: dict[str, Any], branch: str) -> tuple[Tensor, list]:
+        given = [[v for v in data[key][branch] if v is not None] for key in data]
+        whole = student.data_preprocessor(dict(inputs=given[0], data_samples=given[1]), True)
+        return whole["inputs"], whole["data_samples"]
+
+    def step(data: dict[str, Any]) -> float:
+        with optimizer.optim_context(student):
+            weak, found = images(data, "unsup_teacher")
+            with torch.no_grad(), torch.autocast(device, enabled=False):
+                found = teacher.predict(weak, found, rescale=False)
+            strong, targets = images(data, "unsup_student")
+            for target, labeled in zip(targets, found, strict=True):
+                target.gt_instances = labeled.pred_instances
+            labeled_images, truth = images(data, "sup")
+            both = torch.cat([labeled_images, strong])
+            total = total_of(student.loss(both, [*truth, *targets]))
+        optimizer.update_params(total)
+        move(teacher, student)
+        return float(total)
+
+    return step
+
+
+def total_of(losses: dict[str, Any]) -> Tensor:
+    """The sum of everything that is called a loss."""
+    parts = [v for k, v in losses.items() if "loss" in k]
+    return torch.stack(
+        [torch.stack(list(p)).sum() if isinstance(p, list) else p for p in parts]
+    ).sum()
+
+
+@torch.no_grad()
+def move(teacher: nn.Module, student: nn.Module) -> None:
+    """The moving average of all weights in one call."""
+    torch._foreach_lerp_(list(teacher.parameters()), list(student.parameters()), 1 - MOMENTUM)
+
+
+if __name__ == "__main__":
+    main()
