@@ -14,6 +14,7 @@ from .options import option
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".jp2")
 _EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 _LONGEST = 255  # bytes of one part of a path, on every usual file system
+_LONGEST_PATH = 800  # bytes; with the root before it, macOS takes 1024 and Linux 4096
 
 
 class Root:
@@ -89,6 +90,8 @@ def _problem(name: object) -> str | None:
         return "leads out of the data folder"
     if max(len(part.encode(errors="surrogateescape")) for part in parts) > _LONGEST:
         return f"is longer than {_LONGEST} bytes"
+    if len(name.encode(errors="surrogateescape")) > _LONGEST_PATH:
+        return f"is longer than {_LONGEST_PATH} bytes"
     return None
 
 

@@ -136,6 +136,9 @@ COCO = {
         lambda c: c["images"][0].update(file_name="a\nb.jpg"), "control characters: found 'a\\nb",
     ),
     "long path": (lambda c: c["images"][0].update(file_name="a" * 300), "longer than 255 bytes"),
+    "very long path": (
+        lambda c: c["images"][0].update(file_name="a/" * 3000 + "a.jpg"), "longer than 800 bytes",
+    ),
     "empty path": (lambda c: c["images"][0].update(file_name=" "), "file name is empty"),
 }  # fmt: skip
 
