@@ -183,7 +183,7 @@ def test_the_function_takes_what_its_messages_name(masks, segmentor, tmp_path):
     data = tmp_path / "binary"
     (data / "masks").mkdir(parents=True)
     for path in (masks / "masks" / "train").glob("*.png"):
-        Image.fromarray(np.asarray(Image.open(path)) * 255).save(data / "masks" / path.name)
+        Image.fromarray(np.asarray(Image.open(path)) * 0).save(data / "masks" / path.name)
     (data / "images").symlink_to(masks / "images" / "train")
     settings = dict(
         method="fixmatch", labeled=data, unlabeled=masks / "more", work=tmp_path / "work"
