@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="the json file, or the folder of the label maps"
     )
+    parser.add_argument(
+        "--fit", action="store_true",
+        help="scale label maps to the size of their images, where only that differs",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     add_reading_arguments(parser)
 
@@ -61,7 +65,7 @@ def _masks(args: argparse.Namespace, data: Annotations, form: str) -> int:
 
     # The name that MMSegmentation's Cityscapes data set looks for.
     suffix = "_gtFine_labelTrainIds.png" if form == "cityscapes" else ".png"
-    written = write_masks(data, args.out, suffix=suffix, force=args.force)
+    written = write_masks(data, args.out, suffix=suffix, fit=args.fit, force=args.force)
     root = Path(os.path.commonpath([args.out.resolve(), (data.images or Path()).resolve()]))
     lines = []
     for record, mask in written:

@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a name of --list (default: auto, the one recommended for the model of BASE)",
     )  # fmt: skip
     parser.add_argument("--labeled", required=True, type=Path, metavar="L", help="labeled data")
-    parser.add_argument("--unlabeled", required=True, metavar="U", help="images without labels")
+    parser.add_argument(
+        "--unlabeled", default="", metavar="U",
+        help="images without labels (default: what `ssdet split` wrote beside L, or `unlabeled:` "
+        "of a data.yaml)",
+    )  # fmt: skip
     parser.add_argument(
         "--val", type=Path, metavar="V",
         help="labeled data to validate on (default: the part of L that is called val; if there is "

@@ -86,12 +86,19 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def find_source(args: argparse.Namespace) -> Guess:
     """The data set of `split` and `convert`: as it is named, or as it is recognized."""
-    from ..formats import Guess, guess
+    from ..formats import DataError, Guess, guess
     from ..formats.issues import raise_data_error
 
     if args.format:
         return Guess(args.format, args.source, "")
-    found = guess(args.source).part(args.split)
+    try:
+        found = guess(args.source).part(args.split)
+    except DataError:
+        if not args.masks:
+            raise
+        found = Guess("masks", args.source, "")
+    if found.format == "images" and args.masks:
+        found = Guess("masks", args.source, "", {"images": args.source})
     if found.format == "images":
         raise_data_error(
             "data without labels",
@@ -100,7 +107,8 @@ def find_source(args: argparse.Namespace) -> Guess:
             allowed=", ".join(FORMATS),
             advice=f"Name the format: ssdet ... FORMAT {args.source}",
         )
-    print(f"{args.source}: {found.format}: {found.why}")
+    why = f"label maps in {args.masks}/" if args.masks else found.why
+    print(f"{args.source}: {found.format}: {why}")
     for part in found.parts:
         if found.parts[part].reading == found.reading and found.parts[part].source == found.source:
             others = ", ".join(name for name in found.parts if name != part)

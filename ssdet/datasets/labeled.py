@@ -12,6 +12,7 @@ from mmseg.datasets import BaseSegDataset
 
 from ..formats import Annotations, Instance, read, read_classes
 from ..formats.class_values import encoding_of, several
+from ..formats.encoding import OTHER_SIZE
 from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
 from ..formats.masks import PRESETS, preset_classes
@@ -204,7 +205,7 @@ class LoadMask(BaseTransform):
                 results["seg_map_path"],
                 found=f"{labels.shape[1]}x{labels.shape[0]}",
                 allowed=f"{width}x{height}, as {results['img_path']}",
-                advice="Export it again; was the image rotated or resized?",
+                advice=OTHER_SIZE,
             )
         results["gt_seg_map"] = labels
         results["seg_fields"].append("gt_seg_map")

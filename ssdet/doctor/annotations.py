@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..formats import Annotations, DataError, Issue, MaskEncoding
+from ..formats.encoding import OTHER_SIZE
 from ..formats.image_header import ImageFlaw, read_header
 from .findings import ClassCount, Findings
 from .parallel import Progress, each, silent
@@ -180,7 +181,7 @@ def _look_at_pair(encoding: MaskEncoding, pair: tuple[str, str]) -> tuple[set[in
     issue = Issue(
         "label map of another size than its image", mask,
         f"{decoded.shape[1]}x{decoded.shape[0]}", f"{size[0]}x{size[1]}, as {image}",
-        "Export it again; was the image rotated or resized?",
+        OTHER_SIZE,
     )  # fmt: skip
     return labels, [issue]
 

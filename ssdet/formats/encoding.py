@@ -15,6 +15,11 @@ from .issues import DataError, Issue, raise_data_error
 from .options import option
 
 _UNKNOWN = -1
+# What to do about a label map of another size than its image.
+OTHER_SIZE = (
+    "Export it again; where only the scale differs: "
+    "ssdet convert FOLDER --to masks --fit --out MAPS"
+)
 Color = tuple[int, int, int]
 
 

@@ -17,7 +17,7 @@ from .files import read_lines
 from .issues import DataError, raise_data_error
 from .options import option
 from .pairing import apart, pair_up
-from .paths import Root, find_images, is_image, need_folder
+from .paths import Root, comparable, find_images, is_image, need_folder
 from .segments import bounds, encode
 
 CITYSCAPES_LABELS = {  # labelIds of the 19 classes of the benchmark, in the order of its trainIds
@@ -58,6 +58,7 @@ def read_masks(source: Path, reading: Reading) -> Annotations:
         images, masks = images / reading.split, masks / reading.split
     need_folder(images, "folder of images")
     need_folder(masks, "folder of label maps")
+    source, images, masks = comparable(source, images, masks)
     root = Path(os.path.commonpath([source, images, masks]))
     files = [path.relative_to(images) for path in find_images(images)]
     if images == masks:

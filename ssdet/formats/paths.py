@@ -127,6 +127,13 @@ def need_folder(folder: Path, meaning: str) -> Path:
     return folder
 
 
+def comparable(*paths: Path) -> list[Path]:
+    """Paths that have a folder in common: absolute ones, where one of them is, or goes up."""
+    if any(path.is_absolute() or ".." in path.parts for path in paths):
+        return [Path(os.path.abspath(path)) for path in paths]
+    return list(paths)
+
+
 def image_size(path: Path, where: str | Path) -> tuple[int, int]:
     """(width, height) as loaders show the image (EXIF applied), from its header alone."""
     try:

@@ -15,6 +15,8 @@ from .coco import coco_content, size_of
 from .issues import DataError, Issue, raise_data_error
 from .segments import decode
 
+_PROPORTIONS = 0.02  # by which width : height may differ: sides are whole numbers
+
 
 def write_coco(data: Annotations, path: Path, *, force: bool = False) -> Path:
     """Write a COCO file; an existing one is kept unless `force`."""
@@ -26,13 +28,15 @@ def write_masks(
     folder: Path,
     *,
     suffix: str = ".png",
+    fit: bool = False,
     force: bool = False,
 ) -> list[tuple[ImageRecord, Path]]:
     """Write one palette PNG for each image, as `folder/NAME_OF_IMAGE.png`; return their paths.
 
     The part of names that is the folder of all images is left out. Instances become label maps with
     the background as class 0, the smallest on top; crowds and difficult objects are ignored pixels.
-    `classes.txt` holds the names in the order of the labels.
+    `classes.txt` holds the names in the order of the labels. With `fit`, label maps that are only
+    smaller or larger than their images are scaled to them.
     """
     from_instances = data.encoding is None
     classes = ("background", *data.classes) if from_instances else data.classes
@@ -43,6 +47,7 @@ def write_masks(
     written = []
     for record in data.records:
         labels = _drawn(data, record) if from_instances else _decoded(data, record)
+        labels = _fitted(labels, record, size_of(data, record)) if fit else labels
         target = folder / Path(record.name).relative_to(data.prefix)
         target = target.with_name(target.stem.removesuffix("_leftImg8bit") + suffix)
         may_write(target, force=force)
@@ -98,6 +103,22 @@ def _decoded(data: Annotations, record: ImageRecord) -> np.ndarray:
             advice="Leave the image out",
         )
     return data.encoding.decode(record.mask)
+
+
+def _fitted(labels: np.ndarray, record: ImageRecord, size: tuple[int, int]) -> np.ndarray:
+    """A label map in the size of its image; one of other proportions shows something else."""
+    height, width = labels.shape
+    if (width, height) == size:
+        return labels
+    if abs(width * size[1] / (height * size[0]) - 1) > _PROPORTIONS:
+        raise_data_error(
+            "label map of other proportions than its image",
+            record.mask or record.where,
+            found=f"{width}x{height}",
+            allowed=f"those of {size[0]}x{size[1]}",
+            advice="Export it again; was the image rotated or cropped?",
+        )
+    return np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
 
 
 def _drawn(data: Annotations, record: ImageRecord) -> np.ndarray:

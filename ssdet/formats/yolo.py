@@ -120,6 +120,15 @@ def _classes(content: dict[str, Any], file: Path) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
+def unlabeled_of(file: Path) -> Path | None:
+    """What `unlabeled:` of a data.yaml names; it is ours, beside the keys of Ultralytics."""
+    content = load_yaml(file)
+    stated = content.get("unlabeled")
+    if not stated:
+        return None
+    return _root(content, file, Reading()).path(stated, f"{file}, key 'unlabeled'")
+
+
 def _root(content: dict[str, Any], file: Path, reading: Reading) -> Root:
     """The folder that `path:` names, if it lies here; else the folder of data.yaml."""
     folder = reading.images or file.parent

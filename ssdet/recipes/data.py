@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..datasets.splits import priorities
 from ..datasets.unlabeled import UnlabeledImages
 from ..formats.guessing import Survey, label_maps
+from ..formats.image_header import cut_off
 from ..formats.issues import raise_data_error
 from ..formats.made_lists import root_of
 from ..formats.options import option
 from ..formats.places import find_root, names_in
 from ..formats.write import write_text
 from .labeled import Data, Part, coco_or_images, find_labeled, read_part
+from .unlabeled import unlabeled_beside
 
 if TYPE_CHECKING:
     from .models import Base
@@ -43,11 +46,18 @@ class Sources:
         self.said, self.base, self.side = said, base, side
         self.labeled = read_part("labeled", said, base.task, side)
         self.notes = [*self.labeled.notes]
+        self.labeled = self._without_damaged(self.labeled, "labeled")
+        if not said.unlabeled:
+            found = find_labeled("labeled", said, base.task)
+            source, why = unlabeled_beside(said.labeled, found)
+            self.said = replace(said, unlabeled=source)
+            self.notes.append(f"unlabeled: {source}, {why}")
         self.classes = self._classes()
         if said.val or said.val_split or self._has_validation():
             self.val = read_part("val", said, base.task, side)
             self.notes += self.val.notes
             self._same_classes()
+            self.val = self._without_damaged(self.val, "validation")
             if shared := self.labeled.paths & self.val.paths:
                 _refuse_shared("labeled", said.labeled, shared)
         else:
@@ -142,7 +152,7 @@ class Sources:
 
     def _hold_out(self) -> None:
         """Divide the labeled images; every class stays among those to train on."""
-        data, form, code = self.labeled.data, self.labeled.format, self.labeled.code
+        data = self.labeled.data
         count = max(1, round(HELD_OUT * len(data.records)))
         if len(data.records) < 2:
             raise_data_error(
@@ -156,20 +166,35 @@ class Sources:
         order = priorities(
             list(by_name), lambda name: data.labels_in(by_name[name]), len(data.classes)
         )
-        parts = []
-        for name, chosen in (("labeled", order[:-count]), ("val", order[-count:])):
-            path = self.side / f"{name}-images.txt"
-            write_text(path, "".join(f"{line}\n" for line in sorted(chosen)), force=True)
-            if code["type"] == "CocoDataset":
-                part = coco_or_images(data, "coco", only=str(path))
-            else:
-                part = {**code, "only": str(path)}
-            parts.append(Part(data.subset(chosen), form, part))
-        self.labeled, self.val = parts
+        whole = self.labeled
+        self.labeled = self._chosen(whole, "labeled", order[:-count])
+        self.val = self._chosen(whole, "val", order[-count:])
         self.notes.append(
             f"without {option('val')}, {count} of {len(order)} labeled images are held out to "
-            f"validate on and not trained on: {path}"
+            f"validate on and not trained on: {self.val.code['only']}"
         )
+
+    def _chosen(self, part: Part, name: str, images: Sequence[str]) -> Part:
+        """Some images of a part, which a list beside the config names."""
+        path = self.side / f"{name}-images.txt"
+        write_text(path, "".join(f"{line}\n" for line in sorted(images)), force=True)
+        code = {**part.code, "only": str(path)}
+        if part.code["type"] == "CocoDataset":
+            code = coco_or_images(part.data, "coco", only=str(path))
+        return Part(part.data.subset(images), part.format, code)
+
+    def _without_damaged(self, part: Part, name: str) -> Part:
+        """Without the images that would end the training when they are drawn."""
+        data = part.data
+        causes = {record.name: cut_off(data.path(record)) for record in data.records}
+        damaged = {image: cause for image, cause in causes.items() if cause}
+        if not damaged or len(damaged) == len(causes):
+            return part
+        first, cause = next(iter(damaged.items()))
+        self.notes.append(
+            f"damaged {name} images are left out: {len(damaged)}, such as {first} ({cause})"
+        )
+        return self._chosen(part, name, [image for image in causes if image not in damaged])
 
     def _need_outlines(self) -> None:
         for part in (self.labeled, self.val):

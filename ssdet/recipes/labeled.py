@@ -27,7 +27,8 @@ class Data:
     """What the user says about the data; named like the options of `ssdet init`.
 
     Attributes:
-        labeled, unlabeled, val: Files or folders; `val` is None where images are to be held out.
+        labeled, unlabeled, val: Files or folders. `unlabeled` is empty where the labeled data says
+            it, and `val` is None where images are to be held out.
         format: A key of `ssdet.formats.FORMATS`, or None: recognized from the files.
         only: List of the labeled images to use, as `ssdet split` writes it.
         split, val_split: Parts of the data, where a source has several.
@@ -38,7 +39,7 @@ class Data:
     """
 
     labeled: Path
-    unlabeled: str
+    unlabeled: str = ""
     val: Path | None = None
     format: str | None = None
     only: Path | None = None
@@ -95,7 +96,8 @@ def find_labeled(name: str, said: Data, task: str) -> Guess:
             source,
             found=", ".join([found.why, *found.also]),
             allowed="COCO .json, VOC or YOLO folder, images/ and masks/, ... (docs/datasets.md)",
-            advice=f"Name it with {option('format')}; {option(name)} takes the data with labels",
+            advice=f"Name it with {option('format')}, or export it as COCO json; {option(name)} "
+            "takes the data with labels",
         )
     return found
 

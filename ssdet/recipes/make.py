@@ -108,7 +108,7 @@ def semi_supervise(
     base_config: str,
     *,
     labeled: str | Path,
-    unlabeled: str | Path,
+    unlabeled: str | Path | None = None,
     method: str = "auto",
     val: str | Path | None = None,
     classes: str | Path | Sequence[str] | None = None,
@@ -127,7 +127,8 @@ def semi_supervise(
         base_config: A config of MMDetection or MMSegmentation (path, `mmdet::...`, `mmseg::...`),
             or a short name (`ssdet.recipes.BASES`).
         labeled: Labeled data, in any format of `ssdet.formats.FORMATS`.
-        unlabeled: Folder, glob, list or COCO json.
+        unlabeled: Folder, glob, list or COCO json. None: what `ssdet split` wrote beside the
+            labeled list, or `unlabeled:` of a data.yaml.
         method: A key of `ssdet.recipes.METHODS`, or "auto": the one that is recommended for the
             model of the base.
         val: Data to validate on. None: a fifth of the labeled images.
@@ -154,7 +155,7 @@ def semi_supervise(
         reading = {**class_settings(names, values, **about), **options.pop("reading", {})}
         reading |= {key: options.pop(key) for key in ("masks", "follow_links") if key in options}
         data = Data(
-            Path(labeled), str(unlabeled), Path(val) if val else None,
+            Path(labeled), str(unlabeled or ""), Path(val) if val else None,
             reading={key: value for key, value in reading.items() if value}, **options,
         )  # fmt: skip
         written = make_config(

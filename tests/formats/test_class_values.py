@@ -137,3 +137,50 @@ def test_black_and_white_maps_have_two_classes(tmp_path, capsys):
     told = capsys.readouterr().out
     assert "255 is the class 'foreground' then; --ignore 255 says otherwise" in told
     assert "warning" not in told
+
+
+def test_maps_of_another_scale_are_fitted_when_it_is_asked_for(tmp_path, capsys):
+    labels = np.arange(24 * 32, dtype=np.int64).reshape(24, 32).astype(np.uint8) % 3
+    root, out = tmp_path / "data", tmp_path / "maps"
+    miniature.picture(root / "images" / "a.jpg", (48, 64))
+    miniature.gray_png(root / "masks" / "a.png", labels)
+    assert main(["doctor", str(root)]) == 65
+    assert "where only the scale differs: ssdet convert" in capsys.readouterr().out
+    command = ["convert", str(root), "--to", "masks", "--fit", "--force", "--out", str(out)]
+    assert main(command) == 0
+    found = np.asarray(Image.open(out / "a.png"))
+    assert np.array_equal(found, labels.repeat(2, axis=0).repeat(2, axis=1))
+    miniature.gray_png(root / "masks" / "a.png", labels[:16])
+    assert main(command) == 65
+    assert "other proportions than its image: found 32x16" in capsys.readouterr().err
+
+
+def test_one_of_several_folders_of_maps_is_named(tmp_path, capsys):
+    labels = np.zeros((48, 64), np.uint8)
+    miniature.picture(tmp_path / "images" / "a.jpg")
+    for name, value in (("masks", 1), ("others", 2)):
+        labels[:9] = value
+        miniature.gray_png(tmp_path / name / "a.png", labels)
+    out = tmp_path / "all.json"
+    command = ["convert", str(tmp_path), "--to", "coco", "--out", str(out)]
+    assert main(command) == 65
+    told = "several folders of label maps for one of images: found masks, others"
+    assert told in capsys.readouterr().err
+    assert main([*command, "--masks", str(tmp_path / "others")]) == 0
+    assert "3 classes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["up", "absolute"])
+def test_maps_may_lie_elsewhere(kind, root, tmp_path, monkeypatch, capsys):
+    """The folders start in the current one, whichever way they are named."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (root / "trainannot").rename("maps")
+    said = {"up": "../camvid", "absolute": str(root)}[kind]
+    options = ["--images", f"{said}/train", "--masks", "maps"]
+    assert main(["doctor", said, *options]) == 0, capsys.readouterr().out
+    split = ["split", said, *options, "--count", "2", "--out", "splits"]
+    assert main(split) == 0, capsys.readouterr().err
+    assert f"{said}: masks: label maps in maps/" in capsys.readouterr().out
+    split[1:6] = [f"{said}/train", "--masks", "maps", "--name", "photographs"]
+    assert main(split) == 0, capsys.readouterr().err

@@ -36,8 +36,9 @@ def test_camvid_in_three_commands(camvid, segmentor, capsys, tmp_path):
     assert said("split", camvid, "--count", 4, "--ignore", 3) == 0
     assert "label maps in trainannot/ of the images in train/" in capsys.readouterr().out
     lists = "splits/camvid.1@4images.txt", "splits/camvid.1@4images-unlabeled.txt"
-    assert said("init", segmentor, "--labeled", lists[0], "--unlabeled", lists[1]) == 0
+    assert said("init", segmentor, "--labeled", lists[0]) == 0
     told = capsys.readouterr().out
+    assert f"unlabeled: {lists[1]}, which lies beside the labeled ones" in told
     assert "4 labeled, 4 unlabeled and 2 validation images; 3 classes: 0, 1, 2" in told
     config = Config.fromfile("config.py")
     sample, labeled, val = samples(config, "mmseg")
@@ -45,6 +46,35 @@ def test_camvid_in_three_commands(camvid, segmentor, capsys, tmp_path):
     assert len(labeled) == 4 and len(val) == 2
     assert np.unique(val[0]["data_samples"].gt_sem_seg.data).tolist() == [0, 1, 2, 255]
     assert said("doctor", "config.py", "--quick") == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["cards", "coco"])
+def test_damaged_labeled_images_are_left_out(name, detector, tmp_path, monkeypatch, capsys):
+    """Drawn in the midst of a training, one of them would end it."""
+    monkeypatch.chdir(tmp_path)
+    options, val = ["--labeled", "cards"], None
+    if name == "cards":
+        images = sorted(beside(tmp_path / "cards", 10).glob("*.jpg"))
+        val = beside(tmp_path / "val", 5)
+        options += ["--val", val]
+        first = sorted(val.glob("*.jpg"))[0]
+        first.write_bytes(first.read_bytes()[:-40])
+    else:
+        names = [f"pictures/{n:012d}.jpg" for n in range(1, 11)]
+        images = [miniature.picture(tmp_path / name, seed=n) for n, name in enumerate(names)]
+        miniature.write_json(tmp_path / "all.json", miniature.coco_records(10))
+        options = ["--labeled", "all.json", "--images", "pictures"]
+    images[3].write_bytes(images[3].read_bytes()[:-40])
+    for n in range(3):
+        miniature.picture(tmp_path / "more" / f"{n}.jpg", seed=n)
+    assert said("init", detector, *options, "--unlabeled", "more") == 0
+    told = capsys.readouterr().out
+    assert f"damaged labeled images are left out: 1, such as {images[3].name} (truncated" in told
+    assert ("damaged validation images are left out: 1" in told) == bool(val)
+    _, train, test = samples(Config.fromfile("config.py"), "mmdet")
+    assert (len(train), len(test)) == ((9, 4) if val else (7, 2))
+    used = [train.get_data_info(n)["img_path"] for n in range(len(train))]
+    assert images[3].name not in {Path(path).name for path in used}
 
 
 @pytest.mark.parametrize("name", ["cards", "coco"])
@@ -113,6 +143,13 @@ def test_doctor_reads_xml_beside_images_and_names_a_broken_one(tmp_path, capsys)
     assert ["cat", "3", "images,", "3", "objects"] in rows
 
 
+def test_images_of_other_parts_are_not_offered_as_unlabeled_ones(tmp_path, capsys):
+    root = miniature.voc_detection(tmp_path / "voc", {"train": 3, "val": 2})
+    said("doctor", root)
+    told = capsys.readouterr().out
+    assert f"{root} (validation): 2 images, " in told and "images without labels" not in told
+
+
 def test_doctor_counts_label_maps_and_not_as_images(camvid, capsys):
     assert said("doctor", camvid, "--json") == 0
     report = json.loads(capsys.readouterr().out)
@@ -144,3 +181,18 @@ def test_other_exports_train_as_they_are(make, detector, tmp_path, monkeypatch):
     assert said("init", detector, "--labeled", folder, "--unlabeled", "more") == 0
     sample, _, _ = samples(Config.fromfile("config.py"), "mmdet")
     assert len(sample.gt_instances.bboxes) > 0
+
+
+def test_a_yaml_of_ultralytics_may_name_unlabeled_images(detector, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    file = miniature.yolo_data(tmp_path / "pets")
+    assert said("init", detector, "--labeled", "pets") == 2
+    told = capsys.readouterr().err
+    assert "--unlabeled: no images without labels are named" in told and "ssdet split pets" in told
+    miniature.picture(tmp_path / "pets" / "more" / "1.jpg", seed=7)
+    file.write_text(file.read_text() + "unlabeled: more\n")
+    for labeled in ("pets", "pets/data.yaml"):
+        assert said("init", detector, "--labeled", labeled, "--force") == 0
+        told = capsys.readouterr().out
+        assert "unlabeled: pets/more, which pets/data.yaml names" in told
+        assert ", 1 unlabeled and " in told

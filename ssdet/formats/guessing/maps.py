@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..issues import raise_data_error
+from ..options import option
 from ..pairing import apart, is_map_name, pair_up
 from ..parts import part_of
 from .found import Guess, of_parts
@@ -61,6 +63,7 @@ def masks(survey: Survey) -> Guess | None:
     # Where a folder has both, such as augmented copies beside the data, the pairs of folders count.
     found = [pair for pair in every if pair[0] != pair[1]] or every
     also = tuple(_told(survey.root, *pair) for pair in every if pair not in found)
+    _need_one_each(survey.root, found)
     for images, maps in found:
         # The maps' folder may be the only one that says it: images/ with train_masks/.
         name = part_of(images.relative_to(survey.root)) or part_of(maps.relative_to(survey.root))
@@ -70,6 +73,19 @@ def masks(survey: Survey) -> Guess | None:
     else:
         guessed = parts[""] if "" in parts else of_parts(parts)
     return guessed and replace(guessed, also=also)
+
+
+def _need_one_each(root: Path, found: Sequence[tuple[Path, Path]]) -> None:
+    for images in dict.fromkeys(images for images, _ in found):
+        several = [maps for of, maps in found if of == images]
+        if len(several) > 1:
+            raise_data_error(
+                "several folders of label maps for one of images",
+                root,
+                found=", ".join(str(maps.relative_to(root)) for maps in several),
+                allowed=f"one for {images.relative_to(root)}",
+                advice=f"Choose it with {option('masks')}",
+            )
 
 
 def label_maps(survey: Survey) -> set[Path]:
