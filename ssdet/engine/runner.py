@@ -18,7 +18,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from .. import total_batch
-from ..exits import DISK, CheckpointError, RunError, write_error
+from ..exits import DISK, CheckpointError, RunError, UsageError, write_error
 from ..registry import RUNNERS
 from . import data_workers
 from .amp import cpu_amp_config
@@ -35,6 +35,7 @@ DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
     "run_folder": {"type": "RunFolderHook"},
     "stop": {"type": "GracefulStopHook"},
     "finite": {"type": "FiniteGuardHook"},
+    "memory": {"type": "OutOfMemoryHook"},
     "logger": {"type": "ProgressHook", "interval": 10},
     "metrics": {"type": "MetricsFileHook"},
     "checkpoint": {"type": "AtomicCheckpointHook", "interval": 1},
@@ -129,12 +130,10 @@ class SafeRunner(Runner):
             )
 
     def register_default_hooks(self, hooks: dict[str, Any] | None = None) -> None:
-        """Add ssdet's default hooks to MMEngine's."""
+        """Add ssdet's default hooks to MMEngine's; a dict without a type changes one of them."""
         merged: dict[str, Any] = {name: dict(hook) for name, hook in DEFAULT_HOOKS.items()}
         for name, hook in (hooks or {}).items():
-            if isinstance(hook, dict) and hook.get("type") in REPLACED:
-                hook = {**hook, "type": REPLACED[hook["type"]]}
-            merged[name] = hook
+            merged[name] = _completed(name, hook) if isinstance(hook, dict) else hook
         known = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
         kept = {name: hook for name, hook in merged.items() if hook is not None or name in known}
         super().register_default_hooks(kept)
@@ -228,6 +227,18 @@ class SafeRunner(Runner):
             is_console = getattr(handler, "stream", None) in (sys.stdout, sys.__stdout__)
             if is_console and handler.level < logging.ERROR:
                 handler.setLevel(level)
+
+
+def _completed(name: str, hook: dict[str, Any]) -> dict[str, Any]:
+    """A default hook with its type: `--cfg-options default_hooks.memory.oom=retry` names none."""
+    if "type" not in hook:
+        if name not in DEFAULT_HOOKS:
+            raise UsageError(
+                f"default_hooks.{name}: no type, and no default hook has this name; known are "
+                f"{', '.join(DEFAULT_HOOKS)}. Say type=..., or check the name"
+            )
+        return {**DEFAULT_HOOKS[name], **hook}
+    return {**hook, "type": REPLACED.get(hook["type"], hook["type"])}
 
 
 def _nothing(*_: Any) -> None:

@@ -10,7 +10,7 @@ from ssdet.engine import OutOfMemoryHook, UsageError
 from ssdet.hooks import CutMixHook, FixedThresholdHook, PseudoLabelDiskHook, TeacherEMAHook
 from ssdet.testing import _batch, detector, segmentor
 
-from .toy import ToyModel
+from .toy import ToyModel, toy
 
 NO_MEMORY = torch.cuda.OutOfMemoryError("CUDA out of memory")
 
@@ -120,3 +120,16 @@ def test_labels_on_disk_cannot_be_undone(tmp_path):
     OutOfMemoryHook().before_train(runner_of(model))
     with pytest.raises(ValueError, match="oom"):
         OutOfMemoryHook(oom="again")
+
+
+def test_a_default_hook_is_changed_without_its_type(tmp_path):
+    """What the message advises works with a config that lists no hooks, such as MMDetection's."""
+    changes = dict(default_hooks__memory__oom="retry", default_hooks__monitor__interval=7)
+    hooks = {type(hook).__name__: hook for hook in toy(tmp_path / "a", **changes).hooks}
+    assert hooks["OutOfMemoryHook"].oom == "retry"
+    assert hooks["PseudoLabelMonitorHook"].interval == 7
+    known = "default_hooks.memroy: no type, and no default hook .* known are .*memory"
+    with pytest.raises(UsageError, match=known):
+        toy(tmp_path / "b", default_hooks__memroy__oom="retry")
+    kept = {type(hook).__name__ for hook in toy(tmp_path / "c", default_hooks__memory=None).hooks}
+    assert "OutOfMemoryHook" not in kept
