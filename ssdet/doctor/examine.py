@@ -89,14 +89,21 @@ def _pictures(sources: Sequence[Source], findings: Findings, pool: Mapping[str, 
 def try_training(config: Any, name: str, findings: Findings) -> None:
     """Two steps, an evaluation, a checkpoint: does it run, and how long will it take?"""
     from ..engine.trial import try_out
-    from ..exits import RunError
+    from ..exits import CheckpointError, RunError
 
     try:
         trial = try_out(config, name)
     except RunError as error:
+        told = str(error).removeprefix(f"config {name}: ").splitlines()[0]
+        advice = f"SSDET_TRACEBACK=1 ssdet train {name} --dry-run shows where"
+        if isinstance(error.__cause__, CheckpointError):
+            advice = (
+                "Fetch the file as the note on weights says, or write the config anew: "
+                "ssdet init --weights none --force"
+            )
         findings.add(
-            "error", "model", "training that does not run", name, found=str(error), allowed="",
-            advice="SSDET_TRACEBACK=1 ssdet train CONFIG --dry-run shows where",
+            "error", "model", "training that does not run", name, found=told, allowed="",
+            advice=advice,
         )  # fmt: skip
         return
     findings.looked_at["model"] = trial.told

@@ -24,7 +24,7 @@ MEANING: dict[frozenset[str], tuple[Severity, str, str]] = {
     frozenset(("labeled", "unlabeled")): (
         "warning", "labeled image among the unlabeled ones",
         "It is trained on twice, with its label and with a pseudo label: take it out of the "
-        "unlabeled ones (`ssdet split` writes disjoint lists)",
+        "unlabeled ones",
     ),
 }  # fmt: skip
 

@@ -48,8 +48,8 @@ def fetch(name: str) -> Path:
         origin = f" ({place})" if place != name else ""
         raise CheckpointError(
             f"weights {name}{origin} are not in {target.parent}, and could not be downloaded: "
-            f"{problem}. Where there is a network:\n  {by_hand(place)}\nand copy the file to the "
-            f"same place on a machine without"
+            f"{problem}.\nWhere there is a network:\n  {by_hand(place)}\nand copy the file to the "
+            f"same place here. To start without: `ssdet init --weights none`"
         )
     return target
 

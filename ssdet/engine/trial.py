@@ -167,7 +167,9 @@ class _Watch(Hook):
         self.last = time.perf_counter()
         self.trial.compute = self.last - self.begun
         self.trial.losses = {
-            key: float(value) for key, value in (outputs or {}).items() if "loss" in key
+            key: float(torch.as_tensor(value).detach())
+            for key, value in (outputs or {}).items()
+            if "loss" in key
         }
         if runner.iter + 1 >= STEPS:
             self.stage[0] = "writing its checkpoint"

@@ -1,11 +1,14 @@
 """`ssdet train --dry-run` and `ssdet doctor CONFIG` try a training out: short, whole, and told."""
 
 import re
+import socket
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from ssdet.cli import main
@@ -146,6 +149,36 @@ def test_every_base(written, capsys, base):
     assert written(base) == 0, capsys.readouterr().err
     code, told = try_out(capsys)
     assert code == 0, told
+
+
+def test_losses_are_read_without_a_warning():
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            watch = trial._Watch(trial.Trial(), [""])
+            losses = {"loss": torch.ones(1, requires_grad=True).sum(), "kept": 3.0, "loss_a": 2.0}
+            watch.after_train_iter(SimpleNamespace(iter=0), 0, None, losses)
+    finally:
+        torch.set_warn_always(False)
+    assert watch.trial.losses == {"loss": 1.0, "loss_a": 2.0}
+
+
+def test_weights_out_of_reach_are_told_with_the_way_around(written, detector, capsys, monkeypatch):
+    def connect(place, timeout):
+        raise OSError(101, "no network")
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert written(detector, "--method", "mean-teacher") == 0
+    config = Config.fromfile("config.py")
+    config.load_from = "mmdet://retinanet_r50_fpn_1x_coco"
+    config.dump("config.py")
+    monkeypatch.setenv("TORCH_HOME", str(Path("nothing").resolve()))
+    assert main(["doctor", "config.py"]) == 65
+    told = capsys.readouterr().out
+    assert "building it fails: weights mmdet://retinanet" in told
+    assert "> Fetch the file as the note on weights says" in told and "--weights none" in told
+    assert "SSDET_TRACEBACK" not in told and "\\n" not in told
 
 
 def test_memory_is_in_bytes_on_every_system(monkeypatch):
