@@ -30,7 +30,10 @@ def run(args: argparse.Namespace) -> int:
     by_backend = defaultdict(list)
     for operator, backend in ops.backends().items():
         by_backend[backend].append(operator)
+    absent = by_backend.pop("absent", [])
     rows += [(f"ops: {backend}", ", ".join(names)) for backend, names in by_backend.items()]
+    if absent:
+        rows.append(("ops: absent", f"{len(absent)} that few models use; one that does says so"))
     rows += [(f"extra {name}", _extra(name, parts)) for name, parts in extras().items()]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:

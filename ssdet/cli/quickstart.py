@@ -61,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
         if value is not None and value < least:
             raise UsageError(f"--{name} {value}: it must be at least {least}")
     started = time.monotonic()
+    tasks = " and ".join(args.tasks)
+    # Reading the configs imports MMEngine, which takes seconds.
+    print(f"ssdet quickstart: {tasks} on scenes of handwritten digits", flush=True)
     trainings = _trainings(args)
     waiting = [t.job for t in trainings if not t.job.finished]
     _announce(trainings, waiting, args)

@@ -44,6 +44,8 @@ class ReadableLines(logging.Filter):
             if match := flood.pattern.match(text):
                 flood.seen[match.groups()] += 1
                 return False
+        if text.startswith(_DROPPED):
+            return False
         for old, (new, level) in _REWRITTEN.items():
             if old in text:
                 record.msg, record.args = new, ()
@@ -65,6 +67,11 @@ def make_readable(logger: logging.Logger) -> None:
         logger.addFilter(ReadableLines(logger))
 
 
+_DROPPED = (
+    # Behind the line that says that nothing was found.
+    "Since `metrics` is an empty dict, the behavior to save",
+    "Converting ground truth to coco format",
+)
 _REWRITTEN = {
     "The testing results of the whole dataset is empty": (
         "No object was found in any image, so there is no AP. Early in a training that is usual. "

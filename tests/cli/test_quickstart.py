@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ssdet.cli import main
+from ssdet.cli import main, quickstart
 from ssdet.cli.bars import PlainLines
 from ssdet.cli.jobs import Job, run_jobs
 from ssdet.exits import RunError
@@ -142,4 +142,15 @@ def test_the_whole_thing(tmp_path, capsys):
     assert (
         metrics.stat().st_mtime_ns == before
         and "2 of them finished earlier" in capsys.readouterr().out
+    )
+
+
+def test_the_first_line_comes_before_anything_that_takes_time(monkeypatch, capsys):
+    def read_configs(args):
+        raise RunError("reached")
+
+    monkeypatch.setattr(quickstart, "_trainings", read_configs)
+    assert main(["quickstart", "--tasks", "detection"]) == RunError.exit_code
+    assert capsys.readouterr().out == (
+        "ssdet quickstart: detection on scenes of handwritten digits\n"
     )

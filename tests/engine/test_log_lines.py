@@ -83,3 +83,11 @@ def test_no_boxes_at_all_is_explained_not_called_an_error(lines):
 def test_what_nobody_knows_is_left_alone(lines):
     MMLogger.get_current_instance().error("Out of %s", "memory")
     assert said(lines) == [(logging.ERROR, "Out of memory")]
+
+
+def test_what_says_nothing_new_is_left_out(lines):
+    print_log("Converting ground truth to coco format...", logger="current")
+    empty = "Since `metrics` is an empty dict, the behavior to save the best checkpoint will be"
+    print_log(f"{empty} skipped in this evaluation.", logger="current", level=logging.WARNING)
+    print_log("Evaluating bbox...", logger="current")
+    assert said(lines) == [(logging.INFO, "Evaluating bbox...")]
