@@ -2,7 +2,7 @@
 
 Writes OUT/config.py and OUT/model.pth (or model.safetensors), for `init_detector` or `init_model`,
 and prints the lines that use them. With --onnx, OUT/model.onnx too, compared with PyTorch: all
-boxes of a detector, without suppression, or the logits of a segmentor.
+boxes of a detector, with --nms also which of them are kept, or the logits of a segmentor.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _APIS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet export`."""
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint of a run")
+    parser.add_argument(
+        "checkpoint", type=Path,
+        help="a checkpoint, or the folder of a run: its best checkpoint, else its newest",
+    )  # fmt: skip
     parser.add_argument(
         "--model", choices=("teacher", "student"), default="teacher",
         help="which model to export (default: %(default)s)",
@@ -40,12 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, nargs=2, metavar=("H", "W"),
         help="size of the images of the ONNX file (default: what the test pipeline resizes to)",
     )  # fmt: skip
+    parser.add_argument(
+        "--nms", action="store_true", help="the ONNX file says, too, which boxes are kept"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the files and say how they are used."""
     from ..engine.checkpoint_file import read_checkpoint, write_checkpoint, write_text
+    from ..engine.checkpoint_index import find_best
     from ..engine.configs import load_config
     from ..engine.export import (
         plain_checkpoint,
@@ -56,7 +63,11 @@ def run(args: argparse.Namespace) -> int:
     from ..exits import RunError, UsageError
     from ..formats.write import may_write
 
+    if args.checkpoint.is_dir():
+        args.checkpoint = find_best(args.checkpoint, args.model)
     check_file("checkpoint", str(args.checkpoint))
+    if args.nms and not args.onnx:
+        raise UsageError("--nms belongs to an ONNX file; add --onnx")
     path = args.config or _config_of(args.checkpoint)
     folder = args.format == "transformers"
     names = {"model": f"model.{'safetensors' if folder else args.format}"}
@@ -121,7 +132,7 @@ def _onnx(args: argparse.Namespace, config: Any, checkpoint: dict[str, Any], pat
     from ..engine.onnx_export import export_onnx
 
     size = (args.size[0], args.size[1]) if args.size else None
-    return f"\n{path}: {export_onnx(config, checkpoint, path, size)}\n"
+    return f"\n{path}: {export_onnx(config, checkpoint, path, size, nms=args.nms)}\n"
 
 
 def _config_of(checkpoint: Path) -> Path:

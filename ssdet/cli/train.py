@@ -99,7 +99,18 @@ def run(args: argparse.Namespace) -> int:
         return _dry_run(config, args.config, check)
     runner = build_runner(config, args.config, ("train_loop", "val_loop"), check)
     runner.train()
+    if os.environ.get("RANK", "0") == "0":
+        _say_what_is_next(config)
     return 0
+
+
+def _say_what_is_next(config: Any) -> None:
+    """The last line of a training: where its result is."""
+    report = Path(config.work_dir) / "report.html"
+    told = [f"{report} shows how it went"] if report.is_file() else []
+    if {"detector", "segmentor"} & set(config.model):
+        told.append(f"`ssdet export {config.work_dir}` takes the model out")
+    print(f"ssdet train: finished. {'; '.join(told) or config.work_dir}")
 
 
 def _dry_run(config: Any, name: str, check: Callable[[], None]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..exits import TEMPORARY, CheckpointError
+from ..exits import TEMPORARY, CheckpointError, UsageError
 from .checkpoint_file import check_parts, read_checkpoint, sha256, write_text
 
 FOLDER = "checkpoints"
@@ -130,6 +130,25 @@ def find_latest(work_dir: Path) -> tuple[Path | None, list[str]]:
             break
         messages.append(f"{index.folder / name}: {problem}")
     return found or _mmengine_pointer(work_dir), messages
+
+
+def find_best(work_dir: Path, model: str) -> Path:
+    """The best checkpoint of a run by a metric of "teacher" or "student", else the newest."""
+    index = CheckpointIndex.load(work_dir / FOLDER)
+    scored = {name: entry.metric for name, entry in index.entries.items() if entry.metric}
+    best = [name for name, metric in scored.items() if metric.startswith(f"{model}/")]
+    if len(best) > 1:
+        raise UsageError(
+            f"{work_dir}: several best checkpoints of the {model}; name one of "
+            f"{', '.join(str(index.folder / name) for name in best)}"
+        )
+    path = index.folder / best[0] if best else find_latest(work_dir)[0]
+    if path is None or not path.is_file():
+        raise UsageError(
+            f"{work_dir}: no checkpoint in {index.folder}; give the folder of a run of "
+            f"`ssdet train`, or a checkpoint"
+        )
+    return path
 
 
 def check_listed(path: Path) -> None:

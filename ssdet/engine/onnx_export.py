@@ -21,7 +21,8 @@ from ..exits import RunError, UsageError, replacing
 from ..extras import load
 from ..registry import MODELS
 from ..version import __version__
-from .onnx_graphs import Normalized, graph_of
+from .onnx_graphs import BoxGraph, Normalized, graph_of
+from .onnx_nms import Suppression
 
 OPSET = 20
 BATCHES = (1, 3)  # the file is compared at both; its size is fixed, its batch is not
@@ -29,7 +30,12 @@ TOLERANCE = 1e-3  # of the largest value of an output
 
 
 def export_onnx(
-    config: Config, checkpoint: dict[str, Any], path: Path, size: tuple[int, int] | None = None
+    config: Config,
+    checkpoint: dict[str, Any],
+    path: Path,
+    size: tuple[int, int] | None = None,
+    *,
+    nms: bool = False,
 ) -> str:
     """Write the model of a plain config and checkpoint; say what is in the file.
 
@@ -38,6 +44,7 @@ def export_onnx(
         checkpoint: As `plain_checkpoint` makes it.
         path: The file.
         size: (height, width) of the images; None: from the pipeline.
+        nms: Whether the file also says which boxes are kept, in the output `selected`.
     """
     onnx = load("onnx", extra="onnx")
     load("onnxscript", extra="onnx")
@@ -46,6 +53,9 @@ def export_onnx(
         model = revert_sync_batchnorm(MODELS.build(config.model))
     model.load_state_dict(checkpoint["state_dict"])
     graph = graph_of(model.eval()).eval()
+    if nms and not isinstance(graph, BoxGraph):
+        raise UsageError("--nms: a segmentor has no boxes to suppress; leave it out")
+    suppression = Suppression.of(config) if nms else None
     height, width = size or default_size(config)
     images = torch.rand(max(BATCHES), 3, height, width) * 255
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,10 +66,11 @@ def export_onnx(
                 input_names=["image"], output_names=list(graph.outputs),
                 dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1)}}, verbose=False,
             )  # fmt: skip
-        _describe(onnx, partial, config, checkpoint)
-        difference = _compare(runtime, partial, graph, images)
+        _describe(onnx, partial, config, checkpoint, suppression)
+        difference = _compare(runtime, partial, graph, images, suppression)
+    outputs = ", ".join([*graph.outputs, *(["selected"] if suppression else [])])
     return (
-        f"image (batch, 3, {height}, {width}), BGR from 0 to 255 -> {', '.join(graph.outputs)}; "
+        f"image (batch, 3, {height}, {width}), BGR from 0 to 255 -> {outputs}; "
         f"differs from PyTorch by at most {difference:.1e}"
     )
 
@@ -82,9 +93,17 @@ def _divisor(config: Config) -> int:
     return max(int(preprocessor.get("pad_size_divisor") or 1), 32)
 
 
-def _describe(onnx: Any, path: Path, config: Config, checkpoint: dict[str, Any]) -> None:
+def _describe(
+    onnx: Any,
+    path: Path,
+    config: Config,
+    checkpoint: dict[str, Any],
+    suppression: Suppression | None,
+) -> None:
     """Put what a program needs to know beside the graph, and check the graph."""
     proto = onnx.load(str(path))
+    if suppression is not None:
+        suppression.append(onnx, proto.graph)
     meta = checkpoint["meta"].get("dataset_meta") or {}
     facts = {
         "classes": json.dumps(list(meta.get("classes") or ())),
@@ -97,7 +116,13 @@ def _describe(onnx: Any, path: Path, config: Config, checkpoint: dict[str, Any])
     onnx.save(proto, str(path))
 
 
-def _compare(runtime: Any, path: Path, graph: Normalized, images: torch.Tensor) -> float:
+def _compare(
+    runtime: Any,
+    path: Path,
+    graph: Normalized,
+    images: torch.Tensor,
+    suppression: Suppression | None,
+) -> float:
     """The largest difference to PyTorch, relative to the largest value of an output."""
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     gaps = []
@@ -106,9 +131,11 @@ def _compare(runtime: Any, path: Path, graph: Normalized, images: torch.Tensor) 
             expected = graph(images[:batch])
         expected = expected if isinstance(expected, tuple) else (expected,)
         found = session.run(None, {"image": images[:batch].numpy()})
-        for ours, theirs in zip(found, expected, strict=True):
+        for ours, theirs in zip(found[: len(expected)], expected, strict=True):
             gap = (torch.from_numpy(ours) - theirs).abs().max() / theirs.abs().max().clamp(min=1)
             gaps.append(float(gap))
+        if suppression is not None:
+            suppression.check(*found)
     largest = max(gaps, key=lambda gap: (math.isnan(gap), gap))  # a NaN is the worst of all
     if not largest <= TOLERANCE:
         raise RunError(

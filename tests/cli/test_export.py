@@ -38,7 +38,7 @@ def run_folder(tmp_path):
                 parameter.add_(0.05 * torch.randn_like(parameter))
         classes = tuple("abc")
         checkpoint = dict(
-            state_dict=pair.state_dict(), meta=dict(dataset_meta=dict(classes=classes))
+            state_dict=pair.state_dict(), meta=dict(iter=1, dataset_meta=dict(classes=classes))
         )
         write_checkpoint(checkpoint, tmp_path / "run" / "checkpoints" / "iter_1.pth")
         config.dump(tmp_path / "run" / "config.py")
@@ -94,9 +94,10 @@ def test_the_printed_lines_work_where_they_are_pasted(kind, weights, run_folder,
     assert told.replace("[", "(").replace("]", ")") == f"('a', 'b', 'c') {sample}"
 
 
-def test_both_formats_hold_the_same(run_folder):
+def test_a_run_is_exported_and_both_formats_hold_the_same(run_folder):
     run, pair = run_folder("segmentor")
-    assert export(run, "--format", "safetensors") == 0
+    out = str(run / "out")
+    assert main(["export", str(run), "--format", "safetensors", "--out", out]) == 0
     found = load_file(run / "out" / "model.safetensors")
     expected = pair.teacher.state_dict()
     assert found.keys() == expected.keys()

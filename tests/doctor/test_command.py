@@ -161,7 +161,11 @@ def test_training_warns_once_and_goes_on(root, capsys):
     before = place.tree(root)
     file = trainable(root)
     assert train(file) == 0
-    told = capsys.readouterr().err
+    said = capsys.readouterr()
+    told = said.err
+    run = file.parent / "run"
+    last = f"{run}/report.html shows how it went; `ssdet export {run}` takes the model out"
+    assert said.out.splitlines()[-1] == f"ssdet train: finished. {last}"
     assert told.count("warning: annotations: unknown category (left out)") == 1
     assert "ssdet train: 1 warning" in told
     assert train(file, "--strict") == 65

@@ -16,7 +16,9 @@ from ssdet.engine import (
     write_checkpoint,
 )
 from ssdet.engine.checkpoint_content import plain
+from ssdet.engine.checkpoint_file import sha256
 from ssdet.engine.checkpoint_hook import headline
+from ssdet.engine.checkpoint_index import CheckpointIndex, Entry, find_best
 from ssdet.registry import HOOKS
 from tests.reliability.harness import WALL_CLOCK, checkpoint, difference
 
@@ -305,3 +307,26 @@ def test_a_metric_of_a_model_that_is_not_there_is_named():
     for metrics in ({"mIoU": 1.0}, {"teacher/mDice": 1.0}):
         with pytest.raises(UsageError, match=r"save_best='teacher/mIoU' is not among"):
             hook._metrics_to_watch(metrics)
+
+
+def test_the_best_checkpoint_of_a_model_or_the_newest(tmp_path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    index = CheckpointIndex(folder)
+    for number in (10, 20):
+        path = folder / f"iter_{number}.pth"
+        path.write_bytes(b"whole")
+        index.entries[path.name] = Entry(number, sha256(path), 5)
+    index.save()
+    assert find_best(tmp_path, "teacher") == folder / "iter_20.pth"
+    (folder / "best.pth").write_bytes(b"whole")
+    index.entries["best.pth"] = Entry(10, "", 5, metric="teacher/mIoU", score=1.0)
+    index.save()
+    assert find_best(tmp_path, "teacher") == folder / "best.pth"
+    assert find_best(tmp_path, "student") == folder / "iter_20.pth"
+    index.entries["other.pth"] = Entry(10, "", 5, metric="teacher/mAcc", score=1.0)
+    index.save()
+    with pytest.raises(UsageError, match="several best checkpoints of the teacher; name one of"):
+        find_best(tmp_path, "teacher")
+    with pytest.raises(UsageError, match=r"no checkpoint in .* give the folder of a run"):
+        find_best(tmp_path / "elsewhere", "teacher")

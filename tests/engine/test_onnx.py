@@ -18,7 +18,8 @@ from ssdet.engine.checkpoint_file import write_checkpoint
 from ssdet.engine.configs import load_config
 from ssdet.engine.onnx_export import default_size, export_onnx
 from ssdet.engine.onnx_graphs import graph_of
-from ssdet.exits import UsageError
+from ssdet.engine.onnx_nms import Suppression
+from ssdet.exits import RunError, UsageError
 from tests.families import detectors, segmentors
 
 BOXES = ("retinanet", "fcos", "atss", "gfl", "rtmdet", "yolox")
@@ -143,6 +144,36 @@ def test_what_cannot_be_exported_is_refused_by_name(family):
     assert "RetinaHead" in str(error.value) and "SegformerHead" in str(error.value)
 
 
+def test_suppression_by_hand(tmp_path):
+    """Box 1 of class 0 falls to box 0, box 0 of class 1 to box 1; 0.05 is not above 0.05."""
+    boxes = [[[0, 0, 10, 10], [1, 0, 10, 10], [20, 20, 30, 30], [0, 0, 10, 5]]]
+    scores = [[[0.9, 0.1], [0.8, 0.6], [0.7, 0.04], [0.05, 0.05]]]
+    values = {"b": np.array(boxes, np.float32), "s": np.array(scores, np.float32)}
+    helper = onnx.helper
+    info = {name: helper.make_tensor_value_info(name, 1, None) for name in ("b", "s")}
+    outputs = [helper.make_tensor_value_info(name, 1, None) for name in ("boxes", "scores")]
+    nodes = [helper.make_node("Identity", ["b"], ["boxes"]),
+             helper.make_node("Identity", ["s"], ["scores"])]  # fmt: skip
+    graph = helper.make_graph(nodes, "given", list(info.values()), outputs)
+    suppression = Suppression(score=0.05, iou=0.5, most=10)
+    suppression.append(onnx, graph)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    *given, selected = session.run(None, values)
+    assert selected.tolist() == [[0, 0, 0], [0, 0, 2], [0, 1, 1]]
+    suppression.check(*given, selected)
+    with pytest.raises(RunError, match="selects 2 boxes and PyTorch 3"):
+        suppression.check(*given, selected[:2])
+
+
+def test_suppression_is_that_of_the_config():
+    test = dict(score_thr=0.01, nms=dict(type="nms", iou_threshold=0.65))
+    assert Suppression.of(Config(dict(model=dict(test_cfg=test)))).iou == 0.65
+    for how in (None, dict(type="soft_nms", iou_threshold=0.5)):
+        with pytest.raises(UsageError, match="--nms: the model's test_cfg"):
+            Suppression.of(Config(dict(model=dict(test_cfg=dict(test, nms=how)))))
+
+
 def test_the_size_is_the_pipelines_in_whole_strides():
     steps = [dict(type="LoadImageFromFile"), dict(type="Resize", scale=(1333, 800))]
     plain = dict(model=dict(data_preprocessor=dict(pad_size_divisor=32)), test_pipeline=steps)
@@ -160,8 +191,10 @@ def test_the_command_writes_it_and_refuses_before_it_writes(tmp_path, capsys):
     write_checkpoint(dict(state_dict=pair.state_dict(), meta=meta), path)
     config.dump(tmp_path / "run" / "config.py")
     command = ["export", str(path), "--out", str(tmp_path / "out"), "--onnx"]
-    assert main([*command, "--size", "64", "96"]) == 0
-    assert "image (batch, 3, 64, 96), BGR" in capsys.readouterr().out
+    assert main([*command[:-1], "--nms"]) == 2 and "add --onnx" in capsys.readouterr().err
+    assert main([*command, "--size", "64", "96", "--nms"]) == 0
+    told = capsys.readouterr().out
+    assert "image (batch, 3, 64, 96), BGR" in told and "-> boxes, scores, selected; " in told
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         "config.py", "model.onnx", "model.pth",
     }  # fmt: skip
