@@ -27,6 +27,7 @@ COMMANDS = {
     "test": ("test", "evaluate the teacher or the student of a checkpoint"),
     "export": ("export", "export the teacher as a plain model of MMDetection or MMSegmentation"),
     "doctor": ("doctor", "check data and config before training"),
+    "audit": ("audit", "say what to label next, and which labels look wrong"),
     "env": ("env", "print versions, devices and the backend of each operator"),
     "quickstart": ("quickstart", "train on generated data and write a report, in minutes"),
     "split": ("split", "split a data set into labeled and unlabeled images"),

@@ -55,6 +55,17 @@ def near_pairs(first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
     return [(key, other) for key, (_, other) in sorted(best.items())]
 
 
+def near_twins(bits: np.ndarray) -> list[tuple[int, int]]:
+    """(later, earlier) of hashes of one part: for each that has one, the most similar earlier."""
+    best: dict[int, tuple[int, int]] = {}
+    for one, other in _candidates(bits, bits):
+        distance = _ONES[(bits[one] ^ bits[other])[:, None].view(np.uint8)].sum(axis=1)
+        for place in np.flatnonzero((distance <= NEAR) & (other < one)):
+            key, found = int(one[place]), (int(distance[place]), int(other[place]))
+            best[key] = min(best.get(key, found), found)
+    return [(key, other) for key, (_, other) in sorted(best.items())]
+
+
 def _candidates(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs that have a band of bits in common, a part of them at a time."""
     for start, end in pairwise(_BANDS):

@@ -59,6 +59,11 @@ def look_at(path: str) -> Picture | None:
                 colors = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except Exception:  # decoders fail in many ways
         return None
+    return picture_of(colors, format_)
+
+
+def picture_of(colors: np.ndarray, format_: str) -> Picture:
+    """The same of pixels (H, W, 3), red first, from a file of some format."""
     gray = cv2.cvtColor(colors, cv2.COLOR_RGB2GRAY)
     return Picture(_bits(gray), pattern_score(gray), format_, _statistics(colors, gray))
 

@@ -1,0 +1,1 @@
+"""Labels out: bulk labeling, fusion of sources, audit."""

@@ -1,0 +1,111 @@
+"""Images that look alike, leaks, what has shifted, and images unlike the others."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...doctor.foreign import DRIFT, OUTLIER, drift, outliers
+from ...doctor.near import near_pairs, near_twins
+from ...doctor.pictures import STATISTICS
+from ...doctor.sources import Role
+from .features import nearest, shift, unit
+from .findings import Audit, Look, Odd, Twins
+
+ROLES: tuple[Role, ...] = ("labeled", "unlabeled", "validation")
+FOREIGN = 4.0  # robust standard deviations of the logarithm of a distance
+_ENOUGH, _ENOUGH_TO_COMPARE = 5, 20
+
+
+def compare(looks: Sequence[Look], result: Audit) -> None:
+    """Put into `result` what the images say of each other."""
+    parts = {role: [look for look in looks if look.role == role] for role in ROLES}
+    result.twins = sorted(_twins(parts), key=lambda twins: not twins.leak)
+    labeled, unlabeled = parts["labeled"], parts["unlabeled"]
+    result.odd = [*foreign(looks), *_patterns(unlabeled)]
+    if min(len(labeled), len(unlabeled)) >= _ENOUGH:
+        result.shift = shift(_features(labeled), _features(unlabeled))
+    if min(len(labeled), len(unlabeled)) >= _ENOUGH_TO_COMPARE:
+        result.differs = _differs(labeled, unlabeled)
+
+
+def _twins(parts: dict[Role, list[Look]]) -> list[Twins]:
+    found = []
+    hashed = {role: [look for look in looks if look.picture.bits is not None]
+              for role, looks in parts.items()}  # fmt: skip
+    bits = {role: np.array([look.picture.bits for look in looks], np.uint64)
+            for role, looks in hashed.items()}  # fmt: skip
+    for number, role in enumerate(ROLES):
+        own = hashed[role]
+        found += [Twins(own[later], own[earlier]) for later, earlier in near_twins(bits[role])]
+        for other in ROLES[number + 1 :]:
+            pairs = near_pairs(bits[role], bits[other])
+            found += [Twins(own[one], hashed[other][two]) for one, two in pairs]
+            found += _same_file(parts[role], parts[other])
+    unique = {(id(twins.first), id(twins.second)): twins for twins in found}
+    return list(unique.values())
+
+
+def _same_file(first: Sequence[Look], second: Sequence[Look]) -> list[Twins]:
+    """One file in two parts, blank ones included."""
+    theirs = {os.path.realpath(look.path): look for look in second}
+    ours = [(look, theirs.get(os.path.realpath(look.path))) for look in first]
+    return [Twins(look, other) for look, other in ours if other is not None]
+
+
+def foreign(looks: Sequence[Look]) -> list[Odd]:
+    """Unlabeled images that are far away from all labeled ones, compared with the others."""
+    labeled, unlabeled = ([look for look in looks if look.role == role] for role in ROLES[:2])
+    if len(unlabeled) < 2:
+        return []
+    features = _features(unlabeled)
+    # Foreign images may come in dozens that are like each other.
+    if len(labeled) >= _ENOUGH:
+        away = nearest(features, _features(labeled))[0]
+    else:
+        away = nearest(features, features, themselves=True)[0]
+    logarithms = np.log(np.maximum(away, 1e-6))
+    return [
+        Odd("foreign", unlabeled[place], float(deviations))
+        for place, deviations in _highest(outliers(logarithms.tolist()), FOREIGN)
+    ]
+
+
+def _patterns(unlabeled: Sequence[Look]) -> list[Odd]:
+    """Images with a repeated pattern that the others of their file format lack."""
+    groups: dict[str, list[Look]] = defaultdict(list)
+    for look in unlabeled:
+        if look.picture.pattern is not None:
+            groups[look.picture.format].append(look)
+    return [
+        Odd("pattern", looks[place], float(deviations))
+        for looks in groups.values()
+        for place, deviations in _highest(
+            outliers([look.picture.pattern or 0.0 for look in looks]), OUTLIER
+        )
+    ]
+
+
+def _highest(deviations: np.ndarray, above: float) -> list[tuple[int, float]]:
+    order = np.argsort(-deviations)
+    return [(int(n), float(deviations[n])) for n in order if deviations[n] > above]
+
+
+def _differs(labeled: Sequence[Look], unlabeled: Sequence[Look]) -> list[str]:
+    """Statistics of the pixels whose distribution is another one."""
+    known, found = (np.array([look.picture.statistics for look in part])
+                    for part in (labeled, unlabeled))  # fmt: skip
+    result = []
+    for number, name in enumerate(STATISTICS):
+        index, by_chance = drift(known[:, number], found[:, number])
+        if index > DRIFT + by_chance:
+            more = np.median(found[:, number]) > np.median(known[:, number])
+            result.append(f"{'more' if more else 'less'} {name}")
+    return result
+
+
+def _features(looks: Sequence[Look]) -> np.ndarray:
+    return unit(np.stack([look.features for look in looks if look.features is not None]))
