@@ -5,4 +5,10 @@ from pathlib import Path
 METRICS, INFO, CONFIG = "metrics.jsonl", "run.json", "config.py"
 ORIGINS = Path("pseudo") / "origins.json"
 GALLERY, STATS = Path("pseudo") / "gallery.jsonl", Path("pseudo") / "stats.jsonl"
+QUALITY = "quality.json"
+WORST = Path("pseudo") / "worst.json"
+BATCHES = {
+    "labeled": Path("pseudo") / "batch_labeled.jpg",
+    "unlabeled": Path("pseudo") / "batch_unlabeled.jpg",
+}
 ADVICE = Path("pseudo") / "advice.jsonl"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", action="store_true",
         help="measure 50 iterations: the share of each hook and pass in a step, and a trace",
     )  # fmt: skip
+    parser.add_argument(
+        "--baseline", action="store_true",
+        help="train on the labeled images alone first, in WORK_DIR-baseline, then report what the "
+        "unlabeled ones were worth",
+    )  # fmt: skip
+    parser.add_argument(
+        "--control", action="store_true",
+        help="train with labeled images in the place of the unlabeled ones, too, in "
+        "WORK_DIR-control: what the method is worth without new images",
+    )  # fmt: skip
     add_common_arguments(parser)
 
 
@@ -67,6 +79,11 @@ def run(args: argparse.Namespace) -> int:
     from .doctor import check_before_training
     from .launch import build_runner, prepare
 
+    if (args.baseline or args.control) and args.resume not in ("auto", None):
+        raise UsageError(
+            f"--resume {args.resume}: there is a run in each of several folders; with --baseline "
+            "or --control write --resume alone: each goes on with its own newest checkpoint"
+        )
     config = prepare(args)
     if args.amp:
         kind = config.optim_wrapper.get("type", "OptimWrapper")
@@ -85,22 +102,42 @@ def run(args: argparse.Namespace) -> int:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         given = config.get("randomness") or {}
         config.randomness = {"seed": None, **given, "deterministic": True}
-    # torchrun --max-restarts starts the same command again.
-    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
-    if args.resume is not None or args.resume_anyway or again:
-        config.resume = True
-        config.load_from = None if args.resume in ("auto", None) else args.resume
-        config.resume_anyway = args.resume_anyway
+    _resume(config, args)
     if args.profile:
         config.custom_hooks = [*config.get("custom_hooks", []), dict(type="ProfileHook")]
-    check_file("--resume" if config.get("resume") else "load_from", config.get("load_from"))
     check = check_before_training(config, strict=args.strict)
+    if args.baseline or args.control:
+        return _compare(config, args, check)
     if args.dry_run:
         return _dry_run(config, args.config, check)
     runner = build_runner(config, args.config, ("train_loop", "val_loop"), check)
     runner.train()
     if os.environ.get("RANK", "0") == "0":
         _say_what_is_next(config)
+    return 0
+
+
+def _resume(config: Any, args: argparse.Namespace) -> None:
+    # torchrun --max-restarts starts the same command again.
+    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
+    if args.resume is not None or args.resume_anyway or again:
+        config.resume = True
+        config.load_from = None if args.resume in ("auto", None) else args.resume
+        config.resume_anyway = args.resume_anyway
+    check_file("--resume" if config.get("resume") else "load_from", config.get("load_from"))
+
+
+def _compare(config: Any, args: argparse.Namespace, check: Callable[[], None]) -> int:
+    """Train the runs to compare with, then the config's own, and report on all of them."""
+    from .compare import parts_of, report, train_all
+
+    parts = parts_of(config, baseline=args.baseline, control=args.control)
+    if args.dry_run:
+        for part in parts:
+            _dry_run(part.config, f"{args.config} ({part.role})", check)
+        return 0
+    train_all(parts, args.config, check)
+    report(parts, shlex.join(["ssdet", *sys.argv[1:]]))
     return 0
 
 

@@ -22,7 +22,7 @@ COMPARED = (
 FREE = re.compile(
     r"((train|val)_dataloader\.(num_workers|persistent_workers|prefetch_factor|pin_memory|timeout)"
     r"|default_hooks\.(logger|metrics|checkpoint|timer|visualization|run_folder|stop|runtime_info"
-    r"|view_check|memory|monitor)"
+    r"|view_check|memory|monitor|report)"
     r"|env_cfg\.(mp_cfg|dist_cfg)"
     # A longer or shorter run. A schedule that depends on the length shows as a change of its own.
     r"|train_cfg\.(max_iters|max_epochs|val_interval|val_begin)"

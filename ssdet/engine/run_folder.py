@@ -29,7 +29,8 @@ from .resume_check import record_data
 
 LOCK = ".lock"
 OF_ONE_RUN = (
-    FOLDER, "config.py", "run.json", "metrics.jsonl", "report.html", "pseudo", "plots", DATA_FILES,
+    FOLDER, "config.py", "run.json", "metrics.jsonl", "report.html", "quality.json",
+    "pseudo", "plots", DATA_FILES,
 )  # fmt: skip
 
 
@@ -164,6 +165,7 @@ def _describe(runner: Any) -> dict[str, Any]:
     return {
         "command": shlex.join(sys.argv),
         "config": runner.cfg.filename,
+        "compared_as": runner.cfg.get("compared_as"),
         "start": _now(),
         "start_iteration": runner.iter,
         "max_iterations": runner.max_iters,

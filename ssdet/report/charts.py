@@ -44,6 +44,7 @@ def line_chart(
     unit: str = "",
     floor: float | None = None,
     log: bool = False,
+    axis: str = "iteration",
 ) -> Markup:
     """A chart of values over iterations, with its legend; empty if there is nothing to draw.
 
@@ -53,6 +54,7 @@ def line_chart(
         unit: Written after the values of the y axis.
         floor: Lowest value that the y axis must reach.
         log: Logarithmic y axis (only if all values are above 0).
+        axis: What the x axis is; anything but the iteration goes from 0 to 1.
     """
     series = [Series(s.name, _thin(s.points), s.style, s.dots, s.faint) for s in series if s.points]
     if not series:
@@ -61,13 +63,14 @@ def line_chart(
     log = log and min(values) > 0 and max(values) > 3 * min(values)
     ticks = _log_ticks(values) if log else nice_ticks(min([*values, *_given(floor)]), max(values))
     y_at = _scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP, log)
-    x_ticks = nice_ticks(0, max(x for s in series for x, _ in s.points), most=5)
     x_last = max(x for s in series for x, _ in s.points) or 1
+    x_last = x_last if axis == "iteration" else 1.0
+    x_ticks = nice_ticks(0, x_last, most=5)
     x_at = _scale(0, x_last, LEFT, WIDTH - RIGHT)
     parts = [
         _grid(ticks, y_at, unit),
-        _x_axis([t for t in x_ticks if t <= x_last], x_at),
-        *(_line(s, x_at, y_at, unit) for s in sorted(series, key=lambda s: not s.faint)),
+        _x_axis([t for t in x_ticks if t <= x_last], x_at, axis),
+        *(_line(s, x_at, y_at, axis, unit) for s in sorted(series, key=lambda s: not s.faint)),
     ]
     drawing = Markup(
         '<svg viewBox="0 0 {w} {h}" role="img" aria-label="{t}">{body}</svg>{legend}'
@@ -140,15 +143,19 @@ def _grid(ticks: Sequence[float], y_at: Callable[[float], float], unit: str) -> 
     )  # fmt: skip
 
 
-def _x_axis(ticks: Sequence[float], x_at: Callable[[float], float]) -> Markup:
+def _x_axis(ticks: Sequence[float], x_at: Callable[[float], float], axis: str) -> Markup:
     label = Markup('<text class="tick" x="{x}" y="{y}" text-anchor="middle">{text}</text>')
     marks = [label.format(x=_px(x_at(v)), y=HEIGHT - BOTTOM + 18, text=short(v)) for v in ticks]
-    name = Markup('<text class="axis" x="{x}" y="{y}" text-anchor="end">iteration</text>')
-    return Markup("").join([*marks, name.format(x=WIDTH - RIGHT, y=HEIGHT - 4)])
+    name = Markup('<text class="axis" x="{x}" y="{y}" text-anchor="end">{name}</text>')
+    return Markup("").join([*marks, name.format(x=WIDTH - RIGHT, y=HEIGHT - 4, name=axis)])
 
 
 def _line(
-    series: Series, x_at: Callable[[float], float], y_at: Callable[[float], float], unit: str
+    series: Series,
+    x_at: Callable[[float], float],
+    y_at: Callable[[float], float],
+    axis: str,
+    unit: str,
 ) -> Markup:
     path = " ".join(f"{_px(x_at(x))},{_px(y_at(y))}" for x, y in series.points)
     faint = " faint" if series.faint else ""
@@ -160,7 +167,7 @@ def _line(
         parts += [
             dot.format(
                 s=series.style, x=_px(x_at(x)), y=_px(y_at(y)),
-                t=f"{series.name}, iteration {x:g}: {y:.4g}{unit}",
+                t=f"{series.name}, {axis} {x:g}: {y:.4g}{unit}",
             )
             for x, y in series.points
         ]  # fmt: skip

@@ -17,6 +17,7 @@ LEGEND = (
 )
 MODELS = (
     ("baseline", "Baseline", "labeled images only"),
+    ("control", "Control", "the method, labeled images in the place of the unlabeled ones"),
     ("student", "Student", "labeled images and pseudo labels"),
     ("teacher", "Teacher", "average of the student"),
 )
@@ -41,7 +42,8 @@ def table_rows(task: Task) -> list[dict[str, Any]]:
                 "name": name,
                 "what": (AVERAGED if role == "baseline" and averaged else what)
                 + ("; use this one" if role == better else ""),
-                "value": f"{score.mean:.1f}",
+                "value": f"{score.mean:.1f}"
+                + ("" if score.deviation is None else f" ± {score.deviation:.1f}"),
                 "each": [f"{v:.1f}" for v in score.values] if len(score.values) > 1 else [],
                 "gain": lead,
                 "share": f"{100 * max(score.mean, 0) / top:.1f}" if top > 0 else "0",
@@ -56,6 +58,10 @@ def task_chart(task: Task) -> dict[str, Any] | None:
         Series("baseline", baseline_curve(run, task.metric), "baseline", dots=True)
         for run in task.baseline
     ]
+    series += [
+        Series("control", baseline_curve(run, task.metric), "control", dots=True)
+        for run in task.control
+    ]
     for role in ("student", "teacher"):
         series += [
             Series(role, curve(run, task.metric, role), role, dots=True) for run in task.semi
@@ -66,7 +72,7 @@ def task_chart(task: Task) -> dict[str, Any] | None:
 
 def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
     """Losses, pseudo labels, their scores and thresholds: whatever of it was logged."""
-    semi = run.role == "semi"
+    semi = run.role != "baseline"
     labeled = _sum(run, "sup_") if semi else run.series("loss")
     charts = [
         _chart(

@@ -12,13 +12,24 @@ from typing import Any
 import jinja2
 
 from ..exits import replacing
-from ..run_files import GALLERY
+from ..run_files import BATCHES, GALLERY
 from ..version import __version__
 from .figures import LEGEND, class_rows, run_charts, table_rows, task_chart
 from .health import verdicts
+from .quality_figures import quality_charts
 from .run_folder import Line, Run, find_runs, read_run
 from .summary import Task, gain, gains, tasks_of
-from .words import caption, facts, headline, image_counts, panel_title, run_facts, story
+from .words import (
+    BATCH_TITLES,
+    answer,
+    caption,
+    facts,
+    headline,
+    image_counts,
+    panel_title,
+    run_facts,
+    story,
+)
 
 MOMENTS, MAX_CONFIG, MAX_PICTURE = 4, 60_000, 600_000
 PROGRAM = re.compile(r"^\S*(ssdet/cli/__main__\.py|bin/ssdet)\s")
@@ -76,12 +87,14 @@ def render(runs: Sequence[Run], *, title: str | None = None, commands: Sequence[
 
 def _task(task: Task, number: int) -> dict[str, Any]:
     points = gain(task)
-    shown = task.semi or task.baseline
+    shown = task.semi or task.control or task.baseline
+    compared = points is not None or gain(task, "control") is not None
     return {
         "id": f"task-{number}",
         "name": task.metric.task,
         "metric": task.metric,
         "headline": headline(task),
+        "answer": answer(task) if compared else "",
         "images": image_counts(task),
         "gain": None if points is None else f"{points:+.1f}",
         "gains": [(seed, f"{points:+.1f}") for seed, points in gains(task)],
@@ -96,23 +109,57 @@ def _run(run: Run, task: Task) -> dict[str, Any]:
     return {
         "name": run.name,
         "verdicts": verdicts(run, task),
-        "charts": run_charts(run, task),
+        "charts": [*quality_charts(run, task), *run_charts(run, task)],
         "classes": class_rows(run),
         "unit": unit,
-        "gallery": [_drawing(run, line) for line in _spread(run.gallery)],
+        "gallery": [
+            _drawing(run, line) for line in _spread([g for g in run.gallery if "followed" not in g])
+        ],
+        "followed": _followed(run),
+        "worst": [_worst(run, line) for line in run.worst],
+        "batches": _batches(run),
     }
 
 
-def _drawing(run: Run, line: Line) -> dict[str, Any]:
+def _panels(run: Run, line: Line) -> list[dict[str, str]]:
     panels = []
     for panel in line.get("panels") or []:
         source = _embedded((run.path / GALLERY).with_name(Path(str(panel.get("file"))).name or "-"))
         if source:
             view = str(panel.get("view", ""))
             panels.append({"source": source, "title": panel_title(view, line.get("unit"))})
+    return panels
+
+
+def _followed(run: Run) -> list[dict[str, Any]]:
+    """The images that were drawn again and again, each with its pictures in their order."""
+    lines = [line for line in run.gallery if isinstance(line.get("followed"), int)]
+    found = []
+    for number in sorted({line["followed"] for line in lines}):
+        own = _spread([line for line in lines if line["followed"] == number])
+        panels = [panel for line in own for panel in _panels(run, line)]
+        found.append({"panels": panels, "caption": str(own[0].get("image", ""))})
+    return [one for one in found if len(one["panels"]) > 1]
+
+
+def _worst(run: Run, line: Line) -> dict[str, Any]:
+    score = line.get("score")
+    pixels = (run.quality or {}).get("unit") == "pixels"
+    told = "of the pixels right" if pixels else "F1 of the boxes"
+    value = f"{score:.0%} {told}" if isinstance(score, (int, float)) else ""
+    return {"panels": _panels(run, line), "caption": f"{line.get('image', '')}: {value}"}
+
+
+def _batches(run: Run) -> list[dict[str, str]]:
+    """Mosaics of what went into the model in one step."""
+    found = ((name, _embedded(run.path / file)) for name, file in BATCHES.items())
+    return [{"title": BATCH_TITLES[name], "source": source} for name, source in found if source]
+
+
+def _drawing(run: Run, line: Line) -> dict[str, Any]:
     colors = line.get("colors") or {}
     return {
-        "panels": panels,
+        "panels": _panels(run, line),
         "caption": caption(line),
         "iteration": line["iter"],
         # The file is only text to us: what is not a color does not get into a style.

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..run_files import ADVICE, CONFIG, GALLERY, INFO, METRICS, STATS
+from .quality import read_quality, read_worst
 
-Role = Literal["baseline", "semi"]
+Role = Literal["baseline", "control", "semi"]
+ROLES: tuple[Role, ...] = ("baseline", "control", "semi")
 Line = dict[str, Any]
 
 
@@ -22,12 +24,15 @@ class Run:
     Attributes:
         name: Shown to the reader.
         path: The folder.
-        role: "baseline" (labeled images only) or "semi" (teacher and student).
+        role: "baseline" (labeled images only), "control" (labeled images in the place of the
+            unlabeled ones) or "semi" (teacher and student).
         info: `run.json`: versions, seed, command, state.
         train, val: Lines of `metrics.jsonl`, in the order of their iterations.
         gallery: Lines of `pseudo/gallery.jsonl`.
         stats: Lines of `pseudo/stats.jsonl`.
         advice: Lines of `pseudo/advice.jsonl`: warnings during the run.
+        quality: `quality.json`: how often its models are right at each score; None without it.
+        worst: `pseudo/worst.json`: the validation images that it gets wrong most.
         config: Text of `config.py`.
         problems: What could not be read, in words.
     """
@@ -41,6 +46,8 @@ class Run:
     gallery: list[Line] = field(default_factory=list)
     stats: list[Line] = field(default_factory=list)
     advice: list[Line] = field(default_factory=list)
+    quality: Line | None = None
+    worst: list[Line] = field(default_factory=list)
     config: str = ""
     problems: list[str] = field(default_factory=list)
 
@@ -80,6 +87,7 @@ def read_run(path: str | Path, *, name: str | None = None, role: Role | None = N
     for target, file in files:
         if (path / file).is_file():
             target += read_lines(path / file, problems, key=_place)
+    run.quality, run.worst = read_quality(path), read_worst(path)
     if (path / CONFIG).is_file():
         run.config = (path / CONFIG).read_text(encoding="utf-8", errors="replace")
     run.role = role or _guess_role(run)
@@ -142,7 +150,10 @@ def _read_info(path: Path, problems: list[str]) -> Line:
 
 
 def _guess_role(run: Run) -> Role:
-    """A run that logs pseudo labels is semi-supervised."""
+    """What a run says that it is; else one that logs pseudo labels is semi-supervised."""
+    said = next((role for role in ROLES if role == run.info.get("compared_as")), None)
+    if said is not None:
+        return said
     pseudo = any(key.startswith("pseudo/") for key in run.logged())
     return "semi" if pseudo or run.gallery or run.stats else "baseline"
 

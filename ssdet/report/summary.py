@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import mean
+from dataclasses import dataclass, field
+from statistics import mean, stdev
+from typing import Literal
 
 from .run_folder import Run
 
@@ -80,11 +81,12 @@ class Task:
     metric: Metric
     baseline: list[Run]
     semi: list[Run]
+    control: list[Run] = field(default_factory=list)
 
     @property
     def runs(self) -> list[Run]:
         """All of them, the baselines first."""
-        return [*self.baseline, *self.semi]
+        return [*self.baseline, *self.control, *self.semi]
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ class Score:
         """Their mean; None if no run was evaluated."""
         return mean(self.values) if self.values else None
 
+    @property
+    def deviation(self) -> float | None:
+        """How far they scatter from seed to seed (sample standard deviation); None for one."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
 
 def tasks_of(runs: Iterable[Run]) -> list[Task]:
     """Put runs together by their metric, in the order in which the metrics first appear."""
@@ -105,7 +112,9 @@ def tasks_of(runs: Iterable[Run]) -> list[Task]:
     for run in runs:
         metric = main_metric(run)
         task = tasks.setdefault(metric.key, Task(metric, [], []))
-        (task.semi if run.role == "semi" else task.baseline).append(run)
+        {"semi": task.semi, "control": task.control, "baseline": task.baseline}[run.role].append(
+            run
+        )
     return list(tasks.values())
 
 
@@ -132,16 +141,19 @@ def baseline_curve(run: Run, metric: Metric) -> list[tuple[int, float]]:
 
 
 def scores(task: Task) -> dict[str, Score]:
-    """Final values of baseline, student and teacher."""
-    found = {"baseline": _finals(baseline_curve(run, task.metric) for run in task.baseline)}
+    """Final values of baseline, control, student and teacher."""
+    found = {
+        role: _finals(baseline_curve(run, task.metric) for run in runs)
+        for role, runs in (("baseline", task.baseline), ("control", task.control))
+    }
     for role in ("student", "teacher"):
         found[role] = _finals(curve(run, task.metric, role) for run in task.semi)
     return found
 
 
-def gain(task: Task) -> float | None:
+def gain(task: Task, over: Literal["baseline", "control"] = "baseline") -> float | None:
     """Points that the better of teacher and student has over the baseline, mean over runs."""
-    best, base = best_mean(task), scores(task)["baseline"].mean
+    best, base = best_mean(task), scores(task)[over].mean
     return None if best is None or base is None else best - base
 
 
@@ -158,9 +170,12 @@ def better_model(task: Task) -> str | None:
     return max(found, key=lambda role: found[role] or 0.0) if len(found) == 2 else None
 
 
-def gains(task: Task) -> list[tuple[object, float]]:
+def gains(
+    task: Task, over: Literal["baseline", "control"] = "baseline"
+) -> list[tuple[object, float]]:
     """(seed, points) for each seed that has both a baseline and a semi-supervised run."""
-    base = {seed_of(run): baseline_curve(run, task.metric) for run in task.baseline}
+    others = task.control if over == "control" else task.baseline
+    base = {seed_of(run): baseline_curve(run, task.metric) for run in others}
     role, found = better_model(task) or "teacher", []
     for run in task.semi:
         mine, other = curve(run, task.metric, role), base.get(seed_of(run))

@@ -1,0 +1,101 @@
+"""How often teacher and student are right at each score, as the last validation counted it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..run_files import QUALITY, WORST
+
+LEAST = 5  # predictions in a bin, below which its share says nothing
+Points = list[tuple[float, float]]
+Counts = dict[str, Any]
+
+
+def read_quality(folder: str | Path) -> Counts | None:
+    """`quality.json` of a run folder; None if it is not there, or holds something else."""
+    try:
+        content = json.loads((Path(folder) / QUALITY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if _is_whole(content) else None
+
+
+def read_worst(folder: str | Path) -> list[dict[str, Any]]:
+    """`pseudo/worst.json` of a run folder: entries with an image, a score and pictures."""
+    try:
+        content = json.loads((Path(folder) / WORST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    found = content if isinstance(content, list) else []
+    return [one for one in found if isinstance(one, dict) and isinstance(one.get("panels"), list)]
+
+
+def reliability(counts: Counts, bins: int = 10) -> Points:
+    """(mean score, share of right predictions), for each bin of scores with enough predictions."""
+    proposed, right = _columns(counts["proposed"]), _columns(counts["right"])
+    size, points = len(proposed), []
+    for number in range(bins):
+        part = slice(number * size // bins, (number + 1) * size // bins)
+        total = sum(proposed[part])
+        if total >= LEAST:
+            places = range(size)[part]
+            score = sum((n + 0.5) / size * proposed[n] for n in places) / total
+            points.append((score, sum(right[part]) / total))
+    return points
+
+
+def precision_recall(counts: Counts) -> Points:
+    """(recall, precision) for each threshold, all classes together, from the highest score on."""
+    proposed, right = _columns(counts["proposed"]), _columns(counts["right"])
+    truth, kept, hits, points = sum(counts["truth"]), 0, 0, []
+    for total, good in zip(reversed(proposed), reversed(right), strict=True):
+        kept, hits = kept + total, hits + good
+        if total and truth:
+            points.append((hits / truth, hits / kept))
+    return points
+
+
+def at_threshold(counts: Counts, limit: float) -> tuple[float | None, float | None]:
+    """Precision and recall of what a threshold keeps."""
+    proposed, right = _columns(counts["proposed"]), _columns(counts["right"])
+    first = round(limit * len(proposed))
+    kept, hits, truth = sum(proposed[first:]), sum(right[first:]), sum(counts["truth"])
+    return (hits / kept if kept else None), (hits / truth if truth else None)
+
+
+def best_threshold(counts: Counts) -> float | None:
+    """The threshold with the highest F1, all classes together."""
+    size = len(counts["proposed"][0]) if counts["proposed"] else 0
+    found = []
+    for number in range(size):
+        precision, recall = at_threshold(counts, number / size)
+        if precision and recall:
+            found.append((2 * precision * recall / (precision + recall), number / size))
+    return max(found)[1] if found else None
+
+
+def _columns(rows: Sequence[Sequence[int]]) -> list[int]:
+    """The sum over the classes, for each score."""
+    return [sum(column) for column in zip(*rows, strict=True)]
+
+
+def _is_whole(content: Any) -> bool:
+    models = content.get("models") if isinstance(content, dict) else None
+    if not isinstance(models, dict) or not models:
+        return False
+    for counts in models.values():
+        if not isinstance(counts, dict):
+            return False
+        tables = [counts.get(key) for key in ("proposed", "right")]
+        if not all(
+            isinstance(t, list) and t and all(isinstance(r, list) for r in t) for t in tables
+        ):
+            return False
+        if len({len(row) for table in tables for row in table}) != 1:
+            return False
+        if not isinstance(counts.get("truth"), list):
+            return False
+    return True

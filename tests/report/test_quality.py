@@ -1,0 +1,77 @@
+"""How often a model is right by its scores: counts, curves, and what a page makes of them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ssdet.hooks._parts.drawing import save_jpeg
+from ssdet.report import collect, read_run, render
+from ssdet.report.quality import (
+    at_threshold,
+    best_threshold,
+    precision_recall,
+    read_quality,
+    reliability,
+)
+
+from .fake import run_folder, write_lines
+
+# Scores below 0.5: 8 predictions, 2 right; above: 6, of which 5 right. 10 objects.
+COUNTS = {"truth": [6, 4], "proposed": [[4, 4], [4, 2]], "right": [[1, 3], [1, 2]]}
+
+
+def test_curves_by_hand():
+    assert precision_recall(COUNTS) == [(0.5, 5 / 6), (0.7, 0.5)]
+    assert reliability(COUNTS, bins=2) == [(0.25, 0.25), (0.75, pytest.approx(5 / 6))]
+    assert at_threshold(COUNTS, 0.5) == (5 / 6, 0.5)
+    assert at_threshold(COUNTS, 1.0) == (None, 0.0)
+    assert best_threshold(COUNTS) == 0.5  # F1 of 0.625, and 0.583 without a threshold
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", "{}", '{"models": {"teacher": {"truth": [1], "proposed": [[1], [2, 3]]}}}'],
+)
+def test_a_file_of_another_kind_is_no_quality(content, tmp_path):
+    (tmp_path / "quality.json").write_text(content)
+    assert read_quality(tmp_path) is None
+
+
+def test_the_page_draws_teacher_student_and_baseline(tmp_path):
+    for name, role in (("b", "baseline"), ("s", "semi")):
+        folder = run_folder(tmp_path / name, role=role, top=0.4)
+        roles = ["teacher", "student"]
+        content = {"iter": 400, "unit": "boxes", "classes": ["a", "b"]}
+        models = {one: {k: [[v for v in row for _ in range(5)] for row in rows]
+                        if k != "truth" else rows for k, rows in COUNTS.items()}
+                  for one in roles}  # fmt: skip
+        (folder / "quality.json").write_text(json.dumps({**content, "models": models}))
+    page = render(collect([tmp_path]))
+    part = page[page.index("<h4>Precision and recall") : page.index("<h4>Losses")]
+    assert "Can the scores be trusted?" in part
+    for name in ("teacher", "student", "baseline"):
+        assert part.count(f'<i class="key {name}"></i>') == 2
+
+
+def test_worst_images_batches_and_followed_ones_are_shown(tmp_path):
+    folder = run_folder(tmp_path / "semi")
+    (folder / "pseudo").mkdir()
+    black = np.zeros((8, 8, 3), np.uint8)
+    panels = [{"file": f"worst_0_{view}.jpg", "view": view} for view in ("truth", "found")]
+    lines = [
+        {"iter": i, "number": "followed 0", "followed": 0, "image": "same.jpg", "unit": "boxes",
+         "panels": [{"file": f"follow_0_{i}.jpg", "view": f"iteration {i}"}]}
+        for i in (1, 2)
+    ]  # fmt: skip
+    files = [p["file"] for line in lines for p in line["panels"]] + [p["file"] for p in panels]
+    for file in [*files, "batch_labeled.jpg"]:
+        save_jpeg(folder / "pseudo" / file, black)
+    write_lines(folder / "pseudo/gallery.jsonl", lines)
+    worst = [{"image": "bad.jpg", "score": 0.25, "panels": panels}]
+    (folder / "pseudo/worst.json").write_text(json.dumps(worst))
+    page = render([read_run(folder)])
+    assert "bad.jpg: 25% F1 of the boxes" in page and "What the teacher finds" in page
+    assert "The same images over time" in page and page.count("same.jpg, iteration") == 2
+    assert "A labeled batch, with its labels" in page and "An unlabeled batch" not in page
+    assert page.count("data:image/jpeg") == 5
