@@ -25,7 +25,8 @@ class LabeledImages(BaseDetDataset):
     """Boxes and instance masks for MMDetection, from any format of `ssdet.formats.FORMATS`.
 
     A pipeline starts with `LoadImageFromFile` and MMDetection's `LoadAnnotations`. Crowds and
-    difficult objects are ignored: neither positive nor negative examples.
+    difficult objects are ignored: neither positive nor negative examples. Where a COCO file says of
+    which classes all objects are labeled in an image, its sample has them as `exhaustive`.
 
     Args:
         source: File or folder; see `ssdet.formats.FORMATS`.
@@ -74,12 +75,18 @@ class LabeledImages(BaseDetDataset):
                 allowed=f"classes {classes}",
                 advice="Names are case-sensitive; correct metainfo.classes in the config",
             )
+        # Where any image says what is labeled in it, the others are labeled completely.
+        gaps, everything = any(r.exhaustive is not None for r in data.records), range(len(classes))
         entries = []
         for number, record in enumerate(data.records):
             kept = [_entry(i, labels[i.label]) for i in record.instances if i.label in labels]
             path, image_id = str(data.path(record)), number if record.id is None else record.id
             size = {"height": record.height, "width": record.width}
             entries.append({"img_path": path, "img_id": image_id, **size, "instances": kept})
+            if gaps:
+                own = record.exhaustive
+                known = everything if own is None else (labels[n] for n in own if n in labels)
+                entries[-1]["exhaustive"] = tuple(known)
         return entries
 
     def filter_data(self) -> list[dict]:
@@ -230,4 +237,6 @@ def _entry(instance: Instance, label: int) -> dict[str, Any]:
     }
     if instance.segmentation is not None:
         entry["mask"] = instance.segmentation
+    if instance.score is not None:
+        entry["score"] = instance.score
     return entry

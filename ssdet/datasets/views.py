@@ -12,6 +12,8 @@ from .color_tables import planar
 from .geometry_record import KEY, RecordGeometry
 from .seeding import derive_seed, seeded
 
+# What a sample says of its image, whatever `meta_keys` the transform that packs it names.
+CARRIED = ("exhaustive",)
 BRANCHES = ("sup", "unsup_teacher", "unsup_student")
 
 
@@ -81,7 +83,8 @@ def _view(results: dict, steps: RecordGeometry) -> dict | None:
         if results is None:
             return None
     matrix = results.get(KEY)
+    known = {key: results[key] for key in CARRIED if key in results}
     results["img"] = planar(results["img"])
     results = pack(results)
-    results["data_samples"].set_metainfo({KEY: np.eye(3) if matrix is None else matrix})
+    results["data_samples"].set_metainfo({**known, KEY: np.eye(3) if matrix is None else matrix})
     return results

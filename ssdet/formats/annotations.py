@@ -22,7 +22,8 @@ _TOLERANCE = 1.0  # pixels by which tools round a box out of its image
 class Instance:
     """An object: `box` is (x1, y1, x2, y2) in pixels; the right and lower edges lie outside it.
 
-    `crowd` (a group) and `difficult` objects are neither found nor missed in an evaluation.
+    `crowd` (a group) and `difficult` objects are neither found nor missed in an evaluation. A model
+    that wrote it may have given a `score` in [0, 1].
     """
 
     label: int
@@ -30,6 +31,7 @@ class Instance:
     segmentation: Segmentation | None = None
     crowd: bool = False
     difficult: bool = False
+    score: float | None = None
     position: int | None = field(default=None, compare=False)  # in the list of the source
 
     @property
@@ -40,7 +42,11 @@ class Instance:
 
 @dataclass(slots=True)
 class ImageRecord:
-    """An image: `name` is its path below the image folder, with forward slashes."""
+    """An image: `name` is its path below the image folder, with forward slashes.
+
+    `exhaustive` are the classes all of whose objects are labeled; None: nothing is said, as of an
+    image in which everything is.
+    """
 
     name: str
     width: int | None = None
@@ -48,6 +54,7 @@ class ImageRecord:
     id: int | str | None = field(default=None, compare=False)
     instances: list[Instance] = field(default_factory=list)
     mask: Path | None = field(default=None, compare=False)
+    exhaustive: tuple[int, ...] | None = None
     where: str = field(default="", compare=False)
 
 

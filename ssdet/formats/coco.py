@@ -1,7 +1,7 @@
 """COCO json: boxes, polygons, run lengths, crowds."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from .annotations import (
     number,
     sides,
 )
+from .gaps import Gaps, gaps_content
 from .issues import Issues, raise_data_error, short
 from .json_stream import Items, JsonFile
 from .options import option
@@ -53,28 +54,50 @@ def open_coco(source: Path) -> JsonFile:
 
 def parse_coco(content: Mapping[str, Any], source: Path, reading: Reading) -> Annotations:
     """The data set of a COCO object; `source` is for messages."""
-    labels, classes = _categories(content, source)
-    records = _records(_entries(content, "images", source), source, reading)
-    _check_unique(records, source)
-    by_id = {record.id: record for record in records}
-    known: set[object] = set()
-    for position, entry in enumerate(_entries(content, "annotations", source)):
-        where = f"{source}, annotations[{position}] (id {_shown(entry)})"
-        record = _target(entry, by_id, known, where, reading.issues)
-        if reading.watch:
-            reading.watch(entry, where)
-        instance = record and _instance(entry, labels, record, where, reading)
-        if record and instance:
-            instance.position = position
-            record.instances.append(instance)
+    parts = CocoParts(content, source, reading)
+    for record, instance in parts:
+        record.instances.append(instance)
+    parts.gaps.finish(parts.records)
     return Annotations(
         source,
         reading.images,
-        classes,
-        records,
-        category_ids=tuple(labels),
+        parts.classes,
+        parts.records,
+        category_ids=tuple(parts.labels),
         issues=reading.issues.found,
     )
+
+
+class CocoParts:
+    """A COCO object, whose annotations are given one at a time: `for record, instance in parts`.
+
+    Attributes:
+        labels: Of the categories, by their ids.
+        classes: Their names.
+        records: The images.
+        gaps: What they say of objects without a label.
+    """
+
+    def __init__(self, content: Mapping[str, Any], source: Path, reading: Reading) -> None:
+        self.content, self.source, self.reading = content, source, reading
+        self.labels, self.classes = _categories(content, source)
+        self.gaps = Gaps(self.labels, reading.issues)
+        self.records = _records(_entries(content, "images", source), source, reading, self.gaps)
+        _check_unique(self.records, source)
+
+    def __iter__(self) -> Iterator[tuple[ImageRecord, Instance]]:
+        reading = self.reading
+        by_id = {record.id: record for record in self.records}
+        known: set[object] = set()
+        for position, entry in enumerate(_entries(self.content, "annotations", self.source)):
+            where = f"{self.source}, annotations[{position}] (id {_shown(entry)})"
+            record = _target(entry, by_id, known, where, reading.issues)
+            if reading.watch:
+                reading.watch(entry, where)
+            instance = record and _instance(entry, self.labels, record, where, reading)
+            if record and instance:
+                instance.position = position
+                yield record, instance
 
 
 def coco_content(data: Annotations) -> dict[str, Any]:
@@ -88,7 +111,8 @@ def coco_content(data: Annotations) -> dict[str, Any]:
         width, height = size_of(data, record)
         image_id = record.id if keep else number_
         size = {"width": width, "height": height}
-        images.append({"id": image_id, "file_name": record.name, **size})
+        known = gaps_content(record, ids)
+        images.append({"id": image_id, "file_name": record.name, **size, **known})
         for instance in record.instances:
             entry = _entry(instance, height, width)
             annotations.append({"id": len(annotations) + 1, "image_id": image_id, **entry})
@@ -115,6 +139,8 @@ def _entry(instance: Instance, height: int, width: int) -> dict[str, Any]:
         entry["difficult"] = 1
     if instance.segmentation is not None:
         entry["segmentation"] = instance.segmentation
+    if instance.score is not None:
+        entry["score"] = instance.score
     return entry
 
 
@@ -160,7 +186,9 @@ def _categories(content: Mapping[str, Any], source: Path) -> tuple[dict[int, int
     return {key: label for label, key in enumerate(ids)}, tuple(names)
 
 
-def _records(entries: list[Any] | Items, source: Path, reading: Reading) -> list[ImageRecord]:
+def _records(
+    entries: list[Any] | Items, source: Path, reading: Reading, gaps: Gaps
+) -> list[ImageRecord]:
     records = []
     for position, entry in enumerate(entries):
         where = f"{source}, images[{position}] (id {_shown(entry)})"
@@ -177,6 +205,7 @@ def _records(entries: list[Any] | Items, source: Path, reading: Reading) -> list
         name = tidy(entry.get("file_name"), where)
         record = ImageRecord(name, id=key, where=where)
         if _set_size(record, entry, reading):
+            gaps.read(record, entry)
             records.append(record)
     if not records:
         reading.issues.raise_empty(
@@ -288,6 +317,17 @@ def _instance(
             advice="Correct the entry",
         )
         return None
+    score = entry.get("score")
+    confidence = number(score)
+    if score is not None and (confidence is None or not 0 <= confidence <= 1):
+        issues.warn(
+            "score that is no probability (left out)",
+            where,
+            found=score,
+            allowed="0 ... 1",
+            advice="Correct it, or remove the key",
+        )
+        confidence = None
     bbox = entry.get("bbox")
     box = check_box(_edges(bbox), record, where, issues, f"bbox {bbox!r}")
     good, outline = check_segmentation(entry.get("segmentation"), record, where, issues)
@@ -295,7 +335,7 @@ def _instance(
         return None
     difficult = bool(entry.get("difficult"))
     outline = outline if reading.outlines else None
-    return Instance(label, box, outline, bool(crowd) and not difficult, difficult)
+    return Instance(label, box, outline, bool(crowd) and not difficult, difficult, confidence)
 
 
 def _edges(bbox: object) -> list[float | None]:
