@@ -14,12 +14,15 @@ from .dpt_head import ExactDPTHead
 from .efficientnet_lite import EfficientNetLite
 from .fam3d_head import FAM3DHead
 from .focal_loss import SoftmaxFocalLoss
+from .hf_backbone import HFBackbone
 from .hf_detector import HFDetector
 from .label_autoencoder import LabelAutoEncoder
+from .layer_decay import LayerDecayConstructor
 from .ohem import HardPixelSampler
 from .polishers import BoxPolisher, ClassPolisher
 from .projection import ProjectionHead
 from .siamese import PairDataPreProcessor, SiameseSegmentor
+from .simple_pyramid import SimpleFeaturePyramid
 from .windows import WindowedEncoderDecoder
 
 __all__ = [
@@ -32,13 +35,16 @@ __all__ = [
     "EfficientNetLite",
     "ExactDPTHead",
     "FAM3DHead",
+    "HFBackbone",
     "HFDetector",
     "HardPixelSampler",
     "LabelAutoEncoder",
+    "LayerDecayConstructor",
     "PairDataPreProcessor",
     "PlainASPPHead",
     "ProjectionHead",
     "SiameseSegmentor",
+    "SimpleFeaturePyramid",
     "SoftmaxFocalLoss",
     "WindowedEncoderDecoder",
 ]

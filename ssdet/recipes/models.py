@@ -24,6 +24,8 @@ BASES = {
     "atss-r50": "mmdet::atss/atss_r50_fpn_1x_coco.py",
     "gfl-r50": "mmdet::gfl/gfl_r50_fpn_1x_coco.py",
     "rtmdet-tiny": "mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py",
+    "dinov3-s-retinanet": "ssdet::_base_/models/dinov3-s_retinanet.py",
+    "dinov3-s-faster-rcnn": "ssdet::_base_/models/dinov3-s_faster-rcnn.py",
     "retinanet-lite0": "ssdet::_base_/models/retinanet_lite0.py",
     "faster-rcnn-lite0": "ssdet::_base_/models/faster-rcnn_lite0.py",
     "fcos-lite0": "ssdet::_base_/models/fcos_lite0.py",
@@ -36,6 +38,8 @@ BASES = {
     "upernet-r50": "mmseg::upernet/upernet_r50_4xb4-40k_voc12aug-512x512.py",
     "segformer-b0": "mmseg::segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py",
     "segformer-b2": "mmseg::segformer/segformer_mit-b2_8xb2-160k_ade20k-512x512.py",
+    "dinov3-s": "ssdet::_base_/models/dinov3-s_dpt.py",
+    "dinov3-b": "ssdet::_base_/models/dinov3-b_dpt.py",
     "deeplabv3plus-lite0": "ssdet::_base_/models/deeplabv3plus_lite0.py",
     "fpn-lite0": "ssdet::_base_/models/fpn_lite0.py",
 }  # fmt: skip

@@ -74,7 +74,11 @@ def written(coco, masks, tmp_path, monkeypatch):
 
     def write(base, *options):
         segments = base.startswith("mmseg") or BASES.get(base, "").startswith("mmseg")
-        segments = segments or base in ("deeplabv3plus-lite0", "fpn-lite0") or "tiny_seg" in base
+        segments = (
+            segments
+            or base in ("deeplabv3plus-lite0", "fpn-lite0", "dinov3-s", "dinov3-b")
+            or "tiny_seg" in base
+        )
         if segments:
             data = ["--labeled", masks, "--unlabeled", masks / "more"]
         else:
