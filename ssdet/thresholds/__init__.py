@@ -5,6 +5,8 @@ beyond torch is imported. Not here: what happens to the labels above and below
 (`ssdet.hooks.thresholds`).
 """
 
+from .average_precision import average_precision, mean_average_precision
+from .calibration import choose, effective, lower_bound, moved, pooled_precision, score_grid
 from .consensus import Fusion, confident_overlap, fuse_boxes, match_boxes
 from .count import count_threshold
 from .entropy import certainty, entropy_of
@@ -26,25 +28,33 @@ __all__ = [
     "MixturePolicy",
     "Uncertainty",
     "agreed_weight",
+    "average_precision",
     "certainty",
+    "choose",
     "class_peaks",
     "clusters",
     "combine_certain",
     "confident_overlap",
     "count_threshold",
+    "effective",
     "entropy_of",
     "expected_counts",
     "fit_mixtures",
     "fuse",
     "fuse_boxes",
     "levels",
+    "lower_bound",
     "match_boxes",
+    "mean_average_precision",
     "mean_peak",
     "mixture_thresholds",
+    "moved",
     "moved_threshold",
+    "pooled_precision",
     "push_scores",
     "quantile_thresholds",
     "ranked_thresholds",
+    "score_grid",
     "truncate",
     "two_means",
     "uncertainty_of",
