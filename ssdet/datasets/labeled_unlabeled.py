@@ -13,7 +13,9 @@ from mmengine.registry import DATASETS as ALL_DATASETS
 
 from ..exits import RunError
 from ..registry import DATASETS
+from ..validation import check_range
 from .bad_images import BadImageError, failed, keeps_depth, unfit, unreadable
+from .held_out import LARGEST, fold_checksum, hold_out
 from .image_limits import allowed_bad
 from .sample_check import mismatch, outside
 from .seeding import SeededIndex, derive_seed, seeded
@@ -34,6 +36,8 @@ class LabeledUnlabeledDataset(ConcatDataset):
     Args:
         datasets: The sources. Their classes must agree; a source without classes is fine.
         labeled: How many of the first sources are labeled.
+        held_out: Share of each labeled source that is not trained on. Hooks judge the teacher by
+            these images (`folds`), and every process has the same ones.
         bad_image_limit: Share of an unlabeled source that may be unreadable, one image at least;
             beyond it, training stops. 0: not a single one.
         metainfo: What to add to the first source's meta information (the classes, if no source
@@ -45,6 +49,7 @@ class LabeledUnlabeledDataset(ConcatDataset):
         datasets: Sequence[BaseDataset | dict],
         *,
         labeled: int = 1,
+        held_out: float = 0.0,
         bad_image_limit: float = 0.01,
         metainfo: dict | None = None,
         lazy_init: bool = False,
@@ -55,9 +60,11 @@ class LabeledUnlabeledDataset(ConcatDataset):
             raise ValueError(
                 f"LabeledUnlabeledDataset: bad_image_limit={bad_image_limit} is not in [0, 1]"
             )
+        check_range(type(self).__name__, "held_out", held_out, 0, LARGEST)
         built = [ALL_DATASETS.build(d) if isinstance(d, dict) else d for d in datasets]
         self._same_classes(built)
-        self.labeled = labeled
+        self.labeled, self.held_out = labeled, held_out
+        self.folds: list[BaseDataset] = []  # the images of each labeled source that are held out
         self.bad_image_limit = bad_image_limit
         self.bad_images: list[torch.Tensor] = []
         self._deep = [keeps_depth(dataset) for dataset in built]
@@ -80,6 +87,9 @@ class LabeledUnlabeledDataset(ConcatDataset):
         """Initialize every source, and one flag per image that all workers share."""
         if self._fully_initialized:
             return
+        if self.held_out:
+            labeled = [d for number, d in enumerate(self.datasets) if self.is_labeled(number)]
+            self.folds = [hold_out(dataset, self.held_out) for dataset in labeled]
         super().full_init()
         flags = [torch.zeros(len(dataset), dtype=torch.bool) for dataset in self.datasets]
         self.bad_images = [flag.share_memory_() for flag in flags]
@@ -90,10 +100,14 @@ class LabeledUnlabeledDataset(ConcatDataset):
                 f"sha256 {source_checksum(dataset)}",
                 logger="current",
             )
+        for fold in self.folds:
+            print_log(f"{len(fold)} labeled images are held out, not trained on", "current")
 
     def checksum(self) -> str:
         """SHA-256 of the sources' checksums, as a resumed training compares it."""
-        return checksum(f"{n} {source_checksum(source)}" for n, source in enumerate(self.datasets))
+        parts = [f"{n} {source_checksum(source)}" for n, source in enumerate(self.datasets)]
+        parts += [f"held out {fold_checksum(fold)}" for fold in self.folds]
+        return checksum(parts)
 
     def is_labeled(self, source: int) -> bool:
         """Whether a source has annotations to train on."""
