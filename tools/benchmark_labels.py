@@ -9,7 +9,8 @@ labeled images) it is trained on the labeled images for `burn_in` iterations, an
 weights for `iterations` on the labeled images only (the baseline) and with the hooks and model
 settings of each method on labeled and unlabeled images; and just as long, burn-in included, on
 all images with their labels (the ceiling). A method with more networks than the pair does both in
-one run, since there are no weights for them. The labeled batch is the same everywhere. `--peer`
+one run, since there are no weights for them; one that holds out labeled images has a burn-in
+without them. The labeled batch is the same everywhere. `--peer`
 adds MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks,
 `--control` each method with the labeled images in place of the unlabeled ones: the gain
 of its mixing by itself, `--oracle` each method with the true labels of the unlabeled images: its
@@ -104,6 +105,8 @@ def with_method(protocol: Config, method: Config) -> Config:
         raise UsageError(f"the method {method.filename} is not one for a {kind}")
     config.custom_hooks = [h for h in method.custom_hooks if h["type"] != GALLERY]
     config.model.update(copy.deepcopy({k: v for k, v in method.model.items() if k not in OWN}))
+    if held_out := _held_out(method):
+        config.train_dataloader.dataset.held_out = held_out
     sizes = {"num_classes": len(config.classes), "in_channels": _features(config.model[kind])}
     for name, network in config.model.get("auxiliary", {}).items():
         if network["type"] == method.model[kind]["type"]:  # a whole one is the protocol's
@@ -120,6 +123,11 @@ def with_method(protocol: Config, method: Config) -> Config:
         for source in config.train_dataloader.dataset.datasets:
             _split(source)["branch_field"] = ["sup", *ours]
     return config
+
+
+def _held_out(config: Config) -> float:
+    """The share of the labeled images that a method keeps out of the training."""
+    return float(config.train_dataloader.dataset.get("held_out", 0.0))
 
 
 def _features(model: ConfigDict) -> int:
@@ -232,7 +240,8 @@ def cells_of(args: argparse.Namespace) -> list[Cell]:
                 both = protocol.burn_in + protocol.iterations
                 config = make(_protocol(args, cell.labels, seed, iterations=both))
             elif protocol.burn_in:
-                cell.burn_ins[seed] = begin = _burn_in(args, cell.labels, seed, protocol.burn_in)
+                begin = _burn_in(args, cell.labels, seed, protocol.burn_in, _held_out(config))
+                cell.burn_ins[seed] = begin
                 weights = begin.folder / "checkpoints" / f"iter_{begin.iterations}.pth"
                 config.load_from = str(weights)
                 if cell.kind != PEER:
@@ -245,10 +254,17 @@ def cells_of(args: argparse.Namespace) -> list[Cell]:
     return cells
 
 
-def _burn_in(args: argparse.Namespace, labels: str, seed: int, length: int) -> Job:
-    """The protocol on labeled images only, with its whole schedule in the length of the burn-in."""
+def _burn_in(args: argparse.Namespace, labels: str, seed: int, length: int, held_out: float) -> Job:
+    """The protocol on labeled images only, with its whole schedule in the length of the burn-in.
+
+    A teacher that is to be judged by images has not been trained on them before.
+    """
     config = supervised(_protocol(args, labels, seed, iterations=length))
-    return job(config, f"burn-in-{labels}", seed, args.out)
+    name = f"burn-in-{labels}"
+    if held_out:
+        config.train_dataloader.dataset.held_out = held_out
+        name += f"-without-{held_out:g}"
+    return job(config, name, seed, args.out)
 
 
 def _protocol(args: argparse.Namespace, labels: str, seed: int, **more: int) -> Config:
@@ -378,7 +394,7 @@ def main() -> int:
     parser.add_argument(
         "--oracle",
         action="store_true",
-        help="each method once more, with the true labels of the unlabeled images (segmentors)",
+        help="each method once more, with the true labels of the unlabeled images",
     )
     parser.add_argument("--ablate", metavar="CONFIG", help="a method, and it without each hook")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

@@ -8,6 +8,7 @@ draw = ''
 batch = (4, 4)  # labeled and unlabeled images per process and iteration
 total_batch = (4, 4)  # in all processes together; the learning rate is for as many
 num_workers = 0
+all_labels = 'annotations/train_full.json'  # for an oracle, which knows those of the unlabeled images
 metric = 'coco/segm_mAP'  # what the table of the benchmark shows
 
 classes = ('nucleus', )

@@ -1,5 +1,6 @@
 """`benchmark_labels.py --oracle`: the true labels reach the student, in its own view."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,17 +8,20 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import DefaultScope
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner import Runner
 
 from ssdet.engine.configs import load_config
 from ssdet.exits import UsageError
 from ssdet.hooks import StepHook
 from ssdet.registry import HOOKS, MODELS
+from ssdet.teacher_student.geometry import clip_boxes, homography, project_boxes
 from ssdet.teacher_student.phase import Phase
 
 ROOT = Path(__file__).parents[2]
 PROTOCOL = "label_efficiency/deeplabv3plus_r18_dsb2018.py"
+CELLS = "label_efficiency/retinanet_r18_bccd.py"
 FIXMATCH = "fixmatch_seg/deeplabv3plus_demo.py"
 
 
@@ -55,6 +59,9 @@ class Seen(StepHook):
 
     def before_student(self, step):
         self.targets = step.targets["unsup_student"]
+        self.strong = step.strong["unsup_student"].samples
+        if "gt_sem_seg" not in self.strong[0]:
+            return
         self.truth = [s.gt_sem_seg.data[0] for s in step.strong["unsup_student"].samples]
         self.moved = [
             not np.allclose(weak.homography_matrix, strong.homography_matrix)
@@ -96,12 +103,52 @@ def test_each_method_has_a_row_with_true_labels(labels, nuclei):
     assert unlabeled.ann_file == plain.train_dataloader.dataset.datasets[1].source
     assert labeled == plain.train_dataloader.dataset.datasets[0]
     assert config.custom_hooks[:-1] == plain.custom_hooks
-    with pytest.raises(UsageError, match="--oracle: it knows the true labels of segmentors only"):
-        labels.trained_with(
-            load_config("label_efficiency/retinanet_r18_bccd.py"),
-            "mean_teacher/gfl_demo.py",
-            oracle=True,
-        )
+    other = load_config(CELLS)
+    other.pop("all_labels")
+    with pytest.raises(UsageError, match=r"retinanet_r18_bccd.py has no variable `all_labels`"):
+        labels.trained_with(other, "mean_teacher/gfl_demo.py", oracle=True)
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """Two images of 64x64, one labeled; the list of the other one has no boxes."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "annotations").mkdir()
+    images = [dict(id=n, file_name=f"{n}.jpg", width=64, height=64) for n in (1, 2)]
+    kinds = [dict(id=n, name=name) for n, name in enumerate(("RBC", "WBC", "Platelets"), 1)]
+    boxes = [
+        dict(id=n, image_id=n, category_id=n, bbox=[8 * n, 8, 20, 24], area=480, iscrowd=0)
+        for n in (1, 2)
+    ]
+    for image in images:
+        cv2.imwrite(str(tmp_path / "images" / image["file_name"]), np.full((64, 64, 3), 90))
+    for name, own, known in (("full", images, boxes), ("labeled_10", images[:1], boxes[:1]),
+                             ("unlabeled_10", images[1:], [])):  # fmt: skip
+        content = json.dumps(dict(images=own, annotations=known, categories=kinds))
+        (tmp_path / f"annotations/train_{name}.json").write_text(content)
+    return tmp_path
+
+
+def test_a_detector_learns_the_true_boxes_of_unlabeled_images(labels, cells):
+    options = dict(data_root=f"{cells}/", burn_in=0, batch=(1, 1))
+    config = labels.trained_with(load_config(CELLS, options), "mixpl/gfl_demo.py", oracle=True)
+    assert config.train_dataloader.dataset.datasets[0].ann_file.endswith("labeled_10.json")
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        dataset = DATASETS.build(config.train_dataloader.dataset)
+        batch = pseudo_collate([dataset[0], dataset[1]])
+        hooks = [HOOKS.build(h) for h in config.custom_hooks if "Pseudo" not in h["type"]]
+        model = MODELS.build(config.model).train()
+    for hook in (*hooks, seen := Seen()):
+        model.attach(hook)
+    model(**model.data_preprocessor(batch, training=True), mode="loss")
+    (target,) = seen.targets
+    assert target.gt_instances.labels.tolist() == [1]
+    assert target.gt_instances.scores.tolist() == [1]
+    # The student's view is another one, and the box has moved to it.
+    (sample,) = seen.strong
+    expected = project_boxes(torch.tensor([[16.0, 8, 36, 32]]), homography(sample))
+    expected = clip_boxes(expected, sample.img_shape)
+    torch.testing.assert_close(target.gt_instances.bboxes, expected, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ draw = ''  # which images are labeled, one of `draws`
 batch = (4, 4)  # labeled and unlabeled images per process and iteration
 total_batch = (4, 4)  # in all processes together; the learning rate is for as many
 num_workers = 0
+all_labels = 'annotations/train_full.json'  # for an oracle, which knows those of the unlabeled images
 
 classes = ('RBC', 'WBC', 'Platelets')
 labeled_file = 'annotations/train_full.json' if labels == 'full' else f'annotations/train_labeled_{labels}{draw}.json'

@@ -1,0 +1,10 @@
+# Label efficiency from a realistic start: blood cells (BCCD), RetinaNet with an ImageNet backbone.
+# `tools/benchmark_labels.py` sets the variables and puts the hooks of each method in.
+_base_ = [
+    '../_base_/models/retinanet_lite0_small.py', '../_base_/datasets/bccd.py',
+    '../_base_/schedules/label_efficiency_lite0.py'
+]
+model = dict(type='TeacherStudentDetector', detector=_base_.detector, burn_in=_base_.burn_in)
+custom_hooks = [
+    dict(type='TeacherEMAHook', momentum=0.98, schedule='mean'),
+    dict(type='FixedThresholdHook', score=0.4)]
