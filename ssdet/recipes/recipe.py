@@ -47,6 +47,7 @@ class Recipe:
         variables: What is assigned above the hooks, because they use it.
         strong: Transforms that make a view a strong one. None: those of the task (`views.STRONG`).
         strong_views: How many of them each unlabeled image has.
+        held_out: Share of the labeled images that judge the teacher in place of training it.
         passes: How often each image is seen. None: the number of the task (`schedule.PASSES`).
         needs: Of the model; a key of `ssdet.recipes.needs.NEEDS`.
         instead: Methods for models that it does not suit, the nearest first.
@@ -61,6 +62,7 @@ class Recipe:
     variables: Settings = field(default_factory=dict)
     strong: Sequence[Settings] | None = None
     strong_views: int = 1
+    held_out: float = 0.0
     passes: int | None = None
     needs: str = ""
     instead: tuple[str, ...] = ()

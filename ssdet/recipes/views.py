@@ -46,7 +46,7 @@ def _detection(recipe: Recipe, val_source: Settings) -> dict[str, Any]:
             **_labeled(recipe, [_LOAD]),
         },
         "unlabeled_images": _unlabeled(recipe, [_LOAD]),
-        **_loaders([_LOAD, _RESIZE, Code("load_labels"), {**pack, "meta_keys": _VAL_META}]),
+        **_loaders(recipe, [_LOAD, _RESIZE, Code("load_labels"), {**pack, "meta_keys": _VAL_META}]),
         "val_evaluator": dict(
             type="CocoMetric",
             **file,
@@ -71,7 +71,7 @@ def _segmentation(recipe: Recipe, _: Settings) -> dict[str, Any]:
         "strong_view": [*_strong(recipe), pack],
         "labeled_images": _labeled(recipe, [_LOAD, Code("load_labels"), geometry]),
         "unlabeled_images": _unlabeled(recipe, [_LOAD, geometry]),
-        **_loaders([_LOAD, _RESIZE, Note(Code("load_labels"), after), pack]),
+        **_loaders(recipe, [_LOAD, _RESIZE, Note(Code("load_labels"), after), pack]),
         "val_evaluator": dict(type="IoUMetric", iou_metrics=["mIoU", "mDice"]),
     }
 
@@ -111,11 +111,15 @@ def _data_set(source: str, pipeline: Sequence[Any]) -> dict[str, Any]:
     return {"pipeline": pipeline, "**": Code(f"{source}_source")}
 
 
-def _loaders(val_pipeline: Sequence[Any]) -> dict[str, Any]:
+def _loaders(recipe: Recipe, val_pipeline: Sequence[Any]) -> dict[str, Any]:
     workers = {
         "num_workers": Code("num_workers"),
         "persistent_workers": Code("num_workers > 0"),
     }
+    held_out: dict[str, Any] = {}
+    if recipe.held_out:
+        told = "share of the labeled images that judge the teacher and are not trained on"
+        held_out["held_out"] = Note(recipe.held_out, told)
     return {
         "train_dataloader": dict(
             batch_size=Code("sum(batch)"),
@@ -124,6 +128,7 @@ def _loaders(val_pipeline: Sequence[Any]) -> dict[str, Any]:
             dataset=dict(
                 type="LabeledUnlabeledDataset",
                 datasets=[Code("labeled_images"), Code("unlabeled_images")],
+                **held_out,
             ),
         ),
         "val_dataloader": dict(

@@ -68,7 +68,7 @@ class Loop:
         learned = [p for p in self.model.parameters() if p.requires_grad]
         wrapper = OptimWrapper(torch.optim.SGD(learned, lr=1e-3, momentum=0.9))
         wrapper.initialize_count_status(self.model, 0, 10)
-        dataset = SimpleNamespace(metainfo={})
+        dataset = SimpleNamespace(metainfo={}, folds=[fold_of(kind)])
         self.runner = SimpleNamespace(
             model=self.model, optim_wrapper=wrapper, hooks=self.hooks, iter=0, max_iters=10, seed=0,
             work_dir=str(work_dir), train_dataloader=SimpleNamespace(dataset=dataset),
@@ -178,6 +178,17 @@ def batch_of(kind, views=1, rank=0):
             elif kind == "mask_rcnn":
                 sample.gt_instances.masks = _filled(sample.gt_instances.bboxes, sample.img_shape)
     return batch
+
+
+def fold_of(kind):
+    """Two labeled images that are held out."""
+    generator = torch.random.get_rng_state()
+    torch.manual_seed(7)
+    batch = batch_of(kind)
+    torch.random.set_rng_state(generator)
+    images, samples = batch["inputs"]["sup"], batch["data_samples"]["sup"]
+    pairs = zip(images, samples, strict=True)
+    return [{"inputs": one, "data_samples": sample} for one, sample in pairs if sample is not None]
 
 
 def _filled(boxes, size):

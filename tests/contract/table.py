@@ -60,6 +60,7 @@ def _entry(name, kind, given):
 THRESHOLDS = [
     *both("FixedThresholdHook", score=0.5),
     *boxes("FixedThresholdHook", "faster_rcnn", score=0.5, cls=0.9, rpn=0.9),
+    *both("CalibratedThresholdHook", target=0.0, background=0.0, interval=1),
     *both("GMMThresholdHook", num_scores=10),
     *both("QuantileThresholdHook", share=0.5),
     *both("LabelDistributionThresholdHook", images=4, interval=1),
@@ -123,6 +124,7 @@ MIXING = [
 ]
 NETWORKS = [
     *both("TeacherEMAHook"),
+    *both("HeldOutGuardHook", interval=1),
     *pixels("CrossSupervisionHook", model=dict(auxiliary=SECOND)),
     *pixels(
         "DualTeacherHook",

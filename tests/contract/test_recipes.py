@@ -16,6 +16,7 @@ classes, batch, lr = ('a', 'b', 'c'), (2, 2), 0.01
 iterations, momentum = 48, 0.99
 image_scale, crop_size, with_mask = (64, 64), (32, 32), False
 labeled_source, load_labels = dict(), dict(type='LoadAnnotations')
+geometry, weak_view = [], []
 """
 
 
@@ -28,6 +29,8 @@ def parts_of(name):
     for hook in config.custom_hooks:
         if hook.pop("labeled", None):  # a data set of the user; here labeled batches must do
             hook.online = True
+        if hook.pop("pipeline", None):  # of the held-out images; here those of the loop must do
+            hook.update(target=0.0, background=0.0)  # a teacher without training is never right
     kind = "fcn" if recipe.task == "segmentation" else KINDS.get(recipe.needs, "retinanet")
     return kind, config.custom_hooks, {k: v for k, v in config.pair.items() if k != "burn_in"}
 

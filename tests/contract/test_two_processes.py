@@ -12,6 +12,8 @@ from .table import ENTRIES
 
 # One of each way in which processes could part: statistics gathered, boxes kept, networks in turn.
 CHOSEN = (
+    "CalibratedThresholdHook-retinanet",
+    "HeldOutGuardHook-fcn",
     "GMMThresholdHook-retinanet",
     "LabelDistributionThresholdHook-retinanet",
     "DualThresholdHook-fcn",

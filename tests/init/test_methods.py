@@ -193,8 +193,9 @@ def test_refusal_on_the_command_line(coco, detector, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("name", "seen"),
-    [("dual-thresholds", "dual_threshold/"), ("unimatch", "unsup_features_")],
-)
+    [("dual-thresholds", "dual_threshold/"), ("unimatch", "unsup_features_"),
+     ("calibrated", "threshold/")],
+)  # fmt: skip
 def test_training(name, seen, written, detector, segmentor, tmp_path):
     path = written(name, detector if METHODS[name].task == "detection" else segmentor)
     options = (

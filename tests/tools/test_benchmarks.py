@@ -335,6 +335,23 @@ def test_all_runs_with_the_same_labels_begin_from_one_burn_in(tools, tmp_path):
                 assert begun.model.get("burn_in", 0) == 0
 
 
+def test_a_method_that_holds_out_images_has_a_burn_in_without_them(tools, tmp_path):
+    method = "label_efficiency/retinanet_lite0_bccd_calibrated.py"
+    args = asked(tmp_path, "label_efficiency/retinanet_lite0_bccd.py", ["10"], methods=[method])
+    baseline, calibrated, ceiling = tools[0].cells_of(args)
+    begun = [cell.burn_ins[0] for cell in (baseline, calibrated, ceiling)]
+    configs = [load_config(str(job.config)) for job in (*begun, calibrated.runs[0])]
+    shares = [c.train_dataloader.dataset.get("held_out", 0) for c in configs]
+    assert shares == [0, 0.25, 0, 0.25]
+    assert (
+        load_config(str(baseline.runs[0].config)).train_dataloader.dataset.get("held_out") is None
+    )
+    assert len({job.folder for job in begun}) == 3
+    assert configs[-1].load_from.startswith(str(begun[1].folder))
+    base = tools[1].supervised(load_config(method))
+    assert "held_out" not in base.train_dataloader.dataset
+
+
 def test_a_method_with_more_networks_does_burn_in_and_the_rest_in_one(tools, tmp_path):
     args = asked(
         tmp_path,

@@ -6,6 +6,7 @@ Not here: the networks' layers (`ssdet.models`) and losses (`ssdet.losses`).
 from .cross_supervision import CrossSupervisionHook as CrossSupervisionHook
 from .dual_teacher import DualTeacherHook as DualTeacherHook
 from .future_teacher import FutureTeacherHook as FutureTeacherHook
+from .held_out_guard import HeldOutGuardHook as HeldOutGuardHook
 from .multi_granularity import MultiGranularityHook as MultiGranularityHook
 from .partner import PartnerHook as PartnerHook
 from .polish import PolishHook as PolishHook

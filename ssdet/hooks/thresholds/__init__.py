@@ -5,6 +5,7 @@ pixels alike. What is shared is in `threshold_hook.py`; the maths (mixtures, qua
 `ssdet.thresholds`. Not here: selecting a box by its geometry (`boxes`).
 """
 
+from .calibrated_threshold import CalibratedThresholdHook as CalibratedThresholdHook
 from .confidence_weight import ConfidenceWeightHook as ConfidenceWeightHook
 from .confidence_weight import MeanConfidenceThresholdHook as MeanConfidenceThresholdHook
 from .correlation_threshold import CorrelationThresholdHook as CorrelationThresholdHook

@@ -2,6 +2,19 @@
 
 from ..recipe import EMA, Code, Method, Note, Recipe
 
+MIXPL_MIXING = (
+    dict(type="EraseHook", count=(1, 19), size=(0.0, 0.1), hidden=0.7),
+    Note(
+        dict(
+            type="PseudoMosaicHook",
+            size=Code("[side * image_scale[1] // 6 for side in (2, 4)]"),
+            weight=0.5,
+        ),
+        "Its parts are a third to two thirds of an image.",
+    ),
+    dict(type="PseudoMixupHook", share=0.5),
+)
+
 DETECTION = (
     Method(
         "Mean Teacher",
@@ -176,16 +189,7 @@ DETECTION = (
                 hooks=[
                     {**EMA, "gamma": 4},
                     dict(type="FixedThresholdHook", score=0.5),
-                    dict(type="EraseHook", count=(1, 19), size=(0.0, 0.1), hidden=0.7),
-                    Note(
-                        dict(
-                            type="PseudoMosaicHook",
-                            size=Code("[side * image_scale[1] // 6 for side in (2, 4)]"),
-                            weight=0.5,
-                        ),
-                        "Its parts are a third to two thirds of an image.",
-                    ),
-                    dict(type="PseudoMixupHook", share=0.5),
+                    *MIXPL_MIXING,
                 ],
                 model=dict(empty_weight=0.0),
                 strong=[dict(type="StrongPhotometric")],  # EraseHook erases

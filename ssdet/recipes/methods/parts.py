@@ -1,8 +1,54 @@
 """Thresholds and other parts for any method."""
 
 from ..recipe import EMA, Code, Method, Note, Recipe
+from .detection import MIXPL_MIXING
+
+# The held-out images as the weak view shows them, with their labels.
+_JUDGED = {
+    "detection": Code("[dict(type='LoadImageFromFile'), load_labels, *weak_view]"),
+    "segmentation": Code("[dict(type='LoadImageFromFile'), load_labels, *geometry, *weak_view]"),
+}
+_CALIBRATED = dict(type="CalibratedThresholdHook", interval=Code("max(iterations // 24, 1)"))
 
 PARTS = (
+    Method(
+        "Calibrated thresholds",
+        "ours: measured on labeled images that are held out",
+        "`CalibratedThresholdHook`, `HeldOutGuardHook`",
+        config="calibrated",
+        tests=(
+            "tests/thresholds/test_calibration.py",
+            "tests/hooks/thresholds/test_calibrated_threshold.py",
+            "tests/hooks/networks/test_held_out_guard.py",
+            "tests/datasets/test_held_out.py",
+        ),
+        measured="not yet: 0 seeds; see [benchmarks](benchmarks.md)",
+        recipes={
+            "calibrated": Recipe(
+                "detection",
+                "MixPL; thresholds by class from labeled images that are held out",
+                hooks=[
+                    {**EMA, "gamma": 4},
+                    {**_CALIBRATED, "pipeline": _JUDGED["detection"]},
+                    *MIXPL_MIXING,
+                ],
+                model=dict(empty_weight=0.0),
+                strong=[dict(type="StrongPhotometric")],  # EraseHook erases
+                held_out=0.2,
+            ),
+            "calibrated-classmix": Recipe(
+                "segmentation",
+                "ClassMix; thresholds by class from labeled images that are held out",
+                hooks=[
+                    EMA,
+                    {**_CALIBRATED, "pipeline": _JUDGED["segmentation"]},
+                    dict(type="ClassMixHook", source="labeled"),
+                ],
+                momentum=0.996,
+                held_out=0.2,
+            ),
+        },
+    ),
     Method(
         "Mixture of scores",
         "Consistent-Teacher, Wang et al., CVPR 2023",
