@@ -51,6 +51,26 @@ def test_model_and_hooks_are_built(name):
             HOOKS.build(hook)
 
 
+@pytest.mark.parametrize(
+    "name", ["deeplabv3plus_lite0_dsb2018", "faster-rcnn_lite0_bccd", "retinanet_lite0_bccd"]
+)
+def test_a_protocol_from_imagenet_weights_has_a_head_that_fits(name):
+    """And a backbone whose statistics stay, with a lower learning rate."""
+    config = load_config(f"label_efficiency/{name}.py")
+    network = config.model.get("detector") or config.model.segmentor
+    assert network.backbone.pop("init_cfg").checkpoint == "package://efficientnet-lite0"
+    with DefaultScope.overwrite_default_scope(config.default_scope):
+        student = MODELS.build(config.model).train().student
+    norms = [m for m in student.backbone.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert norms and not any(norm.training for norm in norms)
+    rates = config.optim_wrapper.paramwise_cfg.custom_keys
+    assert rates.backbone.lr_mult == 0.1 and config.optim_wrapper.type == "OptimWrapper"
+    levels = student.extract_feat(torch.zeros(1, 3, 64, 64))
+    heads = ("decode_head", "rpn_head", "bbox_head")
+    head = next(getattr(student, own) for own in heads if hasattr(student, own))
+    assert head(levels)[0] is not None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_doctor_finds_nothing_wrong_with_the_list_of_hooks(name):
     findings = Findings()
