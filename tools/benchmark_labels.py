@@ -14,9 +14,10 @@ without them. The labeled batch is the same everywhere. `--peer`
 adds MMDetection's own mean teacher, `--ablate` a method as it is and without each of its hooks,
 `--control` each method with the labeled images in place of the unlabeled ones: the gain
 of its mixing by itself, `--oracle` each method with the true labels of the unlabeled images: its
-bound. Methods with one threshold have the protocol's, where that has a variable `score`. Started
-again, it goes on where it was stopped. It prints Markdown tables, and writes table.md,
-results.json and curve.png (metric against labels).
+bound. With several numbers of labels, a table says to how many labeled images a method is equal:
+its label multiplier. Methods with one threshold have the protocol's, where that has a variable
+`score`. Started again, it goes on where it was stopped. It prints Markdown tables, and writes
+table.md, results.json and curve.png (metric against labels).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from pathlib import Path
 from statistics import mean
 
 from benchmark_methods import job, spread, supervised
+from benchmark_worth import labeled_images, worth_table
 from mmengine.config import Config, ConfigDict
 
 from ssdet.cli.jobs import Job, run_jobs
@@ -60,6 +62,7 @@ class Cell:
     runs: dict[int, Job] = field(default_factory=dict)
     metric: str = ""  # the name of the one that counts, if it is not the first one of the run
     burn_ins: dict[int, Job] = field(default_factory=dict)  # what its runs begin from, if any
+    images: dict[int, int] = field(default_factory=dict)  # labeled ones of each run
 
     def results(self) -> dict[int, dict[str, float]]:
         """The last metrics of each finished run, in percent, the one that counts as "score".
@@ -412,7 +415,10 @@ def main() -> int:
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     cells = cells_of(args)
     failed = [] if args.table else train(cells, args.seeds, args.parallel)
-    text = "\n\n".join(filter(None, (table(cells), group_table(cells))))
+    for cell in cells:
+        cell.images = {n: labeled_images(load_config(str(j.config))) for n, j in cell.runs.items()}
+    tables = (table(cells), group_table(cells), worth_table(cells, BASELINE, CEILING))
+    text = "\n\n".join(filter(None, tables))
     print(text)
     (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
     found = [

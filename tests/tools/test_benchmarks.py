@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 
@@ -24,7 +25,7 @@ def tools(monkeypatch):
     import benchmark_methods
 
     yield benchmark_labels, benchmark_methods
-    for name in ("benchmark_labels", "benchmark_methods"):
+    for name in ("benchmark_labels", "benchmark_methods", "benchmark_worth"):
         sys.modules.pop(name)
 
 
@@ -176,6 +177,41 @@ def test_share_of_the_gap_is_taken_over_the_seeds_that_all_have(tools, monkeypat
     # (47.5 - 42) / (52 - 42)
     assert "| 10 | method | 64.7 ± 29.8 | 55% | 10.0 ± 0.0 | 3 |" in text
     assert "| full | all labels | 52.0 ± 2.8 |  | 10.0 ± 0.0 | 2 |" in text
+
+
+@pytest.mark.parametrize(
+    ("score", "images"),
+    [(40, 10), (45, 20), (42.5, 200**0.5), (50, 80), (47.5, 40), (50.1, None),
+     (35, 5)],  # below the curve: its first slope says 5 points for twice the images
+)  # fmt: skip
+def test_a_score_is_worth_so_many_labeled_images(tools, score, images):
+    from benchmark_worth import worth
+
+    curve = [(80, 50.0), (10, 40.0), (20, 45.0), (40, 44.0)]  # 40 images were a bad draw
+    found = worth(score, curve)
+    assert found == (images and pytest.approx(images))
+
+
+def test_the_label_multiplier_is_that_of_each_seed(tools, monkeypatch, tmp_path):
+    from benchmark_worth import labeled_images, worth_table
+
+    labels = tools[0]
+    scores = {("base", "10"): {0: 40.0, 1: 42.0}, ("base", "20"): {0: 45.0, 1: 46.0},
+              ("all", "full"): {0: 50.0, 1: 50.0},
+              ("method", "10"): {0: 45.0, 1: 51.0}}  # fmt: skip
+    monkeypatch.setattr(labels.Cell, "scores", lambda cell: scores[cell.kind, cell.labels])
+    cells = [labels.Cell(kind, share) for kind, share in scores]
+    for cell in cells:
+        cell.images = dict.fromkeys((0, 1), {"10": 10, "20": 20, "full": 80}[cell.labels])
+    text = worth_table(cells, "base", "all")
+    assert text.splitlines()[2:] == ["| 10 | method | 5.0 | 2.0, >8.0 |"]
+    assert worth_table(cells[:1], "base", "all") == ""
+    (tmp_path / "a.json").write_text(json.dumps(dict(images=[{}, {}, {}])))
+    (tmp_path / "b.txt").write_text("x\ny\n")
+    for name, count in (("a.json", 3), ("b.txt", 2)):
+        source = dict(data_root=str(tmp_path), ann_file=name)
+        config = Config(dict(train_dataloader=dict(dataset=dict(datasets=[source]))))
+        assert labeled_images(config) == count
 
 
 def test_the_time_of_a_run_is_that_of_its_iterations(tools, tmp_path):
