@@ -12,10 +12,15 @@ from . import openmmlab
 from .openmmlab import register
 from .version import __version__
 
-__all__ = ["__version__", "load", "register", "semi_supervise", "train"]
+__all__ = ["__version__", "label", "load", "register", "semi_supervise", "train"]
 
 # Functions that are slow to import, so only on first use.
-_LAZY = {"semi_supervise": "recipes.make", "train": "notebook", "load": "notebook"}
+_LAZY = {
+    "semi_supervise": "recipes.make",
+    "train": "notebook",
+    "load": "notebook",
+    "label": "labeling",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -87,13 +87,9 @@ class TrainedRun:
     @property
     def best(self) -> Path | None:
         """The best checkpoint; the newest where no validation has chosen one; None without any."""
-        from .engine.checkpoint_index import FOLDER, CheckpointIndex
+        from .engine.checkpoint_place import best_of
 
-        folder = self.work_dir / FOLDER
-        entries = CheckpointIndex.load(folder).entries
-        scored = [name for name, entry in entries.items() if entry.metric is not None]
-        found = scored or sorted(entries, key=lambda name: entries[name].iteration)
-        return folder / found[-1] if found else None
+        return best_of(self.work_dir)
 
     @property
     def pseudo_stats(self) -> list[dict[str, Any]]:

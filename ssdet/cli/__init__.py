@@ -25,6 +25,7 @@ COMMANDS = {
     "init": ("init", "write a config that trains on your data"),
     "train": ("train", "train a model from a config, or resume an interrupted run"),
     "test": ("test", "evaluate the teacher or the student of a checkpoint"),
+    "label": ("label", "label a folder of images with a checkpoint"),
     "export": ("export", "export the teacher as a plain model of MMDetection or MMSegmentation"),
     "doctor": ("doctor", "check data and config before training"),
     "audit": ("audit", "say what to label next, and which labels look wrong"),

@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the files and say how they are used."""
     from ..engine.checkpoint_file import read_checkpoint, write_checkpoint, write_text
     from ..engine.checkpoint_index import find_best
+    from ..engine.checkpoint_place import config_of
     from ..engine.configs import load_config
     from ..engine.export import (
         plain_checkpoint,
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     check_file("checkpoint", str(args.checkpoint))
     if args.nms and not args.onnx:
         raise UsageError("--nms belongs to an ONNX file; add --onnx")
-    path = args.config or _config_of(args.checkpoint)
+    path = args.config or config_of(args.checkpoint)
     folder = args.format == "transformers"
     names = {"model": f"model.{'safetensors' if folder else args.format}"}
     names["config"] = "config.json" if folder else "config.py"
@@ -133,26 +134,3 @@ def _onnx(args: argparse.Namespace, config: Any, checkpoint: dict[str, Any], pat
 
     size = (args.size[0], args.size[1]) if args.size else None
     return f"\n{path}: {export_onnx(config, checkpoint, path, size, nms=args.nms)}\n"
-
-
-def _config_of(checkpoint: Path) -> Path:
-    """The config in the run folder of a checkpoint."""
-    from ..engine.config_text import code_in
-    from ..exits import UsageError
-    from ..formats.issues import short
-
-    found = [folder / "config.py" for folder in checkpoint.resolve().parents[:2]]
-    path = next((path for path in found if path.is_file()), None)
-    if path is None:
-        raise UsageError(
-            f"checkpoint {checkpoint}: no config.py in its run folder ({found[-1].parent}); name "
-            "the config of the run with --config"
-        )
-    # Nobody named it: a folder from elsewhere must not run what it likes.
-    code = code_in(path.read_text(encoding="utf-8", errors="replace"))
-    if code is not None:
-        raise UsageError(
-            f"{path}: this config of a run folder holds more than values: {short(code)!r}. If you "
-            f"trust it, name it: --config {path}"
-        )
-    return path

@@ -87,12 +87,12 @@ class ImageList:
         if source.lower().endswith(".json"):
             return self._coco(source)
         lines = [line.strip() for line in read_text(Path(source)).splitlines()]
-        names = [_first_image(line) for line in lines if line]
-        return self._listed([n if _is_image(n) else n + self.img_suffix for n in names], source)
+        names = [first_image(line) for line in lines if line]
+        return self._listed([n if is_image(n) else n + self.img_suffix for n in names], source)
 
     def _found(self, paths: Iterator[str], folder: str) -> list[dict]:
         inside = self._inside(self.data_root or folder)
-        files = sorted(path for path in paths if _is_image(path) and not os.path.isdir(path))
+        files = sorted(path for path in paths if is_image(path) and not os.path.isdir(path))
         return [{"img_path": inside(path, path), "img_id": n} for n, path in enumerate(files)]
 
     def _listed(self, names: Sequence[str], where: str) -> list[dict]:
@@ -149,7 +149,7 @@ class _Inside:
         self._folders: dict[str, bool] = {}
 
     def __call__(self, path: str, where: str) -> str:
-        if "\0" in path or not _is_image(path):
+        if "\0" in path or not is_image(path):
             raise UnlabeledError(
                 f"UnlabeledImages: {where}: {path!r} is not an image file; allowed endings: "
                 f"{', '.join(sorted(SUFFIXES))}"
@@ -184,11 +184,12 @@ def _walk(folder: str) -> Iterator[str]:
         yield from (os.path.join(base, name) for name in names)
 
 
-def _first_image(line: str) -> str:
+def first_image(line: str) -> str:
     """The image of a line `image.jpg mask.png`, as labeled lists have it, or the whole line."""
     words = line.split()
-    return words[0] if len(words) == 2 and all(map(_is_image, words)) else line
+    return words[0] if len(words) == 2 and all(map(is_image, words)) else line
 
 
-def _is_image(path: str) -> bool:
+def is_image(path: str) -> bool:
+    """Whether a name ends as an image does."""
     return Path(path).suffix.lower() in SUFFIXES

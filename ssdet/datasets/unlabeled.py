@@ -10,6 +10,8 @@ from PIL import Image
 from ..registry import DATASETS
 from ..validation import check_range
 from .image_list import ImageList
+from .remote import size_of_image
+from .sources import Source, is_long, lies_elsewhere, open_source
 
 
 @DATASETS.register_module()
@@ -21,7 +23,9 @@ class UnlabeledImages(BaseDataset):
 
     Args:
         source: A folder (searched recursively), a glob pattern (`**` included), a `.txt` list with
-            one image in each line, a COCO `.json`, or a sequence of paths.
+            one image in each line, a COCO `.json`, or a sequence of paths. A folder, a list or an
+            image may be an address (`s3://...`); so may tar archives: one, a folder of them, or
+            a pattern. Of a list above 64 MiB, no file is looked at before it is needed.
         data_root: Where relative paths start. None: the folder itself; the fixed part of a glob
             pattern; the folder of a list or a COCO file.
         img_prefix: Folder inside `data_root` in which the files of a list or COCO file lie.
@@ -48,22 +52,57 @@ class UnlabeledImages(BaseDataset):
         check_range("UnlabeledImages", "max_share", max_share)
         self.max_share = max_share
         self.root = ""  # that paths were found to lie in
+        self._by_number: Source | None = None  # what is too long for a list of dicts
         root = "" if data_root is None else os.fspath(data_root)
         super().__init__(data_root=root, data_prefix={}, **options)
 
     def load_data_list(self) -> list[dict]:
         """One entry for each image, in the order of the source (sorted for folders and globs)."""
+        if isinstance(self.source, str) and lies_elsewhere(self.source):
+            source = open_source(self.source, root=self.data_root or None)
+            self.root = source.root
+            return [self._entry(source, place) for place in range(len(source))]
         prefixes = self.img_prefix, self.img_suffix
         listed = ImageList(self.source, self.data_root, *prefixes, max_share=self.max_share)
         images, self.root = listed.images(), listed.root
-        constant: dict = {"instances": [], "seg_fields": [], "label_map": None}
-        # A label that does not exist must not be shifted, even if the labeled source shifts.
-        return [{**image, **constant, "reduce_zero_label": False} for image in images]
+        return [_plain(**image) for image in images]
+
+    def full_init(self) -> None:
+        """List the images; a very long list stays as it is, in the memory of its letters."""
+        whole = self.max_share == 1 and not self._indices and not self.filter_cfg
+        names = self.img_prefix or self.img_suffix
+        if self._fully_initialized or names or not whole or not is_long(self.source):
+            super().full_init()
+            return
+        self._by_number = open_source(self.source, root=self.data_root or None)
+        self.root, self._fully_initialized = self._by_number.root, True
+
+    def __len__(self) -> int:
+        return super().__len__() if self._by_number is None else len(self._by_number)
+
+    def get_data_info(self, idx: int) -> dict:
+        """What is known of an image."""
+        if self._by_number is None:
+            return super().get_data_info(idx)
+        place = idx % len(self._by_number)
+        return {**self._entry(self._by_number, place), "sample_idx": place}
+
+    @staticmethod
+    def _entry(source: Source, place: int) -> dict:
+        return _plain(img_path=source.address(place), img_id=place)
 
     def image_size(self, idx: int) -> tuple[int, int]:
         """(height, width) from the annotation file, or from the header of the image file."""
         info = self.get_data_info(idx)
         if "height" in info:
             return info["height"], info["width"]
+        if "://" in info["img_path"]:
+            return size_of_image(info["img_path"])
         with Image.open(info["img_path"]) as image:
             return image.height, image.width
+
+
+def _plain(**image: Any) -> dict[str, Any]:
+    # A label that does not exist must not be shifted, even if the labeled source shifts.
+    constant: dict[str, Any] = {"instances": [], "seg_fields": [], "label_map": None}
+    return {**image, **constant, "reduce_zero_label": False}
