@@ -131,6 +131,7 @@ def merge(args: argparse.Namespace) -> None:
 
 def names(args: argparse.Namespace) -> None:
     """A list of so many names, opened as a source and as unlabeled images of a training."""
+    from ssdet.datasets import UnlabeledImages
     from ssdet.datasets.sources import open_source
 
     with tempfile.TemporaryDirectory() as folder:
@@ -142,9 +143,14 @@ def names(args: argparse.Namespace) -> None:
         source = open_source(path)
         checksum = source.checksum()
         last = source.names[len(source) - 1]
+        seconds, used = time.perf_counter() - start, peak()
+        told = json.dumps({"images": len(source), "last": last, "sha256": checksum[:12]})
+        print(f"{told}: opened in {seconds:.1f} s, peak of the process {used:.0f} MiB")
+        del source
+        start = time.perf_counter()
+        data = UnlabeledImages(str(path))
         seconds = time.perf_counter() - start
-    told = json.dumps({"images": len(source), "last": last, "sha256": checksum[:12]})
-    print(f"{told}: opened in {seconds:.1f} s, peak of the process {peak():.0f} MiB")
+        print(f"UnlabeledImages of {len(data):,}: {seconds:.1f} s, peak {peak():.0f} MiB")
 
 
 def peak() -> float:

@@ -122,8 +122,9 @@ def lies_elsewhere(text: str) -> bool:
 
 def is_long(images: Images) -> bool:
     """Whether it is a list of about a million names or more."""
-    is_list = isinstance(images, str) and images.endswith(".txt") and not is_remote(images)
-    return is_list and os.path.isfile(images) and os.path.getsize(images) > LONG
+    if not isinstance(images, str) or not images.endswith(".txt") or is_remote(images):
+        return False
+    return os.path.isfile(images) and os.path.getsize(images) > LONG
 
 
 def _is_tar(name: str) -> bool:

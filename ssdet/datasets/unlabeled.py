@@ -71,7 +71,8 @@ class UnlabeledImages(BaseDataset):
         """List the images; a very long list stays as it is, in the memory of its letters."""
         whole = self.max_share == 1 and not self._indices and not self.filter_cfg
         names = self.img_prefix or self.img_suffix
-        if self._fully_initialized or names or not whole or not is_long(self.source):
+        done: bool = self._fully_initialized  # type: ignore[has-type]
+        if done or names or not whole or not is_long(self.source):
             super().full_init()
             return
         self._by_number = open_source(self.source, root=self.data_root or None)

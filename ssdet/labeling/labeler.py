@@ -183,8 +183,9 @@ class Labeler:
         masks = None
         if "masks" in one:
             masks = [encode(mask) for mask in one.masks.cpu().numpy()]
-        fields = (one[key].tolist() for key in ("bboxes", "labels", "scores"))
-        for key, value in objects((record.width, record.height), *fields, masks).items():
+        boxes, labels, scores = (one[key].tolist() for key in ("bboxes", "labels", "scores"))
+        kept = objects((record.width, record.height), boxes, labels, scores, masks)
+        for key, value in kept.items():
             setattr(record, key, value)
 
     def _add_map(self, record: LabeledImage, probabilities: Tensor) -> None:

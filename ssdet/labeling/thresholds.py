@@ -87,7 +87,8 @@ def _file(path: Path) -> list[tuple[str, float]]:
 
 def _learned(network: Network) -> Thresholds:
     """The highest of what the hooks of the run have learned for each class."""
-    found, others = [], []
+    found: list[torch.Tensor] = []
+    others: list[str] = []
     count: dict[str, int] = {}
     for cfg in network.run_config.get("custom_hooks") or ():
         kind = HOOKS.get(cfg["type"]) if isinstance(cfg.get("type"), str) else cfg.get("type")
@@ -97,7 +98,10 @@ def _learned(network: Network) -> Thresholds:
         number = count[name] = count.get(name, -1) + 1
         state = network.hook_states.get(name + (f".{number}" if number else ""))
         limits = _limits(HOOKS.build(dict(cfg)), state, len(network.classes)) if state else None
-        (others if limits is None else found).append(name if limits is None else limits)
+        if limits is None:
+            others.append(name)
+        else:
+            found.append(limits)
     if not found:
         has = f"only {', '.join(others)}, which has learned none" if others else "none"
         raise UsageError(
