@@ -33,6 +33,7 @@ COMMANDS = {
     "quickstart": ("quickstart", "train on generated data and write a report, in minutes"),
     "split": ("split", "split a data set into labeled and unlabeled images"),
     "convert": ("convert", "convert a data set to COCO json or label maps"),
+    "fuse": ("fuse", "fuse the labels of several models into one data set"),
     "report": ("report", "write an HTML report about one or more runs"),
     "completion": ("completion", "print the completion script of bash, zsh or fish"),
 }
