@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--count", nargs="+", metavar="N", help="number of labeled images, such as 92 183"
     )
     share.add_argument(
+        "--per-group", nargs="+", type=int, metavar="K",
+        help="labeled images of each group of --group-by, such as 2 frames of each video, evenly "
+        "apart",
+    )  # fmt: skip
+    share.add_argument(
         "--list", type=Path, metavar="FILE",
         help="labeled images from an existing list: paths, names, or lines `image mask`",
     )  # fmt: skip
@@ -103,6 +108,13 @@ def run(args: argparse.Namespace) -> int:
         kept_out = set(job.draw(names, splits.Share("percent", args.val_percent), fold=0))
         job.write_validation([name for name in names if name in kept_out])
         names = [name for name in names if name not in kept_out]
+    if args.per_group:
+        for fold in args.fold:
+            for count in args.per_group:
+                chosen = job.groups.spread(names, count, fold)
+                split = splits.divide(names, chosen, job.labels_in, data.classes)
+                job.write(split, f"{fold}@{count}-per-group", fold)
+        return 0
     kind = next(kind for kind in splits.KINDS if getattr(args, kind))
     shares = [splits.Share(kind, text) for text in getattr(args, kind)]
     pool = names
@@ -211,6 +223,11 @@ def _check(args: argparse.Namespace) -> None:
 
     if args.groups and not args.group_by:
         raise UsageError(f"--groups {args.groups}: name its column with --group-by COLUMN")
+    if args.per_group and (not args.group_by or min(args.per_group) < 1 or args.labeled_from):
+        raise UsageError(
+            f"--per-group {' '.join(map(str, args.per_group))}: give numbers above 0, with "
+            "--group-by RULE and without --labeled-from"
+        )
     if args.list and args.val_percent:
         raise UsageError(
             "--val-percent: nothing is drawn with --list; name the validation images in a list of "

@@ -8,6 +8,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from .splits import priorities
 
 FOLDER = "folder"
 _OPTION = "--group-by"
+_GOLDEN = Fraction(618, 1000)  # multiples of it, without their whole parts, lie far apart
 
 
 class Groups:
@@ -55,6 +57,21 @@ class Groups:
         order = priorities(list(members), labels_of, classes, seed=seed, fold=fold)
         sizes = {group: len(names) for group, names in members.items()}
         return [name for group in self._nearest(order, sizes, target) for name in members[group]]
+
+    def spread(self, pool: Iterable[str], count: int, fold: int) -> list[str]:
+        """So many images of each group, evenly apart in the order of their names.
+
+        Each is in the middle of its stretch in fold 1, and elsewhere in its stretch in other folds.
+        """
+        inside = set(pool)
+        shift = Fraction(1, 2) + Fraction(fold - 1) * _GOLDEN
+        chosen: list[str] = []
+        for names in self.members.values():
+            known = sorted(name for name in names if name in inside)
+            taken = min(count, len(known))
+            places = ((Fraction(n) + shift % 1) * len(known) / taken for n in range(taken))
+            chosen += [known[int(place)] for place in places]
+        return chosen
 
     def check_whole(self, names: Iterable[str]) -> None:
         """Refuse images that are a part of a group."""

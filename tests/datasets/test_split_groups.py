@@ -182,3 +182,22 @@ def test_a_table_names_images_by_path_name_or_stem(tmp_path):
         group_images(names, "video", table=table)
     with pytest.raises(DataError, match="neither a COCO file nor --groups"):
         group_images(names, "video")
+
+
+def test_frames_of_each_video_are_evenly_apart():
+    names = [f"{video}/{n:02d}.png" for video in "ab" for n in range(10)] + ["c/00.png"]
+    groups = group_images(names, "folder")
+    middle = ["a/02.png", "a/07.png", "b/02.png", "b/07.png", "c/00.png"]
+    assert groups.spread(names, 2, fold=1) == middle
+    # 0.5 + 0.618 is 0.118 of a stretch of five frames.
+    assert groups.spread(names, 2, fold=2)[:2] == ["a/00.png", "a/05.png"]
+    assert groups.spread(names, 99, fold=3) == names
+    assert groups.spread(names[:10], 1, fold=1) == ["a/05.png"]
+
+
+def test_the_command_labels_frames_of_each_group(slices, capsys):
+    assert split("coco", slices, "--per-group", 2, "--group-by", "patient") == 0
+    said = capsys.readouterr().out
+    assert "1@2-per-group.json: " in said
+    assert split("coco", slices, "--per-group", 2) == 2
+    assert "with --group-by RULE" in capsys.readouterr().err
