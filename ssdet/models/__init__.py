@@ -5,6 +5,7 @@ MMDetection and MMSegmentation do not have. Not here: the pair of teacher and st
 (`ssdet.teacher_student`), and arithmetic without weights (`ssdet.losses`, `ssdet.thresholds`).
 """
 
+from .annotated_first import AnnotatedFirstAssigner
 from .aspp_head import PlainASPPHead
 from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
@@ -27,6 +28,7 @@ from .windows import WindowedEncoderDecoder
 
 __all__ = [
     "AdaptiveSampleAssigner",
+    "AnnotatedFirstAssigner",
     "Averaged",
     "BoxPolisher",
     "ClassDiceLoss",
