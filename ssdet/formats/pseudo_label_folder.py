@@ -106,7 +106,7 @@ class PseudoLabelFolder:
         return labels
 
     def read_boxes(self, key: str) -> dict[str, Any] | None:
-        """`width, height, boxes, labels, scores` of an image, None if there are none."""
+        """`width, height, boxes, labels, scores` and perhaps `masks` of an image, or None."""
         return self._read_json(self.path(BOXES, key))
 
     def read_meta(self, key: str) -> dict[str, Any]:
@@ -222,7 +222,9 @@ class PseudoLabelFolder:
 
 
 def _coco_boxes(entry: dict[str, Any], image: int, first: int) -> list[dict[str, Any]]:
-    rows = zip(entry["boxes"], entry["labels"], entry["scores"], strict=True)
+    rows = list(zip(entry["boxes"], entry["labels"], entry["scores"], strict=True))
+    masks = entry.get("masks")
+    outlines = [{"segmentation": m} for m in masks] if masks else [{} for _ in rows]
     return [
         {
             "id": number,
@@ -232,8 +234,11 @@ def _coco_boxes(entry: dict[str, Any], image: int, first: int) -> list[dict[str,
             "area": (x2 - x1) * (y2 - y1),
             "iscrowd": 0,
             "score": score,
+            **outline,
         }
-        for number, ((x1, y1, x2, y2), label, score) in enumerate(rows, start=first)
+        for number, (((x1, y1, x2, y2), label, score), outline) in enumerate(
+            zip(rows, outlines, strict=True), start=first
+        )
     ]
 
 

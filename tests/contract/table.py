@@ -177,6 +177,7 @@ MEMORY = [
     ),
     *boxes("PseudoBoxMemoryHook", interval=1),
     *both("PseudoLabelDiskHook", root="/data", use=True),
+    *boxes("PseudoLabelDiskHook", "mask_rcnn", root="/data", use=True),
 ]
 OBSERVE = [
     *both("GalleryHook", interval=1),

@@ -19,7 +19,7 @@ from ...formats.pseudo_label_folder import PseudoLabelFolder
 from ...labels import IGNORE
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
-from ...teacher_student.geometry import areas, clip_boxes, homography, project_boxes, warp
+from ...teacher_student.geometry import homography, warp
 from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import HIGH, PseudoBoxes, Source
 from ...teacher_student.segmentor import TeacherStudentSegmentor
@@ -28,6 +28,7 @@ from ...thresholds import box_quality
 from ...thresholds.refinement import first_labels, refine_boxes, refine_labels
 from ...validation import check_range
 from .._parts.file_labels import FileLabels
+from .._parts.stored_boxes import boxes_of, entry_of, to_image, to_view
 from ..step_hook import StepHook
 
 
@@ -37,7 +38,8 @@ class PseudoLabelDiskHook(StepHook):
 
     "Two-shot Video Object Segmentation" (CVPR 2023): a first entry holds what the teacher is fairly
     confident of; later, known labels change only where it is very confident of one that is
-    not stored. Labels are mapped back into the original image, whatever the weak view shows of it.
+    not stored. Labels, and the masks of boxes, are mapped back into the original image, whatever
+    the weak view shows of it.
     Files hold the values that MMSegmentation reads as these labels, with `reduce_zero_label` and
     `label_map` of the labeled data set. (Colors and mapped values of `LoadMask` are not undone:
     there the values are the numbers of the classes.) Another training reads pixels as an ordinary
@@ -263,13 +265,9 @@ class PseudoLabelDiskHook(StepHook):
     def _refine_boxes(
         self, boxes: PseudoBoxes, sample: Any, key: str, meta: dict[str, Any]
     ) -> bool:
-        boxes = boxes[boxes.level == HIGH]
-        hull = project_boxes(boxes.bboxes, np.linalg.inv(_geometry(sample)))
-        found = PseudoBoxes(
-            bboxes=clip_boxes(hull, sample.ori_shape), labels=boxes.labels, scores=boxes.scores
-        )
-        found = found[areas(found.bboxes) > 0]
-        stored = self._stored_boxes(key, found.bboxes.device)
+        size = tuple(sample.ori_shape[:2])
+        found = to_image(boxes[boxes.level == HIGH], _geometry(sample), size)
+        stored = self._stored_boxes(key, found)
         limit = self.score if stored is None else self.update
         stored = found[:0] if stored is None else stored
         stay, taken = refine_boxes(
@@ -282,35 +280,25 @@ class PseudoLabelDiskHook(StepHook):
         if not taken.any():
             return False
         entry = PseudoBoxes.cat([stored[stay], found[taken]])
-        height, width = sample.ori_shape[:2]
-        content = {"width": width, "height": height, "boxes": entry.bboxes.tolist()}
-        content |= {"labels": entry.labels.tolist(), "scores": entry.scores.tolist()}
-        self._label_folder.write_boxes(key, content, meta)
+        self._label_folder.write_boxes(key, entry_of(entry, size), meta)
         return True
 
     def _use_boxes(self, step: Step, image: int, key: str, matrix: np.ndarray) -> PseudoBoxes:
         """Stored boxes in the weak view, and the teacher's own that they do not replace."""
         own, shape = step.pseudo_boxes[image], step.weak_views.samples[image].img_shape
-        stored = self._stored_boxes(key, own.bboxes.device)
+        stored = self._stored_boxes(key, own)
         if stored is None:
             return own
-        stored.bboxes = clip_boxes(project_boxes(stored.bboxes, matrix), shape)
-        stored = stored[areas(stored.bboxes) > 0]
+        stored = to_view(stored, matrix, tuple(shape[:2]))
         stored.source = torch.full_like(stored.labels, Source.MEMORY)
         same = stored.labels[:, None] == own.labels[None]
         double = (same & (box_quality.iou(stored.bboxes, own.bboxes) >= self.iou)).any(0)
         step.count("bank/used", len(stored) / len(step.pseudo_boxes))
         return PseudoBoxes.cat([stored, own[~double]])
 
-    def _stored_boxes(self, key: str, device: torch.device) -> PseudoBoxes | None:
+    def _stored_boxes(self, key: str, like: PseudoBoxes) -> PseudoBoxes | None:
         entry = self._label_folder.read_boxes(key)
-        if entry is None:
-            return None
-        return PseudoBoxes(
-            bboxes=torch.tensor(entry["boxes"], device=device).reshape(-1, 4),
-            labels=torch.tensor(entry["labels"], device=device, dtype=torch.long),
-            scores=torch.tensor(entry["scores"], device=device, dtype=torch.float32),
-        )
+        return None if entry is None else boxes_of(entry, like.bboxes.device, "masks" in like)
 
     # ------------------------------------------------------------------ helpers
 

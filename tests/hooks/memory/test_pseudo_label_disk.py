@@ -1,10 +1,13 @@
 """The bank in a step: geometry, label files, refinement and use, by hand."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from ssdet.formats.pseudo_label_folder import PseudoLabelFolder
+from ssdet.formats.segments import decode
 from ssdet.hooks import PseudoLabelDiskHook
 from ssdet.hooks._parts.file_labels import FileLabels
 from ssdet.teacher_student.pseudo_boxes import Source
@@ -203,6 +206,36 @@ def test_stored_boxes_take_the_place_of_the_same_object(tmp_path):
     assert boxes.labels.tolist() == [1, 0, 1]
     assert boxes.weight_cls.tolist() == [1, 0.5, 0.5]
     assert boxes.scores.tolist() == pytest.approx([0.97, 0.9, 0.9])
+
+
+def with_mask(box, score):
+    """A pseudo box with a mask: its left half, in the view of 100x100."""
+    boxes = pseudo([box], [score], [1])
+    boxes.masks = torch.zeros(1, 100, 100, dtype=torch.bool)
+    x1, y1, x2, y2 = box
+    boxes.masks[0, y1:y2, x1 : (x1 + x2) // 2] = True
+    return boxes
+
+
+def test_masks_are_stored_with_their_boxes_and_used(tmp_path):
+    hook = box_hook(tmp_path, use=True)
+    labeled(hook, with_mask([0, 0, 40, 40], 0.95))
+    entry = hook.label_folder.read_boxes("a")
+    stored = decode(entry["masks"][0], 50, 80)  # the view is twice as large, from x = 10 on
+    assert stored[:20, 10:20].all() and stored.sum() == 200
+    found = labeled(hook, with_mask([60, 60, 90, 90], 0.5))
+    assert found.bboxes.tolist() == [[0, 0, 40, 40], [60, 60, 90, 90]]
+    assert found.masks.flatten(1).sum(1).tolist() == [40 * 20, 30 * 15]
+    assert found.masks[0, :40, :20].all()
+    content = json.loads(hook.label_folder.export_coco(["x", "y"]).read_text())
+    assert content["annotations"][0]["segmentation"] == entry["masks"][0]
+
+
+def test_stored_boxes_without_masks_do_not_suit_a_detector_with_masks(tmp_path):
+    entry = dict(width=80, height=50, boxes=[[10, 0, 30, 20]], labels=[1], scores=[0.97])
+    PseudoLabelFolder(tmp_path).write_boxes("a", entry, {})
+    with pytest.raises(ValueError, match="the stored boxes have no masks"):
+        labeled(box_hook(tmp_path, use=True), with_mask([0, 0, 40, 40], 0.95))
 
 
 def test_no_boxes_and_no_entry(tmp_path):
