@@ -50,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val-masks", type=Path, metavar="DIR", help="folder of V's label maps")
     parser.add_argument("--val-split", metavar="NAME", help="part of V (of L, if V is not given)")
     parser.add_argument(
+        "--external", type=Path, metavar="FILE",
+        help="labels of another model for the unlabeled images, for --method external",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tags", type=Path, metavar="FILE",
+        help='classes of whole images, {"image": ["class", ...]}, for --method tags',
+    )  # fmt: skip
+    parser.add_argument(
         "--only", type=Path, metavar="FILE",
         help="list of the labeled images of L to use, as `ssdet split` writes it",
     )  # fmt: skip
@@ -97,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         args.labeled, args.unlabeled, args.val,
         format=args.format, only=args.only, split=split, val_split=args.val_split,
         images=images, val_images=args.val_images, val_masks=args.val_masks, reading=options,
+        external=args.external, tags=args.tags,
     )  # fmt: skip
     written = make_config(
         args.base, args.method, data,

@@ -4,6 +4,7 @@ from .bad_images import BadImageError, SampleError
 from .deep_images import LoadDeepImage
 from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
 from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
+from .demo.imperfect_labels import DigitDetections, HideDigits, ScribbleDigits
 from .demo.scene_files import write_cityscapes, write_coco, write_voc
 from .external_labels import DigitExternalLabels, LoadExternalLabels, PackExternalLabels
 from .foggy import FoggyCityscapes
@@ -22,12 +23,14 @@ from .views import WeakStrongViews
 
 __all__ = [
     "BadImageError",
+    "DigitDetections",
     "DigitExternalLabels",
     "DigitScenePairs",
     "DigitScenes",
     "DigitScenesSeg",
     "ErasePatches",
     "FoggyCityscapes",
+    "HideDigits",
     "ImagePairs",
     "LabeledImages",
     "LabeledMasks",
@@ -45,6 +48,7 @@ __all__ = [
     "RandomScale",
     "RecordGeometry",
     "SampleError",
+    "ScribbleDigits",
     "SeededIndex",
     "StrongPhotometric",
     "UnlabeledImages",

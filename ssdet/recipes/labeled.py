@@ -36,6 +36,8 @@ class Data:
         val_images, val_masks: Folders of the images to validate on and of their label maps, where
             they are others.
         reading: Further fields of `ssdet.formats.Reading`.
+        external, tags: What methods that use them ask for: labels of another model, and the classes
+            of whole images.
     """
 
     labeled: Path
@@ -49,6 +51,8 @@ class Data:
     val_images: Path | None = None
     val_masks: Path | None = None
     reading: dict[str, Any] = field(default_factory=dict)
+    external: Path | None = None
+    tags: Path | None = None
 
 
 @dataclass
@@ -134,7 +138,8 @@ def read_part(name: str, said: Data, task: str, side: Path) -> Part:
 def coco_or_images(data: Annotations, form: str, **asked: Any) -> dict[str, Any]:
     """The data set that reads boxes; MMDetection's own where it can."""
     classes = {"classes": Code("classes")}
-    if form == "coco" and "only" not in asked:
+    gaps = any(record.exhaustive is not None for record in data.records)
+    if form == "coco" and "only" not in asked and not gaps:
         prefix = {"img": f"{data.images}/"}
         code = {"type": "CocoDataset", "ann_file": str(data.source), "data_prefix": prefix}
         return {**code, "metainfo": classes}

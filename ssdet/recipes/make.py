@@ -14,6 +14,7 @@ from ..exits import UsageError
 from ..formats import class_settings
 from ..formats.class_values import Values
 from ..formats.options import option, python_arguments
+from .asked import ASKED, asked_settings, gap_notes
 from .data import Sources
 from .labeled import Data
 from .methods import METHODS
@@ -75,6 +76,7 @@ def make_config(
     fitted = fit_model(supervised, recipe.network, pretrained=start.pretrained, loaded=loaded)
     model = model_settings(supervised, fitted)
     sources = Sources(data, supervised, side)
+    asked = asked_settings(method, data, sources.classes)
     plan = make_plan(
         supervised, recipe, sources.labeled.data, sources.count,
         gpus=gpus, batch=batch, iterations=iterations,
@@ -84,14 +86,15 @@ def make_config(
     blocks = {
         "": {"_base_": _bases(inherited)},
         "What to change first.": variable_settings(supervised, sources.classes, plan),
-        "The data.": sources.settings,
+        "The data.": {**sources.settings, **asked},
         "From images to views and batches.": view_settings(recipe, sources.val.code),
         "The model and the method.": pair_settings(recipe, supervised, model),
         "The schedule.": schedule_settings(supervised),
     }
     if loaded:
         blocks["The start."] = {"load_from": Note(start.load_from, "fills teacher and student")}
-    notes = [*sources.notes, start.told]
+    gaps = gap_notes(method, sources.labeled.data, sources.val.data)
+    notes = [*sources.notes, *gaps, start.told]
     return Written(write(heading, blocks), method, sources.summary, notes)
 
 
@@ -143,10 +146,10 @@ def semi_supervise(
             file, an address or a name. "auto": COCO, where the base was trained on it.
         pretrained: False is `weights="none"`.
         options: Further fields of `Data` (`format`, `only`, `split`, `val_split`, `images`,
-            `val_images`, `val_masks`) and of `ssdet.formats.Reading` (`masks`, `ignore`, `colors`,
-            `reduce_zero_label`, `follow_links`).
+            `val_images`, `val_masks`, `external`, `tags`) and of `ssdet.formats.Reading` (`masks`,
+            `ignore`, `colors`, `reduce_zero_label`, `follow_links`).
     """
-    for key in ("only", "images", "val_images", "masks", "val_masks", "colors"):
+    for key in ("only", "images", "val_images", "masks", "val_masks", "colors", *ASKED):
         if options.get(key) is not None:
             options[key] = Path(options[key])
     with python_arguments():

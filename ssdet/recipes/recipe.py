@@ -49,6 +49,8 @@ class Recipe:
         strong_views: How many of them each unlabeled image has.
         held_out: Share of the labeled images that judge the teacher in place of training it.
         passes: How often each image is seen. None: the number of the task (`schedule.PASSES`).
+        asks: The option of `ssdet init` for a file that it needs, "external" or "tags"; the config
+            has a variable for it (`ssdet.recipes.asked`).
         needs: Of the model; a key of `ssdet.recipes.needs.NEEDS`.
         instead: Methods for models that it does not suit, the nearest first.
     """
@@ -64,6 +66,7 @@ class Recipe:
     strong_views: int = 1
     held_out: float = 0.0
     passes: int | None = None
+    asks: str = ""
     needs: str = ""
     instead: tuple[str, ...] = ()
 

@@ -2,6 +2,7 @@
 
 import copy
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import get_priority
 from mmengine.structures import PixelData
 
-from ssdet.registry import HOOKS
+from ssdet.registry import DATASETS, HOOKS
 from ssdet.teacher_student.step import PixelLabels
 
 from ..families.detectors import initialized, small_config
@@ -160,6 +161,24 @@ def _awaken(model):
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)
     model.copy_student()
+
+
+@DATASETS.register_module(force=True)
+class LabelsForTests:
+    """What another model says of the images of `loop.batch_of`: a box in each of them."""
+
+    metainfo: ClassVar = {}
+
+    def __len__(self):
+        return 8
+
+    def get_data_info(self, number):
+        box = dict(bbox=[4.0, 4.0, 28.0, 28.0], bbox_label=1, score=0.9)
+        path = f"/data/{number // 4}-{number % 4}.jpg"
+        return {"img_path": path, "instances": [box]}
+
+    def get_cat_ids(self, number):
+        return [0, 1]
 
 
 def batch_of(kind, views=1, rank=0):

@@ -169,12 +169,17 @@ NETWORKS = [
     ),
 ]
 MEMORY = [
+    *boxes("ExternalBoxesHook", labels=dict(type="LabelsForTests"), prior=0.9),
     *pixels(
         "ExternalLabelsHook",
         model=dict(
             auxiliary=dict(second=dict(type="ProjectionHead", in_channels=8, num_classes=3))
         ),
     ),
+    *pixels("ExternalMapsHook", num_classes=3),
+    *both("ImageTagHook", tags=dict(type="LabelsForTests")),
+    *both("PartialLabelsHook", ignore=0.0),
+    *boxes("PartialLabelsHook", "mask_rcnn"),
     *boxes("PseudoBoxMemoryHook", interval=1),
     *both("PseudoLabelDiskHook", root="/data", use=True),
     *boxes("PseudoLabelDiskHook", "mask_rcnn", root="/data", use=True),

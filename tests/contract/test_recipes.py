@@ -15,6 +15,8 @@ VARIABLES = """
 classes, batch, lr = ('a', 'b', 'c'), (2, 2), 0.01
 iterations, momentum = 48, 0.99
 image_scale, crop_size, with_mask = (64, 64), (32, 32), False
+external_source = dict(type='LabelsForTests')
+tags = dict(type='LabelsForTests')
 labeled_source, load_labels = dict(), dict(type='LoadAnnotations')
 geometry, weak_view = [], []
 """

@@ -36,6 +36,12 @@ def written(coco, masks, tmp_path):
         else:
             data = dict(labeled=masks, split="train", val_split="val", unlabeled=masks / "more")
         options = [f"--{key.replace('_', '-')}={value}" for key, value in data.items()]
+        if METHODS[method].asks == "external":
+            options.append(f"--external={coco / 'annotations' / 'instances_train.json'}")
+        elif METHODS[method].asks == "tags":
+            name = "0" if METHODS[method].task == "detection" else "ground"
+            (tmp_path / "tags.json").write_text(json.dumps({"000.jpg": [name]}))
+            options.append(f"--tags={tmp_path / 'tags.json'}")
         out = tmp_path / "config.py"
         assert main(["init", base, "--method", method, "--no-pretrained", *options,
                      "--out", str(out)]) == 0  # fmt: skip

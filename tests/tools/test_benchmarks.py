@@ -518,3 +518,20 @@ def test_growth_is_measured_in_the_second_half(monkeypatch):
     assert benchmark_endurance.slope(rows, "megabytes") == pytest.approx(0.02)
     flat = [{"iteration": 100 * n, "megabytes": min(n, 5) * 2.0} for n in range(1, 11)]
     assert benchmark_endurance.slope(flat, "megabytes") == pytest.approx(0.0, abs=1e-12)
+
+
+def test_pairs_of_imperfect_labels_differ_in_one_hook(tools, tmp_path):
+    import benchmark_given_labels as given
+
+    pairs = given.pairs_of([0, 1], tmp_path, iterations=50)
+    assert len(pairs) == len(given.PAIRS)
+    for pair, (_, _, hook, _) in zip(pairs, given.PAIRS, strict=True):
+        for ours, plain in zip(pair.ours, pair.plain, strict=True):
+            with_it, without = load_config(str(ours.config)), load_config(str(plain.config))
+            assert [one for one in with_it.custom_hooks if one.type != hook] == without.custom_hooks
+            assert len(with_it.custom_hooks) == len(without.custom_hooks) + 1
+            for part in ("train_dataloader", "optim_wrapper", "param_scheduler", "train_cfg"):
+                assert with_it[part] == without[part], part
+    garbage = load_config(str(pairs[1].ours[0].config)).custom_hooks[-1].labels
+    assert garbage.missed == 0.9 and pairs[0].plain[0] is pairs[1].plain[0]
+    sys.modules.pop("benchmark_given_labels")

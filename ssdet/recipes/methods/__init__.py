@@ -1,16 +1,18 @@
 """The table of methods: `docs/methods.md`, `ssdet init --list` and `METHODS` are made from it.
 
-A new method is one entry in one of the three files. Nothing here imports torch or MMEngine.
+A new method is one entry in one of the files. Nothing here imports torch or MMEngine.
 """
 
 from ..recipe import Method, Recipe
 from .detection import DETECTION
+from .labels import LABELS
 from .parts import PARTS
 from .segmentation import SEGMENTATION
 
 TABLE: dict[str, tuple[Method, ...]] = {
     "Detection and instance segmentation": DETECTION,
     "Segmentation": SEGMENTATION,
+    "Labels of other models, and labels with gaps": LABELS,
     "Thresholds and parts for any method": PARTS,
 }
 

@@ -1,0 +1,117 @@
+"""Methods for labels that are not what one wishes for: another model's, or with gaps."""
+
+from ..recipe import EMA, Code, Method, Note, Recipe
+
+CUTMIX = dict(type="CutMixHook", prob=0.5)
+THRESHOLD = dict(type="FixedThresholdHook", score=0.5)
+# Settings of a hook that most users will want to see.
+FILL = dict(type="PartialLabelsHook", score=0.5, ignore=0.3)
+
+LABELS = (
+    Method(
+        "Another model's boxes",
+        "MarvelOVD, Wang et al., ECCV 2024 (the measured weights are ours)",
+        "`ExternalBoxesHook`",
+        config="external",
+        tests=(
+            "tests/thresholds/test_reliability.py",
+            "tests/hooks/memory/test_external_boxes.py",
+        ),
+        measured="over the method without it: box AP +3.2 (GFL, 200 iterations, one seed)",
+        recipes={
+            "external": Recipe(
+                "detection",
+                "another model's boxes (--external), as far as they prove right",
+                hooks=[
+                    EMA,
+                    THRESHOLD,
+                    Note(
+                        dict(
+                            type="ExternalBoxesHook",
+                            labels=Code("external_source"),
+                            keep=0.6,
+                            ignore=0.3,
+                        ),
+                        "Classes go by their names; classes={theirs: ours} where they differ.",
+                    ),
+                ],
+                asks="external",
+            ),
+        },
+    ),
+    Method(
+        "Another model's label maps",
+        "as evidence for the teacher's labels, by Bayes' rule: ours",
+        "`ExternalMapsHook`, data `LoadExternalLabels`, `PackExternalLabels`",
+        config="external_labels",
+        tests=(
+            "tests/thresholds/test_reliability.py",
+            "tests/hooks/memory/test_external_maps.py",
+        ),
+        measured="the demo not yet; 0 of 3 seeds",
+    ),
+    Method(
+        "Partial boxes",
+        "teacher-filled annotations; the ignored regions after SparseDet, ICCV 2023",
+        "`PartialLabelsHook`",
+        config="partial_boxes",
+        tests=("tests/hooks/memory/test_partial_labels.py", "tests/formats/test_gaps.py"),
+        measured="over the method without it: box AP -1.3 (GFL, 200 iterations, one seed)",
+        recipes={
+            "partial-boxes": Recipe(
+                "detection",
+                "labeled images in which objects are missing: the teacher fills the gaps",
+                hooks=[EMA, THRESHOLD, FILL],
+            ),
+        },
+    ),
+    Method(
+        "Scribbles, points, some classes only",
+        "teacher-filled label maps",
+        "`PartialLabelsHook`",
+        config="scribbles",
+        tests=("tests/hooks/memory/test_partial_labels.py",),
+        measured="the demo not yet; 0 of 3 seeds",
+        recipes={
+            "scribbles": Recipe(
+                "segmentation",
+                "label maps with unlabeled pixels (255): the teacher fills them",
+                hooks=[
+                    EMA,
+                    dict(type="FixedThresholdHook", score=0.95),
+                    CUTMIX,
+                    dict(type="PartialLabelsHook", score=0.9),
+                ],
+                momentum=0.996,
+            ),
+        },
+    ),
+    Method(
+        "Image tags",
+        "pseudo labels limited to the classes of the image",
+        "`ImageTagHook`",
+        config="tags",
+        tests=("tests/hooks/memory/test_image_tags.py",),
+        measured="the demo not yet; 0 of 3 seeds",
+        recipes={
+            "tags": Recipe(
+                "detection",
+                "pseudo boxes only of the classes that an image is known to show (--tags)",
+                hooks=[EMA, THRESHOLD, dict(type="ImageTagHook", tags=Code("tags"))],
+                asks="tags",
+            ),
+            "tags-seg": Recipe(
+                "segmentation",
+                "pixels only of the classes that an image is known to show (--tags)",
+                hooks=[
+                    EMA,
+                    dict(type="FixedThresholdHook", score=0.95),
+                    CUTMIX,
+                    dict(type="ImageTagHook", tags=Code("tags")),
+                ],
+                momentum=0.996,
+                asks="tags",
+            ),
+        },
+    ),
+)
