@@ -1,5 +1,7 @@
 """Which samples of which source make up the batch of an iteration: a function of (seed, t)."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -11,7 +13,9 @@ from torch.utils.data import Sampler
 
 from ..registry import DATA_SAMPLERS
 from .seeding import BatchSlot, SeededIndex, derive_seed
+from .video_batches import Videos
 
+_VIDEOS = 10**6  # stands for a source in the stream that orders videos
 _SEED, _ORDER, _ALL = 0, 1, 2  # what a derived seed is for; _ALL: the stream of no single group
 
 
@@ -33,6 +37,9 @@ class LabeledUnlabeledSampler(Sampler):
             None: it never ends (`IterBasedTrainLoop`).
         group_by_aspect: All images of a batch are upright, or all are not, so that less is padded.
             A source without an image of the batch's kind gives any of its images.
+        group_by: All images of a batch are of one video: "folder", or an expression such as
+            "(video[0-9]+)" whose parentheses hold the video in a path. Each video has its turn
+            equally often. A source without this video gives any of its images.
         seed: None: the runner's, or one that all processes agree on.
     """
 
@@ -46,6 +53,7 @@ class LabeledUnlabeledSampler(Sampler):
         epoch_length: int | None = None,
         shuffle: bool = True,
         group_by_aspect: bool = False,
+        group_by: str | None = None,
         seed: int | None = None,
     ) -> None:
         self.sources = [dataset] if not hasattr(dataset, "datasets") else list(dataset.datasets)
@@ -64,9 +72,22 @@ class LabeledUnlabeledSampler(Sampler):
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else int(seed)
         self._offsets = [0, *np.cumsum(self.sizes).tolist()]
-        self._groups = _Groups(self.sources) if group_by_aspect else None
-        self._order = lru_cache(maxsize=4 * len(self.sizes))(self._shuffled)
+        self._order = lru_cache(maxsize=4 * len(self.sizes) + 4)(self._shuffled)
+        self._groups = self._grouped(group_by_aspect, group_by)
         self._skipped = self._epoch = 0
+
+    def _grouped(self, by_aspect: bool, by: str | None) -> _Groups | Videos | None:
+        if by_aspect and by is not None:
+            raise ValueError(
+                f"LabeledUnlabeledSampler: group_by_aspect=True and group_by={by!r}: choose one"
+            )
+        if by is None:
+            return _Groups(self.sources) if by_aspect else None
+
+        def order(turn: int, count: int) -> np.ndarray:
+            return self._order(_VIDEOS, 0, turn, count) if self.shuffle else np.arange(count)
+
+        return Videos(self.sources, by, order)
 
     def _check(self, epoch_length: int | None) -> None:
         names = [f"{type(s).__name__} with {len(s)} samples" for s in self.sources]
@@ -107,8 +128,9 @@ class LabeledUnlabeledSampler(Sampler):
         group, turn = self._groups.at(iteration) if self._groups else (_ALL, iteration)
         for source, share in enumerate(self.batch):
             members = self._groups.members[source].get(group) if self._groups else None
+            own = iteration if isinstance(self._groups, Videos) and members is None else turn
             for number in range(self.rank * share, (self.rank + 1) * share):
-                position = turn * share * self.world_size + number
+                position = own * share * self.world_size + number
                 index = self._pick(source, _ALL if members is None else group, position, members)
                 seed = derive_seed(self.seed, _SEED, iteration, source, number)
                 place = BatchSlot(len(indices), self.batch_size)

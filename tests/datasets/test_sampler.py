@@ -213,3 +213,64 @@ def test_grouping_without_sizes_is_refused_by_name():
 
     with pytest.raises(ValueError, match=r"source 0 .Sizeless.*height"):
         LabeledUnlabeledSampler(Sizeless(3), (1,), group_by_aspect=True, seed=0)
+
+
+class Frames:
+    """Frames of videos: how many of each."""
+
+    def __init__(self, **counts):
+        self.paths = [f"data/{name}/{n:03d}.png" for name, c in counts.items() for n in range(c)]
+
+    def __len__(self):
+        return len(self.paths)
+
+    def get_data_info(self, index):
+        return {"img_path": self.paths[index]}
+
+
+def videos_of(sampler, iteration, sources):
+    """The videos in a batch, for each source."""
+    paths = [path for source in sources for path in source.paths]
+    found = [paths[index].split("/")[1] for index in sampler.batch_at(iteration)]
+    return found[: sampler.batch[0]], found[sampler.batch[0] :]
+
+
+@pytest.mark.parametrize("rule", ["folder", "data/(.*?)/"])
+def test_a_batch_is_of_one_video_and_each_has_its_turn(rule):
+    sources = [Frames(a=2, b=2, c=2), Frames(a=30, b=5, c=11)]
+    sampler = make(sources, (1, 3), group_by=rule)
+    for turn in range(6):
+        batches = [videos_of(sampler, 3 * turn + n, sources) for n in range(3)]
+        assert sorted(labeled[0] for labeled, _ in batches) == ["a", "b", "c"]
+        assert all({*labeled} == {*others} for labeled, others in batches)
+    # All frames of a video are seen before one is seen again.
+    seen = [i for t in range(60) for i in sampler.batch_at(t)[1:]]
+    counts = np.bincount(np.array(seen) - 6, minlength=46)
+    assert counts[30:35].tolist() == [12] * 5 and counts[:30].tolist() == [2] * 30
+
+
+def test_a_source_without_the_video_gives_any_of_its_images():
+    sources = [Frames(a=4), Frames(a=4, b=4, c=4)]
+    sampler = make(sources, (1, 1), group_by="folder")
+    labeled = [sampler.batch_at(t)[0] for t in range(30)]
+    assert {videos_of(sampler, t, sources)[1][0] for t in range(3)} == {"a", "b", "c"}
+    assert set(map(int, labeled)) == {0, 1, 2, 3}
+
+
+def test_batches_of_videos_go_on_after_a_skip_and_differ_by_seed():
+    sources = [Frames(a=2, b=3), Frames(a=9, b=7)]
+    straight = take(make(sources, (1, 2), group_by="folder"), 40)
+    resumed = make(sources, (1, 2), group_by="folder")
+    resumed.skip(17)
+    assert facts(take(resumed, 23)) == facts(straight[17:])
+    orders = {
+        tuple(videos_of(make(sources, (1, 2), group_by="folder", seed=s), t, sources)[0][0]
+              for t in range(8))
+        for s in range(5)
+    }  # fmt: skip
+    assert len(orders) > 1
+
+
+def test_two_ways_to_group_are_refused():
+    with pytest.raises(ValueError, match="group_by_aspect=True and group_by='folder'"):
+        make([Frames(a=2)], (1,), group_by="folder", group_by_aspect=True)
