@@ -23,13 +23,19 @@ class ExternalInstances:
         owner: Whose errors these are.
         labels: The data set, or its config. Its instances may have a `score`; others have 1.
         classes: Names of the model's classes; empty: the numbers of both are the same.
+        count: Number of the model's classes.
         names: What a class of the data set is called in the model, where it is called otherwise.
     """
 
     def __init__(
-        self, owner: str, labels: Any, classes: Sequence[str], names: Mapping[str, str] | None
+        self,
+        owner: str,
+        labels: Any,
+        classes: Sequence[str],
+        names: Mapping[str, str] | None,
+        count: int,
     ) -> None:
-        self.owner = owner
+        self.owner, self.count = owner, count
         built = DATASETS.build(labels) if isinstance(labels, Mapping) else labels
         self.data = built
         self.label = self._class_map(classes, names or {})
@@ -82,7 +88,7 @@ class ExternalInstances:
     def _class_map(self, classes: Sequence[str], names: Mapping[str, str]) -> dict[int, int]:
         theirs = list(self.data.metainfo.get("classes") or ())
         if not classes or not theirs:
-            return {number: number for number in range(max(len(classes), len(theirs), 1000))}
+            return {number: number for number in range(self.count)}
         unknown = sorted({*names.values()} - {*classes} | {*names} - {*theirs})
         if unknown:
             raise ValueError(

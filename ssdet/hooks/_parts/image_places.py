@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _FEWEST_LOOKED_UP = 200  # images, before it is an error that none of them is in the list
 
 
 class ImagePlaces:
-    """Numbers of images by their paths, or by file names that are unique in the list.
+    """Numbers of images by their paths, or by as much of the end of a path as tells them apart.
 
     Args:
         owner: Whose errors these are.
@@ -24,14 +24,13 @@ class ImagePlaces:
         self.looked_up = self.found = 0
         for number, path in enumerate(paths):
             self.first = self.first or path
-            name = os.path.basename(path)
-            self.numbers[name] = None if name in self.numbers else number
-            self.numbers[os.path.abspath(path)] = number
+            for end in {*_ends(path)}:
+                self.numbers[end] = None if end in self.numbers else number
 
     def of(self, path: str) -> int | None:
         """The number of an image; None where the list does not have it."""
-        name = os.path.basename(path)
-        number = self.numbers.get(os.path.abspath(path), self.numbers.get(name))
+        known = (self.numbers.get(end) for end in _ends(path))
+        number = next((each for each in known if each is not None), None)
         self.looked_up += 1
         self.found += number is not None
         if not self.found and self.looked_up == _FEWEST_LOOKED_UP:
@@ -41,3 +40,10 @@ class ImagePlaces:
                 "paths, or file names, as the unlabeled images have them"
             )
         return number
+
+
+def _ends(path: str) -> Iterator[str]:
+    """The whole path, and its last parts: three of them, two, one."""
+    yield os.path.abspath(path)
+    parts = path.replace(os.sep, "/").split("/")
+    yield from ("/".join(parts[-count:]) for count in range(min(len(parts), 3), 0, -1))

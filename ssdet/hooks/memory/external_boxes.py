@@ -210,8 +210,9 @@ class ExternalBoxesHook(StepHook):
 
     def _open(self) -> ExternalInstances:
         if self.source is None:
-            names = type(self).__name__
-            self.source = ExternalInstances(names, self.labels, self.class_names, self.classes)
+            count = self.attached_model.num_classes
+            name, known = type(self).__name__, self.class_names
+            self.source = ExternalInstances(name, self.labels, known, self.classes, count)
         return self.source
 
 

@@ -101,13 +101,24 @@ class ImageTagHook(StepHook):
         if isinstance(tags, Mapping) and "type" in tags:
             data: Any = DATASETS.build(tags)
             paths = [data.get_data_info(number)["img_path"] for number in range(len(data))]
-            self.allowed = data.get_cat_ids
+            label = self._labels_of(data.metainfo.get("classes") or self.class_names)
+            self.allowed = lambda number: [label[n] for n in data.get_cat_ids(number)]
         else:
             named = _read(name, tags) if isinstance(tags, str) else tags
             paths = list(named)
             self.allowed = [self._labels(path, names) for path, names in named.items()]
         self.places = ImagePlaces(name, "tags", paths)
         return self.places
+
+    def _labels_of(self, names: Sequence[str]) -> list[int]:
+        """The model's numbers of the classes of a data set."""
+        missing = [name for name in names if name not in self.class_names]
+        if missing:
+            raise ValueError(
+                f"{type(self).__name__}: tags: {missing[0]!r} is a class of the data set, but not "
+                f"of the model ({', '.join(self.class_names)}); give the data set its metainfo"
+            )
+        return [self.class_names.index(name) for name in names]
 
     def _labels(self, path: str, names: Any) -> list[int]:
         known = self.class_names

@@ -1,11 +1,13 @@
 """Classes of whole images: what they exclude vanishes."""
 
 import json
+from typing import ClassVar
 
 import pytest
 import torch
 
 from ssdet.hooks import ImageTagHook
+from ssdet.registry import DATASETS
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ...helpers import build_pair, pseudo, sample
@@ -54,6 +56,38 @@ def test_two_images_of_one_name_are_told_apart_by_their_folders(model):
     tags = {"images/a.jpg": ["1"], "others/a.jpg": ["2"]}
     assert tagged(model, tags).pseudo[0].labels.tolist() == [1]
     assert len(tagged(model, tags, path="elsewhere/a.jpg").pseudo[0]) == 3
+
+
+class Tagged:
+    """A data set with classes in another order than the model."""
+
+    metainfo: ClassVar = dict(classes=("2", "1", "0"))
+
+    def __len__(self):
+        return 1
+
+    def get_data_info(self, number):
+        return dict(img_path="images/a.jpg")
+
+    def get_cat_ids(self, number):
+        return [0]
+
+
+def test_the_classes_of_a_data_set_go_by_name(model):
+    DATASETS.register_module(module=Tagged, force=True)
+    try:
+        assert tagged(model, dict(type="Tagged")).pseudo[0].labels.tolist() == [2]
+        Tagged.metainfo = dict(classes=("cat",))
+        with pytest.raises(ValueError, match="'cat' is a class of the data set"):
+            tagged(model, dict(type="Tagged"))
+    finally:
+        DATASETS.module_dict.pop("Tagged")
+
+
+def test_folders_that_differ_at_the_beginning(model):
+    tags = {"theirs/x/a.jpg": ["1"], "theirs/y/a.jpg": ["2"]}
+    assert tagged(model, tags, path="/ours/y/a.jpg").pseudo[0].labels.tolist() == [2]
+    assert tagged(model, {"/a.jpg": ["1"]}, path="/a.jpg").pseudo[0].labels.tolist() == [1]
 
 
 def test_a_file_of_tags(model, tmp_path):
