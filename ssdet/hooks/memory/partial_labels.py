@@ -89,7 +89,7 @@ class PartialLabelsHook(StepHook):
             return
         if not any(one.any() for one in missing):
             return
-        found = step.model.label(step.sup)
+        found = step.model.label(step.sup, needs=())
         for number, sample in enumerate(step.sup.samples):
             if not missing[number].any():
                 continue

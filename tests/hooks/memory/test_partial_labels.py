@@ -18,7 +18,7 @@ KNOWN, NEW, THIRD = [8.0, 8.0, 24.0, 24.0], [40.0, 40.0, 56.0, 56.0], [40.0, 8.0
 def filled(found, known=((KNOWN), (0,)), iteration=0, hook=None, **meta):
     """A labeled image after the hook; the teacher finds these boxes in it."""
     model = build_pair()
-    model.label = lambda views, *_: [found]
+    model.label = lambda views, *_, **__: [found]
     hook = hook or PartialLabelsHook(score=0.5, ignore=0.2)
     model.attach(hook)
     one = sample(gt=instances([known[0]], list(known[1])))
@@ -66,7 +66,7 @@ def test_masks_are_filled_too():
     found = pseudo([NEW], [0.9], [1])
     found.masks = torch.zeros(1, 60, 64, dtype=torch.bool)
     found.masks[:, 40:56, 40:56] = True
-    model.label = lambda views, *_: [found]
+    model.label = lambda views, *_, **__: [found]
     model.attach(hook)
     one = sample(gt=instances([KNOWN]))
     one.gt_instances.masks = BitmapMasks(np.zeros((1, 64, 64), np.uint8), 64, 64)
@@ -83,7 +83,7 @@ def test_the_losses_ignore_what_is_doubtful():
         model = build_pair()
         torch.manual_seed(0)
         model.init_weights()
-        model.label = lambda views, *_, s=score: [pseudo([[0, 0, 64, 64]], [s], [1])]
+        model.label = lambda views, *_, s=score, **__: [pseudo([[0, 0, 64, 64]], [s], [1])]
         model.attach(PartialLabelsHook(score=0.5, ignore=0.2))
         found[score] = float(sum(losses(model, batch)["sup_loss_cls"]))
     assert found[0.3] < found[0.1]
@@ -94,7 +94,7 @@ def test_unlabeled_pixels_are_filled_where_the_teacher_is_sure():
     model, hook = build_seg(), PartialLabelsHook(score=0.7)
     labels, scores = torch.tensor([[[1, 2, 3, 1]]]), torch.tensor([[[0.9, 0.9, 0.6, 0.9]]])
     valid = torch.ones_like(scores).bool()
-    model.label = lambda views, *_: PixelLabels(labels, scores, scores, valid)
+    model.label = lambda views, *_, **__: PixelLabels(labels, scores, scores, valid)
     model.attach(hook)
     one = seg_sample((1, 4), gt=torch.tensor([[255, 0, 255, 255]]))
     one.set_metainfo(dict(exhaustive=()))
@@ -108,7 +108,7 @@ def test_unlabeled_pixels_are_filled_where_the_teacher_is_sure():
 def test_a_class_that_is_labeled_everywhere_is_not_filled():
     model, hook = build_seg(), PartialLabelsHook(score=0.7)
     labels, scores = torch.tensor([[[1, 2]]]), torch.full((1, 1, 2), 0.9)
-    model.label = lambda views, *_: PixelLabels(labels, scores, scores, scores > 0)
+    model.label = lambda views, *_, **__: PixelLabels(labels, scores, scores, scores > 0)
     model.attach(hook)
     one = seg_sample((1, 2), gt=torch.tensor([[255, 255]]), exhaustive=(1,))
     step = Step(model, 0, sup=Views(torch.zeros(1, 3, 1, 2), [one]))
