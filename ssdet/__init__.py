@@ -19,7 +19,7 @@ _LAZY = {
     "semi_supervise": "recipes.make",
     "train": "notebook",
     "load": "notebook",
-    "label": "labeling",
+    "label": "labeling.label",
 }
 
 

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Label, and say what was written."""
-    from ..labeling import label
+    from ..labeling.label import label
 
     tta = ["hflip"] if args.tta == [] else args.tta or []
     found = label(

@@ -85,26 +85,8 @@ def run(args: argparse.Namespace) -> int:
             "or --control write --resume alone: each goes on with its own newest checkpoint"
         )
     config = prepare(args)
-    if args.amp:
-        kind = config.optim_wrapper.get("type", "OptimWrapper")
-        if kind not in ("OptimWrapper", "AmpOptimWrapper"):
-            raise UsageError(
-                f"--amp: optim_wrapper.type is {kind!r}; it replaces OptimWrapper only. Set "
-                f"the precision in the config"
-            )
-        config.optim_wrapper.type = "AmpOptimWrapper"
-    if args.auto_scale_lr:
-        _enable_lr_scaling(config)
-    if args.seed is not None:
-        config.randomness = {**config.get("randomness", {}), "seed": args.seed}
-    if args.deterministic:
-        # What cuBLAS needs for it must be set before it is used.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        given = config.get("randomness") or {}
-        config.randomness = {"seed": None, **given, "deterministic": True}
+    _apply(config, args)
     _resume(config, args)
-    if args.profile:
-        config.custom_hooks = [*config.get("custom_hooks", []), dict(type="ProfileHook")]
     check = check_before_training(config, strict=args.strict)
     if args.baseline or args.control:
         return _compare(config, args, check)
@@ -115,6 +97,23 @@ def run(args: argparse.Namespace) -> int:
     if os.environ.get("RANK", "0") == "0":
         _say_what_is_next(config)
     return 0
+
+
+def _apply(config: Any, args: argparse.Namespace) -> None:
+    """What the options change in the config."""
+    if args.amp:
+        _enable_amp(config)
+    if args.auto_scale_lr:
+        _enable_lr_scaling(config)
+    if args.seed is not None:
+        config.randomness = {**config.get("randomness", {}), "seed": args.seed}
+    if args.deterministic:
+        # What cuBLAS needs for it must be set before it is used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        given = config.get("randomness") or {}
+        config.randomness = {"seed": None, **given, "deterministic": True}
+    if args.profile:
+        config.custom_hooks = [*config.get("custom_hooks", []), dict(type="ProfileHook")]
 
 
 def _resume(config: Any, args: argparse.Namespace) -> None:
@@ -159,6 +158,18 @@ def _dry_run(config: Any, name: str, check: Callable[[], None]) -> int:
     losses = ", ".join(f"{key} {value:.3g}" for key, value in trial.losses.items())
     print(f"{name}: {trial.told}\nlosses of the last step: {losses}")
     return 0
+
+
+def _enable_amp(config: Any) -> None:
+    from ..exits import UsageError
+
+    kind = config.optim_wrapper.get("type", "OptimWrapper")
+    if kind not in ("OptimWrapper", "AmpOptimWrapper"):
+        raise UsageError(
+            f"--amp: optim_wrapper.type is {kind!r}; it replaces OptimWrapper only. Set "
+            f"the precision in the config"
+        )
+    config.optim_wrapper.type = "AmpOptimWrapper"
 
 
 def _enable_lr_scaling(config: Any) -> None:

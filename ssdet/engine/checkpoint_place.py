@@ -6,13 +6,13 @@ from pathlib import Path
 
 from ..exits import UsageError
 from ..formats.issues import short
-from .checkpoint_index import FOLDER, CheckpointIndex
+from .checkpoint_index import FOLDER, CheckpointIndex, find_best
 from .config_text import code_in
 
 EXPORTED = ("model.pth", "model.safetensors")
 
 
-def checkpoint_of(place: str | Path) -> Path:
+def checkpoint_of(place: str | Path, model: str = "teacher") -> Path:
     """A checkpoint: itself, the best one of a run folder, or that of an exported folder."""
     path = Path(place).expanduser()
     if path.is_file():
@@ -20,17 +20,11 @@ def checkpoint_of(place: str | Path) -> Path:
     if not path.is_dir():
         raise UsageError(f"checkpoint {place}: no such file or folder")
     exported = [path / name for name in EXPORTED if (path / name).is_file()]
-    found = exported[0] if exported else best_of(path)
-    if found is None:
-        raise UsageError(
-            f"checkpoint {place}: this folder has no checkpoint; give a run folder, a folder of "
-            "`ssdet export`, or a file"
-        )
-    return found
+    return exported[0] if exported else find_best(path, model)
 
 
 def best_of(work_dir: Path) -> Path | None:
-    """The best checkpoint; the newest where no validation has chosen one; None without any."""
+    """The best checkpoint, or the newest where none was chosen; None without any."""
     folder = work_dir / FOLDER
     entries = CheckpointIndex.load(folder).entries
     scored = [name for name, entry in entries.items() if entry.metric is not None]

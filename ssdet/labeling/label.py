@@ -26,6 +26,8 @@ from .progress import progress, words
 from .ray_pool import labeled_by_actors
 from .shards import MANIFEST, Counts, ShardFolder
 
+__all__ = ["LabelingResult", "label"]
+
 MANY = 2_000_000  # objects; what loads a COCO file needs about 1 kB of memory for each
 FEW_ERRORS = 10  # images that may be unreadable in any case
 _LOOK = 0.5  # seconds between two looks at the work of other processes

@@ -98,7 +98,7 @@ def load_network(
         role: "teacher" or "student", where there are both.
     """
     register()
-    path = checkpoint_of(checkpoint)
+    path = checkpoint_of(checkpoint, role)
     whole = load_config(str(config or config_of(path)))
     saved = _read(path)
     pair = any(kind in whole.get("model", {}) for kind in NETWORKS)
