@@ -57,6 +57,7 @@ def build_runner(
     from mmengine.registry import RUNNERS
 
     from ..datasets.named_errors import name_bad_images
+    from ..engine.failures import lost_rank
     from ..engine.log_lines import make_readable
     from ..exits import Exit, RunError
 
@@ -71,6 +72,9 @@ def build_runner(
     except Exception as error:
         if isinstance(error, RunError):
             raise
+        lost = lost_rank(error, "while the run was prepared")
+        if lost is not None:
+            raise lost from error
         wrapped = RunError(f"config {name}: {type(error).__name__}: {error}")
         is_data = isinstance(error, OSError)
         wrapped.exit_code = Exit.DATA if is_data else Exit.USAGE

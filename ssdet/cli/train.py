@@ -117,9 +117,7 @@ def _apply(config: Any, args: argparse.Namespace) -> None:
 
 
 def _resume(config: Any, args: argparse.Namespace) -> None:
-    # torchrun --max-restarts starts the same command again.
-    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
-    if args.resume is not None or args.resume_anyway or again:
+    if args.resume is not None or args.resume_anyway:
         config.resume = True
         config.load_from = None if args.resume in ("auto", None) else args.resume
         config.resume_anyway = args.resume_anyway

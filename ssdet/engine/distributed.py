@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import torch
 from mmengine.model import MMDistributedDataParallel
+from torch.distributed import PrefixStore, TCPStore
 
-from ..exits import UsageError
+from ..exits import RankError, UsageError
 from ..registry import MODEL_WRAPPERS
 
 
@@ -41,9 +44,61 @@ def start_process_group(launcher: str, timeout: float = 1800.0, **_: Any) -> Non
     has_cuda = torch.cuda.is_available()
     if has_cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    torch.distributed.init_process_group(
-        backend="nccl" if has_cuda else "gloo", timeout=timedelta(seconds=timeout)
-    )
+    try:
+        torch.distributed.init_process_group(
+            backend="nccl" if has_cuda else "gloo",
+            timeout=timedelta(seconds=timeout),
+            **_own_store(timedelta(seconds=timeout)),
+        )
+    except RuntimeError as error:  # the base of torch's own DistError
+        address = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        raise RankError(
+            f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']} could not join the others at "
+            f"{address}: {str(error).splitlines()[0]}. Each of them must be started and reach that "
+            f"address within env_cfg.dist_cfg.timeout={timeout:g} seconds"
+        ) from error
+
+
+def _own_store(timeout: timedelta) -> dict[str, Any]:
+    """A store without the addresses of an earlier start; torchrun keeps one for all of them.
+
+    Who comes first after a restart would read there where the others were before, and connect to
+    nobody (https://github.com/pytorch/pytorch/issues/135712).
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return {}
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = TCPStore(address, port, is_master=False, timeout=timeout, wait_for_workers=False)
+    name = agreed_name(store, rank, size, timeout)
+    return {"store": PrefixStore(name, store), "rank": rank, "world_size": size}
+
+
+def agreed_name(store: TCPStore, rank: int, size: int, timeout: timedelta) -> str:
+    """A new name that all processes of this start share.
+
+    Each one asks the first one with a number that nobody had before. Counts of restarts do not
+    help: a machine that did not fail, or is new, has another one.
+    """
+    if rank > 0:
+        mine = uuid4().hex
+        store.set(f"ssdet/ask/{rank}", mine)
+        name = store.get(f"ssdet/tell/{mine}").decode()
+        store.set(f"ssdet/{name}/{rank}", "")
+        return name
+    name, end = uuid4().hex, time.monotonic() + timeout.total_seconds()
+    missing = set(range(1, size))
+    while missing:
+        for other in list(missing):
+            if store.check([f"ssdet/{name}/{other}"]):
+                missing.remove(other)
+            elif store.check([f"ssdet/ask/{other}"]):
+                asked = store.get(f"ssdet/ask/{other}").decode()  # perhaps in an earlier start
+                store.set(f"ssdet/tell/{asked}", name)
+        if time.monotonic() > end:
+            raise RuntimeError(f"rank {min(missing)} did not come")
+        time.sleep(0.01)
+    return name
 
 
 def _read_slurm() -> None:

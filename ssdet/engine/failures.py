@@ -23,16 +23,20 @@ def explained(error: BaseException, runner: Any) -> BaseException:
         return write_error(error)
     if is_out_of_memory(error):
         return OutOfMemoryError(_no_memory(error, runner))
-    if isinstance(error, RuntimeError) and torch.distributed.is_initialized():
-        is_backend = isinstance(error, torch.distributed.DistError)
-        if is_backend or NO_ANSWER.search(str(error)):
-            return RankError(
-                f"rank {runner.rank} waited in vain for another process of the training after "
-                f"iteration {runner.iter}: that one died or hangs, and its own message says why "
-                f"({_first_line(error)}). Continue with --resume; env_cfg.dist_cfg.timeout is how "
-                f"long to wait"
-            )
-    return error
+    return lost_rank(error, f"after iteration {runner.iter}") or error
+
+
+def lost_rank(error: BaseException, when: str) -> RankError | None:
+    """The error in words, if it says that another process of the training is gone."""
+    if not isinstance(error, RuntimeError) or not torch.distributed.is_initialized():
+        return None
+    if not (isinstance(error, torch.distributed.DistError) or NO_ANSWER.search(str(error))):
+        return None
+    return RankError(
+        f"rank {torch.distributed.get_rank()} waited in vain for another process {when}: that one "
+        f"died or hangs, and its own message says why ({_first_line(error)}). Continue a training "
+        f"with --resume; env_cfg.dist_cfg.timeout is how long to wait"
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

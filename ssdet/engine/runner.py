@@ -6,6 +6,7 @@ import contextlib
 import copy
 import itertools
 import logging
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from mmengine.runner import Runner
 
 from .. import total_batch
 from ..exits import DISK, CheckpointError, RunError, UsageError, write_error
+from ..ranks import any_rank
 from ..registry import RUNNERS
 from . import data_workers
 from .amp import cpu_amp_config
@@ -27,7 +29,7 @@ from .checkpoint_file import write_checkpoint
 from .checkpoint_hook import checkpoint_hook
 from .checkpoint_index import check_listed, find_latest
 from .distributed import start_process_group
-from .failures import explained
+from .failures import explained, lost_rank
 from .run_folder import FolderLock
 
 # What a run gets unless its config says otherwise; `name=None` in the config removes one.
@@ -154,6 +156,7 @@ class SafeRunner(Runner):
     def train(self) -> Any:
         """Train; where it ends early, save what is whole and notify the hooks (`on_exception`)."""
         try:
+            self._resume_if_restarted()
             return super().train()
         except BaseException as error:
             told = explained(error, self)
@@ -166,6 +169,26 @@ class SafeRunner(Runner):
             if told is error:
                 raise
             raise told from error
+
+    def test(self) -> Any:
+        """Test; a process that waits for another one in vain says so."""
+        try:
+            return super().test()
+        except RuntimeError as error:
+            lost = lost_rank(error, "during the test")
+            if lost is None:
+                raise
+            raise lost from error
+
+    def _resume_if_restarted(self) -> None:
+        """`torchrun --max-restarts` starts the same command again, without `--resume`.
+
+        A machine that did not fail, or that is new, does not count it as a restart; so all decide
+        together.
+        """
+        again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
+        if any_rank(again) and not self._resume:
+            self._resume, self._load_from = True, None
 
     def _save_between_steps(self) -> None:
         # With several processes each would have to take part, and the others wait elsewhere.

@@ -6,6 +6,7 @@ import re
 import shlex
 
 import pytest
+import yaml
 
 from ssdet.cli import COMMANDS
 
@@ -74,3 +75,19 @@ def test_a_decision_names_at_most_one_number():
 
 def test_the_readme_is_one_screen():
     assert len(read("README.md").splitlines()) <= 60
+
+
+def test_the_file_for_skypilot_is_yaml_and_its_command_is_understood():
+    (text,) = blocks(read("docs/tasks/cluster.md"), "yaml")
+    task = yaml.safe_load(text)
+    assert {"name", "resources", "num_nodes", "file_mounts", "setup", "run"} <= task.keys()
+    (folder,) = task["file_mounts"]
+    command = task["run"].replace("\\\n", " ").splitlines()[-1]
+    launcher, _, arguments = command.partition(" -m ssdet.cli ")
+    assert launcher.startswith("torchrun ") and "$SKYPILOT_NODE_RANK" in launcher
+    name, *options = arguments.split()
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"ssdet.cli.{name}").add_arguments(parser)
+    args = parser.parse_args(options)
+    assert args.work_dir.startswith(f"{folder}/") and args.resume == "auto"
+    assert f"{args.work_dir}/.lock" in task["run"]

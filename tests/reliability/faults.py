@@ -1,11 +1,12 @@
 """Issues on demand: `SSDET_FAULT=point:n:action`, honored by the configs of these tests only.
 
+Where torchrun starts a run again, each start has its own one, behind a comma.
 Points: `after_train_iter` (n = iterations done), `after_val_iter` (n = batch), `save` (n = bytes
 written of a checkpoint; `save:n:action:k` is the k-th one), `rename` (n = which rename of a
 checkpoint), `loss` (from iteration n on), `worker` (n = which batch of the first worker), `teacher`
 and `student` (n = which pass). Actions: a signal's number, `raise`, `sleep` (until a signal
-comes), `full` (no space left on the device), `fill` (no file may grow any more), `image` (an image
-that cannot be used), `memory` (none left), `nan` (of a loss).
+comes), `hang` (whatever signal comes), `full` (no space left on the device), `fill` (no file may
+grow any more), `image` (an image that cannot be used), `memory` (none left), `nan` (of a loss).
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import errno
 import os
 import resource
 import signal
+import time
 
 import torch
 from mmengine.dataset import pseudo_collate
@@ -44,11 +46,18 @@ def act(action):
         print("fault: sleeping", flush=True)
         signal.pause()
         return
+    if action == "hang":
+        print("fault: hanging", flush=True)
+        while True:
+            time.sleep(60)
     os.kill(os.getpid(), int(action))
 
 
 def wanted():
-    return (os.environ.get("SSDET_FAULT") or "none:0:").split(":")
+    """The issue of this start; `torchrun --max-restarts` counts the starts."""
+    each = os.environ.get("SSDET_FAULT", "").split(",")
+    number = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+    return ((each[number] if number < len(each) else "") or "none:0:").split(":")
 
 
 @FUNCTIONS.register_module()
