@@ -175,9 +175,7 @@ def fit_model(
             test["crop_size"] = Code("crop_size")
             test["stride"] = Code("tuple(side * 2 // 3 for side in crop_size)")
     if base.task == "detection":
-        # Some train on images of one size; here they have any, and levels must fit one another.
-        model.setdefault("data_preprocessor", {"type": "DetDataPreprocessor"})
-        model["data_preprocessor"].setdefault("pad_size_divisor", _STRIDE)
+        _pad_to_strides(model)
     if not pretrained or loaded:
         _without_files(model)
     if not pretrained:
@@ -189,6 +187,16 @@ def fit_model(
             owner = owner[name]
         owner[key] = value
     return model
+
+
+def _pad_to_strides(model: dict[str, Any]) -> None:
+    """Some train on images of one size; here they have any, and levels must fit one another."""
+    model.setdefault("data_preprocessor", {"type": "DetDataPreprocessor"})
+    model["data_preprocessor"].setdefault("pad_size_divisor", _STRIDE)
+    head: dict[str, Any] = model.get("bbox_head") or {}
+    if head.get("type") == "SSDHead":
+        # Its last level is one pixel of this many: nothing is left of smaller images.
+        model["data_preprocessor"]["pad_size_divisor"] = head["anchor_generator"]["input_size"]
 
 
 def _count_labeled_pixels(model: dict[str, Any]) -> None:
