@@ -30,6 +30,8 @@ _ADVICE = {
     "out of memory": "make batch or image_scale smaller, or train with --amp",
     "must match": "if the sides of images are no multiples of the model's stride: "
     "model.detector.data_preprocessor.pad_size_divisor=32",
+    "selected index k out of range": "the model takes more candidates than such small images "
+    "have: make image_scale larger",
     "gt_masks": "the model learns outlines: with_mask=True, and labels that have them",
     "gt_sem_seg": "the model learns label maps beside boxes: take one that does not",
 }

@@ -54,6 +54,8 @@ _INPUTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("tracker", (), "tracks of videos"),
     ("type", ("VPDDepthHead",), "maps of depth"),
 )
+# What only the pipeline of its own configs gives a head, in training or in a test.
+_OWN_PIPELINE = {"CenterNetHead": "the borders that RandomCenterCropPad adds to test images"}
 _STRIDE = 32  # of the coarsest level of most detectors
 REMOVED = Code("<removed>")  # what an inherited model has and the model has not
 
@@ -135,6 +137,11 @@ def _check_inputs(name: str, model: dict[str, Any]) -> None:
                     f"base {name!r}: its {found if types else key} learns from {need}, which "
                     f"pseudo labels do not have; take another model (`ssdet init --list`)"
                 )
+        if need := _OWN_PIPELINE.get(str(node.get("type"))):
+            raise UsageError(
+                f"base {name!r}: its {node['type']} needs {need}, which views do not have; take "
+                f"another model, such as fcos-r50"
+            )
 
 
 def fit_model(
