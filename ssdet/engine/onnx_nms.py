@@ -60,7 +60,7 @@ class Suppression:
 
     def check(self, boxes: np.ndarray, scores: np.ndarray, selected: np.ndarray) -> None:
         """Compare what a file has selected of its own boxes with what PyTorch selects."""
-        expected = set()
+        expected: set[tuple[int, ...]] = set()
         for image, of_image in enumerate(scores):
             for label in range(of_image.shape[1]):
                 values = torch.from_numpy(of_image[:, label])
@@ -69,7 +69,7 @@ class Suppression:
                 kept = nms(corners, values[index], iou_threshold=self.iou, offset=0)
                 rows = index[kept[: self.most]].tolist()
                 expected |= {(image, label, row) for row in rows}
-        found = set(map(tuple, selected.tolist()))
+        found: set[tuple[int, ...]] = {tuple(row) for row in selected.tolist()}
         if found != expected:
             raise RunError(
                 f"--nms: the file selects {len(found)} boxes and PyTorch {len(expected)}, of which "
