@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop, autocast
 
 from ..exits import UsageError
 from ..registry import LOOPS
+from ..run_files import QUALITY
+from .checkpoint_file import write_text
 
 MODELS = ("teacher", "student")
 
@@ -48,14 +53,22 @@ class TeacherStudentLoop(ValLoop):
             second = copy.deepcopy(evaluator) if spare is None else runner.build_evaluator(spare)
             second.dataset_meta = self.evaluator.dataset_meta
             self.evaluators[name] = second
+        self.qualities: dict[str, Any] = {}
+        self.worst: Any = None
 
     def run(self) -> dict[str, Any]:
         """Launch validation."""
         if not _has_teacher(self.runner):
             return super().run()
+        # Not before it is needed: metrics of all kinds are imported with it.
+        from ..evaluation.by_score import QualityByScore
+        from ..evaluation.worst import WorstImages
+
         self.runner.call_hook("before_val")
         self.runner.call_hook("before_val_epoch")
         self.runner.model.eval()
+        self.qualities = {name: QualityByScore() for name in self.models}
+        self.worst = WorstImages()
         with role_kept(self.runner) as model:
             for evaluator in self.evaluators.values():
                 set_model(model, evaluator)
@@ -67,9 +80,23 @@ class TeacherStudentLoop(ValLoop):
             for name, evaluator in self.evaluators.items()
             for key, value in evaluator.evaluate(size).items()
         }
+        self._write_quality()
         self.runner.call_hook("after_val_epoch", metrics=metrics)
         self.runner.call_hook("after_val")
         return metrics
+
+    def _write_quality(self) -> None:
+        """How often each model is right at each score, for the report and `ssdet browse`."""
+        found = {name: quality.summary() for name, quality in self.qualities.items()}
+        if self.worst is None or not is_main_process() or not all(found.values()):
+            return
+        meta = getattr(self.evaluator, "dataset_meta", None) or {}
+        unit = next(iter(self.qualities.values())).unit
+        classes = [str(name) for name in meta.get("classes") or ()]
+        content = {"iter": self.runner.iter, "unit": unit, "classes": classes, "models": found}
+        folder = Path(self.runner.work_dir)
+        write_text(json.dumps(content) + "\n", folder / QUALITY)
+        self.worst.write(folder, meta)
 
     @torch.no_grad()
     def _run_both(self, model: Any, index: int, batch: Any) -> None:
@@ -79,8 +106,24 @@ class TeacherStudentLoop(ValLoop):
             model.predict_with = name
             with autocast(enabled=self.fp16):
                 outputs = self.runner.model.val_step(batch)
+            self._look(name, outputs, batch)
             self.evaluators[name].process(data_samples=outputs, data_batch=batch)
         self.runner.call_hook("after_val_iter", batch_idx=index, data_batch=batch, outputs=outputs)
+
+    def _look(self, name: str, outputs: Any, batch: Any) -> None:
+        """Count what the report shows beside the metrics; it is never worth a training."""
+        if self.worst is None or self.runner.iter == 0:
+            return
+        try:
+            self.qualities[name].add(outputs)
+            if name == self.models[0]:
+                self.worst.add(outputs, batch)
+        except Exception as error:
+            self.worst, self.qualities[name].usable = None, False
+            self.runner.logger.warning(
+                f"How often the models are right cannot be counted: {type(error).__name__}: "
+                f"{error}. The validation goes on without {QUALITY}"
+            )
 
 
 @LOOPS.register_module()

@@ -96,6 +96,7 @@ def _task(task: Task, number: int) -> dict[str, Any]:
         "headline": headline(task),
         "answer": answer(task) if compared else "",
         "images": image_counts(task),
+        "control": bool(task.control),
         "gain": None if points is None else f"{points:+.1f}",
         "gains": [(seed, f"{points:+.1f}") for seed, points in gains(task)],
         "rows": table_rows(task),
@@ -147,7 +148,14 @@ def _worst(run: Run, line: Line) -> dict[str, Any]:
     pixels = (run.quality or {}).get("unit") == "pixels"
     told = "of the pixels right" if pixels else "F1 of the boxes"
     value = f"{score:.0%} {told}" if isinstance(score, (int, float)) else ""
-    return {"panels": _panels(run, line), "caption": f"{line.get('image', '')}: {value}"}
+    caption = f"{line.get('image', '')}: {value}"
+    return {"panels": _panels(run, line), "caption": caption, "colors": _colors(line)}
+
+
+def _colors(line: Line) -> list[tuple[str, str]]:
+    """Names and colors of classes. The file is only text to us: nothing else gets into a style."""
+    colors = line.get("colors") or {}
+    return [(name, color) for name, color in colors.items() if COLOR.fullmatch(str(color))]
 
 
 def _batches(run: Run) -> list[dict[str, str]]:
@@ -157,13 +165,11 @@ def _batches(run: Run) -> list[dict[str, str]]:
 
 
 def _drawing(run: Run, line: Line) -> dict[str, Any]:
-    colors = line.get("colors") or {}
     return {
         "panels": _panels(run, line),
         "caption": caption(line),
         "iteration": line["iter"],
-        # The file is only text to us: what is not a color does not get into a style.
-        "colors": [(name, c) for name, c in colors.items() if COLOR.fullmatch(str(c))],
+        "colors": _colors(line),
     }
 
 

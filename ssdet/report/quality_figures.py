@@ -31,7 +31,7 @@ def quality_charts(run: Run, task: Task) -> list[dict[str, Any]]:
         (
             "Can the scores be trusted?",
             [
-                Series("as sure as right", [(0.0, 0.0), (1.0, 1.0)], "c2", faint=True),
+                Series("as sure as right", [(0.0, 0.0), (1.0, 1.0)], "c7"),
                 *(Series(n, reliability(counts), n, dots=True) for n, counts in curves),
             ],
             "Of the predictions with a score (right), the share that is right (up), last "

@@ -108,9 +108,11 @@ def explained(task: Task) -> str:
     points, new = gain(task), gain(task, "control")
     if points is None or new is None:
         return ""
+    # Of the rounded numbers, so that the sum is right on the page, too.
+    method = round(points, 1) - round(new, 1)
     return (
         f"Of the {points:+.1f} points over the baseline, the method alone (strong views, mixing, "
-        f"averaged weights) brings {points - new:+.1f}, and the unlabeled images {new:+.1f}."
+        f"averaged weights) brings {method:+.1f}, and the unlabeled images {new:+.1f}."
     )
 
 

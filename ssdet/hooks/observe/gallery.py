@@ -8,28 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmdet.structures.bbox import get_box_tensor
 from mmengine.dist import is_main_process
 from torch import Tensor
 
 from ...engine.checkpoint_file import append_line
 from ...labels import IGNORE
 from ...registry import HOOKS
-from ...run_files import GALLERY
+from ...run_files import BATCHES, GALLERY
 from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import AMBIGUOUS, HIGH, LOW
 from ...teacher_student.step import PixelLabels, Step, Views
 from ...validation import check_range
 from .._parts.drawing import BoxGroup, Color, class_colors, draw_boxes, paint_pixels, save_jpeg
+from .._parts.followed import LOWEST, FollowedImages
+from .._parts.mosaic import mosaic
+from .._parts.view_picture import view_picture
 from ..step_hook import StepHook
 
 DROPPED_DRAWN = 6  # of each reason, in a picture
+MOSAIC = 8  # images of a batch that are drawn together
 
 
 @HOOKS.register_module()
 class GalleryHook(StepHook):
     """Store a few pictures of pseudo labels.
 
-    Writes to the run folder: `pseudo/*.jpg` with one line for each picture in `gallery.jsonl`; the
+    Writes to the run folder: `pseudo/*.jpg` with one line for each picture in `gallery.jsonl`, and
+    mosaics of the batch that was drawn last (`batch_labeled.jpg`, `batch_unlabeled.jpg`). The
     counts are those of `PseudoLabelMonitorHook`. Boxes: the weak view with the teacher's boxes
     (kept: solid, ignore regions: hatched, the highest-scoring few of the dropped: dashed, with the
     reason) beside the strong views with the student's targets. Pixels: the weak view, its label
@@ -39,6 +45,8 @@ class GalleryHook(StepHook):
     Args:
         interval: Iterations between two stored steps; the last iteration is stored, too.
         images: Images that are drawn in such a step, the first ones of the batch.
+        follow: Unlabeled images that the teacher labels again in each such step, to show how its
+            labels change (in a run, not in a plain PyTorch loop).
         size: Longer side of a stored picture, in pixels.
         classes: Names of the classes; taken from the training data where it is not given.
 
@@ -50,7 +58,7 @@ class GalleryHook(StepHook):
         ...     hook.open(folder)  # in a run: the run folder
         ...     _ = take_step(detector(), hook)
         ...     sorted(os.listdir(os.path.join(folder, "pseudo")))
-        ['000001_0_strong.jpg', '000001_0_weak.jpg', 'gallery.jsonl']
+        ['000001_0_strong.jpg', '000001_0_weak.jpg', 'batch_labeled.jpg', ..., 'gallery.jsonl']
     """
 
     phase = Phase.OBSERVE
@@ -62,14 +70,18 @@ class GalleryHook(StepHook):
         interval: int = 1000,
         *,
         images: int = 2,
+        follow: int = 2,
         size: int = 360,
         classes: Sequence[str] | None = None,
     ) -> None:
         name = type(self).__name__
         check_range(name, "interval", interval, 1, float("inf"))
         check_range(name, "images", images, 0, float("inf"))
+        check_range(name, "follow", follow, 0, float("inf"))
         check_range(name, "size", size, 32, 4096)
         self.interval, self.images, self.size = interval, images, size
+        self.follow = follow
+        self.followed: FollowedImages | None = None
         self.classes = list(classes or [])
         self.palette: Sequence[Sequence[int]] | None = None
         self.last = -1
@@ -82,6 +94,8 @@ class GalleryHook(StepHook):
         self.classes = self.classes or [str(name) for name in meta.get("classes") or []]
         self.palette = meta.get("palette")
         self.last = runner.max_iters - 1
+        if self.follow:
+            self.followed = FollowedImages(runner.train_dataloader.dataset, self.follow)
         self.open(runner.work_dir)
 
     def open(self, work_dir: str | Path) -> None:
@@ -99,8 +113,65 @@ class GalleryHook(StepHook):
             for number in range(min(self.images, len(step.weak.samples))):
                 line = self._picture(step, number)
                 append_line(self.folder / GALLERY, json.dumps(line))
+            self._follow(step, self.folder)
+            self._batches(step, self.folder)
 
     # ------------------------------------------------------------------ pictures
+
+    def _follow(self, step: Step, folder: Path) -> None:
+        """Draw the same images as ever, with the teacher's labels of now."""
+        if self.followed is None:
+            return
+        for number, (views, found, kept) in enumerate(self.followed.labeled(step.model)):
+            image, pixels = self._image(views, 0), isinstance(found, PixelLabels)
+            if pixels:
+                labels = self._cropped(found, 0, image)["labels"]
+                mask = kept[0, : image.shape[0], : image.shape[1]].cpu().numpy()
+                colors = self._colors(max(len(self.classes), _highest(labels) + 1))
+                picture = paint_pixels(image, labels, colors, kept=mask, size=self.size)
+            else:
+                lost = found[0][~kept & (found[0].scores >= LOWEST)]
+                groups = [self._group("dropped", _highest_scoring(lost), "score")]
+                groups.append(self._group("kept", found[0][kept]))
+                picture = draw_boxes(image, groups, self.size)
+            file = f"follow_{number}_{step.iteration + 1:06d}.jpg"
+            save_jpeg(self._file(file), picture)
+            name = Path(getattr(views.samples[0], "img_path", None) or "").name
+            line = {
+                "iter": step.iteration + 1, "number": f"followed {number}", "followed": number,
+                "image": name, "unit": "pixels" if pixels else "boxes",
+                "panels": [{"file": file, "view": f"iteration {step.iteration + 1:,}"}],
+            }  # fmt: skip
+            append_line(folder / GALLERY, json.dumps(line))
+
+    def _batches(self, step: Step, folder: Path) -> None:
+        """Draw what goes into the model, as mosaics that replace those of an earlier step."""
+        size = self.size * 2 // 3
+        if step.sup is not None:
+            pictures = [self._labeled(step.sup, n, size) for n in _first(step.sup)]
+            save_jpeg(folder / BATCHES["labeled"], mosaic(pictures))
+        name, views = next(iter(step.strong.items()))
+        pictures = [self._taught(step, name, views, n, size) for n in _first(views)]
+        save_jpeg(folder / BATCHES["unlabeled"], mosaic(pictures))
+
+    def _labeled(self, views: Views, number: int, size: int) -> np.ndarray:
+        sample, image = views.samples[number], self._image(views, number)
+        if "gt_sem_seg" not in sample:
+            return draw_boxes(image, [self._group("kept", sample.gt_instances)], size)
+        height, width = image.shape[:2]
+        labels = sample.gt_sem_seg.data.squeeze(0)[:height, :width].cpu().numpy()
+        return paint_pixels(image, labels, self._colors(_highest(labels) + 1), size=size)
+
+    def _taught(self, step: Step, name: str, views: Views, number: int, size: int) -> np.ndarray:
+        image = self._image(views, number)
+        if not isinstance(step.pseudo, PixelLabels):
+            target = step.targets[name][number]
+            groups = [self._group("ignored", target.ignored_instances)]
+            return draw_boxes(image, [*groups, self._group("kept", target.gt_instances)], size)
+        target = self._cropped(step.targets[name], number, image)
+        taught = (target["weights"] > 0) & target["valid"]
+        colors = self._colors(_highest(target["labels"]) + 1)
+        return paint_pixels(image, target["labels"], colors, kept=taught, size=size)
 
     def _picture(self, step: Step, number: int) -> dict[str, Any]:
         """Draw and store the views of one image; returns its line of the index."""
@@ -177,7 +248,7 @@ class GalleryHook(StepHook):
         }
 
     def _group(self, style: Any, boxes: Any, why: str = "") -> BoxGroup:
-        bboxes = boxes.bboxes.detach().cpu().numpy().reshape(-1, 4)
+        bboxes = get_box_tensor(boxes.bboxes).detach().cpu().numpy().reshape(-1, 4)
         labels = boxes.labels.tolist() if "labels" in boxes else []
         scores = boxes.scores.tolist() if "scores" in boxes else []
         texts = [self._name(label) for label in labels]
@@ -195,21 +266,7 @@ class GalleryHook(StepHook):
         """A view as the pipeline made it: RGB, 8 bit, without padding."""
         if views is None or self.model is None:
             raise RuntimeError(f"{type(self).__name__}: attach it to a model first")
-        inner: Any = self.model.data_preprocessor.inner
-        image = views.inputs[number].detach().float()
-        if getattr(inner, "mean", None) is not None:
-            image = image * inner.std.to(image) + inner.mean.to(image)
-        height, width = _sample(views, number).img_shape[:2]
-        array = image[:, :height, :width].cpu().numpy().transpose(1, 2, 0)
-        array = array.clip(0, 255).round().astype(np.uint8)
-        if array.shape[-1] % 3:
-            return np.repeat(array[..., :1], 3, axis=-1)
-        array = array[..., -3:]  # of a pair the later image
-        # Loaded as BGR, as MMCV does, unless the preprocessor has turned it round.
-        turned = any(
-            getattr(inner, n, False) for n in ("_channel_conversion", "channel_conversion")
-        )
-        return array if turned else array[..., ::-1].copy()
+        return view_picture(self.model, views, number)
 
     @staticmethod
     def _cropped(pixels: Any, number: int, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -234,6 +291,10 @@ class GalleryHook(StepHook):
 def _highest_scoring(boxes: Any) -> Any:
     """The boxes with the highest scores: more would hide the image."""
     return boxes[boxes.scores.argsort(descending=True)[:DROPPED_DRAWN]]
+
+
+def _first(views: Views) -> range:
+    return range(min(MOSAIC, len(views.samples)))
 
 
 def _sample(views: Views | None, number: int) -> Any:

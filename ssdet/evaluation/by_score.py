@@ -1,0 +1,112 @@
+"""How often a model is right, by the score that it gives: what a threshold would keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.structures.bbox import get_box_tensor
+from mmengine.dist import all_gather_object
+from mmengine.structures import BaseDataElement
+
+from ..labels import IGNORE
+from .pseudo_labels import matched
+
+BINS = 50
+PIXELS = 40_000  # of an image that are looked at, on a regular grid
+BOXES = 100  # of an image, those with the highest scores
+
+
+class QualityByScore:
+    """Counts of predictions and of right ones for each class and score, on labeled images.
+
+    Boxes: one is right if it has the class of an object and an IoU of at least 0.5 with it, and no
+    box with a higher score has that object. Pixels: a right one has the true class; a regular grid
+    of each image is counted. Samples without labels are left out, and so is a data set whose
+    labels are not in the frame of the predictions.
+    """
+
+    def __init__(self) -> None:
+        self.unit = "boxes"
+        # Rows: class; columns: score. Index 0: all predictions, 1: the right ones.
+        self.counts = np.zeros((2, 0, BINS))
+        self.truth = np.zeros(0)
+        self.usable = True
+
+    def add(self, samples: Sequence[Any]) -> None:
+        """Add predictions of some images."""
+        for sample in samples if self.usable else ():
+            if not isinstance(sample, BaseDataElement):
+                continue
+            if "pred_instances" in sample and "gt_instances" in sample:
+                self._boxes(sample)
+            elif "pred_sem_seg" in sample and "gt_sem_seg" in sample and "seg_logits" in sample:
+                self._pixels(sample)
+
+    def _boxes(self, sample: Any) -> None:
+        found, truth = sample.pred_instances, sample.gt_instances
+        needed = ("bboxes", "labels", "scores")
+        if not all(name in found for name in needed) or "bboxes" not in truth:
+            return
+        objects = get_box_tensor(truth.bboxes).cpu()
+        height, width = sample.ori_shape[:2]
+        if (objects[:, 2:] > objects.new_tensor([width, height]) + 1).any():
+            self.usable = False  # loaded before the image was resized
+            return
+        found = found[found.scores.argsort(descending=True)[:BOXES]].cpu()
+        boxes = get_box_tensor(found.bboxes)
+        right, _ = matched(boxes, found.labels, objects, truth.labels.cpu())
+        self._count(truth.labels.cpu().numpy(), found.labels.numpy(), found.scores.numpy(), right)
+
+    def _pixels(self, sample: Any) -> None:
+        self.unit = "pixels"
+        logits = sample.seg_logits.data
+        labels = sample.gt_sem_seg.data.squeeze(0)
+        if logits.shape[-2:] != labels.shape:
+            self.usable = False
+            return
+        step = max(round((labels.numel() / PIXELS) ** 0.5), 1)
+        logits, labels = logits[:, ::step, ::step].float(), labels[::step, ::step]
+        wanted = sample.pred_sem_seg.data.squeeze(0)[::step, ::step]
+        if len(logits) == 1:
+            sure = logits.sigmoid()[0]
+            scores = torch.maximum(sure, 1 - sure)
+        else:
+            scores = logits.softmax(0).amax(0)
+        known = labels.cpu().numpy() != IGNORE
+        truth, found = labels.cpu().numpy()[known], wanted.cpu().numpy()[known]
+        self._count(truth, found, scores.cpu().numpy()[known], truth == found)
+
+    def _count(self, truth: Any, labels: Any, scores: Any, right: Any) -> None:
+        self._widen(int(max(truth.max(initial=-1), labels.max(initial=-1))) + 1)
+        classes = len(self.truth)
+        self.truth += np.bincount(truth.astype(int), minlength=classes)
+        places = labels.astype(int) * BINS + np.clip((scores * BINS).astype(int), 0, BINS - 1)
+        for table, chosen in zip(self.counts, (places, places[np.asarray(right)]), strict=True):
+            table += np.bincount(chosen, minlength=classes * BINS).reshape(classes, BINS)
+
+    def _widen(self, classes: int) -> None:
+        more = classes - len(self.truth)
+        if more > 0:
+            self.truth = np.pad(self.truth, (0, more))
+            self.counts = np.pad(self.counts, ((0, 0), (0, more), (0, 0)))
+
+    def merge(self, other: QualityByScore) -> None:
+        """Add the counts of another process."""
+        self._widen(len(other.truth))
+        other._widen(len(self.truth))
+        self.truth, self.counts = self.truth + other.truth, self.counts + other.counts
+        self.usable &= other.usable
+        self.unit = other.unit if other.counts.any() else self.unit
+
+    def summary(self) -> dict[str, Any] | None:
+        """The counts of all processes as plain numbers; None where nothing could be counted."""
+        every = QualityByScore()
+        for one in all_gather_object(self):
+            every.merge(one)
+        if not every.usable or not every.truth.any():
+            return None
+        proposed, right = every.counts.astype(int).tolist()
+        return {"truth": every.truth.astype(int).tolist(), "proposed": proposed, "right": right}
