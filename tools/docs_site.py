@@ -18,7 +18,7 @@ PACKAGES = (
     "hooks", "hooks.thresholds", "hooks.boxes", "hooks.pixels", "hooks.mixing", "hooks.networks",
     "hooks.memory", "hooks.observe", "teacher_student", "thresholds", "mixing", "losses", "models",
     "datasets", "formats", "doctor", "labeling.label", "labeling.audit", "labeling.fuse", "recipes",
-    "evaluation", "engine", "report", "report.live", "notebook", "testing",
+    "evaluation", "engine", "report", "report.browse", "report.live", "notebook", "testing",
 )  # fmt: skip
 IN_FULL = ("StepHook", "ThresholdHook", "Step", "PixelLabels", "PseudoBoxes", "TeacherStudent")
 TOP = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}

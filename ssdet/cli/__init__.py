@@ -34,6 +34,7 @@ COMMANDS = {
     "split": ("split", "split a data set into labeled and unlabeled images"),
     "convert": ("convert", "convert a data set to COCO json or label maps"),
     "fuse": ("fuse", "fuse the labels of several models into one data set"),
+    "browse": ("browse", "show pseudo labels in pictures, with a live threshold"),
     "report": ("report", "write an HTML report about one or more runs"),
     "completion": ("completion", "print the completion script of bash, zsh or fish"),
 }
