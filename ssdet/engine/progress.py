@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,11 +22,14 @@ from ..validation import check_range
 iter_timer_hook.time = SimpleNamespace(time=time.monotonic)
 FIRST = (1, 2, 5, 10)  # iterations of this start whose line nobody should have to wait for
 SHOWN = ("loss", "pseudo/kept", "pseudo/score")
+SCORES = ("segm_mAP", "bbox_mAP", "mAP", "mDice", "mIoU")  # the first one that a validation has
 
 
 @HOOKS.register_module()
 class ProgressHook(LoggerHook):
     """MMEngine's logger hook with a live line: iteration, bar, time left, loss, pseudo labels kept.
+
+    After a validation its score is on the line, too, the teacher's where there is one.
 
     The live line is drawn where the output is a terminal; the lines for single iterations then go
     to `train.log` only. Elsewhere (a file, a scheduler) they are printed as usual, with an ETA.
@@ -43,6 +47,7 @@ class ProgressHook(LoggerHook):
         check_range("ProgressHook", "seconds", seconds, high=float("inf"))
         self.seconds = seconds
         self._progress: Progress | None = None
+        self._score = ""
 
     def before_run(self, runner: Any) -> None:
         """Name the file of a test's numbers."""
@@ -100,7 +105,8 @@ class ProgressHook(LoggerHook):
                 for name in SHOWN
                 if f"train/{name}" in scalars
             )
-            self._progress.update(self._train, completed=runner.iter + 1, numbers=numbers)
+            shown = "  ".join(filter(None, (numbers, self._score)))
+            self._progress.update(self._train, completed=runner.iter + 1, numbers=shown)
 
     def _has_line(self, runner: Any, batch_idx: int) -> bool:
         """Whether MMEngine's hook has logged this iteration."""
@@ -124,6 +130,7 @@ class ProgressHook(LoggerHook):
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Print the metrics; remove the validation's bar."""
         super().after_val_epoch(runner, metrics)
+        self._score = _score(metrics or {})
         if self._progress is not None and self._val is not None:
             self._progress.remove_task(self._val)
             self._val = None
@@ -145,6 +152,16 @@ class ProgressHook(LoggerHook):
         for handler in self._console:
             handler.setStream(sys.stdout)
             handler.removeFilter(_is_not_an_iteration)
+
+
+def _score(metrics: Mapping[str, float]) -> str:
+    """The main score of a validation in a word or two."""
+    for name in SCORES:
+        for key in sorted(metrics, key=lambda key: not key.startswith("teacher/")):
+            if key.rpartition("/")[2] == name:
+                model = "teacher " if key.startswith("teacher/") else ""
+                return f"{model}{name} {metrics[key]:.3g}"
+    return ""
 
 
 def _is_not_an_iteration(record: logging.LogRecord) -> bool:

@@ -31,8 +31,8 @@ class QualityByScore:
     def __init__(self) -> None:
         self.unit = "boxes"
         # Rows: class; columns: score. Index 0: all predictions, 1: the right ones.
-        self.counts = np.zeros((2, 0, BINS))
-        self.truth = np.zeros(0)
+        self.counts: np.ndarray = np.zeros((2, 0, BINS))
+        self.truth: np.ndarray = np.zeros(0)
         self.usable = True
 
     def add(self, samples: Sequence[Any]) -> None:

@@ -89,7 +89,7 @@ def _is_whole(content: Any) -> bool:
     for counts in models.values():
         if not isinstance(counts, dict):
             return False
-        tables = [counts.get(key) for key in ("proposed", "right")]
+        tables: list[Any] = [counts.get(key) for key in ("proposed", "right")]
         if not all(
             isinstance(t, list) and t and all(isinstance(r, list) for r in t) for t in tables
         ):

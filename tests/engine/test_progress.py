@@ -32,6 +32,7 @@ def test_a_terminal_gets_one_live_line(tmp_path, monkeypatch):
     assert sys.stdout is screen  # rich has given it back
     text = screen.text()
     assert "6/6" in text and "pseudo/kept" in text and "loss" in text
+    assert re.search(r"pseudo/kept [\d.]+ +mIoU \d", text), "the last validation is on the line"
     assert "mIoU" in text and "(train)" not in text
     assert "System environment" not in text
     log = (tmp_path / "train.log").read_text()

@@ -69,7 +69,8 @@ class Pair:
 
     def thresholds(self) -> list[float] | None:
         """Of each class, in the last step; None where no hook has any."""
-        found = [limits for hook in self.model.hooks if (limits := getattr(hook, "last_limits", 0))]
+        hooks = self.model.hooks
+        found = [limits for hook in hooks if (limits := getattr(hook, "last_limits", None))]
         return [round(float(v), 4) for v in found[0].upper] if found else None
 
 

@@ -67,7 +67,7 @@ def pixel_record(step: Step, student: PixelLabels) -> tuple[Record, np.ndarray]:
     The third channel is the decision, plus 16 where the student says something else.
     """
     height, width = step.weak_views.samples[0].img_shape[:2]
-    fields = step.pseudo_pixels.map(lambda one: one[0, ..., :height, :width].cpu().numpy())
+    fields: Any = step.pseudo_pixels.map(lambda one: one[0, ..., :height, :width].cpu().numpy())
     labels, scores, weights = fields.labels, fields.scores, fields.weights
     valid = fields.valid.astype(bool) & (labels != IGNORE)
     theirs = student.labels[0, :height, :width].cpu().numpy()
