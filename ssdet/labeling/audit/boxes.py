@@ -57,7 +57,7 @@ class Suspect:
         box: Of the label, or of the overlooked object.
         better: Box that the networks suggest, if they do.
         number: Position of the label among those of its image.
-        seen_by: How many networks contradict.
+        seen_by, judges: How many networks contradict, of how many that looked.
         where: The image, filled in by whoever reads it.
         mask: Of a region: its pixels within the box.
     """
@@ -70,6 +70,7 @@ class Suspect:
     better: tuple[float, ...] | None = None
     number: int | None = None
     seen_by: int = 1
+    judges: int = 1
     where: Any = None
     mask: np.ndarray | None = None
 
@@ -168,7 +169,10 @@ def suspects(
     """The labels of an image that networks contradict by more than `least`, in the mean of them."""
     usual = typical or [None] * len(found)
     views = [evidence(given, each, own) for each, own in zip(found, usual, strict=True)]
-    return [*_of_labels(given, found, views, least), *_missed(given, found, least)]
+    result = [*_of_labels(given, found, views, least), *_missed(given, found, least)]
+    for suspect in result:
+        suspect.judges = len(found)
+    return result
 
 
 def _of_labels(

@@ -40,7 +40,7 @@ def choose(looks: Sequence[Look], result: Audit, count: int, *, trained: bool) -
     if not pool:
         return
     features, labeled = _features(pool), _features(known) if known else None
-    weights = rarity_weights(result.objects)
+    weights = rarity_weights(result.objects.tolist())
     rare = np.array([rarity(look.classes, look.scores, weights) if len(weights) else 0.0
                      for look in pool])  # fmt: skip
     need = (np.array([look.doubt for look in pool]) + rare) / 2 if trained else None

@@ -84,11 +84,12 @@ class _Examination:
             limit=asked.limit,
         )  # fmt: skip
         _check_sources(self.sources, name, asked.parts)
-        meta = next((s.dataset.metainfo for s in self.sources if s.dataset.metainfo.get("classes")),
-                    {})  # fmt: skip
+        metas: list[dict[str, Any]] = [source.dataset.metainfo for source in self.sources]
+        meta = next((one for one in metas if one.get("classes")), {})
         classes = tuple(meta.get("classes") or ())
         more: dict[str, Any] = dict(role=asked.role, device=asked.device, classes=classes)
-        self.judges = [Judge(config, path, **more) for path in checkpoints or [None]]
+        paths: Sequence[str | None] = checkpoints or [None]
+        self.judges = [Judge(config, path, **more) for path in paths]
         self.trained = bool(checkpoints)
         self.flips = _flips(config)
         self.audit = Audit(
@@ -157,8 +158,8 @@ class _Examination:
             self._miss(image.boxes, found)
             self.seen.append((look, image.boxes, dict(zip(judges, found, strict=True))))
         elif image.pixels is not None:
-            mean = np.mean([one.probabilities for one in every], axis=0)
-            self._suspect(look, regions(image.pixels, mean, seen_by=len(every)))
+            mean = np.mean([_of(one) for one in every], axis=0)
+            self._suspect(look, regions(image.pixels, mean))
             matrix = contradicted(image.pixels, mean, len(mean))
             known = self.audit.confusion
             self.audit.confusion = matrix if known is None else known + matrix

@@ -17,6 +17,18 @@ def unit(features: np.ndarray) -> np.ndarray:
     return features / np.maximum(lengths, 1e-12)
 
 
+def standardized(features: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Features in standard deviations of known ones, each direction by itself.
+
+    A direction in which the known ones hardly differ has a hundredth of the largest deviation.
+
+    >>> standardized(np.array([[4.0]]), np.array([[0.0], [2.0]]))
+    array([[3.]])
+    """
+    deviations = known.std(0)
+    return (features - known.mean(0)) / np.maximum(deviations, deviations.max() / 100 + 1e-12)
+
+
 def k_center(
     features: np.ndarray,
     count: int,

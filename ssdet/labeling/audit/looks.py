@@ -12,7 +12,7 @@ from ...doctor.foreign import DRIFT, OUTLIER, drift, outliers
 from ...doctor.near import near_pairs, near_twins
 from ...doctor.pictures import STATISTICS
 from ...doctor.sources import Role
-from .features import nearest, shift, unit
+from .features import nearest, shift, standardized, unit
 from .findings import Audit, Look, Odd, Twins
 
 ROLES: tuple[Role, ...] = ("labeled", "unlabeled", "validation")
@@ -63,10 +63,11 @@ def foreign(looks: Sequence[Look]) -> list[Odd]:
         return []
     features = _features(unlabeled)
     # Foreign images may come in dozens that are like each other.
-    if len(labeled) >= _ENOUGH:
-        away = nearest(features, _features(labeled))[0]
-    else:
-        away = nearest(features, features, themselves=True)[0]
+    enough = len(labeled) >= _ENOUGH
+    known = _features(labeled) if enough else features
+    # What no labeled image shows may be a small part of all that the backbone tells apart.
+    found, own = standardized(features, known), standardized(known, known)
+    away = nearest(found, own, themselves=not enough)[0]
     logarithms = np.log(np.maximum(away, 1e-6))
     return [
         Odd("foreign", unlabeled[place], float(deviations))

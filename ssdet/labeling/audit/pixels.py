@@ -29,9 +29,7 @@ def contradiction(given: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndar
     return np.maximum(margin, 0.0), suggested
 
 
-def regions(
-    given: np.ndarray, probabilities: np.ndarray, least: float = 0.1, seen_by: int = 1
-) -> list[Suspect]:
+def regions(given: np.ndarray, probabilities: np.ndarray, least: float = 0.1) -> list[Suspect]:
     """Connected regions in which one class was given and another one is more probable.
 
     Thin lines along the borders of objects are left out. The score is the mean contradiction;
@@ -53,7 +51,7 @@ def regions(
             own = inside[top : top + height, left : left + width]
             box = (float(left), float(top), float(left + width), float(top + height))
             score = float(margin[inside].mean())
-            found = Suspect("region", score, old, new, box, number=size, seen_by=seen_by)
+            found = Suspect("region", score, old, new, box, number=size)
             found.mask = own
             result.append(found)
     return result

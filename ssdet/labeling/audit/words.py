@@ -25,8 +25,8 @@ KINDS: dict[Kind, tuple[str, str]] = {
 def told(suspect: Suspect, result: Audit) -> str:
     """A suspect in a line."""
     given, suggested = result.name(suspect.given), result.name(suspect.suggested)
-    networks = len(result.networks)
-    by = f" by {suspect.seen_by} of {networks} checkpoints" if networks > 1 else ""
+    several = suspect.judges > 1
+    by = f" by {suspect.seen_by} of {suspect.judges} checkpoints" if several else ""
     texts: dict[Kind, str] = {
         "swapped": f"labeled {given}, seen as {suggested}",
         "badly placed": f"{given}, seen in another place or size",
@@ -34,7 +34,7 @@ def told(suspect: Suspect, result: Audit) -> str:
         "unsupported": f"labeled {given}, nothing seen",
         "region": f"{suspect.number} pixels labeled {given}, seen as {suggested}",
     }
-    return f"{texts[suspect.kind]}{by if suspect.kind != 'region' else ''}"
+    return texts[suspect.kind] + by
 
 
 def sure(result: Audit) -> list[Suspect]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ssdet.labeling.audit import frechet_distance, k_center, nearest, shift
-from ssdet.labeling.audit.features import unit
+from ssdet.labeling.audit.features import standardized, unit
 
 LINE = np.array([[0.0], [1.0], [5.0], [9.0]])
 
@@ -73,3 +73,9 @@ def test_a_shift_is_told_from_chance():
 
 def test_unit_features_have_length_one():
     assert unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist() == [[0.6, 0.8], [0.0, 0.0]]
+
+
+def test_features_are_counted_in_deviations_of_the_known_ones():
+    known = np.array([[0.0, 5.0, 1.0], [2.0, 5.0, 1.0]])  # deviations 1, 0, 0
+    found = standardized(np.array([[4.0, 5.02, 1.0]]), known)
+    assert found == pytest.approx(np.array([[3.0, 2.0, 0.0]]))

@@ -35,7 +35,7 @@ def everything():
         Suspect("unsupported", 0.2, 1, None, HERE, number=2),
     ]
     for suspect in kinds:
-        suspect.where = known
+        suspect.where, suspect.judges = known, 2
     result = Audit("<config>.py", ["a.pth", "b.pth"], ("cat", "<dog>"), False)
     result.images = {"labeled": 1, "unlabeled": 1, "validation": 1}
     result.choices = [Choice(new, 0.5, 0.25, ["the <first> reason"])]

@@ -99,7 +99,7 @@ def test_several_networks_count_in_the_mean():
     given, wrong, right = boxes((HERE, 0, 1)), boxes((HERE, 1, 0.9)), boxes((HERE, 0, 0.9))
     (suspect,) = suspects(given, [wrong, right, wrong])
     assert suspect.score == pytest.approx(0.6)
-    assert suspect.seen_by == 2
+    assert (suspect.seen_by, suspect.judges) == (2, 3)
     near = [50, 50, 60, 59]  # the same object for another network
     (missed,) = suspects(boxes(), [boxes((AWAY, 1, 0.8)), boxes((near, 1, 0.4)), boxes()])
     assert missed.score == pytest.approx((0.8 + 0.4) / 3)
