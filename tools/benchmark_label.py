@@ -46,12 +46,14 @@ def speed(args: argparse.Namespace) -> None:
     """The loop and the labeler take turns on the same images, in one process."""
     import torch
     from mmdet.apis import inference_detector
+    from mmengine.registry import init_default_scope
 
     from ssdet.datasets.sources import open_source
     from ssdet.labeling.labeler import Labeler, cores
     from ssdet.labeling.network import load_network
 
     network = load_network(args.checkpoint, args.config)
+    init_default_scope(network.config.get("default_scope", "mmdet"))  # as `init_detector` does
     source = open_source(args.images)
     places = range(min(args.number, len(source)))
     plain: Any = network.build("cpu")
@@ -132,7 +134,7 @@ def merge(args: argparse.Namespace) -> None:
 def names(args: argparse.Namespace) -> None:
     """A list of so many names, opened as a source and as unlabeled images of a training."""
     from ssdet.datasets import UnlabeledImages
-    from ssdet.datasets.sources import open_source
+    from ssdet.datasets.sources import is_long, open_source
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "list.txt"
@@ -147,6 +149,8 @@ def names(args: argparse.Namespace) -> None:
         told = json.dumps({"images": len(source), "last": last, "sha256": checksum[:12]})
         print(f"{told}: opened in {seconds:.1f} s, peak of the process {used:.0f} MiB")
         del source
+        if not is_long(str(path)):  # of a short list, a training looks at the files
+            return
         start = time.perf_counter()
         data = UnlabeledImages(str(path))
         seconds = time.perf_counter() - start
