@@ -26,6 +26,7 @@ COMMANDS = {
     "train": ("train", "train a model from a config, or resume an interrupted run"),
     "test": ("test", "evaluate the teacher or the student of a checkpoint"),
     "label": ("label", "label a folder of images with a checkpoint"),
+    "rounds": ("rounds", "train, label, and train again on the labels"),
     "export": ("export", "export the teacher as a plain model of MMDetection or MMSegmentation"),
     "doctor": ("doctor", "check data and config before training"),
     "audit": ("audit", "say what to label next, and which labels look wrong"),
