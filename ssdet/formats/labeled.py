@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class LabeledImage:
 
     def line(self) -> str:
         """One line of JSON; what is not there is left out."""
-        return json.dumps({k: v for k, v in asdict(self).items() if v not in (None, "")},
+        return json.dumps({k: v for k, v in vars(self).items() if v not in (None, "")},
                           allow_nan=False, separators=(",", ":"))  # fmt: skip
 
     @classmethod
