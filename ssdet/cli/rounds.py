@@ -89,7 +89,8 @@ def _round(args: argparse.Namespace, config: Any, folder: Path, number: int) -> 
     # A validation in which nothing was found has no metric.
     score = max((value for _, value in points), default=0.0)
     found = Round(number, score, metric.name, str(run.best))
-    said = {"threshold": args.threshold, "config": str(here / "config.py"), "max_errors": 0.1}
+    said: dict[str, Any] = {"threshold": args.threshold, "config": str(here / "config.py")}
+    said["max_errors"] = 0.1
     written = label(str(run.best), images, here / "labels.json", root=root, **said)
     found.images, found.boxes = written.counts.images, written.counts.boxes
     paths, base, dataset = annotated_images(config)
