@@ -77,7 +77,7 @@ class LabeledImages(BaseDetDataset):
             )
         # Where any image says what is labeled in it, the others are labeled completely.
         gaps, everything = any(r.exhaustive is not None for r in data.records), range(len(classes))
-        entries = []
+        entries: list[dict] = []
         for number, record in enumerate(data.records):
             kept = [_entry(i, labels[i.label]) for i in record.instances if i.label in labels]
             path, image_id = str(data.path(record)), number if record.id is None else record.id

@@ -104,7 +104,7 @@ def fuse(
     """
     out = Path(out)
     may_write(out, force=force)
-    read_ones = [read_source(Path(path), like and Path(like)) for path in sources]
+    read_ones = [read_source(Path(path), Path(like) if like else None) for path in sources]
     classes = tuple(dict.fromkeys(name for source in read_ones for name in source.classes))
     _share_images(read_ones)
     worth = [] if truth is None else _worth(read_ones, classes, Path(truth))

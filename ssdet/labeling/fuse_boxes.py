@@ -89,7 +89,8 @@ def fuse_boxes(
 def clusters(boxes: Boxes, weights: np.ndarray, min_iou: float) -> list[list[int]]:
     """Numbers of the boxes of each object, the heaviest first; one box of each source at most."""
     found: list[list[int]] = []
-    means, labels = np.zeros((0, 4)), np.zeros(0, dtype=int)
+    means: np.ndarray = np.zeros((0, 4))
+    labels: np.ndarray = np.zeros(0, dtype=int)
     for number in np.argsort(-weights, kind="stable"):
         overlap = iou(means, boxes.corners[number]) * (labels == boxes.labels[number])
         place = int(overlap.argmax()) if len(found) else 0
