@@ -57,6 +57,12 @@ def _in_order(
             f"{OWNER}: it has {counts[0]} classes and the student {counts[1]}; to match them by "
             f"name, set {names}=[...] in teacher=dict(...): all names, in the order of the labels"
         )
+    if not isinstance(theirs, int):
+        print_log(
+            f"{OWNER}: its classes are taken as the student's, in this order: {_shown(theirs)}. "
+            "With student_classes=[...] they are matched by name",
+            "current",
+        )
     return torch.arange(counts[0])
 
 

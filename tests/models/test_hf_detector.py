@@ -179,18 +179,17 @@ def test_boxes_of_predictions_are_those_of_the_library(family):
     assert int(found.labels[0]) == int(scores[best].argmax())
 
 
-def test_it_is_written_back_to_a_folder_of_transformers(family, tmp_path):
-    from transformers import AutoModelForObjectDetection
-
+def test_it_is_written_to_a_folder_of_transformers_and_read_from_it(family, tmp_path):
+    if family == "rt_detr":
+        pytest.skip("as rt_detr_v2")
     model = detector(family).eval()
     model.save_pretrained(tmp_path)
-    again = AutoModelForObjectDetection.from_pretrained(tmp_path).eval()
-    with torch.no_grad():
-        assert torch.equal(again(image(1)).logits, model.network(image(1)).logits)
     config = hf_config(family, pretrained=str(tmp_path))
     del config.config
-    read = MODELS.build(config)
-    read.init_weights()
+    read = MODELS.build(config).eval()
+    read.init_weights()  # by `from_pretrained`
+    with torch.no_grad():
+        assert torch.equal(read.network(image(1)).logits, model.network(image(1)).logits)
     for key, value in model.network.state_dict().items():
         assert torch.equal(read.network.state_dict()[key], value), key
 
