@@ -24,6 +24,8 @@ BASES = {
     "atss-r50": "mmdet::atss/atss_r50_fpn_1x_coco.py",
     "gfl-r50": "mmdet::gfl/gfl_r50_fpn_1x_coco.py",
     "rtmdet-tiny": "mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py",
+    "rtdetr-v2-r18": "ssdet::_base_/models/rtdetr-v2_r18.py",
+    "rtdetr-v2-r50": "ssdet::_base_/models/rtdetr-v2_r50.py",
     "dinov3-s-retinanet": "ssdet::_base_/models/dinov3-s_retinanet.py",
     "dinov3-s-faster-rcnn": "ssdet::_base_/models/dinov3-s_faster-rcnn.py",
     "retinanet-lite0": "ssdet::_base_/models/retinanet_lite0.py",
