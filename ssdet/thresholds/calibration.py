@@ -96,13 +96,22 @@ def pooled_precision(
     return torch.stack(means, 1), torch.stack(bounds, 1), torch.tensor(strengths)
 
 
-def score_grid(scores: Tensor, labels: Tensor, points: int = 20) -> Tensor:
+def score_grid(
+    scores: Tensor, labels: Tensor, points: int = 20, *, truths: Tensor | None = None
+) -> Tensor:
     """At most that many thresholds (G,), rising: quantiles of scores in which classes weigh alike.
 
-    They do not depend on which labels are right, which keeps the bounds true at each of them.
+    Where the objects of each class (C,) are known, only its best labels count, twice as many as
+    objects: of a detector's many weak boxes nearly all quantiles would lie far below any threshold.
+    The grid does not depend on which labels are right, which keeps the bounds true at each of them.
     """
     if not len(scores):
         return torch.zeros(0)
+    if truths is not None:
+        most = (2 * truths).clamp(min=int(FEWEST))
+        falling = scores.argsort(descending=True, stable=True)
+        best = [falling[labels[falling] == kind][: int(n)] for kind, n in enumerate(most)]
+        scores, labels = scores[torch.cat(best)], labels[torch.cat(best)]
     order = scores.argsort()
     kinds, counts = labels.unique(return_counts=True)
     share = (1.0 / counts.double())[torch.searchsorted(kinds, labels)] / len(kinds)

@@ -142,6 +142,16 @@ def test_the_grid_gives_rare_classes_their_points():
     assert len(score_grid(torch.zeros(0), torch.zeros(0, dtype=torch.long))) == 0
 
 
+def test_weak_boxes_take_no_points_of_the_grid():
+    """Of 8 objects the best 16 of 100 boxes, and of a class without any the best 5."""
+    scores = torch.linspace(0.99, 0.0, 100)
+    labels = torch.zeros(100, dtype=torch.long)
+    grid = score_grid(scores, labels, truths=torch.tensor([8]))
+    assert len(grid) == 16 and grid[0] == pytest.approx(0.84)
+    few = score_grid(scores, labels, truths=torch.tensor([0]))
+    assert len(few) == 5 and few[0] == pytest.approx(0.95)
+
+
 @pytest.mark.parametrize(
     ("means", "expected"),
     [((0.6, 0.82, 0.84, 0.9), 0.5),

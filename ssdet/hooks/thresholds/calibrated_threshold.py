@@ -160,7 +160,7 @@ class CalibratedThresholdHook(ThresholdHook):
                 level=30,
             )
             return
-        grid = score_grid(judged.scores, judged.labels)
+        grid = score_grid(judged.scores, judged.labels, truths=judged.truths)
         measured = _Measured(judged, judged.right, grid, self.risk)
         upper = measured.choose(measured.bounds, self.target)
         found = {"upper": upper.clamp(min=self.floor)}
