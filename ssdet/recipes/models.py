@@ -56,8 +56,12 @@ _INPUTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("tracker", (), "tracks of videos"),
     ("type", ("VPDDepthHead",), "maps of depth"),
 )
-# What only the pipeline of its own configs gives a head, in training or in a test.
-_OWN_PIPELINE = {"CenterNetHead": "the borders that RandomCenterCropPad adds to test images"}
+# Heads that cannot learn from pseudo boxes, and why.
+_REFUSED = {
+    "CenterNetHead": "needs the borders that RandomCenterCropPad adds to test images",
+    "SSDHead": "computes its losses itself, where pseudo boxes cannot have weights",
+    "YOLACTHead": "needs images of one size, as its own pipeline makes them",
+}
 _STRIDE = 32  # of the coarsest level of most detectors
 REMOVED = Code("<removed>")  # what an inherited model has and the model has not
 
@@ -139,10 +143,9 @@ def _check_inputs(name: str, model: dict[str, Any]) -> None:
                     f"base {name!r}: its {found if types else key} learns from {need}, which "
                     f"pseudo labels do not have; take another model (`ssdet init --list`)"
                 )
-        if need := _OWN_PIPELINE.get(str(node.get("type"))):
+        if why := _REFUSED.get(str(node.get("type"))):
             raise UsageError(
-                f"base {name!r}: its {node['type']} needs {need}, which views do not have; take "
-                f"another model, such as fcos-r50"
+                f"base {name!r}: its {node['type']} {why}; take another model, such as fcos-r50"
             )
 
 
@@ -202,10 +205,6 @@ def _pad_to_strides(model: dict[str, Any]) -> None:
     """Some train on images of one size; here they have any, and levels must fit one another."""
     model.setdefault("data_preprocessor", {"type": "DetDataPreprocessor"})
     model["data_preprocessor"].setdefault("pad_size_divisor", _STRIDE)
-    head: dict[str, Any] = model.get("bbox_head") or {}
-    if head.get("type") == "SSDHead":
-        # Its last level is one pixel of this many: nothing is left of smaller images.
-        model["data_preprocessor"]["pad_size_divisor"] = head["anchor_generator"]["input_size"]
 
 
 def _count_labeled_pixels(model: dict[str, Any]) -> None:

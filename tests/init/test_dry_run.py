@@ -17,8 +17,6 @@ from ssdet.recipes.models import BASES
 
 # Bases of every family that `ssdet init` takes, beside its short names.
 OTHERS = [
-    "mmdet::ssd/ssd300_coco.py",
-    "mmdet::ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py",
     "mmdet::yolox/yolox_tiny_8xb8-300e_coco.py",
     "mmdet::yolo/yolov3_mobilenetv2_8xb24-320-300e_coco.py",
     "mmdet::yolof/yolof_r50-c5_8xb8-1x_coco.py",
@@ -40,7 +38,6 @@ OTHERS = [
     "mmdet::conditional_detr/conditional-detr_r50_8xb2-50e_coco.py",
     "mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py",
     "mmdet::solo/solo_r50_fpn_1x_coco.py",
-    "mmdet::yolact/yolact_r50_1xb8-55e_coco.py",
     "mmdet::point_rend/point-rend_r50-caffe_fpn_ms-1x_coco.py",
     "mmdet::ms_rcnn/ms-rcnn_r50_fpn_1x_coco.py",
     "mmdet::convnext/mask-rcnn_convnext-t-p4-w7_fpn_amp-ms-crop-3x_coco.py",
@@ -135,6 +132,8 @@ def test_what_fails_is_named_with_its_part(written, detector, capsys, key, value
             "mmdet::centernet/centernet_r18_8xb16-crop512-140e_coco.py",
             "CenterNetHead needs",
         ),
+        ("mmdet::ssd/ssd300_coco.py", "SSDHead computes its losses itself"),
+        ("mmdet::yolact/yolact_r50_1xb8-55e_coco.py", "YOLACTHead needs images of one size"),
         ("mmdet::panoptic_fpn/panoptic-fpn_r50_fpn_1x_coco.py", "semantic_head learns from label"),
     ],
 )

@@ -214,9 +214,3 @@ def test_pretrained_weights_and_frozen_stages_stay_unless_refused():
     scratch = fit_model(base, pretrained=False)["backbone"]
     assert (scratch["frozen_stages"], scratch["init_cfg"]) == (-1, None)
     assert scratch["norm_eval"] is False
-
-
-def test_ssd_sees_images_of_at_least_its_own_size():
-    """Its last level is one pixel of 300, and smaller images have none."""
-    model = fit_model(find_base("mmdet::ssd/ssd300_coco.py"), pretrained=False)
-    assert model["data_preprocessor"]["pad_size_divisor"] == 300
