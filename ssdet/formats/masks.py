@@ -281,10 +281,10 @@ def _classes(
         return settle(names, encoding, reading.ignore)
     names = reading.classes or stated.names
     if not names:
-        values = _values(records, reading)
-        if values == {0, IGNORE} and IGNORE not in reading.ignore:
+        seen = _values(records, reading)
+        if seen == {0, IGNORE} and IGNORE not in reading.ignore:
             return _black_and_white(records[0], reading)
-        names = tuple(map(str, range(_highest(values, reading) + 1)))
+        names = tuple(map(str, range(_highest(seen, reading) + 1)))
     colors = reading.colors
     if not colors and stated.names == names and _fits(stated.colors, records[0]):
         colors = stated.colors

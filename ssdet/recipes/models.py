@@ -143,7 +143,7 @@ def _check_inputs(name: str, model: dict[str, Any]) -> None:
                     f"base {name!r}: its {found if types else key} learns from {need}, which "
                     f"pseudo labels do not have; take another model (`ssdet init --list`)"
                 )
-        if why := _REFUSED.get(str(node.get("type"))):
+        if why := _REFUSED.get(str(node.get("type")), ""):
             raise UsageError(
                 f"base {name!r}: its {node['type']} {why}; take another model, such as fcos-r50"
             )
