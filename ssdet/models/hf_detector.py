@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmcv.ops import batched_nms
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
@@ -116,6 +117,7 @@ class HFDetector(BaseDetector):
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list[Any]) -> dict[str, Any]:
         """Losses of all layers; see `HFCriterion`."""
+        batch_inputs = self._large_enough(batch_inputs)
         labels = [self._labels(sample, batch_inputs) for sample in batch_data_samples]
         output = self._run(batch_inputs, batch_data_samples, labels=labels)
         losses: dict[str, Any] = dict(output.loss_dict)
@@ -129,6 +131,7 @@ class HFDetector(BaseDetector):
         self, batch_inputs: Tensor, batch_data_samples: list[Any], rescale: bool = True
     ) -> list[DetDataSample]:
         """The most probable boxes of each image."""
+        batch_inputs = self._large_enough(batch_inputs)
         output = self._run(batch_inputs, batch_data_samples)
         height, width = batch_inputs.shape[-2:]
         size = batch_inputs.new_tensor([width, height, width, height], dtype=torch.float32)
@@ -151,10 +154,23 @@ class HFDetector(BaseDetector):
         return tuple(one[0] if isinstance(one, tuple) else one for one in found)
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: Any = None) -> Any:
-        output = self._run(batch_inputs, batch_data_samples)
+        output = self._run(self._large_enough(batch_inputs), batch_data_samples)
         return output.logits, output.pred_boxes
 
     # ------------------------------------------------------------------ to and from the library
+
+    def _large_enough(self, inputs: Tensor) -> Tensor:
+        """Small images are padded: RT-DETR picks its queries from the places of its maps."""
+        if self.kind not in STRIDE_32:
+            return inputs
+        config, more = self.network.config, 0
+        height, width = inputs.shape[-2:]
+        while (
+            sum(((height + more) // s) * ((width + more) // s) for s in config.feat_strides)
+            < config.num_queries
+        ):
+            more += MULTIPLE
+        return F.pad(inputs, (0, more, 0, more)) if more else inputs
 
     def _run(self, inputs: Tensor, samples: Any, **labels: Any) -> Any:
         height, width = inputs.shape[-2:]

@@ -232,6 +232,21 @@ def test_it_teaches_a_detector_of_mmdetection():
     assert found["pseudo/kept"] == 3 and total(found).isfinite()
 
 
+def test_small_images_have_enough_places_for_the_queries():
+    """32 x 32 pixels are 16 + 4 + 1 places, too few for 30 queries; 64 x 64 are 84."""
+    config = hf_config("rt_detr_v2")
+    config.config.num_queries = 30
+    model = MODELS.build(config)
+    small = sample([(4.0, 6.0, 20.0, 30.0)])
+    small.set_metainfo(dict(img_shape=(32, 32), ori_shape=(32, 32)))
+    images = torch.randn(1, 3, 32, 32)
+    assert model._large_enough(images).shape[-2:] == (64, 64)
+    assert model.train().loss(images, [small.clone()])["loss_bbox"].isfinite()
+    with torch.no_grad():
+        found = model.eval().predict(images, [small], rescale=False)[0].pred_instances
+    assert len(found) == 90 and found.bboxes.max() <= 32
+
+
 def test_settings_are_checked():
     assert count_classes(detector("detr")) == CLASSES
     with pytest.raises(UsageError, match=r"needs sides that are multiples of 32.*64 x 80"):
