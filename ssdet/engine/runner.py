@@ -59,6 +59,7 @@ class SafeRunner(Runner):
 
     _log_dir: str
     _has_loaded: bool
+    _resume: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

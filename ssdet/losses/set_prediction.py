@@ -12,7 +12,6 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 Kind = Literal["varifocal", "focal", "softmax"]
@@ -75,6 +74,8 @@ class SetLoss:
     @torch.no_grad()
     def match(self, logits: Tensor, boxes: Tensor, targets: Sequence[BoxTargets]) -> Matches:
         """The cheapest assignment of the boxes of each image to queries (Hungarian method)."""
+        from scipy.optimize import linear_sum_assignment  # takes a while to import
+
         found = []
         for scores, own, target in zip(logits.float(), boxes.float(), targets, strict=True):
             cost = self.costs[0] * self._class_cost(scores, target.labels)

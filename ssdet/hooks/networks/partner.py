@@ -19,6 +19,14 @@ class PartnerHook(NetworkHook):
     Args:
         network: Key of the partner in `auxiliary` of the model.
         unlabeled: It learns pseudo labels too; if not, labeled images alone.
+
+    Examples:
+        >>> PartnerHook("larger", unlabeled=False).names
+        ('larger',)
+        >>> from ssdet.testing import fcn, segmentor
+        >>> segmentor(auxiliary=dict(partner=fcn())).attach(PartnerHook())
+        Traceback (most recent call last):
+        ValueError: PartnerHook: the teacher is no average of 'partner'; set...
     """
 
     phase = Phase.LOSS

@@ -37,6 +37,13 @@ class TeacherFusionHook(StepHook):
         min_certainty: Labels of a lower weight are not trained on: pixels get the weight 0, boxes
             are dropped.
         iou: Lowest IoU of a pair of boxes.
+
+    Examples:
+        >>> TeacherFusionHook("select", length=1000).mode  # the frozen model fades out
+        'select'
+        >>> TeacherFusionHook("mean")
+        Traceback (most recent call last):
+        ValueError: TeacherFusionHook: mode='mean' is not one of ['blend', 'select']
     """
 
     phase = Phase.LABEL

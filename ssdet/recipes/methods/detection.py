@@ -65,7 +65,7 @@ DETECTION = (
         "`teacher=dict(...)`, `FixedThresholdHook`",
         config="distill",
         tests=("tests/teacher_student/test_other_teachers.py", "tests/test_distill.py"),
-        measured="not yet",
+        measured="the student not yet; the demo's teacher alone has 64.3 box AP on one seed",
     ),
     Method(
         "Data distillation",
