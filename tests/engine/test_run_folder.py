@@ -55,6 +55,17 @@ def test_a_folder_in_use_is_refused_with_its_owner(tmp_path):
     assert not (tmp_path / LOCK).exists()
 
 
+def test_a_folder_taken_while_the_run_was_prepared_is_refused(tmp_path):
+    """Between the first look and the first step the data were read: minutes, in a real run."""
+    mine = FolderLock(tmp_path)
+    mine.refuse_others()
+    lock(tmp_path, os.getppid())
+    with pytest.raises(LockedError, match=f"in use by process {os.getppid()} on {HOST}"):
+        mine.acquire()
+    mine.release()
+    assert (tmp_path / LOCK).exists()
+
+
 def test_two_runs_of_one_second_share_no_name(tmp_path, monkeypatch):
     monkeypatch.setattr("time.time", lambda: 1.8e9)
     first, second = (
