@@ -58,6 +58,7 @@ class SafeRunner(Runner):
     """
 
     _log_dir: str
+    _resume: bool
     _has_loaded: bool
     _resume: bool
 
