@@ -60,7 +60,6 @@ class SafeRunner(Runner):
     _log_dir: str
     _resume: bool
     _has_loaded: bool
-    _resume: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
