@@ -18,6 +18,8 @@ from types import ModuleType
 from typing import Any
 
 Action = Callable[[ModuleType], None]
+# Imported in a moment, they load what is named: a stand-in helps although they are there.
+LAZY = ("transformers",)
 
 
 def when_imported(name: str, action: Action) -> None:
@@ -86,7 +88,12 @@ def _stand_ins(names: Sequence[str]) -> Iterator[None]:
             continue  # not installed: whoever imports it should hear of it
         parts = name.split(".")
         absent += [".".join(parts[: n + 1]) for n in range(len(parts))]
-    stand_ins = {name: _StandIn(name) for name in absent if name not in sys.modules}
+    stand_ins = {
+        name: _StandIn(name)
+        for name in absent
+        if name not in sys.modules or name.split(".")[0] in LAZY
+    }
+    there = {name: sys.modules[name] for name in stand_ins if name in sys.modules}
     sys.modules.update(stand_ins)
     try:
         yield
@@ -95,6 +102,7 @@ def _stand_ins(names: Sequence[str]) -> Iterator[None]:
             module.complete = True
             if sys.modules.get(name) is module:
                 del sys.modules[name]
+        sys.modules.update(there)
 
 
 class _StandIn(ModuleType):

@@ -10,6 +10,7 @@ import importlib
 import warnings
 from contextlib import redirect_stdout
 from io import StringIO
+from multiprocessing import pool
 from types import ModuleType
 from typing import Any
 
@@ -22,12 +23,15 @@ UNUSED = {
         "imgaug.augmenters", "imgaug.augmentables.lines", "imgaug.augmentables.segmaps",
         "scipy.interpolate",
     ),
+    "mmdet.datasets.transforms.text_transformers": ("transformers",),
     "mmdet.datasets.transforms.transforms": ("imagecorruptions",),
     "mmdet.evaluation.metrics.crowdhuman_metric": ("scipy.sparse", "scipy.sparse.csgraph"),
     "mmdet.evaluation.metrics.culane_metric": ("scipy.interpolate", "scipy.optimize"),
+    "mmdet.models.dense_heads.atss_vlfusion_head": ("transformers",),
     "mmdet.models.dense_heads.clr_head.clr_head": ("matplotlib.pyplot",),
     "mmdet.models.dense_heads.clr_head.lane": ("scipy.interpolate",),
     "mmdet.models.dense_heads.paa_head": ("sklearn.mixture",),
+    "mmdet.models.language_models.bert": ("transformers",),
     "mmdet.models.task_modules.assigners.hungarian_assigner": ("scipy.optimize",),
     "mmdet.models.task_modules.assigners.topk_hungarian_assigner": ("scipy.optimize",),
     "mmdet.models.task_modules.tracking.aflink": ("scipy.optimize",),
@@ -36,6 +40,9 @@ UNUSED = {
     ),
     "mmdet.models.task_modules.tracking.kalman_filter": ("scipy.linalg",),
     "mmdet.models.trackers.sort_tracker": ("scipy.optimize",),
+    "mmdet.models.utils.vlfuse_helper": (
+        "transformers", "transformers.modeling_utils", "transformers.models.bert.modeling_bert",
+    ),
     "mmdet.utils.mot_error_visualize": (
         "matplotlib.colors", "matplotlib.patches", "matplotlib.pyplot",
     ),
@@ -61,6 +68,7 @@ def prepare() -> None:
     warnings.filterwarnings("ignore", message="faster_coco_eval is not installed")
     for module, names in UNUSED.items():
         spare(module, names)
+    when_imported("mmdet.evaluation.functional.mean_ap", _wait_for_pools)
     when_imported("mmengine.config.config", _name_our_configs)
     when_imported("mmengine.registry.registry", _register_when_asked)
 
@@ -90,6 +98,20 @@ def _register_when_asked(module: ModuleType) -> None:
         return plain(self, key)
 
     registry.get = get
+
+
+def _wait_for_pools(module: ModuleType) -> None:
+    """MMDetection's AP leaves its processes behind, to end when Python likes.
+
+    What cleans up then waits for a lock that a process may still hold: rarely, an evaluation hangs.
+    """
+
+    class Waiting(pool.Pool):
+        def close(self) -> None:
+            super().close()
+            self.join()
+
+    module.Pool = Waiting  # type: ignore[attr-defined]
 
 
 def _name_our_configs(module: ModuleType) -> None:

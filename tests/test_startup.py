@@ -156,6 +156,7 @@ def test_what_is_spared_works_when_it_is_used():
         from mmdet.models.dense_heads.paa_head import skm
         from mmdet.models.task_modules.assigners.hungarian_assigner import linear_sum_assignment
         from mmdet.visualization.local_visualizer import mcolors, plt
+        from mmdet.models.language_models.bert import AutoTokenizer, BertConfig
         from mmengine._strategy.fsdp import FSDP_CONFIGS
         from mmengine.registry import OPTIMIZERS
 
@@ -164,6 +165,7 @@ def test_what_is_spared_works_when_it_is_used():
         assert corrupt(np.zeros((64, 64, 3), np.uint8), 1, "gaussian_noise").shape == (64, 64, 3)
         assert skm.GaussianMixture(2).n_components == 2
         assert mcolors.to_rgb("red") == (1, 0, 0) and plt.get_cmap("tab10")
+        assert BertConfig(vocab_size=9).vocab_size == 9 and AutoTokenizer.from_pretrained
         config = FSDP_CONFIGS.build(dict(type="FullStateDictConfig", offload_to_cpu=True))
         assert config.offload_to_cpu
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.evaluation import eval_map
+from mmdet.evaluation.functional import mean_ap
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
@@ -289,3 +290,9 @@ def test_instances_of_cityscapes_as_its_own_scripts(place):
     assert found["teacher/cityscapes/AP@50"] == pytest.approx(expected["AP50"], abs=1e-6)
     # Both write files: in one folder the student would get the teacher's score.
     assert found["student/cityscapes/mAP"] < expected["AP"] - 0.01
+
+
+def test_an_evaluation_waits_for_its_processes():
+    pool = mean_ap.Pool(1)
+    pool.close()
+    assert not any(process.is_alive() for process in pool._pool)

@@ -8,7 +8,8 @@ import torch
 
 from .harness import CONFIGS, metrics, train, two_processes
 
-pytestmark = pytest.mark.reliability
+# One worker has them all: the runs of two processes are started once.
+pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group("two processes")]
 KINDS = ("detection", "segmentation")
 # float32 sums in another order; after six steps the weights differ in the sixth digit.
 TOLERANCE = dict(rtol=1e-4, atol=1e-5)

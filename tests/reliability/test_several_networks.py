@@ -5,7 +5,8 @@ import torch
 
 from .harness import CONFIGS, checkpoint, difference, metrics, train, two_processes
 
-pytestmark = pytest.mark.reliability
+# One worker has them all: the runs of two processes are started once.
+pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group("several networks")]
 METHODS = ("cps", "dual", "umct", "mgd", "rail", "fst")
 CONFIG = "several_networks.py"
 
