@@ -39,10 +39,12 @@ class GracefulStopHook(Hook):
     def __init__(self, requeue: bool = False) -> None:
         self.requeue = requeue
         self.received = 0
+        self._process = os.getpid()
         self._previous: dict[int, Any] = {}
 
     def before_run(self, runner: Any) -> None:
         """Install the signal handlers, before weights are loaded and workers started."""
+        self._process = os.getpid()
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 self._previous[number] = signal.signal(number, self._on_signal)
@@ -106,6 +108,10 @@ class GracefulStopHook(Hook):
         raise Stopped(number, Exit.REQUEUE if again else None)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a child that has not yet come to `_forget_in_child`
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         if self.received:
             os._exit(128 + number)
         self.received = number

@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+import time
 
 import pytest
 import torch
 from mmengine.hooks import Hook
 
-from ssdet.engine import Stopped
+from ssdet.engine import GracefulStopHook, Stopped
 from ssdet.registry import HOOKS
 from tests.reliability.harness import checkpoint, difference
 
@@ -90,3 +91,20 @@ def test_epochs_are_saved_and_resumed_too(tmp_path):
     assert one["meta"]["iter"] == 12
     for part in ("state_dict", "optimizer", "rng"):
         assert difference(one[part], other[part]) is None
+
+
+def test_a_child_that_still_has_the_handler_can_be_ended():
+    """A signal may come between the fork and what restores the handlers in the child."""
+    hook = GracefulStopHook()
+    before = signal.signal(signal.SIGTERM, hook._on_signal)
+    try:
+        child = os.fork()
+        if child == 0:
+            time.sleep(20)
+            os._exit(0)
+        os.kill(child, signal.SIGTERM)
+        _, status = os.waitpid(child, 0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM
+    assert hook.received == 0

@@ -43,8 +43,12 @@ def act(action):
     if action == "memory":
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
     if action == "sleep":
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        before = signal.set_wakeup_fd(writer)
         print("fault: sleeping", flush=True)
-        signal.pause()
+        os.read(reader, 1)  # signal.pause() would miss a signal that comes just before it
+        signal.set_wakeup_fd(before)
         return
     if action == "hang":
         print("fault: hanging", flush=True)
