@@ -97,14 +97,19 @@ def test_a_child_that_still_has_the_handler_can_be_ended():
     """A signal may come between the fork and what restores the handlers in the child."""
     hook = GracefulStopHook()
     before = signal.signal(signal.SIGTERM, hook._on_signal)
+    ready, started = os.pipe()
     try:
         child = os.fork()
         if child == 0:
+            os.write(started, b"1")  # Python drops a signal that comes before the fork is over
             time.sleep(20)
             os._exit(0)
+        os.read(ready, 1)
         os.kill(child, signal.SIGTERM)
         _, status = os.waitpid(child, 0)
     finally:
         signal.signal(signal.SIGTERM, before)
+        os.close(ready)
+        os.close(started)
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM
     assert hook.received == 0
