@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .train import check_file
 
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, parse_options(args.cfg_options))
     with _quiet(True), _bar(Console(stderr=True)) as progress:
         result = audit(config, args.config, args.checkpoints, _asked(args), progress)
-        page = write_audit(result, args.out, command=_command(args))
+        page = write_audit(result, args.out, command=shlex.join(["ssdet", *sys.argv[1:]]))
     show(result, Console(soft_wrap=True, highlight=False), str(args.out))
     print(f"The pictures are in {page.resolve()}")
     return 0
@@ -120,16 +121,3 @@ def show(result: Audit, console: Console, out: str) -> None:
     console.print("next steps", style="bold")
     for number, step in enumerate(next_steps(result, out), 1):
         console.print(f"  {number}. {step}", markup=False)
-
-
-def _command(args: argparse.Namespace) -> str:
-    given: list[Any] = ["ssdet", "audit", args.config, *args.checkpoints]
-    for name in ("trained_on", "cfg_options"):
-        if getattr(args, name):
-            given += [f"--{name.replace('_', '-')}", *getattr(args, name)]
-    for name in ("unlabeled", "limit"):
-        if getattr(args, name) is not None:
-            given += [f"--{name}", str(getattr(args, name))]
-    if len(args.only) < len(_PARTS):
-        given += ["--only", *args.only]
-    return shlex.join([*given, "--count", str(args.count), "--out", str(args.out)])

@@ -55,15 +55,15 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < least:
             raise UsageError(f"--{name} {getattr(args, name)}: it must be at least {least}")
     check_file("checkpoint", args.checkpoint)
-    _check_folder(args.out)
     print(f"ssdet browse {args.config}: loading PyTorch and MMDetection", flush=True)
     import torch
     from rich.progress import Progress
 
     from ..engine.configs import load_config
-    from ..report.browse import browse, load_pair
+    from ..report.browse import browse, check_folder, load_pair
     from .launch import parse_options
 
+    check_folder(args.out)
     config = load_config(args.config, parse_options(args.cfg_options))
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     pair = load_pair(config, args.checkpoint, args.images, device)
@@ -85,16 +85,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"  without {', '.join(pair.left_out)}: they act in a training only")
     print(f"The page, to open in a browser:\n  {page.resolve()}")
     return 0
-
-
-def _check_folder(out: Path) -> None:
-    """Refuse a folder that holds something else than an earlier page."""
-    from ..exits import UsageError
-
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "maps").is_dir()):
-        raise UsageError(
-            f"--out {out}: it is not empty, and no page of `ssdet browse`. Give another folder"
-        )
 
 
 def _quality(checkpoint: Path) -> Any:

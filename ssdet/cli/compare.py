@@ -109,9 +109,7 @@ def _finished(part: Part) -> bool:
     except (OSError, ValueError):
         return False
     planned = part.config.train_cfg.get("max_iters")
-    if info.get("state") != "finished" or info.get("max_iterations") != (
-        planned or info.get("max_iterations")
-    ):
+    if info.get("state") != "finished" or planned not in (None, info.get("max_iterations")):
         return False
     changes = config_changes(before, part.config.pretty_text)
     if changes and not part.config.get("resume_anyway"):

@@ -6,6 +6,7 @@ here proves that an image is harmless. It shows what stands out, so that a perso
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,22 +34,15 @@ def check_foreign(
 
 
 def _patterns(source: Source, pictures: Mapping[str, Picture], findings: Findings) -> None:
-    groups: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for path in paths_of(source):
-        picture = pictures.get(path)
-        if picture is not None and picture.pattern is not None:
-            groups[picture.format].append((path, picture.pattern))
-    for group in groups.values():
-        distances = outliers([score for _, score in group])
-        for (path, _), distance in zip(group, distances, strict=True):
-            if distance > OUTLIER:
-                findings.add(
-                    "warning", "files", "repeated pattern that other images lack", path,
-                    found=f"{distance:.1f} robust standard deviations above {source.name}",
-                    allowed=f"up to {OUTLIER:g}",
-                    advice="Look at it: a fabric or a screen is fine, a faint grid over the whole "
-                    "picture may have been put there to teach the model something",
-                )  # fmt: skip
+    paths = [path for path in paths_of(source) if path in pictures]
+    for place, distance in patterned([pictures[path] for path in paths]):
+        findings.add(
+            "warning", "files", "repeated pattern that other images lack", paths[place],
+            found=f"{distance:.1f} robust standard deviations above {source.name}",
+            allowed=f"up to {OUTLIER:g}",
+            advice="Look at it: a fabric or a screen is fine, a faint grid over the whole "
+            "picture may have been put there to teach the model something",
+        )  # fmt: skip
 
 
 def _drift(
@@ -56,20 +50,59 @@ def _drift(
 ) -> None:
     known = _values([path for part in labeled for path in paths_of(part)], pictures)
     found = _values(list(paths_of(source)), pictures)
+    for shift in drifts(known, found):
+        findings.add(
+            "warning", "files", f"unlabeled images of another {shift.name}", source.name,
+            found=f"stability index {shift.index:.2f}; median {shift.found:.3g}, of the labeled "
+            f"ones {shift.known:.3g}",
+            allowed=f"up to {DRIFT} (and {shift.by_chance:.2f} by chance)",
+            advice="The teacher knows the labeled images only: label some of these, or leave "
+            "out what is foreign",
+        )  # fmt: skip
+
+
+def patterned(pictures: Sequence[Picture]) -> list[tuple[int, float]]:
+    """(place, robust deviations) of pictures with a pattern that others of their format lack."""
+    groups: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for place, picture in enumerate(pictures):
+        if picture.pattern is not None:
+            groups[picture.format].append((place, picture.pattern))
+    return [
+        (place, float(distance))
+        for group in groups.values()
+        for (place, _), distance in zip(group, outliers([p for _, p in group]), strict=True)
+        if distance > OUTLIER
+    ]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A statistic whose distribution is another one in the unlabeled images.
+
+    Attributes:
+        name: Of the statistic.
+        index, by_chance: Its stability index, and what two samples of one source reach.
+        known, found: The medians.
+    """
+
+    name: str
+    index: float
+    by_chance: float
+    known: float
+    found: float
+
+
+def drifts(known: np.ndarray, found: np.ndarray) -> list[Drift]:
+    """What has drifted between rows of `STATISTICS`; nothing where there are few rows."""
     if min(len(known), len(found)) < _ENOUGH:
-        return
+        return []
+    changed = []
     for number, name in enumerate(STATISTICS):
         index, by_chance = drift(known[:, number], found[:, number])
         if index > DRIFT + by_chance:
-            middle = np.median(known[:, number]), np.median(found[:, number])
-            findings.add(
-                "warning", "files", f"unlabeled images of another {name}", source.name,
-                found=f"stability index {index:.2f}; median {middle[1]:.3g}, of the labeled ones "
-                f"{middle[0]:.3g}",
-                allowed=f"up to {DRIFT} (and {by_chance:.2f} by chance)",
-                advice="The teacher knows the labeled images only: label some of these, or leave "
-                "out what is foreign",
-            )  # fmt: skip
+            middle = (float(np.median(part[:, number])) for part in (known, found))
+            changed.append(Drift(name, index, by_chance, *middle))
+    return changed
 
 
 def outliers(scores: Sequence[float]) -> np.ndarray:

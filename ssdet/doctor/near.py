@@ -46,21 +46,20 @@ def check_near(
 
 def near_pairs(first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
     """For each hash of `first` that has one, the most similar one of `second` within `NEAR`."""
-    best: dict[int, tuple[int, int]] = {}
-    for one, other in _candidates(first, second):
-        distance = _ONES[(first[one] ^ second[other])[:, None].view(np.uint8)].sum(axis=1)
-        for place in np.flatnonzero(distance <= NEAR):
-            key, found = int(one[place]), (int(distance[place]), int(other[place]))
-            best[key] = min(best.get(key, found), found)
-    return [(key, other) for key, (_, other) in sorted(best.items())]
+    return _nearest(first, second, itself=False)
 
 
 def near_twins(bits: np.ndarray) -> list[tuple[int, int]]:
     """(later, earlier) of hashes of one part: for each that has one, the most similar earlier."""
+    return _nearest(bits, bits, itself=True)
+
+
+def _nearest(first: np.ndarray, second: np.ndarray, *, itself: bool) -> list[tuple[int, int]]:
     best: dict[int, tuple[int, int]] = {}
-    for one, other in _candidates(bits, bits):
-        distance = _ONES[(bits[one] ^ bits[other])[:, None].view(np.uint8)].sum(axis=1)
-        for place in np.flatnonzero((distance <= NEAR) & (other < one)):
+    for one, other in _candidates(first, second):
+        distance = _ONES[(first[one] ^ second[other])[:, None].view(np.uint8)].sum(axis=1)
+        near = distance <= NEAR
+        for place in np.flatnonzero(near & (other < one) if itself else near):
             key, found = int(one[place]), (int(distance[place]), int(other[place]))
             best[key] = min(best.get(key, found), found)
     return [(key, other) for key, (_, other) in sorted(best.items())]

@@ -17,7 +17,7 @@ from mmengine.runner import TestLoop, ValLoop, autocast
 
 from ..exits import UsageError
 from ..registry import LOOPS
-from ..run_files import QUALITY
+from ..run_files import QUALITY, WORST
 from .checkpoint_file import write_text
 
 MODELS = ("teacher", "student")
@@ -88,13 +88,17 @@ class TeacherStudentLoop(ValLoop):
     def _write_quality(self) -> None:
         """How often each model is right at each score, for the report and `ssdet browse`."""
         found = {name: quality.summary() for name, quality in self.qualities.items()}
-        if self.worst is None or not is_main_process() or not all(found.values()):
+        folder = Path(self.runner.work_dir)
+        if self.runner.iter == 0 or not is_main_process():
+            return
+        if self.worst is None or not all(found.values()):
+            for old in (QUALITY, WORST):  # of an earlier validation; it would pass for this one's
+                (folder / old).unlink(missing_ok=True)
             return
         meta = getattr(self.evaluator, "dataset_meta", None) or {}
         unit = next(iter(self.qualities.values())).unit
         classes = [str(name) for name in meta.get("classes") or ()]
         content = {"iter": self.runner.iter, "unit": unit, "classes": classes, "models": found}
-        folder = Path(self.runner.work_dir)
         write_text(json.dumps(content) + "\n", folder / QUALITY)
         self.worst.write(folder, meta)
 
@@ -118,7 +122,7 @@ class TeacherStudentLoop(ValLoop):
             self.qualities[name].add(outputs)
             if name == self.models[0]:
                 self.worst.add(outputs, batch)
-        except Exception as error:
+        except Exception as error:  # whatever a model of someone else predicts
             self.worst, self.qualities[name].usable = None, False
             self.runner.logger.warning(
                 f"How often the models are right cannot be counted: {type(error).__name__}: "

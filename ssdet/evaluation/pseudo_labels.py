@@ -19,9 +19,15 @@ def matched(boxes: Tensor, labels: Tensor, objects: Tensor, classes: Tensor) -> 
     Boxes (N, 4) are taken in their order, the highest score first. Each object (M, 4) makes one
     box of its class right: the first one with an IoU of at least 0.5.
     """
-    right, best = np.zeros(len(boxes), dtype=bool), np.zeros(len(boxes))
+    found, best = partners(boxes, labels, objects, classes)
+    return found >= 0, best
+
+
+def partners(boxes: Tensor, labels: Tensor, objects: Tensor, classes: Tensor) -> tuple[Any, Any]:
+    """For each box the place of its object or -1, as in `matched`, and its highest IoU."""
+    found, best = np.full(len(boxes), -1), np.zeros(len(boxes))
     if not len(boxes) or not len(objects):
-        return right, best
+        return found, best
     overlaps = bbox_overlaps(boxes, objects.to(boxes))
     overlaps = overlaps * (labels[:, None] == classes.to(labels)[None])
     table = overlaps.cpu().numpy()
@@ -30,8 +36,8 @@ def matched(boxes: Tensor, labels: Tensor, objects: Tensor, classes: Tensor) -> 
     for number, row in enumerate(table):
         place = int(np.where(free, row, -1.0).argmax())
         if free[place] and row[place] >= TRUE_IOU:
-            right[number], free[place] = True, False
-    return right, best
+            found[number], free[place] = place, False
+    return found, best
 
 
 class PseudoLabelQuality:

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Literal
 
 from .run_folder import Line, Run
-from .summary import Metric, Task, curve, gain, main_metric
+from .summary import Metric, Task, curve, gain, main_metric, may_be_chance
 
 SILENT_SHARE = 0.2  # of the run without one pseudo label
 BEHIND_POINTS = 0.5  # that the teacher may lie below the student
@@ -203,6 +203,12 @@ def beats_baseline(task: Task) -> Verdict | None:
     points = gain(task)
     if points is None:
         return None
+    if points >= 0.05 and may_be_chance(task):
+        text = (
+            f"{points:+.1f} points of {task.metric.name} over the baseline on the same labels may "
+            "be chance. Train both with other seeds, too."
+        )
+        return Verdict("note", "Semi-supervised training may have helped", text)
     if points >= 0.05:
         text = f"{points:+.1f} points of {task.metric.name} over the baseline on the same labels."
         return Verdict("good", "Semi-supervised training helped", text)

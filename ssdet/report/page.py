@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from ..exits import replacing
 from ..run_files import BATCHES, GALLERY
-from ..version import __version__
 from .figures import LEGEND, class_rows, run_charts, table_rows, task_chart
 from .health import verdicts
+from .html import data_uri, fill
 from .quality_figures import quality_charts
 from .run_folder import Line, Run, find_runs, read_run
 from .summary import Task, gain, gains, tasks_of
@@ -62,17 +58,11 @@ def collect(folders: Sequence[str | Path]) -> list[Run]:
 
 def render(runs: Sequence[Run], *, title: str | None = None, commands: Sequence[str] = ()) -> str:
     """The page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ssdet.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     tasks = tasks_of(runs)
     compared = any(gain(task) is not None for task in tasks)
     given = "What semi-supervised training was worth" if compared else "Report of a training run"
-    return environment.get_template("report.html.j2").render(
+    return fill(
+        "report.html.j2",
         title=title or given,
         story=story(tasks),
         tasks=[_task(task, number) for number, task in enumerate(tasks)],
@@ -80,8 +70,6 @@ def render(runs: Sequence[Run], *, title: str | None = None, commands: Sequence[
         commands=list(commands),
         facts=facts(runs),
         legend=LEGEND,
-        version=__version__,
-        made=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
     )
 
 
@@ -187,7 +175,7 @@ def _embedded(path: Path) -> str | None:
     kind = IMAGE_TYPES.get(path.suffix.lower())
     if kind is None or not path.is_file() or path.stat().st_size > MAX_PICTURE:
         return None
-    return f"data:{kind};base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    return data_uri(path.read_bytes(), kind)
 
 
 def _reproduction(run: Run) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,14 @@ Points = list[tuple[float, float]]
 Counts = dict[str, Any]
 
 
-def read_quality(folder: str | Path) -> Counts | None:
-    """`quality.json` of a run folder; None if it is not there, or holds something else."""
-    try:
-        content = json.loads((Path(folder) / QUALITY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if _is_whole(content) else None
+def read_quality(folder: str | Path, problems: list[str] | None = None) -> Counts | None:
+    """`quality.json` of a run folder; None without it. What is broken is told in `problems`."""
+    return _read(Path(folder) / QUALITY, _is_whole, problems)
 
 
-def read_worst(folder: str | Path) -> list[dict[str, Any]]:
+def read_worst(folder: str | Path, problems: list[str] | None = None) -> list[dict[str, Any]]:
     """`pseudo/worst.json` of a run folder: entries with an image, a score and pictures."""
-    try:
-        content = json.loads((Path(folder) / WORST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    found = content if isinstance(content, list) else []
-    return [one for one in found if isinstance(one, dict) and isinstance(one.get("panels"), list)]
+    return _read(Path(folder) / WORST, _are_pictures, problems) or []
 
 
 def reliability(counts: Counts, bins: int = 10) -> Points:
@@ -80,6 +71,25 @@ def best_threshold(counts: Counts) -> float | None:
 def _columns(rows: Sequence[Sequence[int]]) -> list[int]:
     """The sum over the classes, for each score."""
     return [sum(column) for column in zip(*rows, strict=True)]
+
+
+def _read(path: Path, whole: Callable[[Any], bool], problems: list[str] | None) -> Any:
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        told = "" if whole(content) else "it is not what a validation writes"
+    except (OSError, ValueError) as error:
+        content, told = None, str(error)
+    if told and problems is not None:
+        problems.append(f"{path.name}: {told}; it was left out.")
+    return None if told else content
+
+
+def _are_pictures(content: Any) -> bool:
+    return isinstance(content, list) and all(
+        isinstance(one, dict) and isinstance(one.get("panels"), list) for one in content
+    )
 
 
 def _is_whole(content: Any) -> bool:

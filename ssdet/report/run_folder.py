@@ -87,7 +87,7 @@ def read_run(path: str | Path, *, name: str | None = None, role: Role | None = N
     for target, file in files:
         if (path / file).is_file():
             target += read_lines(path / file, problems, key=_place)
-    run.quality, run.worst = read_quality(path), read_worst(path)
+    run.quality, run.worst = read_quality(path, problems), read_worst(path, problems)
     if (path / CONFIG).is_file():
         run.config = (path / CONFIG).read_text(encoding="utf-8", errors="replace")
     run.role = role or _guess_role(run)

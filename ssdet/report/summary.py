@@ -9,7 +9,9 @@ from typing import Literal
 
 from .run_folder import Run
 
+Other = Literal["baseline", "control"]  # what a semi-supervised run is compared with
 ROLES = ("teacher", "student")
+CLEAR_POINTS = 1.0  # with one seed; results differ by about as much from seed to seed
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,8 @@ def scores(task: Task) -> dict[str, Score]:
     return found
 
 
-def gain(task: Task, over: Literal["baseline", "control"] = "baseline") -> float | None:
-    """Points that the better of teacher and student has over the baseline, mean over runs."""
+def gain(task: Task, over: Other = "baseline") -> float | None:
+    """Points of the better of teacher and student over the others, mean over runs."""
     best, base = best_mean(task), scores(task)[over].mean
     return None if best is None or base is None else best - base
 
@@ -170,10 +172,15 @@ def better_model(task: Task) -> str | None:
     return max(found, key=lambda role: found[role] or 0.0) if len(found) == 2 else None
 
 
-def gains(
-    task: Task, over: Literal["baseline", "control"] = "baseline"
-) -> list[tuple[object, float]]:
-    """(seed, points) for each seed that has both a baseline and a semi-supervised run."""
+def may_be_chance(task: Task, over: Other = "baseline") -> bool:
+    """Whether a gain is below two standard errors of its mean, or with one seed below a point."""
+    points, each = gain(task, over), [value for _, value in gains(task, over)]
+    clear = CLEAR_POINTS if len(each) < 2 else 2 * stdev(each) / len(each) ** 0.5
+    return points is not None and abs(points) < clear
+
+
+def gains(task: Task, over: Other = "baseline") -> list[tuple[object, float]]:
+    """(seed, points) for each seed that has both such a run and a semi-supervised one."""
     others = task.control if over == "control" else task.baseline
     base = {seed_of(run): baseline_curve(run, task.metric) for run in others}
     role, found = better_model(task) or "teacher", []

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from statistics import stdev
-from typing import Any, Literal
+from typing import Any
 
 from .run_folder import Line, Run
-from .summary import Task, best_mean, gain, gains, scores
-
-CLEAR_POINTS = 1.0  # with one seed; results differ by about as much from seed to seed
+from .summary import Other, Task, best_mean, gain, gains, may_be_chance, scores
 
 REASONS = {
     "score": "the score is below the threshold",
@@ -84,22 +81,22 @@ def headline(task: Task) -> str:
 
 
 def answer(task: Task) -> str:
-    """Whether the unlabeled images helped: yes, no, or not to be seen from these runs.
+    """Whether the unlabeled images helped: yes, no, or unclear from these runs.
 
     They are what the run has beyond the control run, if there is one, else beyond the baseline.
     """
-    over: Literal["control", "baseline"] = "control" if task.control else "baseline"
+    over: Other = "control" if task.control else "baseline"
     points, name = gain(task, over), task.metric.name
     if points is None:
         return "It cannot be said: one of the runs has not been evaluated."
     other = "the same training with labeled images in their place" if task.control else (
         "the supervised baseline"
     )  # fmt: skip
-    each = [value for _, value in gains(task, over)]
+    seeds = len(gains(task, over))
     text = f"{points:+.1f} points of {name} over {other}"
-    text += f", mean of {len(each)} seeds" if len(each) > 1 else ", with one seed"
-    if abs(points) < _uncertain(each):
-        return f"Not to be seen: {text}, which may be chance. {explained(task)}".strip()
+    text += f", mean of {seeds} seeds" if seeds > 1 else ", with one seed"
+    if may_be_chance(task, over):
+        return f"Unclear: {text}, which may be chance. {explained(task)}".strip()
     return f"{'Yes' if points > 0 else 'No'}: {text}. {explained(task)}".strip()
 
 
@@ -114,11 +111,6 @@ def explained(task: Task) -> str:
         f"Of the {points:+.1f} points over the baseline, the method alone (strong views, mixing, "
         f"averaged weights) brings {method:+.1f}, and the unlabeled images {new:+.1f}."
     )
-
-
-def _uncertain(each: Sequence[float]) -> float:
-    """Points from which on a gain is more than chance: two standard errors of its mean."""
-    return CLEAR_POINTS if len(each) < 2 else 2 * stdev(each) / len(each) ** 0.5
 
 
 def panel_title(view: str, unit: Any) -> str:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -19,7 +20,8 @@ from ssdet.report.browse.record import disagreement
 from tests.helpers import pseudo, tiny_retinanet
 
 SEMI = Path(__file__).parent / "configs" / "segmentation_semi.py"
-CHROMIUM = shutil.which("chromium")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def save(config, folder):
@@ -107,12 +109,21 @@ def test_boxes_are_led_into_the_strong_view(browsed):
     assert image["wo"] == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 
 
-def test_a_page_is_replaced_and_other_folders_are_not(browsed, boxes, tmp_path, capsys):
-    (tmp_path / "mine.txt").touch()
-    assert main(["browse", *boxes, "--out", str(tmp_path)]) == 2
-    assert "it is not empty" in capsys.readouterr().err
+@pytest.mark.parametrize("file", ["mine.txt", "images/000000000139.jpg", "maps/000139.png"])
+def test_a_folder_of_something_else_is_left_alone(file, boxes, tmp_path, capsys):
+    for name in ("images", "maps"):  # as data sets have them
+        (tmp_path / name).mkdir()
+    (tmp_path / file).touch()
+    assert main(["browse", *boxes, "--number", "1", "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "it is not empty" in told and file in told
+    assert (tmp_path / file).is_file()
+
+
+def test_a_page_is_replaced(browsed, boxes, tmp_path, capsys):
     out = tmp_path / "again"
     shutil.copytree(browsed, out)
+    shutil.copy(out / "thumbs" / "000000.jpg", out / "thumbs" / "118286.jpg")  # of more images
     assert main(["browse", *boxes, "--number", "1", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "1 of 8 unlabeled images, iteration 7" in said and "without TeacherEMAHook" in said
@@ -131,6 +142,18 @@ def test_pixels_and_their_maps(pixels, tmp_path):
 
 
 def test_images_of_the_user(boxes, tmp_path, capsys):
+    mine, out = tmp_path / "mine", tmp_path / "out"
+    mine.mkdir()
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(mine / name), np.full((64, 64, 3), 90, np.uint8))
+    config = load_config(boxes[0])
+    view = config.train_dataloader.dataset.datasets[1].pipeline[0]
+    view.shared = [dict(type="LoadImageFromFile")]
+    config.dump(tmp_path / "config.py")
+    command = ["browse", str(tmp_path / "config.py"), boxes[1], str(mine), "--out", str(out)]
+    assert main(command) == 0
+    assert [image["n"] for image in page(out)[1]["images"]] == ["a.png", "b.png"]
+    assert "2 of 2 unlabeled images" in capsys.readouterr().out
     assert main(["browse", *boxes, str(tmp_path / "none"), "--out", str(tmp_path / "o")]) == 2
     assert "a folder, a glob in quotes" in capsys.readouterr().err
 

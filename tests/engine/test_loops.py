@@ -3,6 +3,7 @@
 import pytest
 
 from ssdet.engine import UsageError
+from ssdet.evaluation.by_score import QualityByScore
 
 from .toy import ToyData, ToyMetric, toy
 
@@ -63,6 +64,17 @@ def test_test_loop_asks_the_chosen_one(tmp_path, model, score):
 def test_wrong_models_are_named(tmp_path, models):
     with pytest.raises(UsageError, match=r"expected some of \['teacher', 'student'\]"):
         toy(tmp_path, val_cfg__models=models).val()
+
+
+def test_what_cannot_be_counted_is_said_and_nothing_old_stays(tmp_path, monkeypatch):
+    runner, said = toy(tmp_path, model__type="ToyPair"), []
+    monkeypatch.setattr(type(runner), "iter", 3)
+    monkeypatch.setattr(runner.logger, "warning", said.append)
+    monkeypatch.setattr(QualityByScore, "add", lambda self, outputs: outputs[0].labels)
+    (tmp_path / "quality.json").write_text("{}")
+    assert runner.val()["teacher/mIoU"] == 2.0
+    assert len(said) == 1 and "cannot be counted: AttributeError" in said[0]
+    assert not (tmp_path / "quality.json").exists()
 
 
 def test_validation_does_not_change_the_training(tmp_path):

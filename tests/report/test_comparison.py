@@ -36,7 +36,7 @@ def test_the_method_and_the_images_are_told_apart(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "semi, word", [(0.42, "Yes: +2.0"), (0.405, "Not to be seen: +0.5"), (0.38, "No: -2.0")]
+    "semi, word", [(0.42, "Yes: +2.0"), (0.405, "Unclear: +0.5"), (0.38, "No: -2.0")]
 )
 def test_one_seed_is_trusted_from_one_point_on(tmp_path, semi, word):
     one = task(tmp_path, baseline=0.40, semi=semi)
@@ -49,7 +49,7 @@ def test_one_seed_is_trusted_from_one_point_on(tmp_path, semi, word):
 def test_seeds_that_scatter_show_nothing(tmp_path):
     found = task(tmp_path, baseline_0=0.4, baseline_1=0.4, semi_0=0.44, semi_1=0.38)
     # Gains of 4 and -2: a mean of 1 with a standard error of 3.
-    assert answer(found).startswith("Not to be seen: +1.0") and "mean of 2 seeds" in answer(found)
+    assert answer(found).startswith("Unclear: +1.0") and "mean of 2 seeds" in answer(found)
     assert scores(found)["teacher"].deviation == pytest.approx(4.243, abs=0.01)
     page = render(found.runs)
     assert "41.0 ± 4.2" in page and "40.0 ± 0.0" in page

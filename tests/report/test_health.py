@@ -112,7 +112,9 @@ def test_unreadable_parts_are_named():
     assert health.unreadable(run()) is None
 
 
-@pytest.mark.parametrize("teacher, found", [(31.0, "good"), (30.0, "bad"), (12.0, "bad")])
+@pytest.mark.parametrize(
+    "teacher, found", [(31.0, "good"), (30.6, "note"), (30.0, "bad"), (12.0, "bad")]
+)
 def test_baseline(teacher, found):
     metric = next(m for m in METRICS if m.key == "mIoU")
     base = run(val=[{"iter": 10, "mIoU": 30.0}], role="baseline")

@@ -36,6 +36,13 @@ def test_curves_by_hand():
 def test_a_file_of_another_kind_is_no_quality(content, tmp_path):
     (tmp_path / "quality.json").write_text(content)
     assert read_quality(tmp_path) is None
+    (tmp_path / "pseudo").mkdir()
+    (tmp_path / "pseudo/worst.json").write_text('{"a": 1}')
+    run = read_run(tmp_path)
+    assert run.quality is None and run.worst == []
+    assert [told.partition(":")[0] for told in run.problems if "left out" in told] == [
+        "quality.json", "worst.json",
+    ]  # fmt: skip
 
 
 def test_the_page_draws_teacher_student_and_baseline(tmp_path):

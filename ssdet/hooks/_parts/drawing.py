@@ -112,11 +112,16 @@ def fit(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
 
 def save_jpeg(path: Path, picture: np.ndarray) -> None:
     """Write an RGB picture; the bytes decide, so that a strange name cannot change the format."""
+    with writing(path):
+        path.write_bytes(jpeg(picture))
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """An RGB picture as the bytes of a JPEG file."""
     done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     if not done:
-        raise OSError(f"{path}: a picture of shape {picture.shape} could not be encoded as JPEG")
-    with writing(path):
-        path.write_bytes(data.tobytes())
+        raise OSError(f"a picture of shape {picture.shape} could not be encoded as JPEG")
+    return data.tobytes()
 
 
 def _draw_box(axes: Any, group: BoxGroup, number: int, scale: float) -> None:

@@ -186,7 +186,7 @@ def _of_labels(
             "badly placed": np.array([view.badly_placed[number] for view in views]),
             "unsupported": np.array([view.unsupported[number] for view in views]),
         }
-        # One reason for a label: the first that holds; a label in the wrong place has no support.
+        # One finding for a label, the strongest: what is in the wrong place also has no support.
         kind = max(scores, key=lambda name: float(scores[name].mean()))
         mean = float(scores[kind].mean())
         if mean <= least:

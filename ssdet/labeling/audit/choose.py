@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from .criteria import rarity, rarity_weights
-from .features import k_center, nearest, unit
-from .findings import Audit, Choice, Look
+from .features import k_center, nearest
+from .findings import Audit, Choice, Look, features_of
 
 RARE = 0.3  # weight of a class that is called rare
 _WORST = {
@@ -39,7 +39,7 @@ def choose(looks: Sequence[Look], result: Audit, count: int, *, trained: bool) -
     known = [look for look in looks if look.role == "labeled"]
     if not pool:
         return
-    features, labeled = _features(pool), _features(known) if known else None
+    features, labeled = features_of(pool), features_of(known) if known else None
     weights = rarity_weights(result.objects.tolist())
     rare = np.array([rarity(look.classes, look.scores, weights) if len(weights) else 0.0
                      for look in pool])  # fmt: skip
@@ -53,10 +53,6 @@ def choose(looks: Sequence[Look], result: Audit, count: int, *, trained: bool) -
         reasons = reasons or ["unlike what is labeled and what stands above it in this list"]
         known_distance = None if np.isinf(distance) else distance
         result.choices.append(Choice(look, float(rare[place]), known_distance, reasons))
-
-
-def _features(looks: Sequence[Look]) -> np.ndarray:
-    return unit(np.stack([look.features for look in looks if look.features is not None]))
 
 
 def _rare(look: Look, result: Audit, weights: np.ndarray) -> list[str]:

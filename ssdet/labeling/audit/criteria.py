@@ -1,7 +1,7 @@
 """How much the labels of the teacher for an image can be relied on, and how rare they are.
 
-The three criteria are those of ACTRESS (2024): faithfulness, robustness, confidence. What it reads
-from attention maps is measured here by trying, so that it works for any model.
+The three criteria are inspired by ACTRESS (2024): faithfulness, robustness, confidence. What it
+reads from attention maps is measured here by trying, so that it works for any model.
 """
 
 from __future__ import annotations

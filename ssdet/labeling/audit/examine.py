@@ -257,9 +257,8 @@ class _Examination:
             )
         if self.trained and len(self.judges) == 1 and "labels" in self.asked.parts:
             notes.append(
-                "one checkpoint judges labels that it has learned itself; what it has learned by "
-                "heart it does not contradict. Several, each trained on a part (--trained-on), "
-                "find more"
+                "one checkpoint judges labels that it has learned itself; what it has memorized it "
+                "does not contradict. Several, each trained on a part (--trained-on), find more"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from ...doctor.pictures import Picture
 from ...doctor.sources import Role
 from .boxes import Boxes, Suspect
-from .features import Shift
+from .features import Shift, unit
 from .images import Source
 
 Part = Literal["next", "labels", "data"]
@@ -48,6 +49,11 @@ class Look:
     def role(self) -> Role:
         """Labeled, unlabeled or validation."""
         return self.source.role
+
+
+def features_of(looks: Sequence[Look]) -> np.ndarray:
+    """Features (N, D) of images at which a network looked, each of length 1."""
+    return unit(np.stack([look.features for look in looks if look.features is not None]))
 
 
 @dataclass
@@ -103,9 +109,9 @@ class Audit:
         images: Number of images of each role.
         choices: Images to label, the most useful first.
         suspects: Labels that look wrong, the surest first.
-        objects: Labeled objects (or pixels) of each class.
-        missed: Of these, how many no network finds (boxes), or call something else (pixels).
-        confusion: Pixels by given and by most probable class.
+        objects: Labeled objects of each class (boxes), or images that show it (pixels).
+        missed: Of the objects, how many no network finds; empty for pixels.
+        confusion: Pixels by given and by most probable class; None for boxes.
         twins: Images that look alike, leaks first.
         odd: Images unlike the others.
         shift: How far labeled and unlabeled images are apart.

@@ -17,6 +17,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from ...engine.checkpoint_file import read_checkpoint
+from ...engine.fitting import check_fit
 from ...exits import CheckpointError, UsageError
 from ...registry import MODELS
 from ...teacher_student import TeacherStudent
@@ -147,7 +148,10 @@ def last_map(network: nn.Module) -> Iterator[list[Tensor]]:
     """Within the context, the last map of the backbone (B, D, H, W) is appended for each pass."""
     backbone: Any = getattr(network, "backbone", None)
     if backbone is None:
-        raise UsageError(f"{type(network).__name__} has no backbone; `ssdet audit` needs features")
+        raise UsageError(
+            f"{type(network).__name__} has no backbone, whose features `ssdet audit` compares. "
+            "Allowed: a model of MMDetection or MMSegmentation"
+        )
     found: list[Tensor] = []
     handle = backbone.register_forward_hook(lambda _, __, out: found.append(_maps(out)[-1]))
     try:
@@ -194,24 +198,9 @@ def _load(pair: TeacherStudent, classes: tuple[str, ...], path: Path) -> bool:
     for role in ROLES:
         own = weights[role] or (weights[there[0]] if there else state)
         network: nn.Module = getattr(pair, role.removesuffix("."))
-        _check_weights(own, network, path)
+        check_fit(own, network.state_dict(), path)
         network.load_state_dict(own, strict=False)
     return len(there) == 2
-
-
-def _check_weights(own: dict[str, Tensor], network: nn.Module, path: Path) -> None:
-    wanted = network.state_dict()
-    wrong = [key for key, value in wanted.items()
-             if key not in own or own[key].shape != value.shape]  # fmt: skip
-    if not wrong:
-        return
-    key = wrong[0]
-    found = tuple(own[key].shape) if key in own else "nothing"
-    raise CheckpointError(
-        f"checkpoint {path}: it is not of this config: {len(wrong)} of {len(wanted)} tensors of "
-        f"the model do not fit, first {key}: found {found}, allowed {tuple(wanted[key].shape)}. "
-        "Give the config of its run: config.py in the run folder"
-    )
 
 
 def _check_classes(saved: dict[str, Any], ours: tuple[str, ...], path: Path) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
-from ...doctor.foreign import DRIFT, OUTLIER, drift, outliers
+from ...doctor.foreign import drifts, outliers, patterned
 from ...doctor.near import near_pairs, near_twins
-from ...doctor.pictures import STATISTICS
 from ...doctor.sources import Role
-from .features import nearest, shift, standardized, unit
-from .findings import Audit, Look, Odd, Twins
+from .features import nearest, shift, standardized
+from .findings import Audit, Look, Odd, Twins, features_of
 
 ROLES: tuple[Role, ...] = ("labeled", "unlabeled", "validation")
 FOREIGN = 4.0  # robust standard deviations of the logarithm of a distance
-_ENOUGH, _ENOUGH_TO_COMPARE = 5, 20
+_ENOUGH = 5
 
 
 def compare(looks: Sequence[Look], result: Audit) -> None:
@@ -27,9 +25,13 @@ def compare(looks: Sequence[Look], result: Audit) -> None:
     labeled, unlabeled = parts["labeled"], parts["unlabeled"]
     result.odd = [*foreign(looks), *_patterns(unlabeled)]
     if min(len(labeled), len(unlabeled)) >= _ENOUGH:
-        result.shift = shift(_features(labeled), _features(unlabeled))
-    if min(len(labeled), len(unlabeled)) >= _ENOUGH_TO_COMPARE:
-        result.differs = _differs(labeled, unlabeled)
+        result.shift = shift(features_of(labeled), features_of(unlabeled))
+    known, found = (
+        np.array([look.picture.statistics for look in part]) for part in (labeled, unlabeled)
+    )
+    for change in drifts(known, found):
+        word = "more" if change.found > change.known else "less"
+        result.differs.append(f"{word} {change.name}")
 
 
 def _twins(parts: dict[Role, list[Look]]) -> list[Twins]:
@@ -61,52 +63,21 @@ def foreign(looks: Sequence[Look]) -> list[Odd]:
     labeled, unlabeled = ([look for look in looks if look.role == role] for role in ROLES[:2])
     if len(unlabeled) < 2:
         return []
-    features = _features(unlabeled)
+    features = features_of(unlabeled)
     # Foreign images may come in dozens that are like each other.
     enough = len(labeled) >= _ENOUGH
-    known = _features(labeled) if enough else features
+    known = features_of(labeled) if enough else features
     # What no labeled image shows may be a small part of all that the backbone tells apart.
     found, own = standardized(features, known), standardized(known, known)
     away = nearest(found, own, themselves=not enough)[0]
     logarithms = np.log(np.maximum(away, 1e-6))
-    return [
-        Odd("foreign", unlabeled[place], float(deviations))
-        for place, deviations in _highest(outliers(logarithms.tolist()), FOREIGN)
-    ]
+    deviations = outliers(logarithms.tolist())
+    highest = [int(place) for place in np.argsort(-deviations) if deviations[place] > FOREIGN]
+    return [Odd("foreign", unlabeled[place], float(deviations[place])) for place in highest]
 
 
 def _patterns(unlabeled: Sequence[Look]) -> list[Odd]:
     """Images with a repeated pattern that the others of their file format lack."""
-    groups: dict[str, list[Look]] = defaultdict(list)
-    for look in unlabeled:
-        if look.picture.pattern is not None:
-            groups[look.picture.format].append(look)
-    return [
-        Odd("pattern", looks[place], float(deviations))
-        for looks in groups.values()
-        for place, deviations in _highest(
-            outliers([look.picture.pattern or 0.0 for look in looks]), OUTLIER
-        )
-    ]
-
-
-def _highest(deviations: np.ndarray, above: float) -> list[tuple[int, float]]:
-    order = np.argsort(-deviations)
-    return [(int(n), float(deviations[n])) for n in order if deviations[n] > above]
-
-
-def _differs(labeled: Sequence[Look], unlabeled: Sequence[Look]) -> list[str]:
-    """Statistics of the pixels whose distribution is another one."""
-    known, found = (np.array([look.picture.statistics for look in part])
-                    for part in (labeled, unlabeled))  # fmt: skip
-    result = []
-    for number, name in enumerate(STATISTICS):
-        index, by_chance = drift(known[:, number], found[:, number])
-        if index > DRIFT + by_chance:
-            more = np.median(found[:, number]) > np.median(known[:, number])
-            result.append(f"{'more' if more else 'less'} {name}")
-    return result
-
-
-def _features(looks: Sequence[Look]) -> np.ndarray:
-    return unit(np.stack([look.features for look in looks if look.features is not None]))
+    found = patterned([look.picture for look in unlabeled])
+    odd = [Odd("pattern", unlabeled[place], deviations) for place, deviations in found]
+    return sorted(odd, key=lambda one: -one.deviations)

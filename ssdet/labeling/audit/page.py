@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
-import jinja2
-
-from ...version import __version__
+from ...report.html import fill
 from .boxes import Kind, Suspect
 from .findings import Audit, Choice
 from .pictures import of_suspect, plain, with_found
@@ -31,21 +28,11 @@ Item = TypeVar("Item")
 
 def render(result: Audit, out: str, command: str = "") -> str:
     """The page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [
-                jinja2.PackageLoader("ssdet.labeling.audit", "templates"),
-                jinja2.PackageLoader("ssdet.report", "templates"),  # its style
-            ]
-        ),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     judged = result.confusion is not None or len(result.missed) > 0
     kinds = list(KINDS)[4:] if result.pixels else list(KINDS)[:4]
-    return environment.get_template("audit.html.j2").render(
+    return fill(
+        "audit.html.j2",
+        "ssdet.labeling.audit",
         result=result,
         story=story(result),
         steps=next_steps(result, out),
@@ -64,8 +51,6 @@ def render(result: Audit, out: str, command: str = "") -> str:
         shifted=shifted(result),
         out=out,
         command=command,
-        version=__version__,
-        made=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
-from ...hooks._parts.drawing import BoxGroup, Color, class_colors, draw_boxes, fit
+from ...hooks._parts.drawing import BoxGroup, Color, class_colors, draw_boxes, fit, jpeg
+from ...report.html import data_uri
 from .boxes import Boxes, Suspect
 from .findings import Audit, Look
 
@@ -92,7 +91,4 @@ def _pixels(look: Look) -> np.ndarray:
 
 
 def _encoded(picture: np.ndarray) -> str:
-    done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    if not done:
-        raise OSError(f"a picture of shape {picture.shape} could not be encoded as JPEG")
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+    return data_uri(jpeg(picture), "image/jpeg")

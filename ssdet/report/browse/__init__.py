@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
-from ...exits import replacing, writing
+from ...exits import UsageError, replacing, writing
 from ...hooks._parts.drawing import class_colors, fit, save_jpeg
 from ...hooks._parts.view_picture import as_rgb, view_picture
 from ...teacher_student.step import PixelLabels, Step
-from ...version import __version__
+from ..html import data_uri, fill
 from .pair import Pair, load_pair
 from .record import Record, box_record, pixel_record
 
-__all__ = ["Pair", "browse", "choose", "load_pair"]
+__all__ = ["Pair", "browse", "check_folder", "choose", "load_pair"]
 
 THUMB = 260  # longer side of a thumbnail
-FILES = ("images", "thumbs", "maps")
+PAGE = "index.html"
+# The folders beside the page, and what it names their files.
+FILES = {
+    "images": re.compile(r"\d{6,}_(original|weak|strong)\.jpg"),
+    "thumbs": re.compile(r"\d{6,}\.jpg"),
+    "maps": re.compile(r"\d{6,}\.js"),
+}
 Progress = Callable[[int, int], None]
 
 
@@ -54,7 +59,7 @@ def browse(
 
     Args:
         pair: Teacher, student and images, see `load_pair`.
-        out: Folder; pictures of an earlier page in it are replaced.
+        out: Folder, which may hold an earlier page and nothing else; its pictures are replaced.
         number: Images, spread evenly over all.
         seed: Of the random views; the same seed shows the same views.
         size: Longer side of a picture, in pixels.
@@ -62,17 +67,32 @@ def browse(
         progress: Called with (done, total).
     """
     page = _Page(Path(out), size)
+    for file in check_folder(page.out):
+        file.unlink()
     for name in FILES:
         with writing(page.out):
             (page.out / name).mkdir(parents=True, exist_ok=True)
-        for file in (page.out / name).glob("0*"):
-            file.unlink()
     chosen = choose(len(pair.images), number)
     with DefaultScope.overwrite_default_scope(pair.model.scope):
         for done, index in enumerate(chosen):
             page.records.append(_look(pair, page, index, seed))
             progress(done + 1, len(chosen))
     return _write(pair, page, {"of": len(pair.images), "seed": seed, **(about or {})})
+
+
+def check_folder(out: Path) -> list[Path]:
+    """The pictures of an earlier page; a folder that holds anything else is refused."""
+    inside = sorted(out.iterdir()) if out.is_dir() else [out] if out.exists() else []
+    parts = [path for path in inside if path.name in FILES and path.is_dir()]
+    files = [file for part in parts for file in sorted(part.iterdir())]
+    other = [path for path in inside if path not in parts and path.name != PAGE]
+    other += [file for file in files if not FILES[file.parent.name].fullmatch(file.name)]
+    if other:
+        raise UsageError(
+            f"{out}: it is not empty, and no page of `ssdet browse`: found {other[0]}. Give "
+            "another folder (--out)"
+        )
+    return files
 
 
 def choose(count: int, number: int) -> list[int]:
@@ -117,7 +137,10 @@ def _original(pair: Pair, index: int) -> np.ndarray:
         results = transform(results)
         if "img" in results:
             return as_rgb(np.asarray(results["img"], dtype=np.float32))
-    raise ValueError("the pipeline of the unlabeled images loads no image")
+    raise UsageError(
+        "the pipeline of the unlabeled images loads no image: none of its transforms gives `img`. "
+        "Begin it with LoadImageFromFile"
+    )
 
 
 def _transforms(part: Any) -> list[Any]:
@@ -132,9 +155,9 @@ def _transforms(part: Any) -> list[Any]:
 def _save_map(path: Path, name: str, map_: np.ndarray) -> None:
     """Labels and scores as a script: a page from a disk may not read the pixels of a picture."""
     _, data = cv2.imencode(".png", map_[..., ::-1])
-    text = base64.b64encode(data.tobytes()).decode("ascii")
+    source = data_uri(data.tobytes(), "image/png")
     with writing(path):
-        path.write_text(f'ssdetMap("{name}","data:image/png;base64,{text}");\n', encoding="utf-8")
+        path.write_text(f'ssdetMap("{name}","{source}");\n', encoding="utf-8")
 
 
 def _write(pair: Pair, page: _Page, about: dict[str, Any]) -> Path:
@@ -148,16 +171,10 @@ def _write(pair: Pair, page: _Page, about: dict[str, Any]) -> Path:
         "images": page.records,
         "quality": about.pop("quality", None),
     }
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ssdet.report", "templates"),
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
     # Within a script element only "</" and "<!--" could end it.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    html = environment.get_template("browse.html.j2").render(
-        data=text, about=about, pair=pair, version=__version__, unit=data["unit"]
-    )
-    out = page.out / "index.html"
+    html = fill("browse.html.j2", data=text, about=about, pair=pair, unit=data["unit"])
+    out = page.out / PAGE
     with replacing(out) as unfinished:
         unfinished.write_text(html, encoding="utf-8")
     return out

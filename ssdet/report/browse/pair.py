@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
-from torch import Tensor
 
 from ...datasets.seeding import derive_seed, seeded
 from ...engine.checkpoint_file import read_checkpoint
-from ...exits import CheckpointError, RunError, UsageError
+from ...engine.fitting import check_fit
+from ...exits import RunError, UsageError
 from ...openmmlab import register
 from ...registry import DATASETS, HOOKS, MODELS
 from ...teacher_student.core import TeacherStudent
@@ -55,7 +55,11 @@ class Pair:
         with seeded(derive_seed(seed, index)):
             sample = self.images[index]
         if sample is None:
-            raise UsageError(f"unlabeled image {index}: its pipeline refuses it")
+            path = self.images.get_data_info(index).get("img_path")
+            raise UsageError(
+                f"unlabeled image {index}, {path}: its pipeline gives nothing for it. Check the "
+                "pipeline of the unlabeled images (train_dataloader.dataset)"
+            )
         data = self.model.data_preprocessor(pseudo_collate([sample]), False)
         step = self.model._step(data["inputs"], data["data_samples"])
         with torch.no_grad():
@@ -107,21 +111,7 @@ def load_pair(config: Any, checkpoint: str | Path, source: str | None, device: s
 def _model(config: Any, checkpoint: str | Path, saved: dict[str, Any]) -> TeacherStudent:
     model: TeacherStudent = MODELS.build({**config.model, "compile_student": None})
     state = saved.get("state_dict") or {}
-    own = model.state_dict()
-    missing = [key for key in own if key not in state]
-    other = [key for key, value in state.items() if key not in own]
-    unlike = [k for k, v in own.items() if isinstance(v, Tensor) and k in state
-              and v.shape != state[k].shape]  # fmt: skip
-    if missing or unlike:
-        first = (missing or unlike)[0]
-        found = "is missing" if missing else (
-            f"has the shape {tuple(state[first].shape)}, and {tuple(own[first].shape)} in the model"
-        )  # fmt: skip
-        raise CheckpointError(
-            f"checkpoint {checkpoint}: it does not fit the model of the config: {first} {found} "
-            f"({len(missing) + len(unlike)} tensors in all, {len(other)} unknown ones). Give the "
-            "config.py of the run folder of the checkpoint"
-        )
+    check_fit(state, model.state_dict(), checkpoint)
     model.load_state_dict(state, strict=False)
     model.iteration = int(state["_iteration"])
     return model

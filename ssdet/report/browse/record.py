@@ -6,16 +6,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
+from ...evaluation.pseudo_labels import partners
 from ...labels import IGNORE
 from ...teacher_student.geometry import between, homography
 from ...teacher_student.pseudo_boxes import AMBIGUOUS, LOW, PseudoBoxes
 from ...teacher_student.step import PixelLabels, Step
 
 KEPT, UNSURE, IGNORED, DROPPED = range(4)
-PAIR_IOU = 0.5  # from which two boxes of one class are the same object
 BOXES = 100  # of the teacher, and of the student, in an image; those with the highest scores
 BINS = 50  # of the histograms of scores
 MAP = 320  # longest side of a map of labels
@@ -33,7 +32,7 @@ def box_record(step: Step, student: Any, reasons: list[str]) -> Record:
     other: PseudoBoxes = student[0]
     other = other[other.scores.argsort(descending=True)[:BOXES]]
     teacher = PseudoBoxes.cat([one for one, _, _ in own]) if own else found
-    same = _same(teacher, other)
+    same = partners(teacher.bboxes, teacher.labels, other.bboxes, other.labels)[0].tolist()
     rows = []
     for number, (box, code, why) in enumerate(own):
         if why and why not in reasons:
@@ -107,22 +106,6 @@ def _geometry(step: Step) -> Record:
 def _decisions(boxes: PseudoBoxes) -> list[int]:
     codes = {LOW: IGNORED, AMBIGUOUS: UNSURE}
     return [codes.get(level, KEPT) for level in boxes.level.tolist()]
-
-
-def _same(teacher: PseudoBoxes, student: PseudoBoxes) -> list[int]:
-    """For each box of the teacher the student's of the same class that overlaps most, or -1."""
-    if not len(teacher) or not len(student):
-        return [-1] * len(teacher)
-    overlaps = bbox_overlaps(teacher.bboxes, student.bboxes)
-    overlaps = overlaps * (teacher.labels[:, None] == student.labels[None])
-    free = np.ones(len(student), dtype=bool)
-    found = []
-    for row in overlaps.cpu().numpy():
-        best = int(np.where(free, row, -1.0).argmax())
-        hit = free[best] and row[best] >= PAIR_IOU
-        free[best] &= not hit
-        found.append(best if hit else -1)
-    return found
 
 
 def _each(boxes: PseudoBoxes) -> list[Any]:

@@ -157,10 +157,12 @@ def test_a_list_says_who_judges_whom(tiny, knowing, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["detection", "segmentation"])
-def test_the_command_writes_page_json_and_lists(tiny, tmp_path, capsys, kind):
+def test_the_command_writes_page_json_and_lists(tiny, tmp_path, capsys, monkeypatch, kind):
     _, name, checkpoint = tiny(kind)
     out = tmp_path / "audit"
-    assert main(["audit", name, checkpoint, "--count", "5", "--out", str(out)]) == 0
+    command = ["audit", name, checkpoint, "--count", "5", "--score", "0.25", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", ["/usr/bin/ssdet", *command])
+    assert main(command) == 0
     printed = capsys.readouterr().out
     assert "next steps" in printed and "8 unlabeled" in printed
     content = json.loads((out / "audit.json").read_text())
@@ -175,6 +177,7 @@ def test_the_command_writes_page_json_and_lists(tiny, tmp_path, capsys, kind):
     page = (out / "audit.html").read_text()
     assert "Label these next" in page and "These labels look wrong" in page
     assert page.count("data:image/jpeg") >= 5
+    assert f"<code>ssdet {' '.join(command)}</code>" in page, "with every option that was given"
     assert "http" not in page.partition("<body>")[2]
 
 
