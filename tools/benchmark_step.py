@@ -178,12 +178,10 @@ def ours(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
 
 def peer(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
     """MMDetection's `SemiBaseDetector` with its `MeanTeacherHook`."""
-    preprocessor = dict(
-        type="MultiBranchDataPreprocessor", data_preprocessor=model.pop("data_preprocessor")
-    )
-    model.data_preprocessor = preprocessor["data_preprocessor"]
+    own = model.data_preprocessor
     config = dict(
-        type="SemiBaseDetector", detector=model, data_preprocessor=preprocessor,
+        type="SemiBaseDetector", detector=model,
+        data_preprocessor=dict(type="MultiBranchDataPreprocessor", data_preprocessor=own),
         semi_train_cfg=ConfigDict(cls_pseudo_thr=0.0), semi_test_cfg=dict(predict_on="teacher"),
     )  # fmt: skip
     with DefaultScope.overwrite_default_scope("mmdet"):
