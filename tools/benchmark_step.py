@@ -1,12 +1,14 @@
 """Time a training step of ssdet beside a bare loop and beside MMDetection's own mean teacher.
 
-    python tools/benchmark_step.py [--models retinanet faster-rcnn] [--size 256 320] [--rounds 20]
-                                   [--device cpu] [--precision fp32] [--threads 1]
+    python tools/benchmark_step.py [--models retinanet faster-rcnn dino deeplabv3plus soft-teacher]
+                                   [--size 256 320] [--rounds 20] [--device cpu]
+                                   [--precision fp32] [--threads 1]
 
 All sides start from the same weights and get the same images: as many labeled as unlabeled ones,
 with the same number of pseudo boxes. Each round takes a step of every side in turn. A bare loop is
 what is left if nothing can be exchanged: the teacher labels, the student learns from all images in
-one pass, the optimizer steps, the teacher's weights move. Data loading is not part of it.
+one pass, the optimizer steps, the teacher's weights move. MMDetection's side is its
+`SemiBaseDetector`, for `soft-teacher` its `SoftTeacher`. Data loading is not part of it.
 On a CPU the time of the process counts, so that a busy machine disturbs less.
 """
 
@@ -31,19 +33,28 @@ from mmengine.config import ConfigDict
 from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import DefaultScope
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 
 from ssdet.engine.configs import load_config
-from ssdet.hooks import FixedThresholdHook, TeacherEMAHook
+from ssdet.hooks import BackgroundScoreHook, BoxJitterHook, FixedThresholdHook, TeacherEMAHook
 from ssdet.registry import MODELS
 
 BASES = {
     "retinanet": "mmdet::_base_/models/retinanet_r50_fpn.py",
     "faster-rcnn": "mmdet::_base_/models/faster-rcnn_r50_fpn.py",
+    "dino": "mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py",
+    "deeplabv3plus": "mmseg::_base_/models/deeplabv3plus_r50-d8.py",
+    "soft-teacher": "mmdet::_base_/models/faster-rcnn_r50_fpn.py",
+}
+SIDES = {  # beside ssdet
+    "dino": ("bare",),  # `SemiBaseDetector` cannot build a second one of the same config
+    "deeplabv3plus": ("bare",),  # MMSegmentation has no teacher
+    "soft-teacher": ("MMDetection",),
 }
 PRECISIONS = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
 MOMENTUM = 0.999
+JITTER, ANY_SPREAD = (10, 0.06), 1e9  # Soft Teacher's; all boxes teach regression, too
 Step = Callable[[dict[str, Any]], float]
 
 
@@ -71,11 +82,13 @@ def main() -> None:
 
 def compare(name: str, given: argparse.Namespace) -> str:
     """Take the steps in turn and put the medians into a line."""
-    model = small(name, given.depth, given.boxes)
+    others = SIDES.get(name, ("bare", "MMDetection"))
+    makers = dict(ssdet=ours, bare=bare, MMDetection=peer)
     sides = {}
-    for side, make in dict(ssdet=ours, bare=bare, MMDetection=peer).items():
+    for side in ("ssdet", *others):
         torch.manual_seed(0)
-        sides[side] = make(copy.deepcopy(model), given.device, PRECISIONS[given.precision])
+        model = small(name, given.depth, given.boxes)
+        sides[side] = makers[side](name, model, given.device, PRECISIONS[given.precision])
     times: dict[str, list[float]] = {side: [] for side in sides}
     memory: dict[str, int] = {}
     for number in range(given.rounds + 2):  # the first two warm up
@@ -87,7 +100,7 @@ def compare(name: str, given: argparse.Namespace) -> str:
                 memory[side] = max(peak, memory.get(side, 0))
     step = statistics.median(times["ssdet"]) * 1000
     parts = [f"{name}, {given.device}, {given.precision}: {step:.0f} ms a step of ssdet"]
-    for other in ("bare", "MMDetection"):
+    for other in others:
         ratios = [a / b for a, b in zip(times["ssdet"], times[other], strict=True)]
         low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
         line = f"{middle:.2f} x {other} ({low:.2f} to {high:.2f})"
@@ -112,13 +125,26 @@ def timed(step: Step, data: dict[str, Any], device: str) -> tuple[float, int]:
 
 
 def small(name: str, depth: int, boxes: int) -> ConfigDict:
-    """A model of MMDetection with a ResNet of this depth, whose teacher always finds boxes."""
+    """A model with a ResNet of this depth, whose teacher always finds boxes."""
     model = load_config(BASES[name]).model
+    if name == "deeplabv3plus":
+        return _small_segmentor(model, depth)
     model.backbone.update(depth=depth, init_cfg=None)
     if depth == 18:
-        model.neck.in_channels = [64, 128, 256, 512]
+        model.neck.in_channels = [width // 4 for width in model.neck.in_channels]
     test = model.test_cfg.get("rcnn", model.test_cfg)
-    test.update(score_thr=0.0, max_per_img=boxes)
+    test.update(max_per_img=boxes, **({} if name == "dino" else {"score_thr": 0.0}))
+    return model
+
+
+def _small_segmentor(model: ConfigDict, depth: int) -> ConfigDict:
+    model.update(pretrained=None, auxiliary_head=None)
+    model.data_preprocessor.size_divisor = 1
+    model.backbone.depth = depth
+    for part in (model.backbone, model.decode_head):
+        part.norm_cfg = dict(type="BN", requires_grad=True)
+    if depth == 18:
+        model.decode_head.update(in_channels=512, c1_in_channels=64, channels=128)
     return model
 
 
@@ -145,6 +171,8 @@ def sample(number: int, size: tuple[int, int]) -> DetDataSample:
     boxes = torch.tensor([[8.0, 8, 60, 60], [70, 20, 150, 120], [30, 90, 200, 240]])
     found = DetDataSample(metainfo=meta)
     found.gt_instances = InstanceData(bboxes=boxes, labels=torch.tensor([0, 1, 2]))
+    map_ = torch.arange(size[0])[:, None] // 16 % 3 + torch.zeros(size, dtype=torch.long)
+    found.gt_sem_seg = PixelData(data=map_[None])
     return found
 
 
@@ -156,14 +184,21 @@ def wrapper(parameters: Any, precision: torch.dtype | None) -> OptimWrapper:
     return AmpOptimWrapper(dtype=str(precision).partition(".")[2], optimizer=optimizer)
 
 
-def ours(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
-    """The step of `ssdet train`, joint pass, with its two usual hooks."""
+def ours(name: str, model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
+    """The step of `ssdet train` with its usual hooks, in a joint pass where they allow it."""
+    average = TeacherEMAHook(momentum=MOMENTUM)
+    hooks: list[Any] = [FixedThresholdHook(score=0.0), average]
     config = dict(type="TeacherStudentDetector", detector=model, joint_pass=True)
+    if name == "deeplabv3plus":
+        config = dict(type="TeacherStudentSegmentor", segmentor=model, joint_pass=True)
+    elif name == "soft-teacher":
+        config["joint_pass"] = False
+        jitter = BoxJitterHook(times=JITTER[0], scale=JITTER[1], max_spread=ANY_SPREAD)
+        hooks = [FixedThresholdHook(score=0.0), jitter, BackgroundScoreHook(), average]
     network: Any = MODELS.build(config).to(device)
     network.init_weights()
     network.train()
-    average = TeacherEMAHook(momentum=MOMENTUM)
-    for hook in (FixedThresholdHook(score=0.0), average):
+    for hook in hooks:
         network.attach(hook)
     optimizer = wrapper(network.student.parameters(), precision)
     average.watch(optimizer.optimizer)
@@ -176,13 +211,19 @@ def ours(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
     return step
 
 
-def peer(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
-    """MMDetection's `SemiBaseDetector` with its `MeanTeacherHook`."""
+def peer(name: str, model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
+    """MMDetection's `SemiBaseDetector` or `SoftTeacher`, with its `MeanTeacherHook`."""
     own = model.data_preprocessor
+    settings = dict(cls_pseudo_thr=0.0)
+    if name == "soft-teacher":
+        settings.update(
+            pseudo_label_initial_score_thr=0.0, rpn_pseudo_thr=0.0, reg_pseudo_thr=ANY_SPREAD,
+            jitter_times=JITTER[0], jitter_scale=JITTER[1], min_pseudo_bbox_wh=(1e-2, 1e-2),
+        )  # fmt: skip
     config = dict(
-        type="SemiBaseDetector", detector=model,
+        type="SoftTeacher" if name == "soft-teacher" else "SemiBaseDetector", detector=model,
         data_preprocessor=dict(type="MultiBranchDataPreprocessor", data_preprocessor=own),
-        semi_train_cfg=ConfigDict(cls_pseudo_thr=0.0), semi_test_cfg=dict(predict_on="teacher"),
+        semi_train_cfg=ConfigDict(settings), semi_test_cfg=dict(predict_on="teacher"),
     )  # fmt: skip
     with DefaultScope.overwrite_default_scope("mmdet"):
         network: Any = MODELS.build(dict(config, _scope_="mmdet")).to(device)
@@ -200,10 +241,11 @@ def peer(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
     return step
 
 
-def bare(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
+def bare(name: str, model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
     """The same sum with nothing around it."""
-    with DefaultScope.overwrite_default_scope("mmdet"):
-        student: Any = MODELS.build(dict(model, _scope_="mmdet")).to(device)
+    scope = "mmseg" if name == "deeplabv3plus" else "mmdet"
+    with DefaultScope.overwrite_default_scope(scope):
+        student: Any = MODELS.build(dict(model, _scope_=scope)).to(device)
     student.init_weights()
     teacher = copy.deepcopy(student).eval().requires_grad_(False)
     student.train()
@@ -217,11 +259,9 @@ def bare(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
     def step(data: dict[str, Any]) -> float:
         with optimizer.optim_context(student):
             weak, found = images(data, "unsup_teacher")
-            with torch.no_grad(), torch.autocast(device, enabled=False):
-                found = teacher.predict(weak, found, rescale=False)
             strong, targets = images(data, "unsup_student")
-            for target, labeled in zip(targets, found, strict=True):
-                target.gt_instances = labeled.pred_instances
+            with torch.no_grad(), torch.autocast(device, enabled=False):
+                label(teacher, weak, found, targets)
             labeled_images, truth = images(data, "sup")
             both = torch.cat([labeled_images, strong])
             total = total_of(student.loss(both, [*truth, *targets]))
@@ -230,6 +270,18 @@ def bare(model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
         return float(total)
 
     return step
+
+
+def label(teacher: Any, weak: Tensor, found: list, targets: list) -> None:
+    """Give the predictions of the teacher to the samples of the student."""
+    if hasattr(teacher, "bbox_head") or hasattr(teacher, "roi_head"):
+        for target, one in zip(targets, teacher.predict(weak, found, rescale=False), strict=True):
+            target.gt_instances = one.pred_instances
+    else:
+        metas = [one.metainfo for one in found]
+        classes = teacher.encode_decode(weak, metas).argmax(1)
+        for target, one in zip(targets, classes, strict=True):
+            target.gt_sem_seg = PixelData(data=one[None])
 
 
 def total_of(losses: dict[str, Any]) -> Tensor:
