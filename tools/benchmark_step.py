@@ -287,9 +287,8 @@ def label(teacher: Any, weak: Tensor, found: list, targets: list) -> None:
 def total_of(losses: dict[str, Any]) -> Tensor:
     """The sum of everything that is called a loss."""
     parts = [v for k, v in losses.items() if "loss" in k]
-    return torch.stack(
-        [torch.stack(list(p)).sum() if isinstance(p, list) else p for p in parts]
-    ).sum()
+    means = [sum(one.mean() for one in p) if isinstance(p, list) else p.mean() for p in parts]
+    return torch.stack(means).sum()
 
 
 @torch.no_grad()
