@@ -26,10 +26,14 @@ _SHOWN = 5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet audit`."""
-    parser.add_argument("config", help="a path, ssdet::..., mmdet::..., or a shipped config")
+    parser.add_argument(
+        "config", metavar="RUN",
+        help="a run folder (its best checkpoint, else its newest), a checkpoint in one, or a "
+        "config",
+    )  # fmt: skip
     parser.add_argument(
         "checkpoints", nargs="*", metavar="CHECKPOINT",
-        help="one or more checkpoints of it; none: before there is a model",
+        help="one or more checkpoints of a config; none: before there is a model",
     )  # fmt: skip
     parser.add_argument(
         "--trained-on", nargs="+", default=[], metavar="LIST",
@@ -70,6 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Audit, write the files, and say what was found."""
+    from ..engine.checkpoint_place import run_at
+
+    found = run_at(args.config, args.model, named="ssdet audit")
+    if found is not None:
+        args.config = str(found[0])
+        args.checkpoints = args.checkpoints or [str(found[1])]
     for path in (*args.checkpoints, *args.trained_on):
         check_file("checkpoint" if path in args.checkpoints else "--trained-on", path)
     from rich.console import Console

@@ -17,8 +17,14 @@ from .train import check_file
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet browse`."""
-    parser.add_argument("config", help="the config of the run, or config.py of its folder")
-    parser.add_argument("checkpoint", help="a checkpoint of the run")
+    parser.add_argument(
+        "run", metavar="RUN",
+        help="a run folder (its best checkpoint, else its newest), a checkpoint in one, or a "
+        "config with a CHECKPOINT",
+    )  # fmt: skip
+    parser.add_argument(
+        "checkpoint", nargs="?", metavar="CHECKPOINT", help="a checkpoint, where RUN is a config"
+    )
     parser.add_argument(
         "images", nargs="?", metavar="IMAGES",
         help="a folder, a glob in quotes, a list or a COCO json (default: the config's unlabeled "
@@ -54,8 +60,7 @@ def run(args: argparse.Namespace) -> int:
     for name, least in (("number", 1), ("size", 64)):
         if getattr(args, name) < least:
             raise UsageError(f"--{name} {getattr(args, name)}: it must be at least {least}")
-    check_file("checkpoint", args.checkpoint)
-    print(f"ssdet browse {args.config}: loading PyTorch and MMDetection", flush=True)
+    print(f"ssdet browse {args.run}: loading PyTorch and MMDetection", flush=True)
     import torch
     from rich.progress import Progress
 
@@ -63,15 +68,16 @@ def run(args: argparse.Namespace) -> int:
     from ..report.browse import browse, check_folder, load_pair
     from .launch import parse_options
 
+    path, checkpoint, images = _given(args)
     check_folder(args.out)
-    config = load_config(args.config, parse_options(args.cfg_options))
+    config = load_config(path, parse_options(args.cfg_options))
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    pair = load_pair(config, args.checkpoint, args.images, device)
+    pair = load_pair(config, checkpoint, images, device)
     about = {
-        "config": args.config,
-        "checkpoint": args.checkpoint,
+        "config": path,
+        "checkpoint": checkpoint,
         "command": shlex.join(["ssdet", *sys.argv[1:]]),
-        "quality": _quality(Path(args.checkpoint)),
+        "quality": _quality(Path(checkpoint)),
     }
     with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
         task = bar.add_task("images", total=None)
@@ -85,6 +91,30 @@ def run(args: argparse.Namespace) -> int:
         print(f"  without {', '.join(pair.left_out)}: they act in a training only")
     print(f"The page, to open in a browser:\n  {page.resolve()}")
     return 0
+
+
+def _given(args: argparse.Namespace) -> tuple[str, str, str | None]:
+    """Config, checkpoint and images; a run folder brings the first two."""
+    from ..engine.checkpoint_place import run_at
+    from ..exits import UsageError
+
+    found = run_at(args.run, named="ssdet browse")
+    if found is None and args.checkpoint is None:
+        raise UsageError(
+            f"ssdet browse {args.run}: it is no run folder, and no CHECKPOINT is given. Allowed: "
+            "ssdet browse RUN [IMAGES], or ssdet browse CONFIG CHECKPOINT [IMAGES]"
+        )
+    if found is None:
+        check_file("checkpoint", args.checkpoint)
+        return args.run, args.checkpoint, args.images
+    if args.images is not None:
+        raise UsageError(
+            f"ssdet browse {args.run} {args.checkpoint} {args.images}: a run folder brings its own "
+            "checkpoint. Allowed: ssdet browse RUN [IMAGES], or ssdet browse CONFIG CHECKPOINT "
+            "[IMAGES]"
+        )
+    config, checkpoint = found
+    return str(config), str(checkpoint), args.checkpoint
 
 
 def _quality(checkpoint: Path) -> Any:

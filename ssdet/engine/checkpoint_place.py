@@ -32,20 +32,36 @@ def best_of(work_dir: Path) -> Path | None:
     return folder / found[-1] if found else None
 
 
-def config_of(checkpoint: Path) -> Path:
-    """The config in the run folder of a checkpoint."""
+def run_at(place: str | Path, model: str = "teacher", *, named: str) -> tuple[Path, Path] | None:
+    """Config and checkpoint of a run folder, or of a checkpoint in one; None for anything else.
+
+    Args:
+        place: Where they may be.
+        model: Of a run folder the best checkpoint of it is taken, else the newest.
+        named: How a command is told the config; for the error.
+    """
+    path = Path(place).expanduser()
+    if path.is_dir():
+        path = find_best(path, model)
+    elif not (path.suffix == ".pth" and path.is_file()):
+        return None
+    return config_of(path, named), path
+
+
+def config_of(checkpoint: Path, named: str = "--config") -> Path:
+    """The config in the run folder of a checkpoint; `named` is how a command is told another."""
     found = [folder / "config.py" for folder in checkpoint.resolve().parents[:2]]
     path = next((path for path in found if path.is_file()), None)
     if path is None:
         raise UsageError(
             f"checkpoint {checkpoint}: no config.py in its run folder ({found[-1].parent}); name "
-            "the config of the run with --config"
+            f"the config of the run: {named} CONFIG"
         )
     # Nobody named it: a folder from elsewhere must not run what it likes.
     code = code_in(path.read_text(encoding="utf-8", errors="replace"))
     if code is not None:
         raise UsageError(
             f"{path}: this config of a run folder holds more than values: {short(code)!r}. If you "
-            f"trust it, name it: --config {path}"
+            f"trust it, name it: {named} {path}"
         )
     return path

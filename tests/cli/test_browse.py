@@ -158,6 +158,23 @@ def test_images_of_the_user(boxes, tmp_path, capsys):
     assert "a folder, a glob in quotes" in capsys.readouterr().err
 
 
+def test_a_run_folder_is_enough(boxes, browsed, tmp_path, capsys):
+    run, out = Path(boxes[0]).parent, tmp_path / "out"
+    for place in (run, boxes[1]):
+        assert main(["browse", str(place), "--number", "3", "--size", "64", "--out", str(out)]) == 0
+        shown, same = page(out)[1], page(browsed)[1]
+        assert shown["images"] == same["images"] and shown["thresholds"] == same["thresholds"]
+    command = ["browse", str(run), str(tmp_path / "none"), "--out", str(tmp_path / "o")]
+    assert main(command) == 2, "what follows a run folder are images"
+    assert "a folder, a glob in quotes" in capsys.readouterr().err
+    assert main(["browse", str(run), *boxes]) == 2
+    assert "brings its own checkpoint" in capsys.readouterr().err
+    assert main(["browse", boxes[0]]) == 2
+    assert "no CHECKPOINT is given" in capsys.readouterr().err
+    assert main(["browse", str(tmp_path)]) == 2
+    assert "no checkpoint in" in capsys.readouterr().err
+
+
 def test_what_does_not_fit_is_refused(boxes, pixels, tmp_path, capsys):
     def refused(*arguments):
         assert main(["browse", *arguments, "--out", str(tmp_path / "out")]) != 0

@@ -39,7 +39,7 @@ def _make(kind, folder):
         torch.manual_seed(0)
         pair = MODELS.build(config.model)
     classes = ("0", "1", "2") if kind == "detection" else ("background", "0", "3")
-    meta = dict(dataset_meta=dict(classes=classes))
+    meta = dict(iter=1, dataset_meta=dict(classes=classes))
     checkpoint = folder / "iter_1.pth"
     write_checkpoint(dict(state_dict=pair.state_dict(), meta=meta), checkpoint)
     return config, str(path), str(checkpoint)

@@ -1,6 +1,7 @@
 """The audit of a config: what a teacher that knows the truth finds in data with planted faults."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -189,6 +190,20 @@ def test_before_there_is_a_model_the_starting_weights_choose(tiny, tmp_path, cap
     assert "labels are not judged" in printed
     assert len((tmp_path / "label-next.txt").read_text().splitlines()) == 3
     assert "These labels look wrong" not in (tmp_path / "audit.html").read_text()
+
+
+def test_a_run_folder_brings_config_and_checkpoint(tiny, tmp_path, capsys):
+    _, name, checkpoint = tiny("detection")
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    shutil.copy(name, run / "config.py")
+    shutil.copy(checkpoint, run / "checkpoints" / "iter_1.pth")
+    command = ["--only", "next", "--count", "2", "--out"]
+    for place, out in (([str(run)], "a"), ([name, checkpoint], "b")):
+        assert main(["audit", *place, *command, str(tmp_path / out)]) == 0
+    first, second = (json.loads((tmp_path / out / "audit.json").read_text()) for out in "ab")
+    assert first["label_next"] == second["label_next"]
+    assert all(one["doubt"] is not None for one in first["label_next"]), "by the checkpoint"
 
 
 def test_a_checkpoint_of_another_config_is_refused(tiny, tmp_path, capsys):
