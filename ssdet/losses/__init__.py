@@ -5,6 +5,7 @@ that add one to a step (`ssdet.hooks`), and weights that reach into the losses o
 (`ssdet.teacher_student.weights`).
 """
 
+from .dense import dense_boxes, dense_classes, dense_quality, quality_focal, richest
 from .dice import class_dice, weighted_dice
 from .disagreement import (
     dice_loss,
@@ -20,6 +21,9 @@ from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_me
 __all__ = [
     "Reduction",
     "class_dice",
+    "dense_boxes",
+    "dense_classes",
+    "dense_quality",
     "dice_loss",
     "disagreement_focused",
     "effective_weights",
@@ -27,7 +31,9 @@ __all__ = [
     "gap_logit_l1",
     "masked_cross_entropy",
     "pixel_mean",
+    "quality_focal",
     "region_similarity",
+    "richest",
     "self_similarity",
     "sharpen",
     "softmax_focal",

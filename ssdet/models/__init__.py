@@ -14,6 +14,7 @@ from .dinov2 import DINOv2
 from .dpt_head import ExactDPTHead
 from .efficientnet_lite import EfficientNetLite
 from .fam3d_head import FAM3DHead
+from .fcos_heads import IoUFCOSHead
 from .focal_loss import SoftmaxFocalLoss
 from .hf_backbone import HFBackbone
 from .hf_detector import HFDetector
@@ -40,6 +41,7 @@ __all__ = [
     "HFBackbone",
     "HFDetector",
     "HardPixelSampler",
+    "IoUFCOSHead",
     "LabelAutoEncoder",
     "LayerDecayConstructor",
     "PairDataPreProcessor",

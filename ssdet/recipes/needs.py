@@ -69,6 +69,13 @@ def _one_stage(base: Base) -> bool:
     return bool(head) and not other and "transformer" not in head
 
 
+def _dense_head(base: Base) -> bool:
+    """Logits and a box for each place, as `DenseLabelHook` compares them."""
+    head: dict[str, Any] = base.model.get("bbox_head") or {}
+    dense = ("ATSSHead", "FCOSHead", "GFLHead", "RTMDetHead", "RTMDetSepBNHead", "RetinaHead")
+    return _one_stage(base) and head.get("type") in dense
+
+
 def _one_box_head(base: Base) -> bool:
     return _two_stage(base) and isinstance(base.model["roi_head"].get("bbox_head"), dict)
 
@@ -83,6 +90,7 @@ def _pixels(base: Base) -> bool:
 NEEDS: dict[str, tuple[str, Callable[[Base], bool]]] = {
     "two-stage": ("a two-stage detector with an RPN", _two_stage),
     "one-stage": ("a dense one-stage detector", _one_stage),
+    "dense head": ("a RetinaNet, FCOS, ATSS, GFL or RTMDet", _dense_head),
     "one box head": ("a two-stage detector with an RPN and one box head", _one_box_head),
     "masks": ("a detector with masks, such as mask-rcnn-r50", lambda base: base.has_masks),
     "pixels": ("a segmentor whose head scores pixels", _pixels),

@@ -46,6 +46,7 @@ class Recipe:
             `{"roi_head.bbox_head.loss_cls": dict(...)}`.
         variables: What is assigned above the hooks, because they use it.
         strong: Transforms that make a view a strong one. None: those of the task (`views.STRONG`).
+        same_geometry: The strong view shows the same part of an image as the weak one.
         strong_views: How many of them each unlabeled image has.
         held_out: Share of the labeled images that judge the teacher in place of training it.
         passes: How often each image is seen. None: the number of the task (`schedule.PASSES`).
@@ -63,6 +64,7 @@ class Recipe:
     network: Settings = field(default_factory=dict)
     variables: Settings = field(default_factory=dict)
     strong: Sequence[Settings] | None = None
+    same_geometry: bool = False
     strong_views: int = 1
     held_out: float = 0.0
     passes: int | None = None

@@ -32,6 +32,7 @@ def view_settings(recipe: Recipe, val_source: Settings) -> dict[str, Any]:
 
 def _detection(recipe: Recipe, val_source: Settings) -> dict[str, Any]:
     geometry, pack = [Code("resize"), Code("flip")], dict(type="PackDetInputs")
+    shared, own = (geometry, []) if recipe.same_geometry else ([], geometry)
     # `CocoMetric` makes such a file itself where the data set has none.
     file = {"ann_file": val_source["ann_file"]} if val_source["type"] == "CocoDataset" else {}
     return {
@@ -39,13 +40,13 @@ def _detection(recipe: Recipe, val_source: Settings) -> dict[str, Any]:
         "resize": _random_resize(0.6, 1.2),
         "flip": dict(type="RandomFlip", prob=0.5),
         "sup_view": [Code("load_labels"), *geometry, dict(type="PhotoMetricDistortion"), pack],
-        "weak_view": [*geometry, pack],
-        "strong_view": [*geometry, *_strong(recipe), pack],
+        "weak_view": [*own, pack],
+        "strong_view": [*own, *_strong(recipe), pack],
         "labeled_images": {
             "filter_cfg": dict(filter_empty_gt=False),
             **_labeled(recipe, [_LOAD]),
         },
-        "unlabeled_images": _unlabeled(recipe, [_LOAD]),
+        "unlabeled_images": _unlabeled(recipe, [_LOAD, *shared]),
         **_loaders(recipe, [_LOAD, _RESIZE, Code("load_labels"), {**pack, "meta_keys": _VAL_META}]),
         "val_evaluator": dict(
             type="CocoMetric",

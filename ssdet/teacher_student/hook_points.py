@@ -34,6 +34,7 @@ class HookPoints:
         reversible: A step can be undone: the hook changes only itself and the model, no files.
         learns_without_labels: It needs the student's pass on views without any label too.
         replaces_loss: Its `student_loss` replaces the student's own unsupervised losses.
+        keeps_places: It changes strong views, but what is seen stays where it is.
         follows_length: What it does depends on the length of the run, so that a run of another
             length cannot continue this one.
     """
@@ -48,6 +49,7 @@ class HookPoints:
     reversible: ClassVar[bool] = True
     learns_without_labels: bool = False
     replaces_loss: ClassVar[bool] = False
+    keeps_places: ClassVar[bool] = False
     follows_length: bool = False
 
     def on_attach(self, model: TeacherStudent) -> None:

@@ -51,6 +51,19 @@ class DenseOutputs:
         """Pixels per cell of each level."""
         return _strides(self.head)
 
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Height and width of the maps."""
+        return [(one.shape[-2], one.shape[-1]) for one in self.cls]
+
+    def cut(self, sizes: Sequence[tuple[int, int]]) -> DenseOutputs:
+        """The upper left part of the maps: without padding at the bottom and the right."""
+        parts = (
+            maps and [one[..., :h, :w] for one, (h, w) in zip(maps, sizes, strict=True)]
+            for maps in (self.cls, self.box, self.quality)
+        )
+        return DenseOutputs(*parts, self.head)  # type: ignore[arg-type]
+
     def flatten(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Classes (B, P, K), boxes (B, P, D) and quality (B, P), in the order of `priors`."""
         anchors = getattr(self.head, "num_base_priors", 1)  # YOLOX does not have it
@@ -59,11 +72,10 @@ class DenseOutputs:
 
     def priors(self) -> Tensor:
         """Anchors (P, 4) or points with their strides (P, 4), levels one after the other."""
-        sizes = [one.shape[-2:] for one in self.cls]
         generator, device = self.head.prior_generator, self.cls[0].device
         points = "with_stride" in inspect.signature(generator.grid_priors).parameters
         more = {"with_stride": True} if points else {}
-        levels = generator.grid_priors(sizes, device=device, **more)
+        levels = generator.grid_priors(self.sizes, device=device, **more)
         return torch.cat([get_box_tensor(level) for level in levels])
 
     def centers(self) -> Tensor:

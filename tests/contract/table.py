@@ -81,6 +81,7 @@ BOXES = [
     *boxes("BoxFusionHook"),
     *boxes("BoxJitterHook", "faster_rcnn", max_spread=1.0),
     *boxes("BoxSpreadHook", max_spread=1.0),
+    *boxes("DenseLabelHook", ratio=0.1),
     *boxes("LayerAgreementHook", "deformable_detr"),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
     *boxes("TaskWeightHook", box=0.5),

@@ -81,6 +81,9 @@ def test_the_config_has_what_the_recipe_says(name, written, detector, segmentor)
     views = [view for branch, view in step.views.items() if branch.startswith("unsup_student")]
     strong = said(STRONG[recipe.task] if recipe.strong is None else recipe.strong)
     assert len(views) == recipe.strong_views
+    if recipe.task == "detection":
+        moved = [part.type for part in step.views.unsup_teacher[:-1]]
+        assert bool(moved) != recipe.same_geometry, "else each view moves by itself"
     for view in views:
         assert plain(view)[-1 - len(strong) : -1] == strong, "the last one packs"
 
@@ -132,6 +135,7 @@ MODELS_OF_ALL_KINDS = {
         ("soft-teacher-one-stage", "dino", "mean-teacher"),
         ("unbiased-teacher", "cascade", "soft-teacher"),
         ("unbiased-teacher", "retina", "soft-teacher-one-stage"),
+        ("dense-teacher", "rcnn", "mean-teacher"),
         ("copy-paste", "rcnn", "mixpl"),
         ("cw-bass", "mask2former", "fixmatch"),
         ("mean-teacher-soft", "mask2former", "fixmatch"),

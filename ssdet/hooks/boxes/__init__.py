@@ -1,7 +1,7 @@
 """Hooks that select, weight or merge pseudo boxes by more than their score.
 
 Jitter, the spread of the boxes that NMS merged, agreement of cascade stages or decoder layers,
-weights for each task.
+weights for each task; and dense labels, which take the place of boxes.
 Not here: plain thresholds (`thresholds`), and hooks that change images (`mixing`).
 """
 
@@ -9,6 +9,7 @@ from .background_score import BackgroundScoreHook as BackgroundScoreHook
 from .box_fusion import BoxFusionHook as BoxFusionHook
 from .box_jitter import BoxJitterHook as BoxJitterHook
 from .box_spread import BoxSpreadHook as BoxSpreadHook
+from .dense_label import DenseLabelHook as DenseLabelHook
 from .layer_agreement import LayerAgreementHook as LayerAgreementHook
 from .stage_agreement import StageAgreementHook as StageAgreementHook
 from .task_weight import TaskWeightHook as TaskWeightHook

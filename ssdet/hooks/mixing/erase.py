@@ -41,6 +41,7 @@ class EraseHook(StepHook):
     """
 
     phase = Phase.MIX
+    keeps_places = True
 
     def __init__(
         self,

@@ -197,6 +197,28 @@ DETECTION = (
         },
     ),
     Method(
+        "Dense Teacher",
+        "Zhou et al., ECCV 2022",
+        "`DenseLabelHook`, head `IoUFCOSHead`",
+        config="dense_teacher",
+        tests=(
+            "tests/losses/test_dense.py",
+            "tests/hooks/boxes/test_dense_label.py",
+            "tests/models/test_fcos_heads.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+        recipes={
+            "dense-teacher": Recipe(
+                "detection",
+                "dense heads: the teacher's probabilities and boxes at its richest places",
+                hooks=[EMA, dict(type="DenseLabelHook", ratio=0.01)],
+                same_geometry=True,
+                needs="dense head",
+                instead=("soft-teacher-one-stage", "mean-teacher"),
+            ),
+        },
+    ),
+    Method(
         "HSSDA in 2D",
         "Liu et al., CVPR 2023",
         "`DualThresholdHook`, `PseudoBoxMemoryHook`, `PatchShuffleHook`",

@@ -3,6 +3,7 @@
 from ..table import Recipe, Repository
 from . import (
     consistent_teacher,
+    dense_teacher,
     dual_polish,
     labelmatch,
     mixpl,
@@ -18,6 +19,8 @@ REPOSITORIES = {
     "MX": Repository("Czm369/MixPL", "9f2176a3"),
     "LM": Repository("hikvision-research/SSOD", "13c43fc5"),
     "DP": Repository("snowdusky/DualPolishLearning", "0db0b917"),
+    "DT": Repository("Megvii-BaseDetection/DenseTeacher", "8fbf465c"),
+    "CV": Repository("Megvii-BaseDetection/cvpods", "01f0f9a4"),
     "MM": Repository("VBTI-development/onedl-mmdetection", "c1d83f03"),
 }
 RECIPES: tuple[Recipe, ...] = (
@@ -25,6 +28,7 @@ RECIPES: tuple[Recipe, ...] = (
     *unbiased_teacher.RECIPES,
     *consistent_teacher.RECIPES,
     *mixpl.RECIPES,
+    *dense_teacher.RECIPES,
     *labelmatch.RECIPES,
     *dual_polish.RECIPES,
 )
