@@ -189,7 +189,7 @@ class TeacherStudent(BaseModel):
         check_teacher(self, hook)
         hook.on_attach(self)
         name = type(hook).__name__
-        if self.joint_pass and overrides(hook, "student_pass"):
+        if self.joint_pass and hook.changes_passes and overrides(hook, "student_pass"):
             raise ValueError(
                 f"{name}: changes single passes of the student, but joint_pass=True makes one "
                 "pass of all branches. Set joint_pass=False."

@@ -33,6 +33,8 @@ class HookPoints:
         read_only: It changes nothing in a step, and may miss a step that is undone.
         reversible: A step can be undone: the hook changes only itself and the model, no files.
         learns_without_labels: It needs the student's pass on views without any label too.
+        changes_passes: Its `student_pass` changes single passes of the student, which a joint pass
+            does not have; one that only watches says False.
         replaces_loss: Its `student_loss` replaces the student's own unsupervised losses.
         keeps_places: It changes strong views, but what is seen stays where it is.
         follows_length: What it does depends on the length of the run, so that a run of another
@@ -48,6 +50,7 @@ class HookPoints:
     read_only: ClassVar[bool] = False
     reversible: ClassVar[bool] = True
     learns_without_labels: bool = False
+    changes_passes: bool = True
     replaces_loss: ClassVar[bool] = False
     keeps_places: ClassVar[bool] = False
     follows_length: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -13,30 +13,48 @@ from torch import nn
 
 from ..labels import IGNORE
 from .recording import replaced
-from .step import Views
+from .step import Derived, Views
 
 
 @contextmanager
-def joint_pass(model: Any, views: Sequence[Views], heads: Sequence[nn.Module]) -> Iterator[Any]:
+def joint_pass(
+    model: Any,
+    views: Mapping[str, Views],
+    heads: Sequence[nn.Module],
+    derived: Mapping[str, Derived],
+) -> Iterator[dict[str, slice]]:
     """Within the context, backbone and heads process all views at once, and return each part.
 
     Batch statistics are those of all views together, and are updated once. Views of different size
-    are padded alike first. Gives the features of all rows, in the order of the views.
+    are padded alike first. The encoder does not see the views that are derived from others; the
+    heads do. Gives the rows of each view in the batch of the heads, in the order of the views.
     """
-    pad_alike(views)
-    features = model.extract_feat(torch.cat([view.inputs for view in views]))
-    rows = rows_of(views)
-    parts = {id(v.inputs): part_of(features, r) for v, r in zip(views, rows, strict=True)}
+    pad_alike(list(views.values()))
+    seen = {name: view for name, view in views.items() if name not in derived}
+    features = model.extract_feat(torch.cat([view.inputs for view in seen.values()]))
+    rows = dict(zip(seen, rows_of(list(seen.values())), strict=True))
+    features = _with_derived(features, rows, derived)
+    parts = {name: part_of(features, row) for name, row in rows.items()}
     with ExitStack() as stack:
         for head in heads:
             output = head(features)
-            known = {
-                id(parts[id(view.inputs)]): part_of(output, row)
-                for view, row in zip(views, rows, strict=True)
-            }
+            known = {id(parts[name]): part_of(output, row) for name, row in rows.items()}
             stack.enter_context(_served(head, "forward", known))
-        stack.enter_context(_served(model, "extract_feat", parts))
-        yield features
+        encoded = {id(views[name].inputs): part for name, part in parts.items()}
+        stack.enter_context(_served(model, "extract_feat", encoded))
+        yield rows
+
+
+def _with_derived(features: Any, rows: dict[str, slice], derived: Mapping[str, Derived]) -> Any:
+    """The features of all rows, and behind them those that are made of some; `rows` grows."""
+    batch = [features]
+    stop = max(row.stop for row in rows.values())
+    for name, one in derived.items():
+        sources = [rows[source] for source in one.of]
+        batch.append(one.change(cat_of([part_of(features, row) for row in sources])))
+        stop += sum(row.stop - row.start for row in sources)
+        rows[name] = slice(stop - (sources[-1].stop - sources[-1].start), stop)
+    return cat_of(batch)
 
 
 def rows_of(views: Sequence[Views]) -> list[slice]:
@@ -68,6 +86,15 @@ def part_of(outputs: Any, rows: slice) -> Any:
     if isinstance(outputs, torch.Tensor):
         return outputs[rows]
     return type(outputs)(part_of(each, rows) for each in outputs)
+
+
+def cat_of(outputs: Sequence[Any]) -> Any:
+    """Rows of several batches in one: tensors in tuples and lists of any depth."""
+    if len(outputs) == 1:
+        return outputs[0]
+    if isinstance(outputs[0], torch.Tensor):
+        return torch.cat(list(outputs))
+    return type(outputs[0])(cat_of(each) for each in zip(*outputs, strict=True))
 
 
 def _served(owner: Any, name: str, known: dict[int, Any]) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .foreign import ForeignTeacher
-from .joint import joint_pass, rows_of
+from .joint import joint_pass
 from .phase import TEACHER_ON
 from .recording import eval_mode, recorded_features
 from .step import Step
@@ -70,11 +70,10 @@ def joined(model: TeacherStudent, step: Step) -> Iterator[None]:
     if not (model.joint_pass and len(branches) > 1):
         yield
         return
-    views = [step.branches[name] for name in branches]
-    rows = dict(zip(branches, rows_of(views), strict=True))
+    views = {name: step.branches[name] for name in branches}
     with ExitStack() as recording:
         _, pixels = _recorded(model, recording, model.student, "")
-        with joint_pass(model.student, views, model.joint_heads()):
+        with joint_pass(model.student, views, model.joint_heads(), step.derived) as rows:
             recording.close()
             step.rows = rows
             if pixels:

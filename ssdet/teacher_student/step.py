@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -61,6 +62,19 @@ PseudoLabels: TypeAlias = "list[PseudoBoxes] | PixelLabels"
 
 
 @dataclass
+class Derived:
+    """A branch of a joint pass that the encoder does not see: features of others, changed.
+
+    `change` gets the features of the branches `of`, one after the other, and returns as many; the
+    heads process them beside all others, and the branch has those of the last one. (The rows of
+    the others only take part in the batch statistics of the heads.)
+    """
+
+    of: tuple[str, ...]
+    change: Callable[[Any], Any]
+
+
+@dataclass
 class Step:
     """What travels through the hook points of one iteration; hooks read it and change it in place.
 
@@ -83,7 +97,8 @@ class Step:
         teacher_outputs: The same of the teacher, for the weak views ("unsup_teacher") and for
             branches that a hook needs ("teacher_on:unsup_student").
         features, pixel_features, teacher_pixel_features: See `ssdet.teacher_student.phase.NEEDS`.
-        rows: With `joint_pass`, which rows of the joint batch each branch has.
+        derived: Branches of a joint pass that are made of the features of others.
+        rows: With `joint_pass`, which rows of the joint batch of the heads each branch has.
         unsup_weight: Factor on the unsupervised losses, ramp included.
         shares: The part of `unsup_weight` that each strong view gets; equal parts at first.
         losses: Losses so far, with the prefixes `sup_` and `unsup_`.
@@ -105,6 +120,7 @@ class Step:
     features: dict[str, Any] = field(default_factory=dict)
     pixel_features: dict[str, Tensor] = field(default_factory=dict)
     teacher_pixel_features: Tensor | None = None
+    derived: dict[str, Derived] = field(default_factory=dict)
     rows: dict[str, slice] = field(default_factory=dict)
     unsup_weight: float = 1.0
     shares: dict[str, float] = field(default_factory=dict)

@@ -48,11 +48,14 @@ def test_labeled_and_strong_images_share_one_pass(name):
     assert updates(model.student.backbone) == updates(model.student.decode_head) == {1}
 
 
-def test_unimatch_perturbs_single_passes_and_has_them():
+def test_unimatch_perturbs_features_of_the_one_pass():
+    """The encoder sees each view once; the head sees the labeled and the weak ones once more."""
     model = small("unimatch/deeplabv3plus_r101_voc12.py")
-    losses(model, seg_batch(views=2))
-    # Labeled images, two strong views, and the weak view with dropped channels.
-    assert updates(model.student.backbone) == updates(model.student.decode_head) == {4}
-    model.joint_pass = True
+    rows = []
+    head = model.student.decode_head.conv_seg
+    head.register_forward_hook(lambda _, given, logits: rows.append(len(logits)))
+    losses(model, seg_batch(2, 2, views=2))
+    assert updates(model.student.backbone) == updates(model.student.decode_head) == {1}
+    assert rows == [2 + 2 + 2 * 2 + 2 + 2]
     with pytest.raises(ValueError, match=r"FeaturePerturbationHook: changes single passes"):
         model.attach(FeaturePerturbationHook())

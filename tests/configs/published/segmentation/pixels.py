@@ -124,7 +124,16 @@ def labels(built: Built) -> str:
 
 def passes(built: Built) -> str:
     """Which images share a pass, and so batch statistics."""
-    return "labeled and strong" if built.model.joint_pass else "none: a pass for each view"
+    if not built.model.joint_pass:
+        return "none: a pass for each view"
+    weak = any("weak_pass" in hook.needs for hook in built.hooks)
+    return "labeled, weak and strong" if weak else "labeled and strong"
+
+
+def perturbed(built: Built) -> str:
+    """Whose features lose channels, and when."""
+    shared = built.hook("FeaturePerturbationHook").shared
+    return "labeled and weak, in the same pass" if shared else "weak, in a pass of its own"
 
 
 def padding(built: Built) -> str:

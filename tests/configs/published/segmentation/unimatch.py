@@ -73,8 +73,10 @@ def _first(
         Row("pseudo labels are made in", "training mode", pixels.labels, f"{script}:{151 + moved}",
             ours="eval mode", why="the batch of a process is small for statistics of its own"),
         Row("views that share a pass", "labeled and weak; both strong", pixels.passes,
-            f"{script}:{151 + moved}", ours="none: a pass for each view",
-            why="the perturbed features change a single pass"),
+            f"{script}:{151 + moved}", ours="labeled, weak and strong",
+            why="batch statistics of all are steadier than those of either pass"),
+        Row("perturbed: features of", "labeled and weak, in the same pass",
+            pixels.perturbed, f"{script}:{151 + moved}"),
         Row("CutMix: a box shows", "another crop of the same image", pixels.partner,
             f"{script}:{at.get('mixed', 121)}", ours="the next image of the batch", why=NEXT),
     ]  # fmt: skip
