@@ -107,13 +107,13 @@ def write_safetensors(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 def write_transformers(checkpoint: dict[str, Any], config: Config, folder: Path) -> None:
-    """A folder that `AutoModelForObjectDetection.from_pretrained` reads, with the class names."""
+    """A folder that `from_pretrained` of transformers reads, with the names of the classes."""
     with DefaultScope.overwrite_default_scope(config.default_scope):
         model = MODELS.build(config.model)
     if not hasattr(model, "save_pretrained"):
         raise UsageError(
             f"--format transformers: a {type(model).__name__} is no model of transformers, as an "
-            "HFDetector is; use pth or safetensors"
+            "HFDetector or HFSegmentor is; use pth or safetensors"
         )
     model.load_state_dict(checkpoint["state_dict"])
     classes = (checkpoint["meta"].get("dataset_meta") or {}).get("classes")

@@ -18,6 +18,7 @@ from .fcos_heads import IoUFCOSHead
 from .focal_loss import SoftmaxFocalLoss
 from .hf_backbone import HFBackbone
 from .hf_detector import HFDetector
+from .hf_segmentor import HFSegmentor
 from .label_autoencoder import LabelAutoEncoder
 from .layer_decay import LayerDecayConstructor
 from .ohem import HardPixelSampler
@@ -40,6 +41,7 @@ __all__ = [
     "FAM3DHead",
     "HFBackbone",
     "HFDetector",
+    "HFSegmentor",
     "HardPixelSampler",
     "IoUFCOSHead",
     "LabelAutoEncoder",

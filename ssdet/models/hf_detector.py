@@ -21,7 +21,7 @@ from ..registry import MODELS
 from ..teacher_student.weights.boxes import BoxWeights
 from ..validation import check_range
 from .hf_criterion import SOFTMAX, STRIDE_32, TARGETS, HFCriterion
-from .hf_loading import labels_of, model_config, named_errors, transformers
+from .hf_loading import labels_of, model_config, read_pretrained, transformers
 
 MULTIPLE = 32
 
@@ -97,14 +97,8 @@ class HFDetector(BaseDetector):
 
     def init_weights(self) -> None:
         """Read the published weights, if there are any; layers for other classes stay random."""
-        if self.pretrained is None:
-            return
-        with named_errors(type(self).__name__, self.pretrained):
-            kind: Any = type(self.network)
-            found = kind.from_pretrained(
-                self.pretrained, config=self.network.config, ignore_mismatched_sizes=True
-            )
-        self.network.load_state_dict(found.state_dict())
+        if self.pretrained is not None:
+            read_pretrained(type(self).__name__, self.network, self.pretrained)
 
     def save_pretrained(self, folder: str | Path, classes: Sequence[str] | None = None) -> None:
         """A folder that `AutoModelForObjectDetection.from_pretrained` reads."""

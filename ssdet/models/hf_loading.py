@@ -80,6 +80,16 @@ def named_errors(owner: str, name: str) -> Iterator[None]:
         ) from None
 
 
+def read_pretrained(owner: str, network: Any, pretrained: str) -> None:
+    """Published weights into a model of transformers; layers of another size stay random."""
+    with named_errors(owner, pretrained):
+        kind: Any = type(network)
+        found = kind.from_pretrained(
+            pretrained, config=network.config, ignore_mismatched_sizes=True
+        )
+    network.load_state_dict(found.state_dict())
+
+
 def labels_of(classes: Sequence[str] | None, count: int) -> dict[str, Any]:
     """`num_labels` and the names of the classes, as a config of transformers has them."""
     if classes is None:

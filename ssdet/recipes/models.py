@@ -40,6 +40,8 @@ BASES = {
     "upernet-r50": "mmseg::upernet/upernet_r50_4xb4-40k_voc12aug-512x512.py",
     "segformer-b0": "mmseg::segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py",
     "segformer-b2": "mmseg::segformer/segformer_mit-b2_8xb2-160k_ade20k-512x512.py",
+    "segformer-b0-hf": "ssdet::_base_/models/segformer_b0_hf.py",
+    "mask2former-swin-t": "ssdet::_base_/models/mask2former_swin-t.py",
     "dinov3-s": "ssdet::_base_/models/dinov3-s_dpt.py",
     "dinov3-b": "ssdet::_base_/models/dinov3-b_dpt.py",
     "deeplabv3plus-lite0": "ssdet::_base_/models/deeplabv3plus_lite0.py",
@@ -123,12 +125,17 @@ def find_base(name: str) -> Base:
             f"give the supervised config that it is built on, or train this one: ssdet train {name}"
         )
     _check_inputs(name, model)
-    task = "segmentation" if "decode_head" in model else "detection"
+    task = "segmentation" if _segments(model) else "detection"
     own = next(_model_files(find_config(path)), None)
     if own is None:
         return Base(name, config, task, None, {})
     loaded = Config.fromfile(own, import_custom_modules=False)._cfg_dict.to_dict()
     return Base(name, config, task, _config_name(own), loaded["model"])
+
+
+def _segments(model: dict[str, Any]) -> bool:
+    pixels = str((model.get("data_preprocessor") or {}).get("type"))
+    return "decode_head" in model or pixels.rpartition(".")[2] == "SegDataPreProcessor"
 
 
 def _check_inputs(name: str, model: dict[str, Any]) -> None:

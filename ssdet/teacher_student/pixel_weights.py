@@ -37,6 +37,7 @@ class PixelWeights:
     def __init__(self, segmentor: nn.Module, reduction: Reduction) -> None:
         self._current = _Current(reduction)
         self._heads: list[tuple[Any, dict[str, Any], dict[str, Any]]] = []
+        self._masks: list[Any] = []  # heads that read weights of pixels themselves
         self.weightless: list[str] = []
         self.supports_weights = False
         for name, head in segmentor.named_modules():
@@ -44,7 +45,10 @@ class PixelWeights:
                 self._add(name, head)
         for name in ("decode_head", "auxiliary_head"):
             for head in stages(getattr(segmentor, name, None)):
-                if matches_masks(head):
+                if matches_masks(head) and getattr(head, "honors_weights", False):
+                    self._masks.append(head)
+                    self.supports_weights = True
+                elif matches_masks(head):
                     self.weightless.append(f"{name} ({type(head).__name__})")
 
     def _add(self, name: str, head: Any) -> None:
@@ -67,9 +71,13 @@ class PixelWeights:
         for head, _, weighted in self._heads:
             for key, value in weighted.items():
                 setattr(head, key, value)
+        for head in self._masks:
+            head.pixel_weights = self._current.effective
         try:
             yield
         finally:
+            for head in self._masks:
+                head.pixel_weights = None
             for head, plain, _ in self._heads:
                 for key, value in plain.items():
                     setattr(head, key, value)

@@ -57,6 +57,12 @@ def recorded_features(model: nn.Module, inputs: Tensor) -> Iterator[dict[str, An
 @contextmanager
 def changed_features(network: Any, change: Callable[[Any], Any]) -> Iterator[None]:
     """Within the context, `network.extract_feat` returns `change(features)`."""
+    if not getattr(network, "has_features", True):
+        raise TypeError(
+            f"a {type(network).__name__} of this kind has no features apart from its predictions, "
+            "so no hook can change them: take the one that drops or perturbs features out of "
+            "custom_hooks, or choose another model"
+        )
     with changed_results(network, "extract_feat", lambda features, *_: change(features)):
         yield
 

@@ -1,4 +1,4 @@
-"""Detectors of transformers, made small: random weights, 16 to 32 channels wide."""
+"""Detectors and segmentors of transformers, made small: random weights, 16 to 32 channels wide."""
 
 from mmengine.config import ConfigDict
 
@@ -66,5 +66,52 @@ def hf_config(family, num_classes=CLASSES, **settings):
         num_classes=num_classes,
         config=dict(CONFIGS[family], model_type=family),
         data_preprocessor=PREPROCESSOR,
+        **settings,
+    )
+
+
+SEG_PREPROCESSOR = dict(
+    type="SegDataPreProcessor", mean=[127.0] * 3, std=[64.0] * 3, pad_val=0, seg_pad_val=255,
+    size_divisor=32, test_cfg=dict(size_divisor=32),
+)  # fmt: skip
+POINTS = dict(train_num_points=64, num_queries=8)
+SEGMENTORS = {
+    "segformer": dict(
+        hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], num_attention_heads=[1, 1, 2, 2],
+        decoder_hidden_size=16, classifier_dropout_prob=0.0, drop_path_rate=0.0,
+    ),
+    "mask2former": dict(
+        POINTS,
+        backbone_config=dict(
+            model_type="swin", embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2],
+            window_size=4, drop_path_rate=0.0, image_size=64,
+            out_features=["stage1", "stage2", "stage3", "stage4"],
+        ),
+        feature_size=32, mask_feature_size=32, hidden_dim=32, encoder_feedforward_dim=32,
+        dim_feedforward=32, encoder_layers=1, decoder_layers=3, num_attention_heads=2,
+    ),
+    "eomt": dict(
+        POINTS, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, image_size=64,
+        num_blocks=2, num_register_tokens=1,
+    ),
+    "eomt_dinov3": dict(
+        POINTS, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, image_size=64,
+        intermediate_size=32, num_blocks=2, num_register_tokens=1, pos_embed_rescale=None,
+    ),
+}  # fmt: skip
+
+
+def hf_seg_config(family, num_classes=CLASSES, **settings):
+    """The config of an `HFSegmentor` of a family."""
+    test = dict(mode="whole")
+    if family.startswith("eomt"):
+        test = dict(mode="slide", crop_size=(64, 64), stride=(32, 32))
+    return ConfigDict(
+        type="HFSegmentor",
+        _scope_="mmseg",
+        num_classes=num_classes,
+        config=dict(SEGMENTORS[family], model_type=family),
+        data_preprocessor=SEG_PREPROCESSOR,
+        test_cfg=test,
         **settings,
     )

@@ -72,7 +72,15 @@ def written(coco, masks, tmp_path, monkeypatch):
         segments = base.startswith("mmseg") or BASES.get(base, "").startswith("mmseg")
         segments = (
             segments
-            or base in ("deeplabv3plus-lite0", "fpn-lite0", "dinov3-s", "dinov3-b")
+            or base
+            in (
+                "deeplabv3plus-lite0",
+                "fpn-lite0",
+                "dinov3-s",
+                "dinov3-b",
+                "segformer-b0-hf",
+                "mask2former-swin-t",
+            )
             or "tiny_seg" in base
         )
         if segments:
