@@ -5,6 +5,7 @@ that add one to a step (`ssdet.hooks`), and weights that reach into the losses o
 (`ssdet.teacher_student.weights`).
 """
 
+from .correlation import correlation, propagate, regions, spread
 from .dense import dense_boxes, dense_classes, dense_quality, quality_focal, richest
 from .dice import class_dice, weighted_dice
 from .disagreement import (
@@ -21,6 +22,7 @@ from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_me
 __all__ = [
     "Reduction",
     "class_dice",
+    "correlation",
     "dense_boxes",
     "dense_classes",
     "dense_quality",
@@ -31,12 +33,15 @@ __all__ = [
     "gap_logit_l1",
     "masked_cross_entropy",
     "pixel_mean",
+    "propagate",
     "quality_focal",
     "region_similarity",
+    "regions",
     "richest",
     "self_similarity",
     "sharpen",
     "softmax_focal",
+    "spread",
     "squared_error",
     "weighted_dice",
 ]

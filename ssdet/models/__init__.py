@@ -10,6 +10,7 @@ from .aspp_head import PlainASPPHead
 from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
 from .class_dice import ClassDiceLoss
+from .correlation_head import CorrelationHead
 from .dinov2 import DINOv2
 from .dpt_head import ExactDPTHead
 from .efficientnet_lite import EfficientNetLite
@@ -35,6 +36,7 @@ __all__ = [
     "BoxPolisher",
     "ClassDiceLoss",
     "ClassPolisher",
+    "CorrelationHead",
     "DINOv2",
     "EfficientNetLite",
     "ExactDPTHead",

@@ -90,6 +90,18 @@ PIXELS = [
     *pixels("BoundaryLossHook"),
     *pixels("ComplementaryDropoutHook", views=2),
     *pixels("ConsistencyHook"),
+    *pixels(
+        "CorrelationPropagationHook",
+        regions=4,
+        beside=(dict(type="CorrelationThresholdHook", start=0.3),),
+        model=dict(
+            auxiliary=dict(
+                correlation=dict(
+                    type="CorrelationHead", in_channels=32, num_classes=4, channels=8
+                )
+            )
+        ),
+    ),
     *pixels("DropoutUncertaintyHook", "fcn_dropout", passes=2),
     *pixels("EquivarianceHook"),
     *pixels("FeaturePerturbationHook"),

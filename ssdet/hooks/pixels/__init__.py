@@ -7,6 +7,7 @@ student (`networks`).
 from .boundary_loss import BoundaryLossHook as BoundaryLossHook
 from .complementary_dropout import ComplementaryDropoutHook as ComplementaryDropoutHook
 from .consistency import ConsistencyHook as ConsistencyHook
+from .correlation_propagation import CorrelationPropagationHook as CorrelationPropagationHook
 from .dropout_uncertainty import DropoutUncertaintyHook as DropoutUncertaintyHook
 from .equivariance import EquivarianceHook as EquivarianceHook
 from .feature_perturbation import FeaturePerturbationHook as FeaturePerturbationHook

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,10 +21,12 @@ from ...validation import check_choice, check_range
 from .._parts.model_kind import segmentor_only
 from ..step_hook import StepHook
 
+Distance = Literal["squared", "kl"]
+
 
 @HOOKS.register_module()
 class ConsistencyHook(StepHook):
-    """The mean squared difference between the probabilities of student and teacher.
+    """The distance between the probabilities of student and teacher.
 
     Mean Teacher (Tarvainen & Valpola 2017) for pixels: |p_student - p_teacher|^2, averaged over the
     classes and then over the pixels with the model's reduction, so that thresholds and weights
@@ -33,6 +36,9 @@ class ConsistencyHook(StepHook):
         weight: Factor on the loss; several strong views share it.
         ramp_length: Iterations after the burn-in over which the factor rises.
         ramp_kind: "sigmoid", exp(-5 (1 - t/length)^2), or "linear".
+        distance: "squared", or "kl": the divergence KL(teacher || student), summed over the
+            classes (CorrMatch).
+        skip: Views that are left alone, such as "unsup_student_features".
 
     Examples:
         >>> from ssdet.testing import segmentor, take_step
@@ -50,12 +56,20 @@ class ConsistencyHook(StepHook):
     needs_labels = True  # there is nothing to learn where all weights are 0
 
     def __init__(
-        self, weight: float = 1.0, *, ramp_length: int = 0, ramp_kind: Ramp = "sigmoid"
+        self,
+        weight: float = 1.0,
+        *,
+        ramp_length: int = 0,
+        ramp_kind: Ramp = "sigmoid",
+        distance: Distance = "squared",
+        skip: Sequence[str] = (),
     ) -> None:
         name = type(self).__name__
         check_range(name, "weight", weight, 0, float("inf"))
         check_range(name, "ramp_length", ramp_length, 0, float("inf"))
         check_choice(name, "ramp_kind", ramp_kind, Ramp)
+        check_choice(name, "distance", distance, Distance)
+        self.distance, self.skip = distance, frozenset(skip)
         self.weight, self.ramp_length, self.ramp_kind = weight, ramp_length, ramp_kind
 
     def on_attach(self, model: TeacherStudent) -> None:
@@ -75,7 +89,8 @@ class ConsistencyHook(StepHook):
         since = step.iteration - step.model.burn_in
         factor = self.weight * ramp(since, self.ramp_length, self.ramp_kind)
         for name in step.targets:
-            if name in step.outputs:  # a view without anything to learn was not passed
+            # A view without anything to learn was not passed.
+            if name in step.outputs and name not in self.skip:
                 key = name.replace("unsup_student", "unsup") + f"_loss_{self.loss_name}"
                 step.losses[key] = factor * step.shares[name] * self.compare(step, name)
 
@@ -99,5 +114,8 @@ class ConsistencyHook(StepHook):
     def _loss(self, logits: Tensor, targets: PixelLabels) -> Tensor:
         model: Any = self.model
         student, teacher = self.probabilities(logits, targets)
-        difference = (student - teacher).square().mean(1)
+        if self.distance == "kl":
+            difference = F.kl_div(student.clamp(min=1e-8).log(), teacher, reduction="none").sum(1)
+        else:
+            difference = (student - teacher).square().mean(1)
         return pixel_mean(difference, targets.weights, targets.valid, model.reduction)

@@ -21,8 +21,8 @@ class CorrelationThresholdHook(ThresholdHook):
 
     The dynamic threshold of CorrMatch (Sun et al., CVPR 2024): for each class that the teacher
     finds in the batches of all processes, its highest score; threshold <- momentum * threshold +
-    (1 - momentum) * mean over these classes; then the labels are filtered. (CorrMatch's propagation
-    by correlation maps is not part of it.)
+    (1 - momentum) * mean over these classes; then the labels are filtered. CorrMatch's propagation
+    by correlation maps is `CorrelationPropagationHook`.
 
     Args:
         start: Threshold before the first batch.
