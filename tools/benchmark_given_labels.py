@@ -2,14 +2,15 @@
 
 python tools/benchmark_given_labels.py --seeds 0 1 2 --out work_dirs/given_labels
 
-Both trainings of a pair are the same but for that hook. `external, garbage` gives it boxes that are
-nearly all wrong. Started again, the command goes on where it was stopped; it prints a Markdown
-table and writes it to OUT/table.md.
+Both trainings of a pair are the same but for that hook. `external, garbage` gives it boxes that
+are nearly all wrong. `--demos` chooses some pairs, by the names in the table. Started again, the
+command goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,22 +54,23 @@ def without(config: Any, hook: str) -> Any:
     return config
 
 
-def pairs_of(seeds: list[int], out: Path, iterations: int) -> list[Pair]:
-    """All trainings; equal ones are one."""
+def pairs_of(demos: list[str], seeds: list[int], out: Path, iterations: int) -> list[Pair]:
+    """The trainings of these demos; equal ones are one."""
     length = {"iterations": iterations, "burn_in": 2 * iterations // 5}
-    jobs: dict[str, Job] = {}
+    jobs: dict[tuple[str, int], Job] = {}
     pairs = []
     for name, path, hook, labels in PAIRS:
+        if name not in demos:
+            continue
         pair = Pair(name)
         for seed in seeds:
             plain = without(load_config(path, length), hook)
+            digest = hashlib.sha256(plain.pretty_text.encode()).hexdigest()[:8]
+            if (digest, seed) not in jobs:
+                jobs[digest, seed] = job(plain, f"without-{digest}", seed, out)
+            pair.plain.append(jobs[digest, seed])
             ours = load_config(path, {**length, **labels})
-            folder = path.partition("/")[0]
-            for kind, config in ((f"without-{folder}", plain), (name.replace(", ", "-"), ours)):
-                label = kind.replace(" ", "-")
-                made = jobs.get(f"{label}-{seed}") or job(config, label, seed, out)
-                jobs[f"{label}-{seed}"] = made
-                (pair.plain if config is plain else pair.ours).append(made)
+            pair.ours.append(job(ours, name.replace(", ", "-").replace(" ", "-"), seed, out))
         pairs.append(pair)
     return pairs
 
@@ -94,13 +96,15 @@ def rows(pair: Pair) -> list[str]:
 def main() -> int:
     """Train what is not trained yet, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
+    names = [name for name, *_ in PAIRS]
+    parser.add_argument("--demos", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("work_dirs/given_labels"))
     parser.add_argument("--iterations", type=int, default=1000, help="(default: %(default)s)")
     parser.add_argument("--parallel", type=int, default=2, help="trainings at a time (%(default)s)")
     parser.add_argument("--table", action="store_true", help="train nothing; show what is there")
     args = parser.parse_args()
-    found = pairs_of(args.seeds, args.out, args.iterations)
+    found = pairs_of(args.demos, args.seeds, args.out, args.iterations)
     waiting = {
         one.name: one for pair in found for one in (*pair.plain, *pair.ours) if not one.finished
     }

@@ -1,22 +1,26 @@
 """Labeled images of any format that the importers read, without converting anything."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.datasets import BaseDetDataset
+from mmengine import fileio
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
 from ..formats import Annotations, Instance, read, read_classes
-from ..formats.class_values import encoding_of, several
-from ..formats.encoding import OTHER_SIZE
+from ..formats.class_values import encoding_of, settle, several
+from ..formats.encoding import OTHER_SIZE, MaskEncoding
 from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
 from ..formats.masks import PRESETS, preset_classes
 from ..registry import DATASETS, TRANSFORMS
+from .elsewhere import Pairs, addresses, local_copy, read_pairs
+from .sources import is_remote, lies_elsewhere
 from .splits import match, source_checksum
 
 
@@ -29,10 +33,12 @@ class LabeledImages(BaseDetDataset):
     which classes all objects are labeled in an image, its sample has them as `exhaustive`.
 
     Args:
-        source: File or folder; see `ssdet.formats.FORMATS`.
+        source: File or folder; see `ssdet.formats.FORMATS`. A COCO file may have an address
+            (`s3://...`).
         format: A key of `FORMATS`.
         only: List of the images to use, as `ssdet split` writes it. None: all.
-        images: Folder of the images, where the source does not say it.
+        images: Folder of the images, where the source does not say it. Those of a COCO file may
+            also lie at an address, or in tar archives: one, a folder of them, or a pattern.
         split: Part of the data, where the source has several.
         follow_links: Accept symbolic links out of the data folder.
         strict: A record that cannot be used is an error, not a counted skip.
@@ -52,10 +58,22 @@ class LabeledImages(BaseDetDataset):
         strict: bool = False,
         **options: Any,
     ) -> None:
+        elsewhere = is_remote(source) or (images is not None and lies_elsewhere(images))
+        if elsewhere and format != "coco":
+            raise_data_error(
+                "labels at an address, or images in archives",
+                source,
+                found=f"format={format!r}",
+                allowed="format='coco'",
+                advice="Convert the labels where the images have paths: ssdet convert",
+            )
+        at = (images or source.rpartition("/")[0]) if elsewhere else None
+        source = local_copy(source)
         self.source = only or source
-        reading = {"images": images, "split": split, "follow_links": follow_links}
-        data = read(source, format, strict=strict, **reading)
+        reading = {"split": split, "follow_links": follow_links}
+        data = read(source, format, strict=strict, images=None if at else images, **reading)
         self._data: Annotations | None = _chosen(data, only)
+        self._addresses = {} if at is None else addresses(at, self._data.records)
         metainfo = {"classes": data.classes, **(options.pop("metainfo", None) or {})}
         super().__init__(metainfo=metainfo, **options)
 
@@ -80,7 +98,8 @@ class LabeledImages(BaseDetDataset):
         entries: list[dict] = []
         for number, record in enumerate(data.records):
             kept = [_entry(i, labels[i.label]) for i in record.instances if i.label in labels]
-            path, image_id = str(data.path(record)), number if record.id is None else record.id
+            path = self._addresses.get(record.name) or str(data.path(record))
+            image_id = number if record.id is None else record.id
             size = {"height": record.height, "width": record.width}
             entries.append({"img_path": path, "img_id": image_id, **size, "instances": kept})
             if gaps:
@@ -116,7 +135,9 @@ class LabeledMasks(BaseSegDataset):
     MMSegmentation's `LoadAnnotations` does where a value is its label.
 
     Args:
-        source: A list with lines `image mask`, or a folder; see `FORMATS`.
+        source: A list with lines `image mask`, or a folder; see `FORMATS`. Both may be addresses
+            (`s3://...`; a folder has `images/` and `masks/`). So may tar archives, in which
+            `key.seg.png` is the map of `key.jpg`.
         format: A key of `FORMATS`: 'list', 'masks', 'voc-masks', 'cityscapes' or 'ade'.
         classes: 'voc', 'cityscapes', 'ade' or 'coco' (background and 80 things); a class file
             (lines `name` or `name red green blue`); or the names. None: what the source says.
@@ -169,7 +190,10 @@ class LabeledMasks(BaseSegDataset):
             metainfo.setdefault("palette", [several(entry)[0] for entry in colors])
         reading["classes"] = metainfo.get("classes", ())
         self._data: Annotations | None = _chosen(
-            read(source, format, strict=strict, **reading), only
+            _pairs_elsewhere(source, reading)
+            if lies_elsewhere(source) or (images is not None and is_remote(images))
+            else read(source, format, strict=strict, **reading),
+            only,
         )
         metainfo = {"classes": self._data.classes, **metainfo, **(options.pop("metainfo", {}))}
         super().__init__(metainfo=metainfo, **options)
@@ -180,10 +204,11 @@ class LabeledMasks(BaseSegDataset):
         if data is None:
             raise RuntimeError("LabeledMasks: the data list was loaded already")
         shared = {"label_map": self.label_map, "reduce_zero_label": self.reduce_zero_label}
+        places, maps = (data.places, data.maps) if isinstance(data, Pairs) else ({}, {})
         return [
             {
-                "img_path": str(data.path(record)),
-                "seg_map_path": str(record.mask),
+                "img_path": places.get(record.name) or str(data.path(record)),
+                "seg_map_path": maps.get(record.name) or str(record.mask),
                 "mask_encoding": data.encoding,
                 "seg_fields": [],
                 **shared,
@@ -202,7 +227,9 @@ class LoadMask(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add `gt_seg_map`, 255 where nothing is to be learned."""
-        labels: np.ndarray = results["mask_encoding"].decode(Path(results["seg_map_path"]))
+        path = results["seg_map_path"]
+        file = io.BytesIO(fileio.get(path)) if "://" in path else None
+        labels: np.ndarray = results["mask_encoding"].decode(path, file)
         # After a `Resize`, as in an evaluation, the label map keeps the size of the image file.
         resized = "scale_factor" in results
         height, width = results["ori_shape"] if resized else results["img"].shape[:2]
@@ -220,6 +247,13 @@ class LoadMask(BaseTransform):
 
     def __repr__(self) -> str:
         return "LoadMask()"
+
+
+def _pairs_elsewhere(source: str, reading: Mapping[str, Any]) -> Pairs:
+    classes = tuple(reading["classes"])
+    encoding = reading.get("encoding") or MaskEncoding(len(classes), colors=reading.get("colors"))
+    classes, encoding = settle(classes, encoding, reading.get("ignore", ()))
+    return read_pairs(source, reading["images"], classes, encoding)
 
 
 def _chosen(data: Annotations, only: str | None) -> Annotations:

@@ -9,6 +9,7 @@ stand in the address, so reading it needs no index.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import io
 import os
@@ -141,6 +142,17 @@ def file_system(address: str) -> tuple[Any, str]:
         raise UsageError(f"{address}: {error}") from None
     fs = _file_systems[key]
     return fs, fs._strip_protocol(address)
+
+
+def user_cache(kind: str, what: str) -> Path:
+    """The folder of this user in which something is kept that is made of an address."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "ssdet" / kind / short_digest(what)
+
+
+def short_digest(text: str) -> str:
+    """A name for something with a long one."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def retried(call: Callable[[], T], what: str, sleep: Callable[[float], Any] = time.sleep) -> T:

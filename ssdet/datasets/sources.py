@@ -120,6 +120,24 @@ def lies_elsewhere(text: str) -> bool:
     return is_remote(text) or _local_tars(text) is not None
 
 
+def archives_of(text: str, *, inside: bool = True, maps: bool = False) -> TarIndex | None:
+    """The archives that a path, a pattern or an address means; None where it means none.
+
+    Args:
+        inside: Whether an address may be that of a folder of archives; it is listed then.
+        maps: Index label maps of images, too.
+    """
+    if not is_remote(text):
+        found = _local_tars(text)
+    elif _is_tar(text):
+        parent, _, name = text.rpartition("/")
+        found = parent, [name]
+    else:
+        names = [name for name in sorted(names_below(text)) if _is_tar(name)] if inside else []
+        found = (text, names) if names else None
+    return None if found is None else open_tars(*found, maps=maps)
+
+
 def is_long(images: Images) -> bool:
     """Whether it is a list of about a million names or more."""
     if not isinstance(images, str) or not images.endswith(".txt") or is_remote(images):
@@ -136,7 +154,8 @@ def _local_tars(text: str) -> tuple[str, list[str]] | None:
     if os.path.isdir(text):
         names = sorted(name for name in os.listdir(text) if not name.startswith("."))
         found = [name for name in names if _is_tar(name)]
-        return (text, found) if found and not any(map(is_image, names)) else None
+        others = (n for n in names if is_image(n) or os.path.isdir(os.path.join(text, n)))
+        return (text, found) if found and not any(others) else None
     if not _is_tar(text):
         return None
     paths = sorted(glob.glob(text)) if glob.has_magic(text) else [text]
@@ -164,14 +183,14 @@ def _remote(address: str, root: str | None) -> Source:
         return Source(parent, NameList.of([name]))
     if address.endswith(".json"):
         raise SourceError(f"images {address}: copy it to this machine, and name {parent} with root")
-    found = sorted(_below(address))
+    found = sorted(names_below(address))
     images = [entry for entry in found if is_image(entry)]
     if not images and any(map(_is_tar, found)):
         return _archives(address, [entry for entry in found if _is_tar(entry)])
     return Source(address, NameList.of(images))
 
 
-def _below(address: str) -> Iterator[str]:
+def names_below(address: str) -> Iterator[str]:
     """Names of the files below an address; of a bucket, one page is in memory at a time."""
     fs, top = file_system(address)
     folders = [top]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -20,7 +19,7 @@ from ..exits import Exit, RunError, replacing
 from ..messages import log
 from .image_list import is_image
 from .name_list import NameList
-from .remote import TAR, file_system, retried
+from .remote import TAR, file_system, retried, short_digest, user_cache
 
 INDEX = ".ssdet-index"
 VERSION = 1
@@ -59,8 +58,11 @@ class TarIndex:
         return f"{TAR}{archive}!{offset}+{size}!{key}"
 
 
-def open_tars(root: str, shards: Sequence[str]) -> TarIndex:
-    """The index of these archives: as it was stored, or made now where they have changed."""
+def open_tars(root: str, shards: Sequence[str], *, maps: bool = False) -> TarIndex:
+    """The index of these archives: as it was stored, or made now where they have changed.
+
+    With `maps`, label maps (`key.seg.png`) are indexed like the images.
+    """
     for shard in shards:
         if shard.lower().endswith(COMPRESSED):
             raise TarError(
@@ -68,13 +70,13 @@ def open_tars(root: str, shards: Sequence[str]) -> TarIndex:
                 f"gunzip {shard}"
             )
     about = {"version": VERSION, "shards": [[name, *_stamp(root, name)] for name in shards]}
-    folder = _place(root, shards)
+    folder = _place(root, shards, "maps" if maps else "")
     file = folder / "index.json"
     if file.is_file():
         if json.loads(file.read_text(encoding="utf-8")) == about:
             return _stored(root, list(shards), folder)
         log(f"{root}: its archives have changed; the index is made again")
-    made = _made(root, list(shards))
+    made = _made(root, list(shards), maps)
     folder.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)  # what is half written has no index.json
     (folder / "names.bin").write_bytes(made.names.blob)
@@ -91,14 +93,14 @@ def _stored(root: str, shards: list[str], folder: Path) -> TarIndex:
     return TarIndex(root, shards, NameList(blob, ends), members)
 
 
-def _made(root: str, shards: list[str]) -> TarIndex:
+def _made(root: str, shards: list[str], maps: bool) -> TarIndex:
     rows = array("q")
 
     def names() -> Iterator[str]:
         for number, shard in enumerate(shards):
             with _opened(root, shard) as archive:
                 for member in archive:
-                    if _is_picture(member):
+                    if _is_picture(member, maps):
                         rows.extend((number, member.offset_data, member.size))
                         yield f"{shard}!{member.name.removeprefix('./')}"
 
@@ -108,12 +110,13 @@ def _made(root: str, shards: list[str]) -> TarIndex:
     return TarIndex(root, shards, listed, members.reshape(-1, 3))
 
 
-def _is_picture(member: tarfile.TarInfo) -> bool:
-    """Not a label map of an image, a link, or what WebDataset says about the archive itself."""
+def _is_picture(member: tarfile.TarInfo, maps: bool) -> bool:
+    """Not a link, what WebDataset says about the archive itself, or an unwanted label map."""
     name = member.name.removeprefix("./")
     top = name.partition("/")[0]
-    own = (top.startswith("__") and top.endswith("__")) or "\n" in name or _LABEL.search(name)
-    return member.isreg() and not member.sparse and is_image(name) and not own
+    own = (top.startswith("__") and top.endswith("__")) or "\n" in name
+    wanted = is_image(name) and (maps or not _LABEL.search(name))
+    return member.isreg() and not member.sparse and wanted and not own
 
 
 @contextmanager
@@ -136,13 +139,12 @@ def _stamp(root: str, shard: str) -> list[Any]:
     return [info["size"], moment if isinstance(moment, (int, float, str)) else None]
 
 
-def _place(root: str, shards: Sequence[str]) -> Path:
+def _place(root: str, shards: Sequence[str], kind: str) -> Path:
     """Beside the archives; in the user's cache where that is not possible."""
-    name = hashlib.sha256("\n".join([root, *shards]).encode()).hexdigest()[:16]
+    named = "\n".join([root, *shards, *filter(None, [kind])])
     if "://" not in root and os.access(root, os.W_OK):
-        return Path(root) / INDEX / name
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "ssdet" / "index" / name
+        return Path(root) / INDEX / short_digest(named)
+    return user_cache("index", named)
 
 
 def _base(root: str) -> str:

@@ -1,10 +1,12 @@
 """How a label map encodes its classes: palette numbers, gray values or colors."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -37,9 +39,12 @@ class MaskEncoding:
     values: Mapping[int, int] = field(default_factory=dict)
     colors: Mapping[Color, int] = field(default_factory=dict)
 
-    def decode(self, path: Path) -> np.ndarray:
-        """The labels (height, width), uint8; `DataError` names values that belong to no class."""
-        raw = self._raw(path)
+    def decode(self, path: Path | str, file: BinaryIO | None = None) -> np.ndarray:
+        """The labels (height, width), uint8; `DataError` names values that belong to no class.
+
+        `file` is the content of what has no path but an address.
+        """
+        raw = self._raw(path, file)
         labels = self._table()[raw]
         if labels.min(initial=0) < 0:
             self._refuse(raw, labels == _UNKNOWN, path)
@@ -50,9 +55,9 @@ class MaskEncoding:
         counts = np.bincount(self.decode(path).ravel(), minlength=IGNORE + 1)
         return {int(label) for label in np.flatnonzero(counts) if label != IGNORE}
 
-    def _raw(self, path: Path) -> np.ndarray:
+    def _raw(self, path: Path | str, file: BinaryIO | None) -> np.ndarray:
         """Values, or packed colors, of an image."""
-        image = open_map(path)
+        image = open_map(path, file)
         if self.colors:
             red, green, blue = (np.asarray(b, np.int64) for b in image.convert("RGB").split())
             return red << 16 | green << 8 | blue
@@ -77,7 +82,7 @@ class MaskEncoding:
         plain = {label: label for label in (*range(self.count), IGNORE)}
         return _lookup(1 << 16, tuple((self.values or plain).items()))
 
-    def _refuse(self, raw: np.ndarray, unknown: np.ndarray, path: Path) -> None:
+    def _refuse(self, raw: np.ndarray, unknown: np.ndarray, path: Path | str) -> None:
         values, counts = np.unique(raw[unknown], return_counts=True)
         first = int(values[0])
         what = f"color {(first >> 16, first >> 8 & 255, first & 255)}" if self.colors else first
@@ -104,15 +109,16 @@ def _lookup(size: int, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
     return table
 
 
-def open_map(path: Path) -> Image.Image:
+def open_map(path: Path | str, file: BinaryIO | None = None) -> Image.Image:
     """A label map, decoded; `DataError` if it is none."""
     try:
-        image = Image.open(path)
+        image = Image.open(path if file is None else file)
         image.load()
     except FileNotFoundError:
         cause = "no such file"
     except Exception as error:  # decoders fail in many ways
-        cause = f"{path.stat().st_size} bytes that do not decode ({type(error).__name__}: {error})"
+        size = os.path.getsize(path) if file is None else file.seek(0, os.SEEK_END)
+        cause = f"{size} bytes that do not decode ({type(error).__name__}: {error})"
     else:
         return image
     advice = "Replace it by a whole copy, or take its image out of the list"
