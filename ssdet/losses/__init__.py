@@ -5,6 +5,7 @@ that add one to a step (`ssdet.hooks`), and weights that reach into the losses o
 (`ssdet.teacher_student.weights`).
 """
 
+from .contrast import class_sums, info_nce
 from .correlation import correlation, propagate, regions, spread
 from .dense import dense_boxes, dense_classes, dense_quality, quality_focal, richest
 from .dice import class_dice, weighted_dice
@@ -22,6 +23,7 @@ from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_me
 __all__ = [
     "Reduction",
     "class_dice",
+    "class_sums",
     "correlation",
     "dense_boxes",
     "dense_classes",
@@ -31,6 +33,7 @@ __all__ = [
     "effective_weights",
     "flatten_confidence",
     "gap_logit_l1",
+    "info_nce",
     "masked_cross_entropy",
     "pixel_mean",
     "propagate",

@@ -23,6 +23,7 @@ from .hf_segmentor import HFSegmentor
 from .label_autoencoder import LabelAutoEncoder
 from .layer_decay import LayerDecayConstructor
 from .ohem import HardPixelSampler
+from .pixel_projector import PixelProjector
 from .polishers import BoxPolisher, ClassPolisher
 from .projection import ProjectionHead
 from .siamese import PairDataPreProcessor, SiameseSegmentor
@@ -49,6 +50,7 @@ __all__ = [
     "LabelAutoEncoder",
     "LayerDecayConstructor",
     "PairDataPreProcessor",
+    "PixelProjector",
     "PlainASPPHead",
     "ProjectionHead",
     "SiameseSegmentor",

@@ -88,7 +88,11 @@ def extra_passes(model: TeacherStudent, step: Step) -> None:
             branch = need.removeprefix(TEACHER_ON)
             if branch in step.branches:
                 views = step.branches[branch]
-                step.teacher_outputs[branch] = model.forward_outputs(views, model.teacher)
+                with ExitStack() as recording:
+                    _, pixels = _recorded(model, recording, model.teacher, "")
+                    step.teacher_outputs[branch] = model.forward_outputs(views, model.teacher)
+                if pixels:
+                    step.teacher_pixels[branch] = pixels[-1]
         if "weak_outputs" in model.needs:
             with eval_mode(model.student):
                 step.weak_outputs = model.forward_outputs(step.weak_views)

@@ -96,6 +96,8 @@ class Step:
         weak_outputs: The same of the weak views, in eval mode and without a graph.
         teacher_outputs: The same of the teacher, for the weak views ("unsup_teacher") and for
             branches that a hook needs ("teacher_on:unsup_student").
+        teacher_pixels: Of these branches also what the teacher's `conv_seg` sees, if a hook needs
+            "pixel_features".
         features, pixel_features, teacher_pixel_features: See `ssdet.teacher_student.phase.NEEDS`.
         derived: Branches of a joint pass that are made of the features of others.
         rows: With `joint_pass`, which rows of the joint batch of the heads each branch has.
@@ -120,6 +122,7 @@ class Step:
     features: dict[str, Any] = field(default_factory=dict)
     pixel_features: dict[str, Tensor] = field(default_factory=dict)
     teacher_pixel_features: Tensor | None = None
+    teacher_pixels: dict[str, Tensor] = field(default_factory=dict)
     derived: dict[str, Derived] = field(default_factory=dict)
     rows: dict[str, slice] = field(default_factory=dict)
     unsup_weight: float = 1.0

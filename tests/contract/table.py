@@ -14,6 +14,12 @@ from .loop import Loop
 
 EMA = dict(type="TeacherEMAHook", momentum=0.9)
 SECOND = dict(second=tiny_fcn())
+# Batch norm would differ between two processes.
+GROUPS = dict(type="GN", num_groups=4)
+CORRELATION = dict(
+    type="CorrelationHead", in_channels=32, num_classes=4, channels=8, norm_cfg=GROUPS
+)
+PROJECTOR = dict(type="PixelProjector", in_channels=8, channels=4, convs=1, norm_cfg=GROUPS)
 # Cascade R-CNN leaves out anchors that cross the border: of the upper levels all of them.
 NO_ANCHOR = r"student\.neck\.fpn_convs\.[123]\.conv\..*"
 
@@ -94,13 +100,7 @@ PIXELS = [
         "CorrelationPropagationHook",
         regions=4,
         beside=(dict(type="CorrelationThresholdHook", start=0.3),),
-        model=dict(
-            auxiliary=dict(
-                correlation=dict(
-                    type="CorrelationHead", in_channels=32, num_classes=4, channels=8
-                )
-            )
-        ),
+        model=dict(auxiliary=dict(correlation=CORRELATION)),
     ),
     *pixels("DropoutUncertaintyHook", "fcn_dropout", passes=2),
     *pixels("EquivarianceHook"),
@@ -125,6 +125,18 @@ PIXELS = [
         model=dict(auxiliary=dict(shrink=tiny_fcn()["decode_head"])),
     ),
     *pixels("UncertaintyFusionHook"),
+    *pixels(
+        "UnreliableContrastHook",
+        ranks=(1, 4),
+        positive=0.0,
+        share=0.5,
+        anchors=8,
+        negatives=4,
+        model=dict(
+            auxiliary=dict(representation=PROJECTOR),
+            auxiliary_teachers=["representation"],
+        ),
+    ),
 ]  # fmt: skip
 MIXING = [
     *pixels("ClassMixHook"),

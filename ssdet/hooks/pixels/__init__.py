@@ -16,3 +16,4 @@ from .noisy_dice import NoisyDiceHook as NoisyDiceHook
 from .shape_prior import ShapePriorHook as ShapePriorHook
 from .shrink_match import ShrinkMatchHook as ShrinkMatchHook
 from .uncertainty_fusion import UncertaintyFusionHook as UncertaintyFusionHook
+from .unreliable_contrast import UnreliableContrastHook as UnreliableContrastHook

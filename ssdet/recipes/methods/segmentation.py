@@ -133,6 +133,14 @@ SEGMENTATION = (
         measured="mean IoU +7.4 on one seed",
     ),
     Method(
+        "U2PL",
+        "Wang et al., CVPR 2022",
+        "`UnreliableContrastHook`, `QuantileThresholdHook`, network `PixelProjector`",
+        config="u2pl",
+        tests=("tests/losses/test_contrast.py", "tests/hooks/pixels/test_unreliable_contrast.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "CW-BASS",
         "Tarubinga et al., IJCNN 2025",
         "`MeanConfidenceThresholdHook`, `ConfidenceWeightHook`, `BoundaryLossHook`",

@@ -1,0 +1,61 @@
+"""Contrast of pixels: a feature is pulled to its class and pushed from others."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def info_nce(anchors: Tensor, positives: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+    """Mean over anchors of -log softmax of the positive's cosine among those of the negatives.
+
+    Args:
+        anchors: (n, D).
+        positives: (n, D), or (D,) for all anchors.
+        negatives: (n, m, D).
+        temperature: By which cosines are divided.
+    """
+    unit = F.normalize(anchors.float(), dim=-1)
+    near = (unit * F.normalize(positives.float(), dim=-1)).sum(-1, keepdim=True)
+    far = torch.einsum("nd,nmd->nm", unit, F.normalize(negatives.float(), dim=-1))
+    logits = torch.cat([near, far], dim=1) / temperature
+    return (logits.logsumexp(1) - logits[:, 0]).mean()
+
+
+def class_sums(features: Tensor, members: Tensor) -> Tensor:
+    """Sums of the features (N, D) of each class, and in the last column how many: (C, D + 1).
+
+    `members` (N, C) are booleans; a feature may belong to several classes.
+    """
+    counted = torch.cat([features.float(), features.new_ones(len(features), 1).float()], dim=1)
+    return members.float().T @ counted
+
+
+def entropy(probabilities: Tensor) -> Tensor:
+    """-sum p ln(p + 1e-10) over the classes, which are dimension 1."""
+    known = probabilities.float()
+    return -(known * (known + 1e-10).log()).sum(1)
+
+
+def class_ranks(probabilities: Tensor) -> Tensor:
+    """At which place (from 0, the most probable) each class (N, C) stands."""
+    return probabilities.argsort(dim=1, descending=True).argsort(dim=1)
+
+
+def annotated_negatives(probabilities: Tensor, labels: Tensor, low: int) -> Tensor:
+    """Of which classes (N, C) an annotated pixel is an example of what they are not.
+
+    It has another label, and the class is among the first `low` that the teacher takes it for.
+    """
+    other = torch.arange(probabilities.shape[1], device=labels.device) != labels[:, None]
+    return other & (class_ranks(probabilities) < low)
+
+
+def unreliable_negatives(probabilities: Tensor, unsure: Tensor, low: int, high: int) -> Tensor:
+    """The same of unlabeled pixels: unsure ones are examples of none of the unlikely classes.
+
+    Unlikely: at the places `low` to `high` - 1 of the teacher's order.
+    """
+    ranks = class_ranks(probabilities)
+    return unsure[:, None] & (ranks >= low) & (ranks < high)

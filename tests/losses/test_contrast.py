@@ -1,0 +1,66 @@
+"""Contrast of pixels, by hand."""
+
+import math
+
+import pytest
+import torch
+
+from ssdet.losses import class_sums, info_nce
+from ssdet.losses.contrast import (
+    annotated_negatives,
+    class_ranks,
+    entropy,
+    unreliable_negatives,
+)
+
+# Classes in the order 3 1 4 0 2.
+ORDER = torch.tensor([[0.15, 0.25, 0.05, 0.35, 0.2]])
+
+
+def test_one_anchor_and_two_negatives():
+    """a = (1, 0), positive (1, 0), negatives (0, 1), (1, 1)/sqrt 2, at .5: logits 2, 0, 1.4142."""
+    anchors = torch.tensor([[3.0, 0.0]])  # only the direction counts
+    negatives = torch.tensor([[[0.0, 1.0], [1.0, 1.0]]])
+    loss = info_nce(anchors, torch.tensor([2.0, 0.0]), negatives, 0.5)
+    assert loss.item() == pytest.approx(0.5259, abs=1e-4)
+    both = info_nce(anchors.expand(2, 2), torch.tensor([[2.0, 0.0], [0.0, 1.0]]),
+                    negatives.expand(2, 2, 2), 0.5)  # fmt: skip
+    other = math.log(1 + 1 + math.exp(math.sqrt(2)))
+    assert both.item() == pytest.approx((0.5259 + other) / 2, abs=1e-4)
+
+
+def test_low_precision_and_gradient():
+    anchors = torch.randn(3, 4, dtype=torch.bfloat16, requires_grad=True)
+    loss = info_nce(anchors, torch.randn(4), torch.randn(3, 5, 4), 0.1)
+    loss.backward()
+    assert loss.dtype == torch.float32 and anchors.grad.any()
+
+
+def test_entropies():
+    rows = [0.97, 0.01, 0.01, 0.01], [0.7, 0.1, 0.1, 0.1], [0.4, 0.3, 0.2, 0.1], [0.25] * 4
+    p = torch.tensor(rows)
+    assert entropy(p).tolist() == pytest.approx([0.1677, 0.9404, 1.2799, 1.3863], abs=1e-4)
+    assert entropy(p).quantile(0.8).item() == pytest.approx(1.3224, abs=1e-4)
+    assert entropy(torch.tensor([[1.0, 0.0]])).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_sums_of_each_class():
+    features = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    members = torch.tensor([[True, False], [True, True], [False, False]])
+    assert class_sums(features, members).tolist() == [[4, 6, 2], [3, 4, 1]]
+
+
+def test_ranks():
+    assert class_ranks(ORDER).tolist() == [[3, 1, 4, 0, 2]]
+
+
+def test_an_annotated_pixel_is_an_example_against_what_it_is_taken_for():
+    """Label 1, first two places 3 and 1: against 3 alone."""
+    found = annotated_negatives(ORDER, torch.tensor([1]), 2)
+    assert found.nonzero()[:, 1].tolist() == [3]
+
+
+def test_an_unsure_pixel_is_an_example_against_unlikely_classes():
+    """Places 2 and 3 of 3 1 4 0 2: against 4 and 0. A sure pixel is against none."""
+    found = unreliable_negatives(ORDER.expand(2, 5), torch.tensor([True, False]), 2, 4)
+    assert found.tolist() == [[True, False, False, False, True], [False] * 5]
