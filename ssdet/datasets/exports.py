@@ -14,6 +14,7 @@ from .labeled import LabeledImages, LabeledMasks, LoadMask
 from .labeled_unlabeled import LabeledUnlabeledDataset
 from .per_image import PerImage
 from .photometric import ErasePatches, NoisePatch, StrongPhotometric
+from .random_intensity import RandomIntensity
 from .random_scale import RandomScale
 from .sampler import LabeledUnlabeledSampler
 from .seeding import SeededIndex, derive_seed, seeded
@@ -45,6 +46,7 @@ __all__ = [
     "NoisePatch",
     "PackExternalLabels",
     "PerImage",
+    "RandomIntensity",
     "RandomScale",
     "RecordGeometry",
     "SampleError",

@@ -7,7 +7,7 @@ transforms of a single image (`ssdet.datasets`).
 
 from .classmix import class_mask
 from .copy_paste import Kind, box_pixels, patch_mask, region_of, restrict
-from .cutmix import box_mask, paste, sample_box
+from .cutmix import box_around, box_mask, paste, sample_box
 from .orientation import ORIENTATIONS, Orientation, orient, orient_back, orientation_matrix
 from .patch_shuffle import sample_permutations, shuffle_patches, unshuffle_patches
 
@@ -15,6 +15,7 @@ __all__ = [
     "ORIENTATIONS",
     "Kind",
     "Orientation",
+    "box_around",
     "box_mask",
     "box_pixels",
     "class_mask",

@@ -1,5 +1,7 @@
 """CutMix: a box of one image is replaced by the same box of another."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -37,6 +39,22 @@ def sample_box(
         f"sample_box: no box with a share of the area in {area} and an aspect in {aspect} fits "
         f"into an image of {height}x{width}. Take a wider range of shares or of aspects."
     )
+
+
+def box_around(
+    center: Sequence[float], sides: Sequence[float], shape: tuple[int, int]
+) -> Box | None:
+    """The box (x1, y1, x2, y2) with a center and sides in shares of an image, as (height, width).
+
+    What lies beyond the border is cut off; None if nothing is left.
+    """
+    corners = []
+    for middle, side, length in zip(center, sides, shape, strict=True):
+        half = int(length * side) // 2
+        place = int(length * middle)
+        corners.append((max(place - half, 0), min(place + half, length)))
+    (y1, y2), (x1, x2) = corners
+    return (x1, y1, x2, y2) if y2 > y1 and x2 > x1 else None
 
 
 def box_mask(boxes: list[Box | None], shape: tuple[int, int]) -> Tensor:

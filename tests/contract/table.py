@@ -139,6 +139,7 @@ PIXELS = [
     ),
 ]  # fmt: skip
 MIXING = [
+    *pixels("AdaptiveCutMixHook"),
     *pixels("ClassMixHook"),
     *pixels("CutMixHook", prob=1.0),
     *both("CopyPasteHook"),

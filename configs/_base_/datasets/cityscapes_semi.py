@@ -54,7 +54,7 @@ unlabeled_count = {
     '1_30': 2875, '1_16': 2789, '1_8': 2603, '1_4': 2231, '1_2': 1487}.get(split, 2975)
 one_pass = {
     f'{processes}x{images}': -(-unlabeled_count // processes) // images
-    for processes, images in ((4, 2), (8, 2), (1, 16))}
+    for processes, images in ((4, 2), (2, 4), (8, 2), (4, 4), (1, 16))}
 iterations = 240 * one_pass['4x2']
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 40, 1))

@@ -59,7 +59,7 @@ unlabeled_count = dict(
     blender={'1_16': 9920, '1_8': 9259, '1_4': 7936, '1_2': 5291})[protocol].get(split, 10582)
 one_pass = {
     f'{processes}x{images}': -(-unlabeled_count // processes) // images
-    for processes, images in ((4, 2), (2, 4), (4, 4), (1, 16))}
+    for processes, images in ((4, 2), (2, 4), (1, 8), (4, 4), (2, 8), (1, 16))}
 iterations = 80 * one_pass['4x2']
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=iterations, val_interval=max(iterations // 40, 1))

@@ -4,6 +4,7 @@ Not here: the geometry of pasting and cutting (pure functions in `ssdet.mixing`)
 strong views of a single image (`ssdet.datasets.views`).
 """
 
+from .adaptive_cutmix import AdaptiveCutMixHook as AdaptiveCutMixHook
 from .classmix import ClassMixHook as ClassMixHook
 from .copy_paste import CopyPasteHook as CopyPasteHook
 from .cutmix import CutMixHook as CutMixHook

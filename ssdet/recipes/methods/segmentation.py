@@ -141,6 +141,26 @@ SEGMENTATION = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "AugSeg",
+        "Zhao et al., CVPR 2023",
+        "`AdaptiveCutMixHook`, transform `RandomIntensity`",
+        config="augseg",
+        tests=(
+            "tests/hooks/mixing/test_adaptive_cutmix.py",
+            "tests/datasets/test_random_intensity.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+        recipes={
+            "augseg": Recipe(
+                "segmentation",
+                "random intensities; annotated pixels are pasted where the teacher is unsure",
+                hooks=[EMA, CERTAIN, dict(type="AdaptiveCutMixHook")],
+                momentum=0.996,
+                strong=[dict(type="RandomIntensity", max_ops=3)],
+            ),
+        },
+    ),
+    Method(
         "CW-BASS",
         "Tarubinga et al., IJCNN 2025",
         "`MeanConfidenceThresholdHook`, `ConfidenceWeightHook`, `BoundaryLossHook`",
