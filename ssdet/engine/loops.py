@@ -55,6 +55,8 @@ class TeacherStudentLoop(ValLoop):
             self.evaluators[name] = second
         self.qualities: dict[str, Any] = {}
         self.worst: Any = None
+        self.truth: Any = None
+        self.said = ""
 
     def run(self) -> dict[str, Any]:
         """Launch validation."""
@@ -62,13 +64,15 @@ class TeacherStudentLoop(ValLoop):
             return super().run()
         # Not before it is needed: metrics of all kinds are imported with it.
         from ..evaluation.by_score import QualityByScore
+        from ..evaluation.truth import BoxTruth
         from ..evaluation.worst import WorstImages
 
         self.runner.call_hook("before_val")
         self.runner.call_hook("before_val_epoch")
         self.runner.model.eval()
-        self.qualities = {name: QualityByScore() for name in self.models}
-        self.worst = WorstImages()
+        self.truth = self.truth or BoxTruth(self.dataloader.dataset)
+        self.qualities = {name: QualityByScore(self.truth) for name in self.models}
+        self.worst = WorstImages(self.truth)
         with role_kept(self.runner) as model:
             for evaluator in self.evaluators.values():
                 set_model(model, evaluator)
@@ -91,9 +95,10 @@ class TeacherStudentLoop(ValLoop):
         folder = Path(self.runner.work_dir)
         if self.runner.iter == 0 or not is_main_process():
             return
-        if self.worst is None or not all(found.values()):
+        if not all(found.values()):
             for old in (QUALITY, WORST):  # of an earlier validation; it would pass for this one's
                 (folder / old).unlink(missing_ok=True)
+            self._say_why_not()
             return
         meta = getattr(self.evaluator, "dataset_meta", None) or {}
         unit = next(iter(self.qualities.values())).unit
@@ -101,6 +106,13 @@ class TeacherStudentLoop(ValLoop):
         content = {"iter": self.runner.iter, "unit": unit, "classes": classes, "models": found}
         write_text(json.dumps(content) + "\n", folder / QUALITY)
         self.worst.write(folder, meta)
+
+    def _say_why_not(self) -> None:
+        problems = (quality.problem for quality in self.qualities.values())
+        why = next(filter(None, problems), "no image has labels that its predictions fit")
+        if why != self.said:  # once in a run
+            self.said = why
+            self.runner.logger.info(f"The validation writes no {QUALITY}: {why}")
 
     @torch.no_grad()
     def _run_both(self, model: Any, index: int, batch: Any) -> None:
@@ -115,19 +127,13 @@ class TeacherStudentLoop(ValLoop):
         self.runner.call_hook("after_val_iter", batch_idx=index, data_batch=batch, outputs=outputs)
 
     def _look(self, name: str, outputs: Any, batch: Any) -> None:
-        """Count what the report shows beside the metrics; it is never worth a training."""
-        if self.worst is None or self.runner.iter == 0:
+        """Count what the report shows beside the metrics."""
+        if self.runner.iter == 0:
             return
-        try:
-            self.qualities[name].add(outputs)
-            if name == self.models[0]:
-                self.worst.add(outputs, batch)
-        except Exception as error:  # whatever a model of someone else predicts
-            self.worst, self.qualities[name].usable = None, False
-            self.runner.logger.warning(
-                f"How often the models are right cannot be counted: {type(error).__name__}: "
-                f"{error}. The validation goes on without {QUALITY}"
-            )
+        quality = self.qualities[name]
+        quality.add(outputs)
+        if name == self.models[0] and not quality.problem:
+            self.worst.add(outputs, batch)
 
 
 @LOOPS.register_module()

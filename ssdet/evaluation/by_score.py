@@ -13,6 +13,7 @@ from mmengine.structures import BaseDataElement
 
 from ..labels import IGNORE
 from .pseudo_labels import matched
+from .truth import BoxTruth
 
 BINS = 50
 PIXELS = 40_000  # of an image that are looked at, on a regular grid
@@ -24,52 +25,61 @@ class QualityByScore:
 
     Boxes: one is right if it has the class of an object and an IoU of at least 0.5 with it, and no
     box with a higher score has that object. Pixels: a right one has the true class; a regular grid
-    of each image is counted. Samples without labels are left out, and so is a data set whose
-    labels are not in the frame of the predictions.
+    of each image is counted. Samples without labels are left out. Predictions that cannot be
+    compared with labels end the counting, and `problem` says why.
+
+    Args:
+        truth: Where the labeled objects are found (default: in the samples).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, truth: BoxTruth | None = None) -> None:
+        self._truth = truth or BoxTruth()
         self.unit = "boxes"
         # Rows: class; columns: score. Index 0: all predictions, 1: the right ones.
         self.counts: np.ndarray = np.zeros((2, 0, BINS))
         self.truth: np.ndarray = np.zeros(0)
-        self.usable = True
+        self.problem = ""
 
     def add(self, samples: Sequence[Any]) -> None:
         """Add predictions of some images."""
-        for sample in samples if self.usable else ():
-            if not isinstance(sample, BaseDataElement):
+        for sample in samples:
+            if self.problem or not isinstance(sample, BaseDataElement):
                 continue
-            if "pred_instances" in sample and "gt_instances" in sample:
+            if "pred_instances" in sample:
                 self._boxes(sample)
             elif "pred_sem_seg" in sample and "gt_sem_seg" in sample and "seg_logits" in sample:
                 self._pixels(sample)
 
     def _boxes(self, sample: Any) -> None:
-        found, truth = sample.pred_instances, sample.gt_instances
+        found, truth = sample.pred_instances, self._truth.of(sample)
         needed = ("bboxes", "labels", "scores")
-        if not all(name in found for name in needed) or "bboxes" not in truth:
+        if truth is None or not all(name in found for name in needed):
             return
-        objects = get_box_tensor(truth.bboxes).cpu()
+        objects, labels = truth
+        predicted = get_box_tensor(found.bboxes)
+        if predicted.shape[1:] != (4,) or found.scores.ndim != 1 or objects.shape[1:] != (4,):
+            self.problem = f"boxes {tuple(predicted.shape)} are no rectangles along the axes"
+            return
         height, width = sample.ori_shape[:2]
         if (objects[:, 2:] > objects.new_tensor([width, height]) + 1).any():
-            self.usable = False  # loaded before the image was resized
+            self.problem = "labels lie beyond the image: list LoadAnnotations behind Resize"
             return
-        found = found[found.scores.argsort(descending=True)[:BOXES]].cpu()
-        boxes = get_box_tensor(found.bboxes)
-        right, _ = matched(boxes, found.labels, objects, truth.labels.cpu())
-        self._count(truth.labels.cpu().numpy(), found.labels.numpy(), found.scores.numpy(), right)
+        order = found.scores.argsort(descending=True)[:BOXES]
+        classes, scores = found.labels[order].cpu(), found.scores[order].float().cpu()
+        right, _ = matched(predicted[order].cpu(), classes, objects, labels)
+        self._count(labels.numpy(), classes.numpy(), scores.numpy(), right)
 
     def _pixels(self, sample: Any) -> None:
         self.unit = "pixels"
         logits = sample.seg_logits.data
-        labels = sample.gt_sem_seg.data.squeeze(0)
-        if logits.shape[-2:] != labels.shape:
-            self.usable = False
+        labels, wanted = sample.gt_sem_seg.data.squeeze(0), sample.pred_sem_seg.data.squeeze(0)
+        if labels.ndim != 2 or not logits.shape[1:] == labels.shape == wanted.shape:
+            sizes = ", ".join(str(tuple(one.shape)) for one in (logits, wanted, labels))
+            self.problem = f"logits, predictions and labels differ in size: {sizes}"
             return
         step = max(round((labels.numel() / PIXELS) ** 0.5), 1)
         logits, labels = logits[:, ::step, ::step].float(), labels[::step, ::step]
-        wanted = sample.pred_sem_seg.data.squeeze(0)[::step, ::step]
+        wanted = wanted[::step, ::step]
         if len(logits) == 1:
             sure = logits.sigmoid()[0]
             scores = torch.maximum(sure, 1 - sure)
@@ -98,15 +108,18 @@ class QualityByScore:
         self._widen(len(other.truth))
         other._widen(len(self.truth))
         self.truth, self.counts = self.truth + other.truth, self.counts + other.counts
-        self.usable &= other.usable
+        self.problem = self.problem or other.problem
         self.unit = other.unit if other.counts.any() else self.unit
 
     def summary(self) -> dict[str, Any] | None:
         """The counts of all processes as plain numbers; None where nothing could be counted."""
         every = QualityByScore()
-        for one in all_gather_object(self):
-            every.merge(one)
-        if not every.usable or not every.truth.any():
+        for one in all_gather_object((self.unit, self.counts, self.truth, self.problem)):
+            part = QualityByScore()
+            part.unit, part.counts, part.truth, part.problem = one
+            every.merge(part)
+        self.problem = every.problem
+        if every.problem or not every.truth.any():
             return None
         proposed, right = every.counts.astype(int).tolist()
         return {"truth": every.truth.astype(int).tolist(), "proposed": proposed, "right": right}

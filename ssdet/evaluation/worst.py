@@ -19,6 +19,7 @@ from ..hooks._parts.view_picture import as_rgb
 from ..labels import IGNORE
 from ..run_files import WORST
 from .pseudo_labels import matched
+from .truth import BoxTruth
 
 SHOWN = 6
 SIDE = 360
@@ -31,9 +32,13 @@ class WorstImages:
     Boxes: the F1 of boxes with a score of at least 0.3, at an IoU of 0.5. Pixels: the share of
     them that is right. Samples without labels are left out. Of several processes each one sees its
     own images; the first one writes.
+
+    Args:
+        truth: Where the labeled objects are found (default: in the samples).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, truth: BoxTruth | None = None) -> None:
+        self._truth = truth or BoxTruth()
         self.entries: list[tuple[float, int, dict[str, Any]]] = []
         self.seen = 0
 
@@ -78,15 +83,15 @@ class WorstImages:
 
     def _rate(self, sample: Any) -> tuple[float, dict[str, Any]] | None:
         name = Path(str(sample.metainfo.get("img_path") or "")).name
-        if "pred_instances" in sample and "gt_instances" in sample:
-            found, truth = sample.pred_instances, sample.gt_instances
+        if "pred_instances" in sample:
+            found, known = sample.pred_instances, self._truth.of(sample)
             needed = ("bboxes", "labels", "scores")
-            if not all(key in found for key in needed) or "bboxes" not in truth:
+            if known is None or not all(key in found for key in needed):
                 return None
+            objects, labels = known
             found = found[found.scores >= SURE]
             found = found[found.scores.argsort(descending=True)].cpu()
-            boxes, objects = get_box_tensor(found.bboxes), get_box_tensor(truth.bboxes).cpu()
-            labels = truth.labels.cpu()
+            boxes = get_box_tensor(found.bboxes)
             right, _ = matched(boxes, found.labels, objects, labels)
             total = len(boxes) + len(objects)
             size = sample.ori_shape[:2]

@@ -2,13 +2,18 @@
 
 import json
 
+import cv2
 import numpy as np
+import pytest
 import torch
+from mmdet.datasets import CocoDataset
 from mmdet.structures import DetDataSample
+from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 
 from ssdet.evaluation.by_score import BINS, QualityByScore
+from ssdet.evaluation.truth import BoxTruth
 from ssdet.evaluation.worst import SHOWN, WorstImages
 
 
@@ -66,10 +71,91 @@ def test_pixels_by_their_scores():
 def test_labels_in_another_frame_count_nothing():
     quality = QualityByScore()
     quality.add([boxes([(PLACE, 0, 0.9)], [((0, 0, 60, 60), 0)])])
-    assert quality.summary() is None
+    assert quality.summary() is None and "behind Resize" in quality.problem
     quality = QualityByScore()
     quality.add([3.0, boxes([(PLACE, 0, 0.9)], [])])
     assert quality.summary() is None
+
+
+def rotated(sample):
+    sample.pred_instances = InstanceData(
+        bboxes=torch.zeros(2, 5), labels=torch.zeros(2).long(), scores=torch.ones(2)
+    )
+
+
+def of_another_size(sample):
+    sample.gt_sem_seg = PixelData(data=torch.zeros(1, 4, 4).long())
+
+
+def in_parts(sample):
+    sample.gt_sem_seg = PixelData(data=torch.zeros(2, 2, 2).long())
+
+
+@pytest.mark.parametrize(
+    ("sample", "change", "told"),
+    [
+        (boxes([], [(PLACE, 0)]), rotated, "boxes (2, 5) are no rectangles"),
+        (pixels([[[1, 0], [1, 0]]], [[0, 0], [0, 0]]), of_another_size, "differ in size"),
+        (pixels([[[1, 0], [1, 0]]], [[0, 0], [0, 0]]), in_parts, "differ in size"),
+    ],
+)
+def test_predictions_of_another_kind_are_said(sample, change, told):
+    change(sample)
+    quality = QualityByScore()
+    quality.add([sample, boxes([(PLACE, 0, 0.9)], [(PLACE, 0)])])
+    assert told in quality.problem and quality.summary() is None
+
+
+@pytest.fixture
+def coco(tmp_path):
+    """A COCO validation as MMDetection has it: no labels are loaded, and images are halved."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 64, 3), 90, np.uint8))
+    objects = [([4, 4, 20, 20], 2, 0), ([40, 40, 16, 16], 1, 0), ([0, 40, 16, 16], 1, 1)]
+    annotations = [
+        dict(id=n, image_id=1, bbox=box, category_id=kind, iscrowd=crowd, area=box[2] * box[3])
+        for n, (box, kind, crowd) in enumerate(objects)
+    ]
+    categories = [dict(id=n, name=name) for n, name in enumerate(("other", "cat", "dog"))]
+    image = dict(id=1, file_name="a.png", width=64, height=64)
+    content = dict(images=[image], annotations=annotations, categories=categories)
+    (tmp_path / "val.json").write_text(json.dumps(content))
+    keys = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        return CocoDataset(
+            ann_file="val.json", data_root=str(tmp_path), data_prefix=dict(img=""), test_mode=True,
+            metainfo=dict(classes=("cat", "dog")),
+            pipeline=[dict(type="LoadImageFromFile"), dict(type="Resize", scale=(32, 32)),
+                      dict(type="PackDetInputs", meta_keys=keys)],
+        )  # fmt: skip
+
+
+def test_a_coco_validation_needs_no_labels_in_its_pipeline(coco, tmp_path):
+    batch = coco[0]
+    sample = batch["data_samples"]
+    found = [((4, 4, 24, 24), 1, 0.9), ((40, 40, 56, 56), 1, 0.7)]  # of the image as it is stored
+    sample.pred_instances = boxes(found, []).pred_instances
+    truth = BoxTruth(coco)
+    quality, worst = QualityByScore(truth), WorstImages(truth)
+    quality.add([sample])
+    worst.add([sample], {"inputs": [batch["inputs"]]})
+    summary = quality.summary()
+    assert summary["truth"] == [1, 1], "crowds do not count"
+    right = np.array(summary["right"])
+    assert right.sum() == 1 and right[1, int(0.9 * BINS)] == 1
+    assert worst.entries[0][0] == 0.5
+    worst.write(tmp_path, {"classes": ("cat", "dog")})
+    assert (tmp_path / "pseudo" / "worst_0_truth.jpg").is_file()
+
+
+def test_labels_before_a_resize_do_not_count_as_truth(coco):
+    sample = coco[0]["data_samples"]
+    sample.gt_instances = boxes([], [((2, 2, 12, 12), 1)]).gt_instances  # halved with the image
+    objects, labels = BoxTruth(coco).of(sample)
+    assert objects.tolist() == [[4, 4, 24, 24], [40, 40, 56, 56]] and labels.tolist() == [1, 0]
+    sample.set_metainfo(dict(img_path="elsewhere.png"))
+    assert BoxTruth(coco).of(sample)[0].tolist() == [[2, 2, 12, 12]]
+    sample.set_metainfo(dict(instances=[dict(bbox=[1, 1, 2, 2], bbox_label=0, ignore_flag=0)]))
+    assert BoxTruth(coco).of(sample)[0].tolist() == [[1, 1, 2, 2]]
 
 
 def test_counts_of_two_processes_add_up():

@@ -81,7 +81,6 @@ val_dataloader = dict(
         pipeline=[
             dict(type='LoadDigitScene'),
             dict(type='Resize', scale=(image_size, image_size), keep_ratio=True),
-            dict(type='LoadAnnotations', with_bbox=True),  # for quality.json and the worst images
             # CocoMetric takes the truth from `instances`; no annotation file is needed.
             dict(
                 type='PackDetInputs',
