@@ -63,7 +63,7 @@ def train_all(parts: Sequence[Part], name: str, check: Callable[[], None]) -> No
 
     for number, part in enumerate(parts, start=1):
         what = f"{number} of {len(parts)}: {part.role}, {TOLD[part.role]}, in {part.folder}"
-        if part.config.get("resume") and _finished(part):
+        if part.config.get("resume") and _agreed(part):
             _say(f"{what}: finished earlier")
             continue
         _say(what)
@@ -97,6 +97,31 @@ def _show_together(config: Any, folders: Sequence[Path]) -> None:
         return
     own = {"type": "ReportHook", **hooks.get("report", {})}
     config.default_hooks = {**hooks, "report": {**own, "beside": [str(one) for one in folders]}}
+
+
+def _agreed(part: Part) -> bool:
+    """Whether a run is finished, as the first process sees it, so that all do the same.
+
+    Another one may look later, or a shared disk may show it an older file.
+    """
+    from mmengine.dist import broadcast_object_list, is_distributed, is_main_process
+
+    from ..engine.distributed import start_process_group
+
+    launcher = part.config.get("launcher") or "none"
+    if launcher != "none" and not is_distributed():
+        env = part.config.get("env_cfg") or {}
+        start_process_group(launcher, **(env.get("dist_cfg") or {}))
+    found: list[Any] = [None, None]
+    if is_main_process():
+        try:
+            found = [_finished(part), None]
+        except UsageError as error:
+            found = [None, str(error)]
+    broadcast_object_list(found)
+    if found[1] is not None:
+        raise UsageError(found[1])
+    return bool(found[0])
 
 
 def _finished(part: Part) -> bool:

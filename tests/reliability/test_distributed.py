@@ -1,5 +1,6 @@
 """Two processes under torchrun follow one with the same total batch, on a CPU."""
 
+import json
 import re
 import time
 
@@ -11,6 +12,7 @@ from .harness import CONFIGS, metrics, train, two_processes
 # One worker has them all: the runs of two processes are started once.
 pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group("two processes")]
 KINDS = ("detection", "segmentation")
+COMPARED = ("--baseline", "--cfg-options", "train_cfg.max_iters=2", "train_cfg.val_interval=2")
 # float32 sums in another order; after six steps the weights differ in the sixth digit.
 TOLERANCE = dict(rtol=1e-4, atol=1e-5)
 
@@ -31,6 +33,8 @@ def two(tmp_path_factory):
         run("draws", "resumed", "--cfg-options", "train_cfg.max_iters=3"),
         run("draws", "resumed", "--resume"),
         run("detection", "empty", SSDET_EMPTY_RANK="1"),
+        run("segmentation", "compared", *COMPARED),
+        run("segmentation", "compared", "--resume", *COMPARED),
         run("detection", "raise", SSDET_FAULT="after_train_iter:4:raise", SSDET_FAULT_RANK="1"),
     ]
     return folder, two_processes(folder, runs, limit=240), time.time()
@@ -104,6 +108,21 @@ def test_rank_0_alone_writes(two):
     text = (two[0] / "segmentation/train.log").read_text()
     assert text.count("Saving checkpoint at 6 iterations") == 1
     assert len(metrics(two[0] / "segmentation")) == 7
+
+
+def test_a_run_and_its_baseline_are_compared_once(two):
+    """`ssdet train --baseline` under torchrun, and again with --resume when all is done."""
+    folders = [two[0] / name for name in ("compared-baseline", "compared")]
+    infos = [json.loads((folder / "run.json").read_text()) for folder in folders]
+    assert [info["state"] for info in infos] == ["finished", "finished"]
+    assert infos[0]["compared_as"] == "baseline" and infos[0]["seed"] == infos[1]["seed"] == 0
+    for folder in folders:
+        first, second = states(folder)
+        assert all(torch.equal(first[key], second[key]) for key in first)
+    output = (two[0] / "output").read_text()
+    assert output.count("1 of 2: baseline") == 2 and output.count("finished earlier") == 2
+    assert output.count("Did the unlabeled images help?") == 2, "rank 0 alone says it"
+    assert "Baseline<small>" in (folders[1] / "report.html").read_text()
 
 
 def test_a_rank_that_raises_ends_all(two):
