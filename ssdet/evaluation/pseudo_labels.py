@@ -44,10 +44,13 @@ class PseudoLabelQuality:
     """Precision and recall of pseudo labels that were kept and of those that were dropped.
 
     Labels are boxes or pixels. For each class: `truth` objects (or pixels), kept ones, right ones
-    among them, and the same of the dropped ones; `overlap` is the sum of the IoU of kept boxes.
+    among them, and the same of the dropped ones; `overlap` is the sum of the IoU of kept boxes,
+    `dropped_overlap` that of dropped ones.
     """
 
-    ROWS = ("truth", "kept", "kept_right", "dropped", "dropped_right", "overlap")
+    ROWS = (
+        "truth", "kept", "kept_right", "dropped", "dropped_right", "overlap", "dropped_overlap",
+    )  # fmt: skip
 
     def __init__(self, classes: int) -> None:
         self.rows = np.zeros((len(self.ROWS), classes))
@@ -63,22 +66,26 @@ class PseudoLabelQuality:
         self.scores[0] += np.bincount(bins, minlength=BINS)
         self.scores[1] += np.bincount(bins[right], minlength=BINS)
 
-    def add_overlaps(self, labels: Any, overlaps: Any) -> None:
-        """Add the IoU of kept boxes with the objects that they are nearest to."""
-        np.add.at(self.rows[-1], labels, overlaps)
+    def add_overlaps(self, labels: Any, overlaps: Any, kept: Any) -> None:
+        """Add the IoU of boxes with the objects that they are nearest to."""
+        for row, group in ((-2, kept), (-1, ~kept)):
+            np.add.at(self.rows[row], labels[group], overlaps[group])
 
     def summary(self, unit: str) -> dict[str, Any]:
         """Precision, recall and IoU of each class and in all; None where there is no such label."""
         every = np.concatenate([self.rows, self.rows.sum(1, keepdims=True)], axis=1)
-        truth, kept, kept_right, dropped, dropped_right, overlap = every
-        union = kept + truth - kept_right
+        truth, kept, kept_right, dropped, dropped_right, overlap, lost = every
+        boxes = unit == "boxes"
         columns = {
             "precision": _ratio(kept_right, kept),
             "recall": _ratio(kept_right, truth),
-            "iou": _ratio(overlap, kept) if unit == "boxes" else _ratio(kept_right, union),
+            "iou": _ratio(overlap if boxes else kept_right,
+                          kept if boxes else kept + truth - kept_right),
             "dropped_precision": _ratio(dropped_right, dropped),
             "dropped_recall": _ratio(dropped_right, truth),
-        }
+            "dropped_iou": _ratio(lost if boxes else dropped_right,
+                                  dropped if boxes else dropped + truth - dropped_right),
+        }  # fmt: skip
         found: dict[str, Any] = {"objects": [int(v) for v in truth[:-1]]}
         found |= {name: column[:-1] for name, column in columns.items()}
         found["all"] = {name: column[-1] for name, column in columns.items()}
@@ -95,7 +102,8 @@ class PseudoLabelQuality:
 
     def merge(self, state: dict[str, Tensor]) -> None:
         """Add what another process has counted, or a checkpoint holds."""
-        self.rows += state["rows"].cpu().numpy()
+        rows = state["rows"].cpu().numpy()
+        self.rows[: len(rows)] += rows  # an older checkpoint lacks the last ones
         self.scores += state["scores"].cpu().numpy()
 
     def state_dict(self) -> dict[str, Tensor]:

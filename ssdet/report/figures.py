@@ -122,7 +122,7 @@ def run_charts(run: Run, task: Task) -> list[dict[str, Any]]:
         )
     )
     charts.append(_thresholds(run))
-    charts += _monitored(run)
+    charts += [*_monitored(run), *_pace(run)]
     return [chart for chart in charts if chart]
 
 
@@ -200,6 +200,36 @@ def _monitored(run: Run) -> list[dict[str, Any] | None]:
             classes,
             "The share of the pseudo labels that would need another class to be distributed like "
             "the labels; it should stay low if both kinds of images are alike.",
+            floor=0.0,
+        ),
+    ]
+
+
+def _pace(run: Run) -> list[dict[str, Any] | None]:
+    """What sets the pace: momentum, learning rate, and the time of a step."""
+    momentum = [Series("kept of the teacher", _column(run, "momentum"), "teacher")]
+    rate = [Series("learning rate", run.series("lr"), "c0")]
+    time = [
+        *_smoothed("a whole step", run.series("time"), "c0"),
+        *_smoothed("of it, waiting for images", run.series("data_time"), "c5"),
+    ]
+    return [
+        _chart(
+            "Momentum of the teacher",
+            momentum,
+            "The share of the teacher that stays when it takes over a part of the student. The "
+            "higher it is, the longer the teacher remembers.",
+        ),
+        _chart(
+            "Learning rate",
+            rate,
+            "How far a step of the optimizer moves the weights.",
+            floor=0.0,
+        ),
+        _chart(
+            "Time of a step",
+            time,
+            "Seconds. Where most of it is waiting, more workers (num_workers) help.",
             floor=0.0,
         ),
     ]

@@ -12,9 +12,10 @@ from ..run_files import BATCHES, GALLERY
 from .figures import LEGEND, class_rows, run_charts, table_rows, task_chart
 from .health import verdicts
 from .html import data_uri, fill
-from .quality_figures import quality_charts
+from .quality_figures import class_gains, quality_charts
 from .run_folder import Line, Run, find_runs, read_run
 from .summary import Task, gain, gains, tasks_of
+from .teacher import next_steps, teacher_verdict
 from .words import (
     BATCH_TITLES,
     answer,
@@ -77,12 +78,16 @@ def _task(task: Task, number: int) -> dict[str, Any]:
     points = gain(task)
     shown = task.semi or task.control or task.baseline
     compared = points is not None or gain(task, "control") is not None
+    first = task.semi[0] if task.semi else None
     return {
         "id": f"task-{number}",
         "name": task.metric.task,
         "metric": task.metric,
         "headline": headline(task),
         "answer": answer(task) if compared else "",
+        "teacher": None if first is None else teacher_verdict(first),
+        "which": first.name if first is not None and len(task.semi) > 1 else "",
+        "next": [] if first is None else next_steps(first, task),
         "images": image_counts(task),
         "control": bool(task.control),
         "gain": None if points is None else f"{points:+.1f}",
@@ -100,6 +105,7 @@ def _run(run: Run, task: Task) -> dict[str, Any]:
         "verdicts": verdicts(run, task),
         "charts": [*quality_charts(run, task), *run_charts(run, task)],
         "classes": class_rows(run),
+        "gains": class_gains(run, task),
         "unit": unit,
         "gallery": [
             _drawing(run, line) for line in _spread([g for g in run.gallery if "followed" not in g])

@@ -12,6 +12,7 @@ from ..run_files import QUALITY, WORST
 LEAST = 5  # predictions in a bin, below which its share says nothing
 Points = list[tuple[float, float]]
 Counts = dict[str, Any]
+Share = tuple[float | None, float | None]  # precision and recall
 
 
 def read_quality(folder: str | Path, problems: list[str] | None = None) -> Counts | None:
@@ -49,12 +50,30 @@ def precision_recall(counts: Counts) -> Points:
     return points
 
 
-def at_threshold(counts: Counts, limit: float) -> tuple[float | None, float | None]:
-    """Precision and recall of what a threshold keeps."""
-    proposed, right = _columns(counts["proposed"]), _columns(counts["right"])
-    first = round(limit * len(proposed))
-    kept, hits, truth = sum(proposed[first:]), sum(right[first:]), sum(counts["truth"])
-    return (hits / kept if kept else None), (hits / truth if truth else None)
+def kept(counts: Counts, limits: Sequence[float], *, pixels: bool = False) -> Share:
+    """Precision and recall of what these thresholds of the classes keep.
+
+    Boxes count alike; of pixels it is the mean over the classes, or the background would be all.
+    """
+    rows = []
+    for truth, proposed, right, limit in zip(
+        counts["truth"], counts["proposed"], counts["right"], limits, strict=True
+    ):
+        first = round(limit * len(proposed))
+        rows.append((sum(right[first:]), sum(proposed[first:]), truth))
+    return _share([(hits, all_) for hits, all_, _ in rows], pixels), _share(
+        [(hits, truth) for hits, _, truth in rows], pixels
+    )
+
+
+def reaching(counts: Counts, precision: float, *, pixels: bool = False) -> float | None:
+    """The lowest threshold from which on this share is right."""
+    size = len(counts["proposed"][0])
+    for number in range(size):
+        found = kept(counts, [number / size] * len(counts["truth"]), pixels=pixels)[0]
+        if found is not None and found >= precision:
+            return number / size
+    return None
 
 
 def best_threshold(counts: Counts) -> float | None:
@@ -62,10 +81,44 @@ def best_threshold(counts: Counts) -> float | None:
     size = len(counts["proposed"][0]) if counts["proposed"] else 0
     found = []
     for number in range(size):
-        precision, recall = at_threshold(counts, number / size)
+        precision, recall = kept(counts, [number / size] * len(counts["truth"]))
         if precision and recall:
             found.append((2 * precision * recall / (precision + recall), number / size))
     return max(found)[1] if found else None
+
+
+def class_scores(counts: Counts, *, pixels: bool = False) -> list[float | None]:
+    """Average precision at an overlap of 50 % (boxes), or IoU, of each class; None without objects.
+
+    The precision at a recall is the highest one at it or beyond, as for the AP of COCO.
+    """
+    found: list[float | None] = []
+    for truth, proposed, right in zip(
+        counts["truth"], counts["proposed"], counts["right"], strict=True
+    ):
+        union = sum(proposed) + truth - sum(right)
+        if not truth:
+            found.append(None)
+        elif pixels:
+            found.append(sum(right) / union)
+        else:
+            points = precision_recall({"truth": [truth], "proposed": [proposed], "right": [right]})
+            area, best, end = 0.0, 0.0, points[-1][0] if points else 0.0
+            for number in range(len(points) - 1, -1, -1):
+                best = max(best, points[number][1])
+                start = points[number - 1][0] if number else 0.0
+                area, end = area + (end - start) * best, start
+            found.append(area)
+    return found
+
+
+def _share(parts: Sequence[tuple[int, int]], pixels: bool) -> float | None:
+    known = [(part, whole) for part, whole in parts if whole]
+    if not known:
+        return None
+    if pixels:
+        return sum(part / whole for part, whole in known) / len(known)
+    return sum(part for part, _ in known) / sum(whole for _, whole in known)
 
 
 def _columns(rows: Sequence[Sequence[int]]) -> list[int]:

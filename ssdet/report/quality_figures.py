@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .charts import Series, line_chart
-from .quality import Counts, best_threshold, precision_recall, reliability
+from .quality import Counts, best_threshold, class_scores, precision_recall, reliability
 from .run_folder import Run
 from .summary import Task, baseline_curve, curve
 
@@ -45,6 +45,30 @@ def quality_charts(run: Run, task: Task) -> list[dict[str, Any]]:
         for title, series, text, axis in pairs
         if (drawing := line_chart(series, title=title, floor=0.0, axis=axis))
     ]
+
+
+def class_gains(run: Run, task: Task) -> dict[str, Any] | None:
+    """How good each class is, by model, and what it gains over the baseline; None if unknown."""
+    curves = dict(_curves(run, task))
+    names = (run.quality or {}).get("classes") or []
+    if "teacher" not in curves or not names:
+        return None
+    pixels = (run.quality or {}).get("unit") == "pixels"
+    columns = {name: class_scores(counts, pixels=pixels) for name, counts in curves.items()}
+    rows = []
+    for number, name in enumerate(names):
+        values = {
+            model: column[number] for model, column in columns.items() if number < len(column)
+        }
+        best = max((v for m in ("teacher", "student") if (v := values.get(m)) is not None),
+                   default=None)  # fmt: skip
+        base = values.get("baseline")
+        if best is not None:
+            gain = "" if base is None else f"{100 * (best - base):+.1f}"
+            shown = ["–" if (v := values.get(m)) is None else f"{100 * v:.1f}" for m in columns]
+            rows.append({"name": str(name), "shown": shown, "gain": gain})
+    metric = "IoU" if pixels else "AP at an overlap of 50 %"
+    return {"metric": metric, "models": list(columns), "rows": rows} if rows else None
 
 
 def _curves(run: Run, task: Task) -> list[tuple[str, Counts]]:

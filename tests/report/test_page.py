@@ -177,11 +177,12 @@ def test_what_the_monitor_measured_is_drawn(tmp_path):
         "agreement": 0.7,
         "weight_distance": 0.1,
         "drift": 0.2,
+        "momentum": 0.99,
         "truth": {**truth, "all": every},
     }
     write_lines(path / "pseudo/stats.jsonl", [{**stats_line(i), **more} for i in (200, 400)])
     page = render([read_run(path)])
-    for title in ("Are the pseudo labels right?", "Teacher and student", "Classes of the pseudo"):
+    for title in ("Are the pseudo labels right?", "Teacher and student", "Momentum", "Classes of"):
         assert f"<h4>{title}" in page
     assert '<td class="num">0.90</td><td class="num">0.50</td>' in page
     assert '<td class="num">–</td><td class="num">0.00</td>' in page

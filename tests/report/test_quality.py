@@ -8,9 +8,11 @@ import pytest
 from ssdet.hooks._parts.drawing import save_jpeg
 from ssdet.report import collect, read_run, render
 from ssdet.report.quality import (
-    at_threshold,
     best_threshold,
+    class_scores,
+    kept,
     precision_recall,
+    reaching,
     read_quality,
     reliability,
 )
@@ -24,9 +26,23 @@ COUNTS = {"truth": [6, 4], "proposed": [[4, 4], [4, 2]], "right": [[1, 3], [1, 2
 def test_curves_by_hand():
     assert precision_recall(COUNTS) == [(0.5, 5 / 6), (0.7, 0.5)]
     assert reliability(COUNTS, bins=2) == [(0.25, 0.25), (0.75, pytest.approx(5 / 6))]
-    assert at_threshold(COUNTS, 0.5) == (5 / 6, 0.5)
-    assert at_threshold(COUNTS, 1.0) == (None, 0.0)
+    assert kept(COUNTS, [0.5, 0.5]) == (5 / 6, 0.5)
+    assert kept(COUNTS, [0.5, 1.0]) == (0.75, 0.3), "a threshold for each class"
+    assert kept(COUNTS, [1.0, 1.0]) == (None, 0.0)
+    assert kept(COUNTS, [0.5, 0.5], pixels=True) == (0.875, 0.5), "the mean over the classes"
+    assert reaching(COUNTS, 0.8) == 0.5 and reaching(COUNTS, 0.9) is None
     assert best_threshold(COUNTS) == 0.5  # F1 of 0.625, and 0.583 without a threshold
+
+
+def test_scores_of_classes_by_hand():
+    # The first class: a precision of 3/4 at a recall of 3/6, then 4/8 at 4/6.
+    # The second one: 2/2 at 2/4, then 3/6 at 3/4.
+    assert class_scores(COUNTS) == [pytest.approx(0.375 + 0.5 / 6), pytest.approx(0.5 + 0.125)]
+    # A higher precision at a lower score counts from there on: 1/4 at 1/4, then 4/8 at 4/4.
+    rising = {"truth": [4], "proposed": [[4, 4]], "right": [[3, 1]]}
+    assert class_scores(rising) == [pytest.approx(0.5)]
+    assert class_scores(COUNTS, pixels=True) == [4 / (8 + 6 - 4), 3 / (6 + 4 - 3)]
+    assert class_scores({"truth": [0], "proposed": [[1]], "right": [[0]]}) == [None]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +75,10 @@ def test_the_page_draws_teacher_student_and_baseline(tmp_path):
     assert "Can the scores be trusted?" in part
     for name in ("teacher", "student", "baseline"):
         assert part.count(f'<i class="key {name}"></i>') == 2
+    table = page[page.index("How good each class is") :]
+    assert "AP at an overlap of 50 %" in table and "+0.0</td>" in table
+    for chart in ("Learning rate", "Losses"):
+        assert f"<h4>{chart}" in page
 
 
 def test_worst_images_batches_and_followed_ones_are_shown(tmp_path):

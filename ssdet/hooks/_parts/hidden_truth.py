@@ -85,7 +85,7 @@ class HiddenTruth:
         )
         labels, scores = found.labels.cpu().numpy(), found.scores.cpu().numpy()
         quality.add(classes[seen].numpy(), labels, scores, right, trained)
-        quality.add_overlaps(labels[trained], overlap[trained])
+        quality.add_overlaps(labels, overlap, trained)
 
     def _pixels(
         self,

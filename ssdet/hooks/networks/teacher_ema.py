@@ -61,6 +61,7 @@ class TeacherEMAHook(StepHook):
 
     phase = Phase.OBSERVE
     averages_weights = True
+    last_momentum: float | None = None
     priority = "ABOVE_NORMAL"
 
     def __init__(
@@ -149,7 +150,7 @@ class TeacherEMAHook(StepHook):
             return
         for name, (student, teacher) in self.model.pairs.items():
             if name not in self.model.frozen:
-                kept = self._kept(name)
+                kept = self.last_momentum = self._kept(name)
                 share = {"ema": kept, "copy": 0.0, "skip": 1.0}[self.buffers]
                 move(_named(teacher.named_parameters()), _named(student.named_parameters()), kept)
                 move(_named(teacher.named_buffers()), _named(student.named_buffers()), share)

@@ -46,6 +46,10 @@ class PseudoLabelMonitorHook(StepHook):
     their weights. What looks wrong is logged as a warning with advice, once in a run, and written
     to `pseudo/advice.jsonl`. It changes nothing in the training.
 
+    A checkpoint holds what the first process has counted since the last line. Of several
+    processes, the others begin anew after a resume between two lines: the next line is about fewer
+    images (`images` says how many), and its shares are right.
+
     Args:
         interval: Iterations that a line stands for.
         compare_interval: Least number of iterations between two passes of the student over the weak
@@ -188,6 +192,7 @@ class PseudoLabelMonitorHook(StepHook):
         labels = self._labels.labels.tolist()
         line = {"iter": step.iteration + 1, "iterations": total.steps, **total.line(self.classes)}
         line["threshold"] = _thresholds(step.model)
+        line["momentum"] = _rounded(_momentum(step.model))
         line["drift"] = _rounded(distance_of_classes(line["kept"], labels))
         line["image_shift"] = _rounded(self._images.distance())
         line["agreement"] = _rounded(self._agreement)
@@ -228,7 +233,7 @@ class PseudoLabelMonitorHook(StepHook):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore them."""
-        # The state is that of the first process; the others begin to count anew.
+        # The checkpoint holds the counts of the first process; added by all, they would be several.
         self._restored_counts = state["counts"] if is_main_process() else {}
         self.watch.load_state_dict(state["watch"])
         self._images.load_state_dict(state["images"])
@@ -280,13 +285,23 @@ def _thresholds(model: TeacherStudent) -> list[float] | None:
     return [round(value, 4) for value in limits[0].upper.tolist()] if limits else None
 
 
+def _momentum(model: TeacherStudent) -> float | None:
+    """The share of the teacher that its last average kept, where a hook averages."""
+    found = (getattr(hook, "last_momentum", None) for hook in model.hooks)
+    return next((value for value in found if value is not None), None)
+
+
 def scalars(line: dict[str, Any]) -> dict[str, float]:
     """What of a line goes to the visualizer: numbers for each class and in all."""
     images = max(line["images"], 1)
     found: dict[str, Any] = {
         f"monitor/{key}": line[key]
-        for key in ("empty", "drift", "image_shift", "agreement", "weight_distance")
+        for key in ("empty", "momentum", "drift", "image_shift", "agreement", "weight_distance")
     }
+    groups = {"ambiguous": line["ambiguous"], "ignored": line["ignored"], **line["dropped"]}
+    for kind, counts in groups.items():
+        name = f"dropped/{kind}" if kind in line["dropped"] else kind
+        found[f"monitor/{name}"] = sum(counts) / images
     for number, name in enumerate(line["classes"]):
         found[f"monitor/kept/{name}"] = line["kept"][number] / images
         found[f"monitor/proposed/{name}"] = line["proposed"][number] / images

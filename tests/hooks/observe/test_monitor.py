@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from ssdet.hooks import FixedThresholdHook, PseudoLabelMonitorHook
+from ssdet.hooks import FixedThresholdHook, PseudoLabelMonitorHook, TeacherEMAHook
 from ssdet.hooks._parts.image_statistics import ImageStatistics
 from ssdet.hooks._parts.run_watch import RunWatch, distance_of_classes, headline
-from ssdet.hooks.observe.monitor import SAMPLED
+from ssdet.hooks.observe.monitor import SAMPLED, scalars
 from ssdet.testing import detector, segmentor, take_step
 
 from ...helpers import build_pair, pseudo
@@ -147,6 +147,19 @@ def test_the_student_is_asked_no_more_often_than_wished(tmp_path, monkeypatch):
     assert asked == [1, 5, 9]
 
 
+def test_the_momentum_of_the_average(tmp_path):
+    average = TeacherEMAHook(momentum=0.9)
+    hook = PseudoLabelMonitorHook(interval=1)
+    hook.open(tmp_path)
+    model = detector()
+    for number in range(2):
+        take_step(model, *([average, hook] if not number else []))
+        if not number:
+            assert hook.line["momentum"] is None, "it has not averaged yet"
+            average.update()
+    assert hook.line["momentum"] == 0.9 == scalars(hook.line)["monitor/momentum"]
+
+
 def test_labels_of_the_data_and_their_distance(tmp_path, model):
     hook = hook_in(tmp_path, model)
     hook._labels.labels = torch.tensor([1.0, 3.0, 0.0])
@@ -212,6 +225,7 @@ def test_precision_and_recall_of_kept_and_dropped_boxes(tmp_path, model):
     assert found["precision"] == [1.0, 0.0, None] and found["recall"] == [1.0, 0.0, 0.0]
     assert found["iou"] == [1.0, 0.0, None]
     assert found["dropped_precision"] == [None, 1.0, 0.0]
+    assert found["dropped_iou"] == [None, 1.0, 0.0]
     assert found["all"]["precision"] == 0.5 and found["all"]["recall"] == 0.25
     # Four objects and four proposals: at the lowest score of them both are 1/2.
     assert found["all"]["balanced_score"] == pytest.approx(0.2, abs=0.011)
@@ -241,6 +255,7 @@ def test_precision_and_recall_of_pixels(tmp_path, model):
     assert found["precision"] == [0.0, 1.0, None]
     assert found["recall"] == [None, pytest.approx(16 * 24 / (32 * 47), abs=1e-4), None]
     assert found["dropped_precision"] == [0.0, 1.0, None]
+    assert found["dropped_iou"] == [0.0, pytest.approx(16 * 23 / (32 * 47), abs=1e-4), None]
 
 
 def test_objects_out_of_the_view_need_not_be_found(tmp_path, model):
