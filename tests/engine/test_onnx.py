@@ -13,7 +13,7 @@ from mmengine.registry import MODELS, DefaultScope
 from mmseg.structures import SegDataSample
 
 from ssdet.cli import main
-from ssdet.engine import onnx_export
+from ssdet.engine import onnx_export, onnx_masks
 from ssdet.engine.checkpoint_file import write_checkpoint
 from ssdet.engine.configs import load_config
 from ssdet.engine.onnx_export import default_size, export_onnx
@@ -23,13 +23,14 @@ from ssdet.exits import RunError, UsageError
 from tests.families import detectors, segmentors
 
 BOXES = ("retinanet", "fcos", "atss", "gfl", "rtmdet", "yolox")
+MASKS = ("condinst",)
 PIXELS = ("fcn", "pspnet", "deeplabv3plus", "segformer")
 SIZE = (96, 128)
 
 
 def built(family):
     """A small model whose weights are far from equal, and the config that an export has."""
-    scope, module = ("mmdet", detectors) if family in BOXES else ("mmseg", segmentors)
+    scope, module = ("mmdet", detectors) if family in BOXES + MASKS else ("mmseg", segmentors)
     config = module.small_config(family)
     if family == "segformer":  # one layer of each kind; more of them only take longer
         config.backbone.num_layers = [1] * 4
@@ -84,6 +85,33 @@ def test_boxes_are_those_that_mmdetection_suppresses(family):
 
 
 @torch.no_grad()
+def test_masks_are_those_of_mmdetection(monkeypatch):
+    """The model itself keeps a few boxes and gives them masks; the graph has the same for each."""
+    monkeypatch.setattr(onnx_masks, "CANDIDATES", 100)  # of 258 priors
+    _, model, _ = built("condinst")
+    images = pictures()
+    boxes, scores, masks = graph_of(model)(images.float())
+    assert boxes.shape == (2, 100, 4) and masks.shape == (2, 100, SIZE[0] // 4, SIZE[1] // 4)
+    best = scores.amax(2)
+    assert (best[:, :-1] >= best[:, 1:]).all()
+    model.bbox_head.test_cfg.update(score_thr=0.0, nms=dict(type="nms", iou_threshold=0.6))
+    model.bbox_head.test_cfg.update(nms_pre=10**9, max_per_img=10)
+    samples = [DetDataSample(metainfo=dict(img_shape=SIZE, ori_shape=SIZE, batch_input_shape=SIZE,
+                                           scale_factor=(1.0, 1.0))) for _ in images]  # fmt: skip
+    features = model.extract_feat(seen_by(model, images, DetDataSample))
+    found = model.bbox_head.predict(features, samples, rescale=False)
+    expected = model.mask_head(features, found)[0]
+    for image, (results, predicted) in enumerate(zip(found, expected, strict=True)):
+        ours = boxes[image].clamp(min=0).minimum(torch.tensor([*SIZE[::-1], *SIZE[::-1]]))
+        for bbox, score, label, mask in zip(
+            results.bboxes, results.scores, results.labels, predicted.sigmoid(), strict=True
+        ):
+            gaps = (ours - bbox).abs().amax(1) + (scores[image][:, label] - score).abs()
+            assert gaps.min() < 2e-3
+            torch.testing.assert_close(masks[image, gaps.argmin()], mask, rtol=1e-3, atol=1e-4)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("family", PIXELS)
 def test_logits_are_those_of_mmsegmentation(family):
     _, model, _ = built(family)
@@ -96,9 +124,10 @@ def test_logits_are_those_of_mmsegmentation(family):
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
 
 
+FAST = ("gfl", "segformer")
 EVERY = [
-    pytest.param(family, marks=() if family in ("gfl", "segformer") else pytest.mark.long)
-    for family in (*BOXES, *PIXELS)
+    pytest.param(family, marks=() if family in FAST else pytest.mark.long)
+    for family in (*BOXES, *MASKS, *PIXELS)
 ]
 
 
@@ -114,12 +143,29 @@ def test_a_file_answers_as_the_graph_for_any_number_of_images(family, tmp_path):
     with torch.no_grad():
         expected = graph_of(model)(images)
     found = session.run(None, {"image": images.numpy()})
-    expected = expected if isinstance(expected, tuple) else (expected,)
+    expected = list(expected) if isinstance(expected, tuple) else [expected]
+    found = [torch.from_numpy(output) for output in found]
+    found, expected = graph_of(model).matched(found, expected)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-3, atol=1e-2)
     facts = {prop.key: prop.value for prop in onnx.load(str(path)).metadata_props}
     assert json.loads(facts["classes"]) == ["a", "b", "c"]
     assert "BGR" in facts["input"] and facts["pad_size_divisor"] == "32"
+
+
+def test_masks_are_compared_box_by_box():
+    """Two programs may order equal scores otherwise, and choose another box as the last one."""
+    _, model, _ = built("condinst")
+    graph = graph_of(model)
+    boxes, masks = torch.rand(1, 4, 4) * 50, torch.rand(1, 4, 6, 8)
+    scores = torch.tensor([[[0.9, 0.0], [0.5, 0.1], [0.5, 0.1], [0.2, 0.2]]])
+    order = [0, 2, 1, 3]
+    for changed, gap in ((masks, 0.0), (masks + 0.25, 0.25)):
+        found, expected = graph.matched(
+            [boxes[:, order], scores[:, order], changed[:, order]], [boxes, scores, masks]
+        )
+        gaps = [float((a - b).abs().max()) for a, b in zip(found, expected, strict=True)]
+        assert gaps == pytest.approx([0.0, 0.0, gap])
 
 
 @pytest.mark.parametrize("fault", ["too far", "not a number"])
