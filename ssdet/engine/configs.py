@@ -65,7 +65,11 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
     except RunError:
         raise
     except Exception as error:
-        raise UsageError(f"config {path}: {type(error).__name__}: {error}") from error
+        told = f"{type(error).__name__}: {error}"
+        if package := _missing_package(error):
+            told = f"it needs the package {package}, which is not installed here; install it, or "
+            told += "take another config"
+        raise UsageError(f"config {path}: {told}") from error
     _import_formatter()
     # MMEngine's formatter takes seconds to lay a config out; it is as readable without. (Its own
     # argument for that is passed on for lazy configs only.)
@@ -79,6 +83,13 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
             given = ", ".join(f"{key}={value}" for key, value in options.items())
             raise UsageError(f"--cfg-options {given}: {error}") from error
     return config
+
+
+def _missing_package(error: BaseException | None) -> str:
+    """The package that an import of a config misses; MMEngine wraps the error that says so."""
+    while error is not None and not isinstance(error, ModuleNotFoundError):
+        error = error.__cause__ or error.__context__
+    return (error.name or "").partition(".")[0] if error else ""
 
 
 def _import_formatter(waits: Iterable[float] = (0.1, 0.5, 2.0)) -> None:

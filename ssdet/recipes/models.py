@@ -63,6 +63,8 @@ _REFUSED = {
     "CenterNetHead": "needs the borders that RandomCenterCropPad adds to test images",
     "SSDHead": "computes its losses itself, where pseudo boxes cannot have weights",
     "YOLACTHead": "needs images of one size, as its own pipeline makes them",
+    "RTMDetInsHead": "needs masks of one size, as its own pipeline makes them",
+    "RTMDetInsSepBNHead": "needs masks of one size, as its own pipeline makes them",
 }
 _STRIDE = 32  # of the coarsest level of most detectors
 REMOVED = Code("<removed>")  # what an inherited model has and the model has not
@@ -151,8 +153,10 @@ def _check_inputs(name: str, model: dict[str, Any]) -> None:
                     f"pseudo labels do not have; take another model (`ssdet init --list`)"
                 )
         if why := _REFUSED.get(str(node.get("type")), ""):
+            segments = "masks" in why or "mask_head" in model
+            other = "mask-rcnn-r50" if segments else "fcos-r50"
             raise UsageError(
-                f"base {name!r}: its {node['type']} {why}; take another model, such as fcos-r50"
+                f"base {name!r}: its {node['type']} {why}; take another model, such as {other}"
             )
 
 
@@ -305,7 +309,8 @@ def _without_files(model: dict[str, Any]) -> None:
     """No file of weights anywhere."""
     for node in _dicts(model):
         init = node.get("init_cfg")
-        if isinstance(init, dict) and init.get("type") == "Pretrained":
+        # Some backbones take the file alone, without a type.
+        if isinstance(init, dict) and (init.get("type") == "Pretrained" or "checkpoint" in init):
             node["init_cfg"] = None
         if "pretrained" in node:
             node["pretrained"] = None

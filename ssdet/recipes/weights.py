@@ -51,6 +51,7 @@ def choose_start(weights: str, base: Base) -> Start:
     if weights in ("auto", "imagenet"):
         named = list(dict.fromkeys(_named(base.model)))
         told = f"starts from {', '.join(named)}" if named else "starts from random weights"
+        told += "".join(map(_to_install, named))
         if weights == "imagenet" and not named:
             raise UsageError(
                 f"{option('weights', weights)}: the base {base.name!r} names no weights; use "
@@ -80,6 +81,19 @@ def _trained_on_coco(base: Base) -> tuple[str, str] | None:
         return name, address(name)
     except UsageError:
         return None
+
+
+def _to_install(name: str) -> str:
+    """What has to be installed before a name of weights is of use."""
+    from ..engine.weight_names import MissingPackageError, address
+
+    try:
+        address(name)
+    except MissingPackageError:
+        return ", which has to be installed first: pip install 'ssdet[weights]'"
+    except UsageError:
+        return ""  # the doctor and the training say what is wrong with a name
+    return ""
 
 
 def _named(node: Any) -> Iterator[str]:

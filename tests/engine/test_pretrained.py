@@ -20,7 +20,7 @@ from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint
 from ssdet.cli import main
 from ssdet.doctor.findings import Findings
 from ssdet.doctor.weights import check_weights
-from ssdet.engine import CheckpointError, UsageError, download
+from ssdet.engine import CheckpointError, UsageError, download, weight_names
 from ssdet.engine.weight_names import address, cached, names_in
 from tests.reliability.harness import CONFIGS
 from tests.reliability.harness import server as forked
@@ -239,7 +239,7 @@ def made(**backbone):
     return Config(dict(model=dict(detector=dict(backbone=backbone)), load_from=None))
 
 
-def test_the_doctor_tells_what_is_missing(hub, tmp_path):
+def test_the_doctor_tells_what_is_missing(hub, tmp_path, monkeypatch):
     def found(config):
         findings = Findings()
         check_weights(config, findings)
@@ -256,6 +256,11 @@ def test_the_doctor_tells_what_is_missing(hub, tmp_path):
     assert found(Config(dict(model={}, load_from="gone.pth"))) == missing
     unknown = [("error", "unknown name of pretrained weights")]
     assert found(made(pretrained="torchvision://resnet5")) == unknown
+    absent = lambda: {"efficientnet-lite0": weight_names._NO_PACKAGE}  # noqa: E731
+    monkeypatch.setitem(weight_names.SCHEMES, "package", absent)
+    not_installed = [("error", "weights of a package that is not installed")]
+    assert found(made(pretrained="package://efficientnet-lite0")) == not_installed
+    assert found(made(pretrained="package://efficientnet-lite9")) == unknown
     assert found(made(pretrained=None, init_cfg=dict(type="Kaiming"))) == []
     assert found(made(checkpoint="s3://bucket/x.pth")) == []
 

@@ -1,5 +1,6 @@
 """`ssdet train --dry-run` and `ssdet doctor CONFIG` try a training out: short, whole, and told."""
 
+import importlib.util
 import re
 import socket
 import sys
@@ -13,7 +14,7 @@ from mmengine.config import Config
 
 from ssdet.cli import main
 from ssdet.engine import trial
-from ssdet.recipes.models import BASES
+from ssdet.recipes.models import BASES, find_base, fit_model
 
 # Bases of every family that `ssdet init` takes, beside its short names.
 OTHERS = [
@@ -40,7 +41,7 @@ OTHERS = [
     "mmdet::solo/solo_r50_fpn_1x_coco.py",
     "mmdet::point_rend/point-rend_r50-caffe_fpn_ms-1x_coco.py",
     "mmdet::ms_rcnn/ms-rcnn_r50_fpn_1x_coco.py",
-    "mmdet::convnext/mask-rcnn_convnext-t-p4-w7_fpn_amp-ms-crop-3x_coco.py",
+    "mmdet::condinst/condinst_r50_fpn_ms-poly-90k_coco_instance.py",
     "mmdet::swin/mask-rcnn_swin-t-p4-w7_fpn_1x_coco.py",
     "mmdet::pvt/retinanet_pvt-t_fpn_1x_coco.py",
     "mmdet::regnet/retinanet_regnetx-800MF_fpn_1x_coco.py",
@@ -54,7 +55,7 @@ OTHERS = [
     "mmseg::ccnet/ccnet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
     "mmseg::psanet/psanet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
     "mmseg::sem_fpn/fpn_r50_4xb2-80k_cityscapes-512x1024.py",
-    "mmseg::convnext/convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512.py",
+    "mmseg::mobilenet_v2/mobilenet-v2-d8_fcn_4xb2-80k_cityscapes-512x1024.py",
     "mmseg::swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512.py",
     "mmseg::ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py",
     "mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive-64x64.py",
@@ -143,11 +144,35 @@ def test_what_fails_is_named_with_its_part(written, detector, capsys, key, value
         ("mmdet::ssd/ssd300_coco.py", "SSDHead computes its losses itself"),
         ("mmdet::yolact/yolact_r50_1xb8-55e_coco.py", "YOLACTHead needs images of one size"),
         ("mmdet::panoptic_fpn/panoptic-fpn_r50_fpn_1x_coco.py", "semantic_head learns from label"),
+        (
+            "mmdet::rtmdet/rtmdet-ins_tiny_8xb32-300e_coco.py",
+            "RTMDetInsSepBNHead needs masks of one size, as its own pipeline makes them; take "
+            "another model, such as mask-rcnn-r50",
+        ),
     ],
 )
 def test_models_that_need_more_than_labels_are_refused_by_name(written, capsys, base, told):
     assert written(base) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("package", ["mmseg", "mmdet"])
+def test_a_base_of_a_missing_package_is_refused_with_its_name(written, capsys, package):
+    if importlib.util.find_spec("mmpretrain"):
+        pytest.skip("mmpretrain is installed")
+    names = {
+        "mmseg": "convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512.py",
+        "mmdet": "mask-rcnn_convnext-t-p4-w7_fpn_amp-ms-crop-3x_coco.py",
+    }
+    assert written(f"{package}::convnext/{names[package]}") == 2
+    told = capsys.readouterr().err
+    assert "it needs the package mmpretrain, which is not installed here" in told
+    assert "sys.path" not in told
+
+
+def test_random_weights_name_no_file_in_any_backbone():
+    model = fit_model(find_base("mmdet::pvt/retinanet_pvt-t_fpn_1x_coco.py"), pretrained=False)
+    assert model["backbone"]["init_cfg"] is None and "checkpoint" not in str(model)
 
 
 @pytest.mark.parametrize("base", FAST)
@@ -161,10 +186,22 @@ def test_bases(written, capsys, base):
 @pytest.mark.parametrize("base", [*(name for name in BASES if name not in FAST), *OTHERS])
 def test_every_base(written, capsys, base):
     assert written(base) == 0, capsys.readouterr().err
+    options = few_boxes(find_base(base).model)
     # Its 900 candidates are more than the images of these tests have.
-    larger = ["--cfg-options", "image_scale=(448, 448)"] if "dino" in base else []
-    code, told = try_out(capsys, *larger)
+    options += ["image_scale=(448, 448)"] if "dino" in base else []
+    code, told = try_out(capsys, *(["--cfg-options", *options] if options else []))
     assert code == 0, told
+
+
+def few_boxes(model):
+    """Options for two stages, whose hundreds of boxes take minutes; here they only have to run."""
+    if not (model.get("roi_head") and model.get("rpn_head")):
+        return []
+    stages = model["train_cfg"]["rcnn"]
+    places = ["rcnn"] if isinstance(stages, dict) else [f"rcnn.{n}" for n in range(len(stages))]
+    places = [f"train_cfg.{place}.sampler.num=32" for place in places]
+    places += ["train_cfg.rpn_proposal.max_per_img=50", "test_cfg.rpn.max_per_img=50"]
+    return [f"model.detector.{place}" for place in places]
 
 
 def test_images_too_small_for_a_model_are_told_in_its_words():

