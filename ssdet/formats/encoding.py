@@ -17,6 +17,7 @@ from .issues import DataError, Issue, raise_data_error
 from .options import option
 
 _UNKNOWN = -1
+_SHOWN_COLORS = 30
 # What to do about a label map of another size than its image.
 OTHER_SIZE = (
     "Export it again; where only the scale differs: "
@@ -68,7 +69,7 @@ class MaskEncoding:
             raise_data_error(
                 "label map in colors",
                 path,
-                found=f"an image of mode {image.mode}",
+                found=f"an image of mode {image.mode} with {_told_colors(values)}",
                 allowed="palette or gray PNG; colors where the classes have them",
                 advice="Give the colors, in a file with lines `name red green blue`: "
                 + option("colors", metavar="FILE"),
@@ -99,6 +100,14 @@ class MaskEncoding:
                 left_out=True,
             )
         )
+
+
+def _told_colors(values: np.ndarray) -> str:
+    """The colors of a map as a file of them names them, for the user to give them names."""
+    colors = np.unique(values[..., :3].reshape(-1, 3), axis=0)
+    if len(colors) > _SHOWN_COLORS:
+        return f"{len(colors)} colors"
+    return "the colors " + ", ".join(" ".join(map(str, color)) for color in colors.tolist())
 
 
 @lru_cache(maxsize=4)

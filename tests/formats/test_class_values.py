@@ -164,10 +164,33 @@ def test_one_of_several_folders_of_maps_is_named(tmp_path, capsys):
     out = tmp_path / "all.json"
     command = ["convert", str(tmp_path), "--to", "coco", "--out", str(out)]
     assert main(command) == 65
-    told = "several folders of label maps for one of images: found masks, others"
-    assert told in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "several folders of label maps for one of images: found masks, others" in told
+    assert f"Choose it, such as --masks {tmp_path / 'masks'}" in told
     assert main([*command, "--masks", str(tmp_path / "others")]) == 0
     assert "3 classes" in capsys.readouterr().out
+
+
+def test_colors_without_names_are_told_as_a_file_of_them_names_them(tmp_path, capsys):
+    """Whoever knows them only from the pictures could not write the file."""
+    colors = np.zeros((48, 64, 3), np.uint8)
+    colors[:9] = 0, 255, 0
+    colors[9:12] = 255, 0, 0
+    miniature.picture(tmp_path / "images" / "a.jpg")
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(colors).save(tmp_path / "masks" / "a.png")
+    command = ["convert", "masks", str(tmp_path), "--to", "coco", "--out", str(tmp_path / "o.json")]
+    assert main(command) == 65
+    told = "an image of mode RGB with the colors 0 0 0, 0 255 0, 255 0 0; allowed"
+    assert told in capsys.readouterr().err
+    (tmp_path / "named.txt").write_text("soil 0 0 0\ncrop 0 255 0\nweed 255 0 0\n")
+    assert main([*command, "--colors", str(tmp_path / "named.txt")]) == 0
+    assert "3 classes" in capsys.readouterr().out
+    colors[..., 2] = np.arange(64)
+    Image.fromarray(colors).save(tmp_path / "masks" / "a.png")
+    assert (
+        main([*command, "--force"]) == 65 and "mode RGB with 192 colors" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("kind", ["up", "absolute"])

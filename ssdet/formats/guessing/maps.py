@@ -84,7 +84,7 @@ def _need_one_each(root: Path, found: Sequence[tuple[Path, Path]]) -> None:
                 root,
                 found=", ".join(str(maps.relative_to(root)) for maps in several),
                 allowed=f"one for {images.relative_to(root)}",
-                advice=f"Choose it with {option('masks')}",
+                advice=f"Choose it, such as {option('masks', str(several[0]))}",
             )
 
 
