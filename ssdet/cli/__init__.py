@@ -50,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("\nInterrupted")
         return 128 + signal.SIGINT
+    except BrokenPipeError:
+        if not _unread():
+            traceback.print_exc()
+            return 1
+        return 128 + getattr(signal, "SIGPIPE", 13)
     finally:
         _flush()
 
@@ -81,6 +86,16 @@ def _say(text: str) -> None:
     """Print an error; where that goes may be as full as the disk."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
+
+
+def _unread() -> bool:
+    """Whether nobody reads the output any more: `ssdet init --list | head`."""
+    try:
+        sys.stdout.write("\n")  # an empty text would not be sent
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def _flush() -> None:
@@ -117,6 +132,8 @@ def _run(run, args: argparse.Namespace, name: str) -> int:  # type: ignore[no-un
     """Run a command; an error with an exit code is one message, others a traceback."""
     try:
         return int(run(args) or 0)
+    except BrokenPipeError:
+        raise  # of the output, as a rule: `main` looks
     except (RunError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in DISK:
             traceback.print_exc()

@@ -17,6 +17,7 @@ from ..formats.issues import raise_data_error, short
 from .splits import priorities
 
 FOLDER = "folder"
+_NUMBER = re.compile(r"[-_. ]*\d+$")
 _OPTION = "--group-by"
 _GOLDEN = Fraction(618, 1000)  # multiples of it, without their whole parts, lie far apart
 
@@ -119,6 +120,18 @@ class Groups:
                     allowed="all images of a group, or none",
                     advice="Complete the list, or take the group out of it",
                 )
+
+
+def series_of(names: Iterable[str]) -> dict[str, str]:
+    """Image -> its folder and name without the number at the end, such as `a/patient01_slice`.
+
+    A guess at images that show one patient or video; empty where the names tell no series apart.
+    """
+    found = {}
+    for name in names:
+        path = Path(name)
+        found[name] = str(path.with_name(_NUMBER.sub("", path.stem) or "*"))
+    return found if 2 <= len(set(found.values())) <= len(found) / 2 else {}
 
 
 def group_images(

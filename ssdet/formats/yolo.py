@@ -120,13 +120,13 @@ def _classes(content: dict[str, Any], file: Path) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def unlabeled_of(file: Path) -> Path | None:
+def unlabeled_of(file: Path, images: Path | None = None) -> Path | None:
     """What `unlabeled:` of a data.yaml names; it is ours, beside the keys of Ultralytics."""
     content = load_yaml(file)
     stated = content.get("unlabeled")
     if not stated:
         return None
-    return _root(content, file, Reading()).path(stated, f"{file}, key 'unlabeled'")
+    return _root(content, file, Reading(images=images)).path(stated, f"{file}, key 'unlabeled'")
 
 
 def _root(content: dict[str, Any], file: Path, reading: Reading) -> Root:
@@ -139,6 +139,17 @@ def _root(content: dict[str, Any], file: Path, reading: Reading) -> Root:
         inside = [path for path in below if path.is_dir() and _is_below(path, folder)]
         folder = inside[0] if inside else folder
     return reading.root(folder)
+
+
+def _where_else(content: dict[str, Any], file: Path) -> str:
+    """What to do where `path:` is right and lies outside; data may not choose folders by itself."""
+    stated = content.get("path")
+    if not isinstance(stated, str) or not (folder := file.parent / stated).is_dir():
+        return ""
+    return (
+        f"`path: {stated}` leads out of the folder of {file.name}, so it is not followed; if it is "
+        f"right: {option('images', str(folder))}"
+    )
 
 
 def _is_below(path: Path, folder: Path) -> bool:
@@ -166,7 +177,8 @@ def _images(content: dict[str, Any], split: str, file: Path, root: Root) -> list
             where,
             found=entries,
             allowed="a folder or list with images",
-            advice=f"Check the path; it starts in {root.folder} (another one: {option('images')})",
+            advice=_where_else(content, file)
+            or f"Check the path; it starts in {root.folder} (another one: {option('images')})",
         )
     return paths
 

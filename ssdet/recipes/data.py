@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..datasets.split_groups import series_of
 from ..datasets.splits import priorities
 from ..datasets.unlabeled import UnlabeledImages
 from ..formats.guessing import Survey, label_maps
@@ -49,7 +50,7 @@ class Sources:
         self.labeled = self._without_damaged(self.labeled, "labeled")
         if not said.unlabeled:
             found = find_labeled("labeled", said, base.task)
-            source, why = unlabeled_beside(said.labeled, found)
+            source, why = unlabeled_beside(said.labeled, found, said.images)
             self.said = replace(said, unlabeled=source)
             self.notes.append(f"unlabeled: {source}, {why}")
         self.classes = self._classes()
@@ -173,6 +174,14 @@ class Sources:
             f"without {option('val')}, {count} of {len(order)} labeled images are held out to "
             f"validate on and not trained on: {self.val.code['only']}"
         )
+        series = series_of(order)
+        trained = {series[name] for name in order[:-count] if series}
+        if alike := [name for name in order[-count:] if series and series[name] in trained]:
+            self.notes.append(
+                f"{len(alike)} of them are named like images to train on, such as {alike[0]}; if "
+                f"these show one patient or video, the score says too much: divide whole ones with "
+                f"`ssdet split {data.source} --val-percent 20 --group-by ...`"
+            )
 
     def _chosen(self, part: Part, name: str, images: Sequence[str]) -> Part:
         """Some images of a part, which a list beside the config names."""

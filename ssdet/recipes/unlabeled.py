@@ -10,13 +10,13 @@ from ..formats.options import option
 from ..formats.yolo import unlabeled_of
 
 
-def unlabeled_beside(labeled: Path, found: Guess) -> tuple[str, str]:
-    """(source, why it was taken) for labeled data, and what that was taken for."""
+def unlabeled_beside(labeled: Path, found: Guess, images: Path | None) -> tuple[str, str]:
+    """(source, why it was taken) for labeled data, what that was taken for, and its images."""
     other = labeled.with_name(f"{labeled.stem}-unlabeled{labeled.suffix}")
     if labeled.is_file() and other.is_file():
         return str(other), "which lies beside the labeled ones"
     if found.format == "yolo" and found.source.is_file():
-        stated = unlabeled_of(found.source)
+        stated = unlabeled_of(found.source, images)
         if stated is not None:
             return str(stated), f"which {found.source} names"
     raise UsageError(

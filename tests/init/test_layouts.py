@@ -77,6 +77,22 @@ def test_damaged_labeled_images_are_left_out(name, detector, tmp_path, monkeypat
     assert images[3].name not in {Path(path).name for path in used}
 
 
+@pytest.mark.parametrize("kinds", [2, 1, 8])
+def test_frames_of_a_video_on_both_sides_are_told(kinds, segmentor, tmp_path, monkeypatch, capsys):
+    """Eight series of one image are none, and neither is one of all images."""
+    monkeypatch.chdir(tmp_path)
+    root = miniature.camvid(tmp_path / "videos", (("train", 8), ("test", 2)))
+    for folder in ("train", "trainannot"):
+        for number, path in enumerate(sorted((root / folder).iterdir())):
+            video = "abcdefgh"[number % kinds]
+            path.rename(path.with_name(f"{video}_{number:03d}{path.suffix}"))
+    assert said("init", segmentor, "--labeled", root, "--unlabeled", root / "test") == 0
+    told = capsys.readouterr().out
+    assert "2 of 8 labeled images are held out" in told
+    assert ("2 of them are named like images to train on, such as " in told) == (kinds == 2)
+    assert ("--val-percent 20 --group-by" in told) == (kinds == 2)
+
+
 @pytest.mark.parametrize("name", ["cards", "coco"])
 def test_what_split_put_aside_is_validated_on(name, detector, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -196,3 +212,12 @@ def test_a_yaml_of_ultralytics_may_name_unlabeled_images(detector, tmp_path, mon
         told = capsys.readouterr().out
         assert "unlabeled: pets/more, which pets/data.yaml names" in told
         assert ", 1 unlabeled and " in told
+    (tmp_path / "mine").mkdir()
+    moved = f"path: {tmp_path / 'pets'}\n{file.read_text()}"
+    (tmp_path / "mine" / "data.yaml").write_text(moved)
+    file.unlink()
+    assert said("init", detector, "--labeled", "mine/data.yaml", "--force") == 65
+    told = capsys.readouterr().err
+    assert f"so it is not followed; if it is right: --images {tmp_path / 'pets'}" in told
+    assert said("init", detector, "--labeled", "mine/data.yaml", "--images", "pets", "--force") == 0
+    assert "unlabeled: pets/more, which mine/data.yaml names" in capsys.readouterr().out
