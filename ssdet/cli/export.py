@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .train import check_file
+from .train import find_checkpoint
 
 _APIS = {
     "detector": ("mmdet.apis", "init_detector", "inference_detector", ', palette="random"'),
@@ -52,7 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the files and say how they are used."""
     from ..engine.checkpoint_file import read_checkpoint, write_checkpoint, write_text
-    from ..engine.checkpoint_index import find_best
     from ..engine.checkpoint_place import config_of
     from ..engine.configs import load_config
     from ..engine.export import (
@@ -64,9 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from ..exits import RunError, UsageError
     from ..formats.write import may_write
 
-    if args.checkpoint.is_dir():
-        args.checkpoint = find_best(args.checkpoint, args.model)
-    check_file("checkpoint", str(args.checkpoint))
+    args.checkpoint = Path(find_checkpoint(str(args.checkpoint), args.model))
     if args.nms and not args.onnx:
         raise UsageError("--nms belongs to an ONNX file; add --onnx")
     path = args.config or config_of(args.checkpoint)

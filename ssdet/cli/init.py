@@ -1,9 +1,9 @@
 """Write a config that trains on your data, from a supervised config and a method.
 
 BASE is any config of MMDetection or MMSegmentation (path, mmdet::..., mmseg::...) or a short name.
-Labels may be COCO json, VOC, YOLO, LabelMe, CVAT, or label maps; unlabeled images a folder, a glob
-in quotes, a list, or a COCO json. Nothing is written into the data: converted labels and lists go
-into a folder beside the config, config_data/ for config.py.
+Labels may be COCO json, VOC, YOLO, LabelMe, CVAT, Label Studio, Hugging Face, or label maps;
+unlabeled images a folder, a glob in quotes, a list, or a COCO json. Nothing is written into the
+data: converted labels and lists go into a folder beside the config, config_data/ for config.py.
 """
 
 from __future__ import annotations

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from .train import add_common_arguments, check_file
+from .train import add_common_arguments, find_checkpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ssdet test`."""
     parser.add_argument("config", help="a path, ssdet::..., mmdet::..., or a shipped config")
-    parser.add_argument("checkpoint", help="the checkpoint to evaluate")
+    parser.add_argument(
+        "checkpoint", help="a checkpoint, or the folder of a run: its best one, else its newest"
+    )
     parser.add_argument(
         "--model", choices=("teacher", "student"), default="teacher",
         help="which model to evaluate (default: %(default)s); no effect on a plain model",
@@ -27,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from ..exits import UsageError
     from .launch import build_runner, prepare
 
-    check_file("checkpoint", args.checkpoint)
+    args.checkpoint = find_checkpoint(args.checkpoint, args.model)
     config = prepare(args)
     if config.get("test_dataloader") is None:
         raise UsageError(f"config {args.config} has no test_dataloader; add one to evaluate")

@@ -183,6 +183,16 @@ def _enable_lr_scaling(config: Any) -> None:
     config.auto_scale_lr = {**scaling, "enable": True}
 
 
+def find_checkpoint(path: str, model: str = "teacher") -> str:
+    """A checkpoint, or the best one (else the newest) of the folder of a run."""
+    if "://" in path or not Path(path).is_dir():
+        check_file("checkpoint", path)
+        return path
+    from ..engine.checkpoint_index import find_best
+
+    return str(find_best(Path(path), model))
+
+
 def check_file(option: str, path: str | None) -> None:
     """Raise an error that names the option, if its file is not there."""
     from ..exits import UsageError

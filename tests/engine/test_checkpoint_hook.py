@@ -7,6 +7,8 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+from ssdet.cli import main
+from ssdet.cli.train import find_checkpoint
 from ssdet.engine import (
     CheckpointError,
     DataChangedError,
@@ -324,9 +326,19 @@ def test_the_best_checkpoint_of_a_model_or_the_newest(tmp_path):
     index.save()
     assert find_best(tmp_path, "teacher") == folder / "best.pth"
     assert find_best(tmp_path, "student") == folder / "iter_20.pth"
+    for name in (tmp_path, folder / "best.pth"):
+        assert find_checkpoint(str(name)) == str(folder / "best.pth")
+    assert find_checkpoint(str(tmp_path), "student") == str(folder / "iter_20.pth")
     index.entries["other.pth"] = Entry(10, "", 5, metric="teacher/mAcc", score=1.0)
     index.save()
     with pytest.raises(UsageError, match="several best checkpoints of the teacher; name one of"):
         find_best(tmp_path, "teacher")
     with pytest.raises(UsageError, match=r"no checkpoint in .* give the folder of a run"):
         find_best(tmp_path / "elsewhere", "teacher")
+
+
+def test_the_test_command_takes_the_folder_of_a_run(tmp_path, capsys):
+    assert main(["test", "mean_teacher/gfl_demo.py", str(tmp_path)]) == 2
+    assert f"{tmp_path}: no checkpoint in {tmp_path / 'checkpoints'}" in capsys.readouterr().err
+    assert main(["test", "mean_teacher/gfl_demo.py", str(tmp_path / "gone.pth")]) == 2
+    assert "gone.pth: no such file" in capsys.readouterr().err
