@@ -13,11 +13,11 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
 from ..formats import Annotations, Instance, read, read_classes
+from ..formats.benchmarks import PRESETS, preset_classes
 from ..formats.class_values import encoding_of, settle, several
 from ..formats.encoding import OTHER_SIZE, MaskEncoding
 from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
-from ..formats.masks import PRESETS, preset_classes
 from ..registry import DATASETS, TRANSFORMS
 from .elsewhere import Pairs, addresses, local_copy, read_pairs
 from .sources import is_remote, lies_elsewhere

@@ -6,12 +6,13 @@ from typing import Any
 
 from ..formats import DataError, Guess, Issue
 from .annotations import check_annotations, compare_classes
+from .config_sources import READERS, of_config
 from .files import check_files
 from .findings import Findings
 from .overlap import check_overlap
 from .parallel import Progress, silent
 from .settings import check_settings
-from .sources import READERS, Role, Source, of_config, of_data
+from .sources import Role, Source, of_data
 
 
 def examine_config(

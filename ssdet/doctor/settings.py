@@ -1,107 +1,26 @@
 """What a config says of batches, schedules and hooks, checked without building anything."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import total_batch
 from .findings import Findings
-from .sources import Source, entries
+from .methods import check_heads, check_hooks
+from .sources import Source
+from .training import Settings, world_size
 
-_MODELS = {"TeacherStudentDetector": "detector", "TeacherStudentSegmentor": "segmentor"}
 _HIGHEST_RATE = {"SGD": 0.01, "Adam": 2e-3, "AdamW": 2e-3}  # per image of a batch
-_OTHERS = ("loss", "neck", "backbone", "rpn_head")  # their num_classes has another meaning
 
 
 def check_settings(config: Any, sources: Sequence[Source], findings: Findings) -> None:
     """Judge the settings of a training; `sources` say how many images there are."""
     settings = Settings(config, sources)
-    for check in (_batch, _total, _schedule, _learning_rate, _validation, _hooks, _heads):
+    for check in (_batch, _total, _schedule, _learning_rate, _validation, check_hooks, check_heads):
         check(settings, findings)
     looked_at = f"{len(sources)} data sets, {settings.length} {settings.unit}"
     if settings.meant and settings.planned:
         images = f"{settings.meant} images in each"
         looked_at += f", {images}: {_processes(settings.planned)} with {settings.shares}"
     findings.looked_at["config"] = looked_at
-
-
-class Settings:
-    """The values of a config that the checks need."""
-
-    def __init__(self, config: Any, sources: Sequence[Source]) -> None:
-        self.config = config
-        self.sources = sources
-        self.model = config.get("model") or {}
-        self.loop = config.get("train_cfg") or {}
-        self.loader = config.get("train_dataloader") or {}
-        sampler = self.loader.get("sampler") or {}
-        self.sampler = sampler if isinstance(sampler, Mapping) else {}
-        self.by_iteration = "max_iters" in self.loop or not self.loop.get("by_epoch", True)
-        self.length = self.loop.get("max_iters") or self.loop.get("max_epochs") or 0
-        self.unit = "iterations" if self.by_iteration else "epochs"
-
-    @property
-    def training(self) -> list[Source]:
-        """The sources of the training set, in their order."""
-        return [source for source in self.sources if source.role != "validation"]
-
-    @property
-    def shares(self) -> tuple[int, ...]:
-        """Images of each source in the batch of a process, where a sampler says it."""
-        return total_batch.shares(self.loader)
-
-    @property
-    def meant(self) -> tuple[int, ...]:
-        """Images of each source in all processes together, where the config says it."""
-        return total_batch.meant(self.config) or ()
-
-    @property
-    def planned(self) -> int | None:
-        """The number of processes that gives as many."""
-        return total_batch.processes_for(self.config)
-
-    @property
-    def total(self) -> tuple[int, ...]:
-        """Images per iteration in all processes: as meant, or else in those that there are."""
-        return self.meant or total_batch.images(self.config, _world_size())
-
-    @property
-    def is_pair(self) -> bool:
-        """Whether the model is a teacher-student pair."""
-        return self.model.get("type") in _MODELS
-
-    @property
-    def frozen_teacher(self) -> bool:
-        """Whether the teacher is another model, which no average moves."""
-        teacher = self.model.get("teacher") or {}
-        return "model" in teacher and not teacher.get("beside_twin")
-
-    @property
-    def learns_labels(self) -> bool:
-        """Whether the student learns pseudo labels; if not, a hook teaches it probabilities."""
-        return bool(self.model.get("unsup_weight", 1.0))
-
-    def selects(self, hook: Any) -> bool:
-        """Whether a hook selects what is learned, or learns every pixel on purpose."""
-        pixels = _MODELS.get(self.model.get("type", "")) == "segmentor"
-        return _declares(hook, "selects_labels") or (
-            pixels and _declares(hook, "learns_all_pixels")
-        )
-
-    @property
-    def unlabeled(self) -> bool:
-        """Whether there are unlabeled images to train on."""
-        return any(role == "unlabeled" for _, role, _ in entries(self.config))
-
-    @property
-    def hooks(self) -> list[Any]:
-        """Classes of the custom hooks; the name of one that is not registered."""
-        from ..registry import HOOKS
-
-        hooks = self.config.get("custom_hooks") or []
-        types = [h.get("type") for h in hooks if isinstance(h, Mapping)]
-        with HOOKS.switch_scope_and_registry(None) as registry:
-            found = [registry.get(kind) if isinstance(kind, str) else kind for kind in types]
-        return [cls or kind for cls, kind in zip(found, types, strict=True)]
 
 
 def _batch(settings: Settings, findings: Findings) -> None:
@@ -228,8 +147,8 @@ def _learning_rate(settings: Settings, findings: Findings) -> None:
             "warning", "config", "learning rate for another batch size",
             "optim_wrapper.optimizer.lr", found=f"{rate:g} for batches of {base}",
             allowed=f"about {rate * batch / base:g} for {batch} images in "
-            f"{_processes(_world_size())}",
-            advice=f"Train in {_processes(max(base // batch * _world_size(), 1))}, with "
+            f"{_processes(world_size())}",
+            advice=f"Train in {_processes(max(base // batch * world_size(), 1))}, with "
             f"--auto-scale-lr, or set it",
         )  # fmt: skip
     highest = _HIGHEST_RATE.get(str(kind), float("inf")) * batch
@@ -268,95 +187,3 @@ def _validation(settings: Settings, findings: Findings) -> None:
             allowed="10 to 50 times in a training",
             advice="Evaluation of two models takes time: lengthen the interval",
         )  # fmt: skip
-
-
-def _hooks(settings: Settings, findings: Findings) -> None:
-    if not settings.is_pair:
-        if settings.unlabeled and settings.model:
-            findings.add(
-                "warning", "config", "unlabeled images, but no teacher-student model", "model.type",
-                found=settings.model.get("type"), allowed=", ".join(_MODELS),
-                advice="Wrap the model: model=dict(type='TeacherStudentDetector', detector=...)",
-            )  # fmt: skip
-        return
-    hooks = settings.hooks
-    averages = [hook for hook in hooks if _declares(hook, "averages_weights")]
-    rivals = [hook for hook in hooks if _is_rival(hook)]
-    if len(averages) + len(rivals) > 1:
-        findings.add(
-            "error", "config", "two averages of the weights", "custom_hooks",
-            found=_names([*averages, *rivals]), allowed="one TeacherEMAHook",
-            advice="Both would move the teacher: remove all but one",
-        )  # fmt: skip
-    if not settings.unlabeled:
-        return
-    if not averages and not settings.frozen_teacher:
-        findings.add(
-            "warning", "config", "teacher that never moves", "custom_hooks", found=_names(hooks),
-            allowed="a TeacherEMAHook", advice="Without TeacherEMAHook it stays as it was at the "
-            "start: add it, unless the teacher is meant to be fixed",
-        )  # fmt: skip
-    if settings.learns_labels and not any(settings.selects(hook) for hook in hooks):
-        findings.add(
-            "warning", "config", "no threshold on pseudo labels", "custom_hooks",
-            found=_names(hooks), allowed="a hook such as FixedThresholdHook",
-            advice="Every prediction of the teacher would be learned: add one",
-        )  # fmt: skip
-
-
-def _world_size() -> int:
-    from mmengine.dist import get_world_size  # which imports torch
-
-    return int(get_world_size())
-
-
-def _declares(hook: Any, attribute: str) -> bool:
-    """What the class of a hook says about it; nothing is known of hooks that say nothing."""
-    return bool(getattr(hook, attribute, False))
-
-
-def _is_rival(hook: Any) -> bool:
-    """Whether a hook of another package averages weights; its registry may be out of reach."""
-    from ..hooks.networks.teacher_ema import RIVALS
-
-    if isinstance(hook, type):
-        return issubclass(hook, RIVALS)
-    return str(hook).rpartition(".")[2] in {rival.__name__ for rival in RIVALS}
-
-
-def _name(hook: Any) -> str:
-    return str(getattr(hook, "__name__", hook))
-
-
-def _names(hooks: Sequence[Any]) -> str:
-    return ", ".join(map(_name, hooks)) or "no hook"
-
-
-def _heads(settings: Settings, findings: Findings) -> None:
-    """Every head must have as many classes as the labeled data."""
-    labeled = next((s for s in settings.sources if s.role == "labeled"), None)
-    classes = labeled and (labeled.classes or (labeled.data and labeled.data.classes))
-    inner = settings.model.get(_MODELS.get(settings.model.get("type", ""), ""), settings.model)
-    if not classes or labeled is None:
-        return
-    for where, count in _class_counts(inner, "model"):
-        if count != len(classes):
-            findings.add(
-                "error", "config", "head and data differ in the number of classes", where,
-                found=f"{count}", allowed=f"{len(classes)}: {', '.join(classes)}",
-                advice=f"Set num_classes={len(classes)}, or correct metainfo.classes of "
-                f"{labeled.name}",
-            )  # fmt: skip
-
-
-def _class_counts(node: Any, where: str) -> Iterator[tuple[str, int]]:
-    """(key, num_classes) of all heads."""
-    if isinstance(node, Mapping):
-        if isinstance(node.get("num_classes"), int):
-            yield f"{where}.num_classes", node["num_classes"]
-        for key, part in node.items():
-            if not any(word in str(key) for word in _OTHERS):
-                yield from _class_counts(part, f"{where}.{key}")
-    elif isinstance(node, (list, tuple)):
-        for number, part in enumerate(node):
-            yield from _class_counts(part, f"{where}[{number}]")

@@ -10,6 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from .annotations import Annotations, ImageRecord, Instance, Reading
+from .benchmarks import (
+    read_ade,
+    read_cityscapes,
+    read_cityscapes_instances,
+    read_voc_masks,
+)
 from .class_values import class_settings
 from .coco import coco_content, read_coco
 from .cvat import read_cvat
@@ -20,15 +26,7 @@ from .issues import DataError, Issue, Issues, summary
 from .labeled import LabeledImage, LabelSet
 from .labelme import read_labelme
 from .labelstudio import read_labelstudio
-from .masks import (
-    components,
-    read_ade,
-    read_cityscapes,
-    read_cityscapes_instances,
-    read_list,
-    read_masks,
-    read_voc_masks,
-)
+from .masks import components, read_list, read_masks
 from .voc import read_voc
 from .write import write_coco, write_masks
 from .writers import WRITERS, write_labels

@@ -7,7 +7,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
 from ssdet.datasets.branches import has_labels, source_has_labels
-from ssdet.doctor.sources import entries
+from ssdet.doctor.config_sources import entries
 
 ALL = ["sup", "unsup_teacher", "unsup_student"]
 LOAD, PACK = dict(type="LoadImageFromFile"), dict(type="PackDetInputs")

@@ -22,8 +22,8 @@ from ssdet.datasets import (
     check_views,
 )
 from ssdet.datasets.seeding import BatchSlot, seeded
+from ssdet.doctor.config_sources import of_config
 from ssdet.doctor.findings import Findings
-from ssdet.doctor.sources import of_config
 from ssdet.engine.configs import load_config
 from ssdet.formats import DataError
 from ssdet.registry import TRANSFORMS

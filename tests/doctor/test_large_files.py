@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mmengine.registry import DefaultScope
 
 from ssdet import doctor
+from ssdet.doctor.config_sources import of_config
 from ssdet.doctor.findings import Findings
-from ssdet.doctor.sources import of_config
 from ssdet.formats import DataError
 
 from ..fuzzing import tries

@@ -12,8 +12,8 @@ from PIL import Image
 from pycocotools import mask as rle
 
 from ssdet.datasets import FoggyCityscapes
+from ssdet.doctor.config_sources import of_config
 from ssdet.doctor.findings import Findings
-from ssdet.doctor.sources import of_config
 from ssdet.engine.configs import load_config
 from ssdet.formats import DataError
 
@@ -219,7 +219,7 @@ def test_label_maps_of_coco(place):
 def test_classes_of_coco_are_numbered_as_the_published_label_maps_are():
     from mmdet.datasets import CocoDataset
 
-    from ssdet.formats.masks import preset_classes
+    from ssdet.formats.benchmarks import preset_classes
 
     meta = preset_classes("coco")
     assert meta["classes"] == ("background", *CocoDataset.METAINFO["classes"])

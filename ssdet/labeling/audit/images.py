@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import Compose
 
-from ...doctor.sources import Role, entries
+from ...doctor.config_sources import entries
+from ...doctor.sources import Role
 from ...engine.export import LABELS
 from ...exits import Exit, RunError, UsageError
 from ...labels import IGNORE
