@@ -20,7 +20,7 @@ from ssdet.formats.image_header import ImageFlaw, read_header
 from ..docs.pages import ROOT
 from ..doctor.place import picture
 from . import miniature
-from .hostile import LAYOUTS, Attack, changed, limit, random
+from .hostile import LAYOUTS, Attack, changed, limit, overwrite, random
 
 FEW, MANY = 40, 10_000
 GROWTH = 64 * 2**10  # kB
@@ -50,7 +50,7 @@ def look_at_images(folder, count, seed):
     for _ in range(count):
         path = draw.choice(images)
         before = path.read_bytes()
-        path.write_bytes(changed(before, path.suffix, draw))
+        overwrite(path, changed(before, path.suffix, draw))
         with limit(10):
             for function in (unfit, unreadable, look_at):
                 function(path)
@@ -58,7 +58,7 @@ def look_at_images(folder, count, seed):
                 read_header(path)
             except ImageFlaw as flaw:
                 assert flaw.kind and flaw.found is not None
-        path.write_bytes(before)
+        overwrite(path, before)
 
 
 def test_images(tmp_path):
@@ -83,7 +83,8 @@ def look_at_lists(folder, count, seed):
     for _ in range(count):
         name, data = draw.choice(list(sources.items()))
         path = folder / name
-        path.write_bytes(changed(data, path.suffix, draw))
+        path.touch()
+        overwrite(path, changed(data, path.suffix, draw))
         try:
             with limit(10):
                 if name.startswith("u"):
