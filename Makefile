@@ -17,10 +17,10 @@ quickstart: $(READY)  ## Demo data, four small trainings, one report.html (2 cor
 	$(BIN)/ssdet quickstart
 
 test: $(READY)  ## The test suite without its long tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long and not bases" $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not long and not bases" $(ARGS)
 
 test-reliability: $(READY)  ## The long tests: every kill, much hostile input
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m long $(ARGS)
 
 test-bases: $(READY)  ## Init and a dry run with every short name and 40 configs
 	$(BIN)/python -m pytest -n 2 -m bases $(ARGS)

@@ -6,8 +6,10 @@ import os
 os.environ["OMP_NUM_THREADS"] = os.environ.get("TEST_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import functools
 import gc
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +33,28 @@ def keep_what_stays():
     """
     gc.collect()
     gc.freeze()
+
+
+@functools.cache
+def shares_a_fixture(path):
+    """Whether tests of this file share what is made once for all of them."""
+    return 'scope="module"' in Path(path).read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Such a file goes to one worker as a whole, and first; other tests go where there is time.
+
+    `--dist loadgroup` would do so by marks, but pytest 9.2 keeps xdist 3.8 from passing them on.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return path if shares_a_fixture(config.rootpath / path) else nodeid
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_finish():

@@ -23,7 +23,6 @@ from . import loop
 from .loop import Loop, batch_of
 from .test_recipes import parts_of
 
-pytestmark = pytest.mark.xdist_group("two follow one")  # one worker runs all recipes together
 STEPS, LIMIT = 5, 400
 # FCOS divides by counts of all processes; RetinaNet, Faster R-CNN and Mask R-CNN do not, and the
 # last one pastes masks in float32 only. CW-BASS divides by the weights of the pixels of a process.

@@ -9,8 +9,7 @@ import torch
 
 from .harness import CONFIGS, metrics, train, two_processes
 
-# One worker has them all: the runs of two processes are started once.
-pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group("two processes")]
+pytestmark = pytest.mark.reliability
 KINDS = ("detection", "segmentation")
 COMPARED = ("--baseline", "--cfg-options", "train_cfg.max_iters=2", "train_cfg.val_interval=2")
 # float32 sums in another order; after six steps the weights differ in the sixth digit.

@@ -12,7 +12,7 @@ from .harness import checkpoint, difference, free_port, metrics
 from .torchrun import Torchrun
 
 pytestmark = [
-    pytest.mark.long, pytest.mark.reliability, pytest.mark.xdist_group("ranks"),
+    pytest.mark.long, pytest.mark.reliability,
     pytest.mark.skipif(sys.platform != "linux", reason="counts processes in /proc"),
 ]  # fmt: skip
 CONFIG = "distributed_ranks.py"

@@ -5,8 +5,7 @@ import torch
 
 from .harness import CONFIGS, checkpoint, difference, metrics, train, two_processes
 
-# One worker has them all: the runs of two processes are started once.
-pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group("several networks")]
+pytestmark = pytest.mark.reliability
 METHODS = ("cps", "dual", "umct", "mgd", "rail", "fst")
 CONFIG = "several_networks.py"
 

@@ -10,7 +10,7 @@ import pytest
 from .harness import CONFIGS, ROOT, checkpoint, difference, metrics
 
 pytestmark = [
-    pytest.mark.long, pytest.mark.reliability, pytest.mark.xdist_group("submit"),
+    pytest.mark.long, pytest.mark.reliability,
     pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="needs the signals of Unix"),
 ]  # fmt: skip
 LIMIT = 240
