@@ -29,8 +29,9 @@ class PartialLabelsHook(StepHook):
 
     What nobody labeled is not background. The teacher labels the labeled views, too:
 
-    * a box from `score` on is learned, with this weight, unless an annotation overlaps it;
+    * a box from `score` on is learned, with this weight;
     * a box from `ignore` on is a region to ignore: neither object nor background;
+    * a box that an annotation overlaps is taken for the same object, and changes nothing;
     * an unlabeled pixel (255) is learned from `score` on, and stays unknown below.
 
     A sample says in its metainfo, as `exhaustive`, of which classes all objects are labeled:
@@ -41,9 +42,10 @@ class PartialLabelsHook(StepHook):
     Until the teacher is used, the background of partial images has the weight `background`.
 
     Args:
-        score, ignore: See above.
+        score, ignore: See above. A teacher that finds objects and confuses their classes is right to
+            ignore them and wrong to fill them, so `score` is high by default.
         background: Weight of the background of partial images before `start`.
-        overlap: IoU with an annotation from which a box is the same object.
+        overlap: IoU with an annotation from which a box is the same object, though badly placed.
         start: First iteration in which the teacher fills. None: the end of the burn-in.
 
     Examples:
@@ -58,10 +60,10 @@ class PartialLabelsHook(StepHook):
     def __init__(
         self,
         *,
-        score: float = 0.5,
+        score: float = 0.9,
         ignore: float = 0.3,
         background: float = 0.5,
-        overlap: float = 0.5,
+        overlap: float = 0.3,
         start: int | None = None,
     ) -> None:
         name = type(self).__name__

@@ -5,7 +5,7 @@ from ..recipe import EMA, Code, Method, Note, Recipe
 CUTMIX = dict(type="CutMixHook", prob=0.5)
 THRESHOLD = dict(type="FixedThresholdHook", score=0.5)
 # Settings of a hook that most users will want to see.
-FILL = dict(type="PartialLabelsHook", score=0.5, ignore=0.3)
+FILL = dict(type="PartialLabelsHook", score=0.9, ignore=0.3)
 
 LABELS = (
     Method(
@@ -60,7 +60,7 @@ LABELS = (
         recipes={
             "partial-boxes": Recipe(
                 "detection",
-                "labeled images in which objects are missing: the teacher fills the gaps",
+                "labeled images in which objects are missing: they are no background",
                 hooks=[EMA, THRESHOLD, FILL],
             ),
         },

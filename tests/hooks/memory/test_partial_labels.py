@@ -43,6 +43,14 @@ def test_an_annotation_comes_first():
     assert regions_of(done) is None
 
 
+def test_a_badly_placed_box_of_an_annotated_object_changes_nothing():
+    """With an IoU of 1/3 it is neither another object nor a region around the annotated one."""
+    for score in (0.95, 0.4):
+        found = pseudo([[16.0, 8.0, 32.0, 24.0]], [score], [0])
+        done, _ = filled(found, hook=PartialLabelsHook())
+        assert done.gt_instances.bboxes.tolist() == [KNOWN] and regions_of(done) is None
+
+
 def test_of_exhaustive_classes_nothing_is_missing():
     done, _ = filled(pseudo([NEW, THIRD], [0.9, 0.3], [0, 1]), exhaustive=(0,))
     assert done.gt_instances.bboxes.tolist() == [KNOWN]
