@@ -10,7 +10,8 @@ from ..reliability.harness import server
 from .assertions import assert_finite, assert_same
 from .table import ENTRIES
 
-# One of each way in which processes could part: statistics gathered, boxes kept, networks in turn.
+# One of each way in which processes could part: statistics gathered, boxes kept, networks in turn,
+# another source counted, a pass of the teacher that one process may not need.
 CHOSEN = (
     "CalibratedThresholdHook-retinanet",
     "HeldOutGuardHook-fcn",
@@ -22,6 +23,11 @@ CHOSEN = (
     "ShrinkMatchHook-fcn",
     "RegionInstructionHook-fcn",
     "MultiGranularityHook-fcn",
+    "ExternalBoxesHook-retinanet",
+    "ExternalMapsHook-fcn",
+    "PartialLabelsHook-retinanet",
+    "PartialLabelsHook-fcn",
+    "ImageTagHook-fcn",
 )
 LIMIT = 120  # seconds
 
