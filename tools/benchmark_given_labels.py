@@ -1,4 +1,4 @@
-"""Demos of imperfect labels, another model's or with gaps: with the hook for them, and without.
+"""Demos of labels of others and of few labels: with the hook for them, and without.
 
 python tools/benchmark_given_labels.py --seeds 0 1 2 --out work_dirs/given_labels
 
@@ -33,6 +33,7 @@ PAIRS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("partial boxes", "partial_boxes/gfl_demo.py", "PartialLabelsHook", {}),
     ("scribbles", "scribbles/deeplabv3plus_demo.py", "PartialLabelsHook", {}),
     ("tags", "tags/gfl_demo.py", "ImageTagHook", {}),
+    ("two-shot video", "label_disk/deeplabv3plus_video_demo.py", "PseudoLabelDiskHook", {}),
 )  # fmt: skip
 HEADER = "| demo | metric | seeds | model | without | with | gain |\n|---|---|---|---|---|---|---|"
 

@@ -4,6 +4,7 @@ from .bad_images import BadImageError, SampleError
 from .deep_images import LoadDeepImage
 from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
 from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
+from .demo.digit_videos import DigitVideos
 from .demo.imperfect_labels import DigitDetections, HideDigits, ScribbleDigits
 from .demo.scene_files import write_cityscapes, write_coco, write_voc
 from .external_labels import DigitExternalLabels, LoadExternalLabels, PackExternalLabels
@@ -29,6 +30,7 @@ __all__ = [
     "DigitScenePairs",
     "DigitScenes",
     "DigitScenesSeg",
+    "DigitVideos",
     "ErasePatches",
     "FoggyCityscapes",
     "HideDigits",

@@ -91,11 +91,14 @@ class DigitScenes(BaseDataset):
             validation=split == "val",
         )
         self.split, self.cache = split, cache
-        self.numbers = scene_numbers(split, count, labeled, fold)
+        self.numbers = self._numbers(count, labeled, fold)
         classes = (*self.background, *(str(digit) for digit in self.scenes.digits))
         palette = [(0, 0, 0)] * len(self.background) + [PALETTE[d] for d in self.scenes.digits]
         metainfo = {"classes": classes, "palette": palette, **(options.pop("metainfo", None) or {})}
         super().__init__(metainfo=metainfo, **options)
+
+    def _numbers(self, count: int, labeled: int, fold: int) -> list[int]:
+        return scene_numbers(self.split, count, labeled, fold)
 
     @property
     def unlabeled(self) -> bool:
