@@ -112,8 +112,8 @@ def _of_list(source: str, images: str | None) -> list[tuple[str, str, str]]:
         where = f"{source}, line {number}"
         image, label = split_line(line.strip(), where) if line.strip() else ("", None)
         if label is not None:
-            names = tidy(image, where), tidy(label, where)
-            found.append((names[0], *(f"{root}/{name}" for name in names)))
+            name = tidy(image, where)
+            found.append((name, f"{root}/{name}", f"{root}/{tidy(label, where)}"))
     return found
 
 

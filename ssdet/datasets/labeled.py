@@ -251,7 +251,9 @@ class LoadMask(BaseTransform):
 
 def _pairs_elsewhere(source: str, reading: Mapping[str, Any]) -> Pairs:
     classes = tuple(reading["classes"])
-    encoding = reading.get("encoding") or MaskEncoding(len(classes), colors=reading.get("colors"))
+    encoding = reading.get("encoding") or MaskEncoding(
+        len(classes), colors=reading.get("colors") or {}
+    )
     classes, encoding = settle(classes, encoding, reading.get("ignore", ()))
     return read_pairs(source, reading["images"], classes, encoding)
 

@@ -36,10 +36,10 @@ class FrameFile(SceneFile):
         (y1, x1), (y2, x2) = corners.reshape(2, 2) * 2.0**-53
         top = round((y1 + (y2 - y1) * self.moment) * (size[0] - height))
         left = round((x1 + (x2 - x1) * self.moment) * (size[1] - width))
-        window = slice(top, top + height), slice(left, left + width)
-        masks = scene.masks[(slice(None), *window)]
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        masks = scene.masks[:, rows, columns]
         seen = masks.any((1, 2))
-        return Scene(scene.image[window], scene.labels[seen], masks[seen])
+        return Scene(scene.image[rows, columns], scene.labels[seen], masks[seen])
 
 
 @DATASETS.register_module()

@@ -42,8 +42,8 @@ class PartialLabelsHook(StepHook):
     Until the teacher is used, the background of partial images has the weight `background`.
 
     Args:
-        score, ignore: See above. A teacher that finds objects and confuses their classes is right to
-            ignore them and wrong to fill them, so `score` is high by default.
+        score, ignore: See above. A teacher that finds objects but confuses their classes is right
+            to ignore them and wrong to fill them, so `score` is high by default.
         background: Weight of the background of partial images before `start`.
         overlap: IoU with an annotation from which a box is the same object, though badly placed.
         start: First iteration in which the teacher fills. None: the end of the burn-in.
