@@ -61,7 +61,8 @@ def next_steps(run: Run, task: Task) -> list[tuple[str, str]]:
 
 
 def _judged(precision: float, recall: float, pixels: bool, where: str) -> Verdict:
-    what = "the pixels of a class, in the mean," if pixels else "the objects"
+    what = "all pixels" if pixels else "the objects"
+    where = f"mean over the classes, {where}" if pixels else where
     text = f"{precision:.0%} of the labels that are kept are right, and {recall:.0%} of {what} "
     text += f"are found ({where})."
     precision = round(precision, 2)  # as it is said
