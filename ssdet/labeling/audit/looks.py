@@ -14,7 +14,7 @@ from .features import nearest, shift, standardized
 from .findings import Audit, Look, Odd, Twins, features_of
 
 ROLES: tuple[Role, ...] = ("labeled", "unlabeled", "validation")
-FOREIGN = 4.0  # robust standard deviations of the logarithm of a distance
+FOREIGN = 3.0  # robust standard deviations of the logarithm of a distance
 _ENOUGH = 5
 
 
