@@ -16,6 +16,8 @@ from ..labels import IGNORE
 from ..losses import Reduction, effective_weights, pixel_mean, weighted_dice
 from .heads import stages
 from .step import PixelLabels
+from .weights.honor import MASKS, apply_mixin
+from .weights.masks import MaskQueries
 
 
 class PixelWeights:
@@ -29,8 +31,9 @@ class PixelWeights:
 
     Attributes:
         weightless: Parts that do not support weights and use weight 1. To heads that match
-            whole masks (Mask2Former) an ignored pixel is outside of every mask, in
-            MMSegmentation's labeled training too.
+            whole masks (MaskFormer) an ignored pixel is outside of every mask. In labeled
+            training that is so for Mask2Former too, as MMSegmentation has it; its pseudo
+            labels have weights, and an ignored pixel of them teaches nothing.
         supports_weights: Whether any part does; else weights other than 0 and 1 have no effect.
     """
 
@@ -45,6 +48,8 @@ class PixelWeights:
                 self._add(name, head)
         for name in ("decode_head", "auxiliary_head"):
             for head in stages(getattr(segmentor, name, None)):
+                if matches_masks(head) and MASKS.fits(head):
+                    apply_mixin(head, MaskQueries)
                 if matches_masks(head) and getattr(head, "honors_weights", False):
                     self._masks.append(head)
                     self.supports_weights = True

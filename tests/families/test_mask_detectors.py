@@ -15,6 +15,7 @@ from ssdet.registry import MODELS
 from ssdet.teacher_student.detector import _pseudo_boxes
 from ssdet.teacher_student.heads import count_classes
 from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.weights import honor_weights
 
 from ..helpers import build_pair
 from .detectors import CLASSES, MASK_FAMILIES, initialized, sample, small_config
@@ -146,6 +147,43 @@ def test_the_metric_of_coco_takes_its_predictions(family, tmp_path):
         labels=torch.tensor([2]),
     )  # fmt: skip
     assert scores(again)["coco/segm_mAP"] == scores(again)["coco/bbox_mAP"] == 1
+
+
+def student_loss(model, **fields):
+    truth = sample([(4, 4, 36, 36), (30, 28, 62, 60)], masks=True, **fields)
+    torch.manual_seed(3)  # points of masks are drawn
+    images = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(4))
+    found = model.student.loss(images, [truth])
+    return {key: value for key, value in found.items() if "loss" in key}
+
+
+def test_mask2former_honors_weights_of_objects():
+    """Weights of 1 give MMDetection's own losses, c gives c times, and 0 gives none."""
+    model, c = pair("mask2former"), 0.25
+    plain = student_loss(model)
+    ones = student_loss(model, weight_cls=[1.0] * 2, weight_box=[1.0] * 2, background_weight=1.0)
+    less = student_loss(model, weight_cls=[c] * 2, weight_box=[c] * 2, background_weight=c)
+    none = student_loss(model, weight_cls=[0.0] * 2, weight_box=[0.0] * 2, background_weight=0.0)
+    only = student_loss(model, weight_cls=[1.0] * 2, weight_box=[0.0] * 2)
+    assert plain.keys() == ones.keys() and len(plain) >= 6
+    assert honor_weights(model.student) == []
+    for key, value in plain.items():
+        assert value > 0
+        torch.testing.assert_close(ones[key], value)
+        torch.testing.assert_close(less[key], value * c)
+        assert none[key] == 0
+        torch.testing.assert_close(only[key], value if "cls" in key else value * 0)
+
+
+def test_queries_of_mask2former_in_a_region_learn_nothing_without_an_object():
+    model = pair("mask2former")
+    everywhere = [(-64.0, -64.0, 128.0, 128.0)]
+    fields = dict(weight_cls=[0.0] * 2, weight_box=[1.0] * 2)
+    seen = student_loss(model, **fields)
+    ignored = student_loss(model, ignored=everywhere, **fields)
+    for key, value in seen.items():
+        assert value > 0
+        torch.testing.assert_close(ignored[key], value * 0 if "cls" in key else value)
 
 
 class Reads(StepHook):

@@ -8,10 +8,13 @@ from typing import Any
 
 from mmdet.models import dense_heads, roi_heads
 from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
+from mmdet.models.seg_heads.panoptic_fusion_heads.base_panoptic_fusion_head import (
+    BasePanopticFusionHead,
+)
 from mmdet.models.task_modules import BaseAssigner, BaseSampler
 from torch import nn
 
-from . import boxes, dense, sparse
+from . import boxes, dense, masks, sparse
 from .losses import wrapping_of
 
 DETR_METHODS = "get_targets _get_targets_single loss_by_feat_single"
@@ -39,9 +42,13 @@ class Kind:
             return False
         if self.mixin and isinstance(module, self.mixin):
             return True
+        accepts = getattr(self.mixin, "accepts", None)
+        if accepts is not None and not accepts(module):
+            return False
         return all(getattr(type(module), m) is getattr(self.head, m) for m in self.methods.split())
 
 
+MASKS = Kind(dense_heads.Mask2FormerHead, "loss_by_feat _loss_by_feat_single", masks.MaskQueries)
 KINDS = (
     Kind(dense_heads.TOODHead, ANCHOR_METHODS, dense.TOODTargets,
          "loss_cls initial_loss_cls loss_bbox"),
@@ -58,6 +65,7 @@ KINDS = (
          "loss_cls loss_bbox loss_obj loss_l1", boxes.IgnoringPointAssigner),
     Kind(dense_heads.DINOHead, DN_METHODS, sparse.DenoisingTargets, "loss_cls loss_bbox loss_iou"),
     Kind(dense_heads.DETRHead, DETR_METHODS, sparse.QueryTargets, "loss_cls loss_bbox loss_iou"),
+    MASKS,
     Kind(roi_heads.BBoxHead, "loss_and_target loss get_targets _get_targets_single",
          sparse.BBoxTargets, "loss_cls loss_bbox"),
     Kind(roi_heads.FCNMaskHead, "loss_and_target get_targets", sparse.MaskTargets, "loss_mask"),
@@ -133,5 +141,7 @@ def _reads_weights(module: nn.Module) -> bool:
 
 def _has_a_loss(module: nn.Module) -> bool:
     """Whether a module of unknown kind is a head (or RoI head) that has losses."""
+    if isinstance(module, BasePanopticFusionHead):  # it joins predictions, and learns nothing
+        return False
     is_head = isinstance(module, BaseRoIHead) or type(module).__name__.endswith("Head")
     return is_head or hasattr(module, "loss_by_feat")
