@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
+from mmdet.models.dense_heads import YOLOXHead
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.layers import multiclass_nms
 from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
@@ -24,13 +25,15 @@ def predicted_objectness(detector: Any) -> Any:
     """A context within which predicted boxes have the field `objectness`.
 
     Two-stage detectors: the score that the RPN gave the proposal of a box. One-stage detectors
-    whose score is a product: the factor (centerness of FCOS and ATSS). Others have no such number
-    (GFL and RetinaNet, the boxes of a DETR), and their boxes no such field.
+    whose score is a product: the factor (centerness of FCOS and ATSS, objectness of YOLOX). Others
+    have no such number (GFL and RetinaNet, the boxes of a DETR), and their boxes no such field.
     """
     if is_two_stage(detector):
         return _of_proposals(detector)
+    head = getattr(detector, "bbox_head", None)
+    if isinstance(head, YOLOXHead):
+        return _of_points(head)
     if has_factors(detector):
-        head = detector.bbox_head
         return replaced(head, "_bbox_post_process", _with_factors)
     return nullcontext()
 
@@ -67,6 +70,43 @@ def _with_factors(process: Any) -> Any:
         return process(results, *args, **kwargs)
 
     return processed
+
+
+@contextmanager
+def _of_points(head: Any) -> Iterator[None]:
+    """YOLOX multiplies its scores itself, and keeps those above the threshold of the head."""
+    waiting: list[Tensor] = []
+
+    def make_predict(predict: Any) -> Any:
+        def predicted(scores: Any, boxes: Any, factors: Any, *args: Any, **more: Any) -> Any:
+            cfg = more.get("cfg") or (args[1] if len(args) > 1 and args[1] else head.test_cfg)
+            objectness = _rows(factors).squeeze(-1).sigmoid()
+            best = _rows(scores).sigmoid().max(-1).values
+            waiting[:] = [
+                one.float()[one * score >= cfg.score_thr]
+                for one, score in zip(objectness, best, strict=True)
+            ]
+            return predict(scores, boxes, factors, *args, **more)
+
+        return predicted
+
+    def make_process(process: Any) -> Any:
+        def processed(results: InstanceData, *args: Any, **more: Any) -> Any:
+            results[NAME] = waiting.pop(0)
+            return process(results, *args, **more)
+
+        return processed
+
+    with (
+        replaced(head, "predict_by_feat", make_predict),
+        replaced(head, "_bbox_post_process", make_process),
+    ):
+        yield
+
+
+def _rows(levels: Any) -> Tensor:
+    """Maps (B, C, H, W) of all levels as (B, P, C)."""
+    return torch.cat([one.flatten(2).transpose(1, 2) for one in levels], 1)
 
 
 @contextmanager

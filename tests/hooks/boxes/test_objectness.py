@@ -58,20 +58,27 @@ def test_the_proposal_of_a_box_is_found():
             assert (every[near, label] - box).abs().amax(1).min() < 1e-3
 
 
-@pytest.mark.parametrize("family", ["faster_rcnn", "cascade_rcnn", "mask_rcnn", "fcos", "atss"])
+KNOWN = ["faster_rcnn", "cascade_rcnn", "mask_rcnn", "fcos", "atss", "yolox"]
+
+
+@pytest.mark.parametrize("family", KNOWN)
 def test_detectors_that_know_it(family):
     model, boxes = labeled(small_config(family))
     assert sum(map(len, boxes)) > 3
     for one in boxes:
         assert ((one.objectness >= 0) & (one.objectness <= 1)).all()
-        if family in ("fcos", "atss"):  # the score is the probability of the class times this
+        if family in (
+            "fcos",
+            "atss",
+            "yolox",
+        ):  # the score is the probability of the class times this
             assert (one.scores <= one.objectness + 1e-6).all()
     heads = [m for n, m in model.teacher.named_modules() if n.endswith("head")]
-    names = ("predict", "_predict_by_feat_single", "_bbox_post_process")
+    names = ("predict", "predict_by_feat", "_predict_by_feat_single", "_bbox_post_process")
     assert not any(name in vars(head) for head in heads for name in names)
 
 
-@pytest.mark.parametrize("family", ["faster_rcnn", "mask_rcnn", "fcos"])
+@pytest.mark.parametrize("family", ["faster_rcnn", "mask_rcnn", "fcos", "yolox"])
 def test_boxes_are_the_same_with_and_without_it(family):
     shown = images()
     _, told = labeled(small_config(family), shown)
@@ -82,10 +89,32 @@ def test_boxes_are_the_same_with_and_without_it(family):
             assert torch.equal(value, one[name]), name
 
 
-@pytest.mark.parametrize("family", ["gfl", "retinanet", "dino", "yolox"])
+@pytest.mark.parametrize("family", ["gfl", "retinanet", "dino"])
 def test_detectors_that_do_not(family):
     _, boxes = labeled(small_config(family))
     assert not any("objectness" in one for one in boxes)
+
+
+def test_objectness_of_yolox_is_that_of_the_point():
+    """Layers that say 0.2 on one level and 0.9 on the others; a score is that times the class."""
+    model, _ = labeled(small_config("yolox"))
+    head = model.teacher.bbox_head
+    for level, (layer, value) in enumerate(
+        zip(head.multi_level_conv_obj, (0.2, 0.9, 0.9), strict=True)
+    ):
+        layer.weight.data.zero_()
+        layer.bias.data.fill_(torch.tensor(value).logit())
+        classes = head.multi_level_conv_cls[level]
+        classes.weight.data.zero_()
+        classes.bias.data.fill_(0.0 if level else 2.0)
+    views = Views(images(), [sample(), sample()])
+    with torch.no_grad():
+        for one in model.label(views, needs=("objectness",)):
+            assert len(one)
+            best = torch.where(one.objectness < 0.5, torch.tensor(2.0).sigmoid(), 0.5)
+            torch.testing.assert_close(one.scores, one.objectness * best)
+            near = (one.objectness - 0.2).abs() < 1e-6
+            assert (near | ((one.objectness - 0.9).abs() < 1e-6)).all()
 
 
 @pytest.mark.parametrize("family", ["faster_rcnn", "fcos"])
