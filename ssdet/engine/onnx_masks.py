@@ -93,7 +93,7 @@ def _rows(values: Tensor, index: Tensor) -> Tensor:
 
 def _pixels(head: Any, features: Tensor) -> Levels:
     """The places (h * w, 2) of a map of features, in pixels of the image."""
-    return head.prior_generator.grid_priors([features.shape[-2:]], device=features.device)  # type: ignore[no-any-return]
+    return head.prior_generator.grid_priors([features.shape[-2:]], device=features.device)
 
 
 def _joined(images: tuple[list[Tensor], ...]) -> list[Tensor]:
