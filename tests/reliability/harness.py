@@ -7,9 +7,9 @@ import contextlib
 import json
 import multiprocessing
 import os
+import random
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -85,30 +85,41 @@ def train(config, work_dir, *options, expected=0, **environment):
 
 
 def two_processes(folder, runs, limit):
-    """Several runs, each (environment, arguments), under one torchrun; its exit code."""
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
-        "-m", "tests.reliability.several_runs", json.dumps(runs),
-    ]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = str(ROOT)
-    with (folder / "output").open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            return process.wait(limit)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+    """Several runs, each (environment, arguments), under the agent of torchrun; its exit code."""
+    process = server().Process(target=_agent, args=(folder, runs))
+    process.start()
+    process.join(limit)
+    if process.exitcode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+    return process.exitcode
+
+
+def _agent(folder, runs):
+    """What `torchrun --standalone --nproc_per_node 2` does, with all imports done before."""
+    os.setsid()
+    os.chdir(folder)
+    with open("output", "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    from .several_runs import several_runs
+
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=2, run_id="two", rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0", start_method="fork", max_restarts=0,
+    )  # fmt: skip
+    elastic_launch(config, several_runs)(runs)
 
 
 def free_port():
-    """A port that nobody uses at the moment."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A port that nobody uses, and that the system gives to no connection of others meanwhile."""
+    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("none of 100 ports is free")
 
 
 def metrics(work_dir):

@@ -1,18 +1,10 @@
-"""Several runs one after the other in the processes that torchrun starts; imports cost seconds.
+"""Several runs one after the other in the processes of torchrun's agent; starts cost seconds."""
 
-`python -m tests.reliability.several_runs '[[environment, arguments], ...]'`
-"""
-
-import json
 import os
-import sys
 import time
 
 import torch
 
-from tests.reliability import preload  # noqa: F401
-
-torch.set_num_threads(1)
 make_folder = os.mkdir
 
 
@@ -25,14 +17,16 @@ def make_folder_slowly(*args, **kwargs):
         raise
 
 
-if __name__ == "__main__":
+def several_runs(runs):
+    """Each is (environment, arguments); a run that fails ends the process."""
     from ssdet.cli import main
 
+    torch.set_num_threads(1)
     os.mkdir = make_folder_slowly
-    for environment, arguments in json.loads(sys.argv[1]):
+    for environment, arguments in runs:
         os.environ.update(environment)
         code = main(arguments)
         if code:
-            sys.exit(code)
+            raise SystemExit(code)
         for name in environment:
             del os.environ[name]
