@@ -28,6 +28,9 @@ BASES = {
     "rtdetr-v2-r50": "ssdet::_base_/models/rtdetr-v2_r50.py",
     "dinov3-s-retinanet": "ssdet::_base_/models/dinov3-s_retinanet.py",
     "dinov3-s-faster-rcnn": "ssdet::_base_/models/dinov3-s_faster-rcnn.py",
+    "dinov3-s-dino": "ssdet::_base_/models/dinov3-s_dino.py",
+    "dinov3-b-retinanet": "ssdet::_base_/models/dinov3-b_retinanet.py",
+    "dinov3-b-faster-rcnn": "ssdet::_base_/models/dinov3-b_faster-rcnn.py",
     "retinanet-lite0": "ssdet::_base_/models/retinanet_lite0.py",
     "faster-rcnn-lite0": "ssdet::_base_/models/faster-rcnn_lite0.py",
     "fcos-lite0": "ssdet::_base_/models/fcos_lite0.py",
@@ -44,6 +47,7 @@ BASES = {
     "mask2former-swin-t": "ssdet::_base_/models/mask2former_swin-t.py",
     "dinov3-s": "ssdet::_base_/models/dinov3-s_dpt.py",
     "dinov3-b": "ssdet::_base_/models/dinov3-b_dpt.py",
+    "dinov3-s-linear": "ssdet::_base_/models/dinov3-s_linear.py",
     "deeplabv3plus-lite0": "ssdet::_base_/models/deeplabv3plus_lite0.py",
     "fpn-lite0": "ssdet::_base_/models/fpn_lite0.py",
 }  # fmt: skip
@@ -132,6 +136,8 @@ def find_base(name: str) -> Base:
     if own is None:
         return Base(name, config, task, None, {})
     loaded = Config.fromfile(own, import_custom_modules=False)._cfg_dict.to_dict()
+    if "model" not in loaded:  # a variable of another name, as in configs of ours
+        return Base(name, config, task, None, {})
     return Base(name, config, task, _config_name(own), loaded["model"])
 
 

@@ -60,6 +60,11 @@ OTHERS = [
     "mmseg::ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py",
     "mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive-64x64.py",
 ]
+# Segmentors among the configs of ours.
+SEGMENTORS = (
+    "deeplabv3plus_lite0", "fpn_lite0", "dinov3-s_dpt", "dinov3-b_dpt", "dinov3-s_linear",
+    "segformer_b0_hf", "mask2former_swin-t",
+)  # fmt: skip
 # The cheapest of each kind, for every run of the suite.
 FAST = ["rtmdet-lite0", "fpn-lite0"]
 
@@ -70,20 +75,8 @@ def written(coco, masks, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def write(base, *options):
-        segments = base.startswith("mmseg") or BASES.get(base, "").startswith("mmseg")
-        segments = (
-            segments
-            or base
-            in (
-                "deeplabv3plus-lite0",
-                "fpn-lite0",
-                "dinov3-s",
-                "dinov3-b",
-                "segformer-b0-hf",
-                "mask2former-swin-t",
-            )
-            or "tiny_seg" in base
-        )
+        path = BASES.get(base, base)
+        segments = path.startswith("mmseg") or Path(path).stem in SEGMENTORS or "tiny_seg" in path
         if segments:
             data = ["--labeled", masks, "--unlabeled", masks / "more"]
         else:

@@ -15,7 +15,12 @@ model = dict(
     backbone=dict(
         type='HFBackbone',
         pretrained='facebook/dinov3-vits16-pretrain-lvd1689m',
-        config=dict(model_type='dinov3_vit', num_register_tokens=4),
+        config=dict(
+            model_type='dinov3_vit',
+            num_register_tokens=4,
+            hidden_size=384,
+            num_attention_heads=6,
+            intermediate_size=1536),
         out_indices=[3, 6, 9, 12],
         class_token=True),
     decode_head=dict(

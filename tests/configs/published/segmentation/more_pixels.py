@@ -22,6 +22,9 @@ UNPUBLISHED = {
     "fixmatch_seg/deeplabv3plus_r101_voc12.py": "UniMatch's FixMatch with the averaged teacher of its "
     "second version",
     "fixmatch_seg/deeplabv3plus_r101_cityscapes.py": "the same",
+    **{
+        f"unimatch_v2/dpt_dinov3-{size}_voc12.py": "the paper has DINOv2" for size in "sbl"
+    },
 }
 
 _SCRIPT, _AUGMENT = "FST:semi_seg/train_semi.py", "FST:semi_seg/fst/dataset/augmentation.py"

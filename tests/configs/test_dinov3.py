@@ -1,0 +1,39 @@
+"""The configs on DINOv3, built without memory: their parts fit one another at every size."""
+
+import pytest
+import torch
+from mmengine.registry import MODELS, DefaultScope
+
+from ssdet.engine.configs import load_config
+
+pytest.importorskip("transformers")  # which Python 3.10 does not get
+MILLIONS = {"s": 21.6, "b": 85.7, "l": 303.1}  # of the encoders, by their model cards 21, 86, 300
+
+
+@pytest.mark.parametrize("head", ["dpt", "retinanet", "faster-rcnn", "dino", "linear"])
+@pytest.mark.parametrize("size", MILLIONS)
+def test_heads_fit_their_encoder(size, head):
+    if head in ("dino", "linear") and size != "s":
+        pytest.skip("shipped for S")
+    config = load_config(f"_base_/models/dinov3-{size}_{head}.py")
+    scope = "mmseg" if head in ("dpt", "linear") else "mmdet"
+    with DefaultScope.overwrite_default_scope(scope), torch.device("meta"):
+        model = MODELS.build(config.model)
+        maps = model.extract_feat(torch.zeros(1, 3, 64, 64))
+        if head in ("dpt", "linear"):
+            assert model.decode_head(maps).shape[1] == 21
+    count = sum(p.numel() for p in model.backbone.parameters()) / 1e6
+    assert count == pytest.approx(MILLIONS[size], abs=0.5)
+    if scope == "mmdet":
+        sizes = [one.shape[-1] for one in maps]
+        first = 16 if head == "faster-rcnn" else 8
+        assert sizes == [max(first >> level, 1) for level in range(len(sizes))]
+
+
+@pytest.mark.parametrize("size", MILLIONS)
+def test_unimatch_v2_has_the_same_models(size):
+    own = load_config(f"unimatch_v2/dpt_dinov3-{size}_voc12.py").model.segmentor
+    other = load_config(f"_base_/models/dinov3-{size}_dpt.py").model
+    assert own.backbone == other.backbone
+    assert own.decode_head == other.decode_head
+    assert own.data_preprocessor.size == other.data_preprocessor.size == (512, 512)
