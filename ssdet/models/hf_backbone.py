@@ -32,8 +32,8 @@ class HFBackbone(BaseModule):
     left out or frozen. Needs the extra `hf`: `pip install 'ssdet[hf]'`, and no torchvision.
 
     What was run: DINOv2, DINOv3 ViT and ConvNeXt and Swin with small random weights on a CPU,
-    transformers 5.24, in a RetinaNet with `SimpleFeaturePyramid` and in segmentors. Not run:
-    published weights, several processes, mixed precision.
+    transformers 5.24, in a RetinaNet with `SimpleFeaturePyramid` and in segmentors; which on two
+    processes and in bfloat16: docs/families.md. Not run: published weights.
 
     Args:
         pretrained: Folder that `from_pretrained` reads, or a name on the hub, such as

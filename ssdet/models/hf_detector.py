@@ -35,10 +35,10 @@ class HFDetector(BaseDetector):
     they are the library's. Needs the extra `hf`: `pip install 'ssdet[hf]'`, and no torchvision.
 
     What was run: forward, losses, gradients, export and training of each of these as student and
-    teacher, with small random models on a CPU, transformers 5.24. Not run: published weights,
-    several processes, mixed precision. D-FINE's losses are those of the package, which differ from
-    its authors' (the last layer learns no distributions). A soft label is a field `soft_labels`
-    (N, classes) of the boxes.
+    teacher, with small random models on a CPU, transformers 5.24; which of them on two processes
+    and in bfloat16: docs/families.md. Not run: published weights. D-FINE's losses are those of the
+    package, which differ from its authors' (the last layer learns no distributions). A soft label
+    is a field `soft_labels` (N, classes) of the boxes.
 
     Args:
         num_classes: Number of classes.

@@ -29,7 +29,8 @@ class HFSegmentor(EncoderDecoder):
     weight 1 they are the library's. Needs the extra `hf`: `pip install 'ssdet[hf]'`.
 
     What was run: forward, losses, gradients, export and training of each of these as student and
-    teacher, with small random models on a CPU, transformers 5.24. Not run: published weights.
+    teacher, with small random models on a CPU, transformers 5.24; which of them on two processes
+    and in bfloat16: docs/families.md. Not run: published weights.
 
     An EoMT takes images of one size, `image_size` of its config: crop to it, and set `test_cfg=
     dict(mode="slide", crop_size=..., stride=...)`. Features of its backbone, and of Mask2Former's,
@@ -140,7 +141,9 @@ class HFSegmentor(EncoderDecoder):
         classes: list[Tensor] = []
         masks: list[Tensor] = []
 
-        def keep(masks_queries_logits: Tensor, class_queries_logits: Tensor, **_: Any) -> dict:
+        def keep(
+            masks_queries_logits: Tensor, class_queries_logits: Tensor, **_: Any
+        ) -> dict[str, Tensor]:
             classes.append(class_queries_logits)
             masks.append(masks_queries_logits)
             return {}

@@ -41,6 +41,12 @@ MASK_CONFIGS = {
     "condinst": "condinst/condinst_r50_fpn_ms-poly-90k_coco_instance.py",
 }
 MASK_FAMILIES = tuple(MASK_CONFIGS)
+# For `tools/family_table.py`, beside these.
+TABLE_CONFIGS = {
+    "rtmdet_ins": "rtmdet/rtmdet-ins_tiny_8xb32-300e_coco.py",
+    "ddq": "ddq/ddq-detr-4scale_r50_8xb2-12e_coco.py",
+    "detr": "detr/detr_r50_8xb2-150e_coco.py",
+}
 CLASSES = 3
 
 # What makes a detector wide or deep, wherever in its config it stands.
@@ -55,7 +61,7 @@ SMALL = dict(
 
 @cache
 def _published(family: str) -> ConfigDict:
-    path = {**CONFIGS, **MASK_CONFIGS}[family]
+    path = {**CONFIGS, **MASK_CONFIGS, **TABLE_CONFIGS}[family]
     if isinstance(path, Path):  # one of ours
         return Config.fromfile(path).detector
     return get_config(f"mmdet::{path}").model

@@ -2,6 +2,8 @@
 
 from mmengine.config import ConfigDict
 
+from ..helpers import tiny_retinanet
+
 PREPROCESSOR = dict(
     type="DetDataPreprocessor", mean=[127.0] * 3, std=[64.0] * 3, pad_size_divisor=32
 )
@@ -115,3 +117,17 @@ def hf_seg_config(family, num_classes=CLASSES, **settings):
         test_cfg=test,
         **settings,
     )
+
+
+VIT = dict(
+    model_type="dinov3_vit", hidden_size=32, num_hidden_layers=4, num_attention_heads=4,
+    intermediate_size=32, patch_size=16, num_register_tokens=4,
+)  # fmt: skip
+BACKBONES = ("all", "lora", "frozen")  # how a DINOv3 learns
+
+
+def hf_backbone_config(learning):
+    """A RetinaNet on a DINOv3 and the pyramid of ViTDet."""
+    backbone = dict(type="HFBackbone", config=VIT, out_indices=[2], learning=learning)
+    neck = dict(type="SimpleFeaturePyramid", in_channels=32, out_channels=16, start=1, num_outs=3)
+    return ConfigDict(tiny_retinanet(), _scope_="mmdet", backbone=backbone, neck=neck)
