@@ -19,9 +19,11 @@ from .disagreement import (
 from .distillation import gap_logit_l1, region_similarity, self_similarity
 from .focal import softmax_focal
 from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_mean
+from .uncertainty import certainty, listening_loss, listens, sides_likelihood
 
 __all__ = [
     "Reduction",
+    "certainty",
     "class_dice",
     "class_sums",
     "correlation",
@@ -34,6 +36,8 @@ __all__ = [
     "flatten_confidence",
     "gap_logit_l1",
     "info_nce",
+    "listening_loss",
+    "listens",
     "masked_cross_entropy",
     "pixel_mean",
     "propagate",
@@ -43,6 +47,7 @@ __all__ = [
     "richest",
     "self_similarity",
     "sharpen",
+    "sides_likelihood",
     "softmax_focal",
     "spread",
     "squared_error",

@@ -28,6 +28,7 @@ from .polishers import BoxPolisher, ClassPolisher
 from .projection import ProjectionHead
 from .siamese import PairDataPreProcessor, SiameseSegmentor
 from .simple_pyramid import SimpleFeaturePyramid
+from .uncertain_fcos import UncertainFCOSHead
 from .windows import WindowedEncoderDecoder
 
 __all__ = [
@@ -56,5 +57,6 @@ __all__ = [
     "SiameseSegmentor",
     "SimpleFeaturePyramid",
     "SoftmaxFocalLoss",
+    "UncertainFCOSHead",
     "WindowedEncoderDecoder",
 ]

@@ -58,11 +58,12 @@ class DenseOutputs:
 
     def cut(self, sizes: Sequence[tuple[int, int]]) -> DenseOutputs:
         """The upper left part of the maps: without padding at the bottom and the right."""
-        parts = (
-            maps and [one[..., :h, :w] for one, (h, w) in zip(maps, sizes, strict=True)]
-            for maps in (self.cls, self.box, self.quality)
-        )
-        return DenseOutputs(*parts, self.head)  # type: ignore[arg-type]
+
+        def part(maps: list[Tensor]) -> list[Tensor]:
+            return [one[..., :h, :w] for one, (h, w) in zip(maps, sizes, strict=True)]
+
+        quality = None if self.quality is None else part(self.quality)
+        return DenseOutputs(part(self.cls), part(self.box), quality, self.head)
 
     def flatten(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Classes (B, P, K), boxes (B, P, D) and quality (B, P), in the order of `priors`."""

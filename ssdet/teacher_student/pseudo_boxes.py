@@ -77,6 +77,7 @@ class PseudoBoxes(InstanceData):
     | `loc_quality` | float (N,) | how well the box is placed, in [0, 1] |
     | `spread` | float (N,) | how far repeated regressions scatter, as a share of the sides |
     | `in_rpn`, `in_cls`, `in_box` | bool (N,) | membership in the sets of single tasks |
+    | `side_logits` | float (N, 4) | logits: how unsure of left, top, right, bottom |
     | `source` | long (N,) | where it comes from: a `Source` |
     | `masks` | (N, H, W) | outlines: a tensor in the weak view, `BitmapMasks` in targets |
 

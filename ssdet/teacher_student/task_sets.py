@@ -15,6 +15,7 @@ masks; in a one-stage detector the heads run once and their losses are taken for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,7 +29,8 @@ from .pseudo_boxes import TASKS, PseudoBoxes, Task
 from .weights.boxes import WeighedDetector, with_box_weights
 from .weights.sparse import scored_negatives
 
-# A loss of a dense or a RoI head belongs to the classification if its name has one of these.
+# A loss of a dense or a RoI head belongs to the classification if its name has one of these. A head
+# may name its own, `classification`.
 CLASSIFICATION = ("cls", "obj", "acc")
 
 
@@ -126,14 +128,17 @@ def _one_stage_losses(detector: Any, features: Any, sets: dict[Task, list[Any]])
         boxes, ignored, metas = unpack_gt_instances(sets[task])
         return head.loss_by_feat(*outputs, boxes, metas, ignored)
 
-    return {**_parts(losses("cls"), True), **_parts(losses("box"), False)}
+    words = getattr(head, "classification", CLASSIFICATION)
+    return {**_parts(losses("cls"), True, words), **_parts(losses("box"), False, words)}
 
 
-def _parts(losses: dict[str, Any], classification: bool) -> dict[str, Any]:
+def _parts(
+    losses: dict[str, Any], classification: bool, words: Sequence[str] = CLASSIFICATION
+) -> dict[str, Any]:
     return {
         name: value
         for name, value in losses.items()
-        if any(word in name for word in CLASSIFICATION) == classification
+        if any(word in name for word in words) == classification
     }
 
 

@@ -29,7 +29,15 @@ def _two_stage(family):
     return cfg
 
 
+def _fcos(**head):
+    cfg = small_config("fcos")
+    cfg.bbox_head.update(head)
+    cfg.test_cfg.update(score_thr=0.0, max_per_img=5)
+    return cfg
+
+
 DETECTORS = {
+    "uncertain_fcos": lambda: _fcos(type="UncertainFCOSHead", reg_max=4),
     "retinanet": tiny_retinanet,
     "faster_rcnn": lambda: _two_stage("faster_rcnn"),
     "cascade_rcnn": lambda: _two_stage("cascade_rcnn"),

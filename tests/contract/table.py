@@ -20,6 +20,8 @@ CORRELATION = dict(
     type="CorrelationHead", in_channels=32, num_classes=4, channels=8, norm_cfg=GROUPS
 )
 PROJECTOR = dict(type="PixelProjector", in_channels=8, channels=4, convs=1, norm_cfg=GROUPS)
+# The objects belong to the lower levels of FCOS; the others have no box to learn.
+NO_BOX = r"student\.bbox_head\.scales\.[1-4]\.scale"
 # Cascade R-CNN leaves out anchors that cross the border: of the upper levels all of them.
 NO_ANCHOR = r"student\.neck\.fpn_convs\.[123]\.conv\..*"
 
@@ -89,6 +91,7 @@ BOXES = [
     *boxes("BoxSpreadHook", max_spread=1.0),
     *boxes("DenseLabelHook", ratio=0.1),
     *boxes("LayerAgreementHook", "deformable_detr"),
+    *boxes("ListenHook", "uncertain_fcos", idle=NO_BOX),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
     *boxes("TaskWeightHook", box=0.5),
 ]

@@ -11,5 +11,6 @@ from .box_jitter import BoxJitterHook as BoxJitterHook
 from .box_spread import BoxSpreadHook as BoxSpreadHook
 from .dense_label import DenseLabelHook as DenseLabelHook
 from .layer_agreement import LayerAgreementHook as LayerAgreementHook
+from .listen import ListenHook as ListenHook
 from .stage_agreement import StageAgreementHook as StageAgreementHook
 from .task_weight import TaskWeightHook as TaskWeightHook

@@ -18,6 +18,11 @@ def nonempty(weights: Iterable[Tensor]) -> list[Tensor]:
     return [w for w in weights if len(w)]
 
 
+def levels_first(values: Tensor, sizes: list[int]) -> Tensor:
+    """(images, points, ...) as (N, ...): levels one after the other, and in them the images."""
+    return torch.cat([level.flatten(0, 1) for level in values.split(sizes, 1)])
+
+
 class AnchorTargets(JudgedPriors):
     """AnchorHead (RetinaNet, RPN): every loss is called once for a level, with all anchors."""
 
@@ -98,20 +103,25 @@ class TOODTargets(RTMDetTargets):
 class FCOSTargets(JudgedPriors):
     """FCOSHead: no assigner, and one call of each loss for all levels together."""
 
+    # The weights (N,) at all points of the last targets; None: they are all 1.
+    cls_weights: Tensor | None = None
+    box_weights: Tensor | None = None
+
     def get_targets(self, points: list[Tensor], batch_gt_instances: list[InstanceData]) -> Any:
         """As in the base class."""
         self._images: list[tuple[Tensor, Tensor, Tensor]] = []
         targets = super().get_targets(points, batch_gt_instances)
         if not self._images:
+            self.cls_weights = self.box_weights = None
             for loss in (self.loss_cls, self.loss_bbox, self.loss_centerness):
                 queue_weights(loss, None)
             return targets
         sizes = [len(level) for level in points]
         cls, box, positive = (torch.stack(field) for field in zip(*self._images, strict=True))
         cls, box, positive = (
-            torch.cat([level.flatten() for level in field.split(sizes, 1)])
-            for field in (self.judged(cls), box, positive)
+            levels_first(field, sizes) for field in (self.judged(cls), box, positive)
         )
+        self.cls_weights, self.box_weights = cls, box
         queue_weights(self.loss_cls, [cls])
         queue_weights(self.loss_bbox, nonempty([box[positive]]))
         queue_weights(self.loss_centerness, nonempty([box[positive]]))
@@ -136,7 +146,11 @@ class FCOSTargets(JudgedPriors):
         box = torch.ones_like(cls)
         box[positive] = found.box
         self._images.append((cls, box, positive))
+        self.assigned(gt_instances, positive, assigned)
         return labels, targets
+
+    def assigned(self, boxes: InstanceData, positive: Tensor, numbers: Tensor) -> None:
+        """Called for each image: which points (a mask) have which box; for heads that want more."""
 
 
 class YOLOXTargets(Mixin):

@@ -9,11 +9,13 @@ from . import (
     mixpl,
     soft_teacher,
     unbiased_teacher,
+    unbiased_teacher_v2,
 )
 
 REPOSITORIES = {
     "ST": Repository("microsoft/SoftTeacher", "0423bb2f"),
     "UT": Repository("facebookresearch/unbiased-teacher", "6977c6f7"),
+    "UT2": Repository("facebookresearch/unbiased-teacher-v2", "93bb125"),
     "D2": Repository("facebookresearch/detectron2", "084acd0f"),
     "CT": Repository("Adamdad/ConsistentTeacher", "b49a9ce1"),
     "MX": Repository("Czm369/MixPL", "9f2176a3"),
@@ -26,6 +28,7 @@ REPOSITORIES = {
 RECIPES: tuple[Recipe, ...] = (
     *soft_teacher.RECIPES,
     *unbiased_teacher.RECIPES,
+    *unbiased_teacher_v2.RECIPES,
     *consistent_teacher.RECIPES,
     *mixpl.RECIPES,
     *dense_teacher.RECIPES,
