@@ -19,7 +19,7 @@ from ssdet.datasets import (
     ViewGeometryError,
     check_views,
 )
-from ssdet.datasets.view_check import _test_picture, in_place
+from ssdet.datasets.view_check import _AGREEMENT, _test_picture, in_place
 
 FIELD = ["sup", "unsup_teacher", "unsup_student"]
 META = ("img_path", "img_shape", "homography_matrix")
@@ -153,6 +153,24 @@ def test_a_large_patch_over_the_middle_of_a_large_image_does_not_decide(moved, e
     after = np.roll(before, moved, axis=1)
     after[370:830, 215:685] = np.random.RandomState(0).randint(0, 256, (460, 470, 3))
     assert in_place(before, after, np.eye(3)) == expected
+
+
+def test_tiles_that_are_not_compared_would_change_nothing(monkeypatch):
+    """The first five that agree end it; the verdict is that of the quantile of all."""
+    draw = np.random.RandomState(0)
+    before, after = np.zeros((2, 64, 64, 3), np.uint8)
+    after[0] = 1
+    verdicts, compared = [], 0
+    for _ in range(500):
+        values = np.where(draw.rand(16) < 0.3, np.nan, _AGREEMENT + 0.25 - draw.rand(16)).tolist()
+        values = [None if np.isnan(value) else value for value in values]
+        left = iter(values)
+        monkeypatch.setattr("ssdet.datasets.view_check._agreement", lambda *_, v=left: next(v))
+        shown = [value for value in values if value is not None]
+        verdicts.append(in_place(before, after, np.eye(3)))
+        assert verdicts[-1] == (not shown or np.quantile(shown, 0.75) > _AGREEMENT)
+        compared += 16 - len(list(left))
+    assert 50 < sum(verdicts) < 450 and compared < 500 * 16
 
 
 def test_transforms_of_mmsegmentation_are_refused_where_nothing_records_them():
