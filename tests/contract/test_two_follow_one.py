@@ -23,7 +23,7 @@ from . import loop
 from .loop import Loop, batch_of
 from .test_recipes import parts_of
 
-STEPS, LIMIT = 5, 400
+STEPS, LIMIT = 5, 60  # seconds for each recipe, on a busy machine too
 # FCOS divides by counts of all processes; RetinaNet, Faster R-CNN and Mask R-CNN do not, and the
 # last one pastes masks in float32 only. CW-BASS divides by the weights of the pixels of a process.
 OWN_COUNTS = {"faster_rcnn", "cw-bass"}
@@ -187,7 +187,7 @@ def folder(tmp_path_factory, request):
     for process in processes:
         process.start()
     for process in processes:
-        process.join(LIMIT)
+        process.join(LIMIT * len(names))
     codes = [process.exitcode for process in processes]
     for process in processes:
         process.kill()

@@ -29,7 +29,7 @@ CHOSEN = (
     "PartialLabelsHook-fcn",
     "ImageTagHook-fcn",
 )
-LIMIT = 120  # seconds
+LIMIT = 300  # seconds
 
 
 def work(rank, folder):

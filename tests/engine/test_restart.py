@@ -1,5 +1,6 @@
 """`torchrun --max-restarts` starts a command again; and processes that do not find each other."""
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,7 +12,7 @@ from ssdet.engine import runner as runner_module
 from ssdet.engine.distributed import agreed_name, start_process_group
 from ssdet.exits import RankError
 from tests.engine.toy import ToyData, toy
-from tests.reliability.harness import checkpoint, difference, free_port
+from tests.reliability.harness import checkpoint, difference
 
 
 def cut(folder):
@@ -58,10 +59,12 @@ def test_the_first_start_does_not_resume(tmp_path, monkeypatch):
 
 def test_a_process_that_finds_no_other_says_so(monkeypatch):
     where = dict(RANK="1", WORLD_SIZE="2", LOCAL_RANK="1", MASTER_ADDR="127.0.0.1")
-    for name, value in dict(where, MASTER_PORT=str(free_port())).items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(RankError, match=r"rank 1 of 2 could not join the others at 127.0.0.1:\d"):
-        start_process_group("pytorch", timeout=1)
+    with socket.socket() as taken:  # so that nobody else begins to listen there
+        taken.bind(("127.0.0.1", 0))
+        for name, value in dict(where, MASTER_PORT=str(taken.getsockname()[1])).items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(RankError, match=r"rank 1 of 2 could not join the others at 127.0.0.1:"):
+            start_process_group("pytorch", timeout=1)
 
 
 def test_a_restart_does_not_meet_the_processes_of_the_start_before():

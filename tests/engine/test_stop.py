@@ -102,7 +102,7 @@ def test_a_child_that_still_has_the_handler_can_be_ended():
         child = os.fork()
         if child == 0:
             os.write(started, b"1")  # Python drops a signal that comes before the fork is over
-            time.sleep(20)
+            time.sleep(120)
             os._exit(0)
         os.read(ready, 1)
         os.kill(child, signal.SIGTERM)

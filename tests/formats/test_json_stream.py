@@ -142,11 +142,11 @@ def test_ten_million_boxes_of_one_image_end_within_seconds(tmp_path):
     path = tmp_path / "a.json"
     with path.open("w") as file:
         file.writelines(entries(10_000_000, lambda n: 7))
-    start = time.perf_counter()
+    start = time.process_time()
     tracemalloc.start()
     with pytest.raises(DataError, match="too many annotations"):
         coco.open_coco(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     path.unlink()
-    assert time.perf_counter() - start < 5 and peak < 1e8
+    assert time.process_time() - start < 5 and peak < 1e8

@@ -1,14 +1,18 @@
 """Real processes: killed with SIGKILL, or two of them under torchrun."""
 
 import os
+import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
 
 import ssdet
+from ssdet.cli import main
 from ssdet.labeling.shards import ShardFolder
+
+from ..reliability.harness import LIMIT, server
 
 pytestmark = pytest.mark.long
 SHARD = ["--shard-size", "2", "--batch-size", "2", "--device", "cpu"]
@@ -19,31 +23,46 @@ def command(detector, images, out):
     return ["label", str(detector), str(images), "--out", str(out), *SHARD]
 
 
-def done(out):
+def label(arguments, shards=None, before=False):
+    """`ssdet label`, killed as soon as it has (or `before` it has) written so many shards."""
+    replace, written = os.replace, []
+
+    def dying(source, target):
+        ends = Path(target).name.startswith("shard-") and len(written) + 1 == shards
+        if ends and before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+        if ends:
+            os.kill(os.getpid(), signal.SIGKILL)
+        written.extend([target] if Path(target).name.startswith("shard-") else [])
+
+    os.replace = dying
+    sys.exit(main(arguments))
+
+
+def ends_with(code, *arguments):
+    process = server().Process(target=label, args=arguments)
+    process.start()
+    process.join(LIMIT)
+    assert process.exitcode == code
+
+
+def shards(out):
+    """The finished shards and when they were written."""
     folder = out.with_name(out.name + ".shards")
-    return len(list(folder.glob("shard-*.jsonl"))) if folder.is_dir() else 0
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("shard-*.jsonl")}
 
 
 def test_killed_three_times(detector, images, tmp_path):
     out = tmp_path / "killed.json"
-    line = [sys.executable, "-m", "ssdet.cli", *command(detector, images, out)]
-    counts = []
-    for _ in range(3):
-        before = done(out)
-        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 120
-        while done(out) == before and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.005)
-        process.kill()
-        process.wait()
-        counts.append(done(out))
-        assert counts[-1] > before
-    assert counts[0] < 16, "it was killed too late"
-    stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "killed.json.shards").iterdir()}
-    subprocess.run(line, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "killed.json.shards").iterdir()}
-    shards = [name for name in stamps if name.startswith("shard-")]
-    assert {name: after[name] for name in shards} == {name: stamps[name] for name in shards}
+    arguments = command(detector, images, out)
+    for number, before, there in ((1, False, 1), (3, False, 4), (3, True, 6)):
+        ends_with(-signal.SIGKILL, arguments, number, before)
+        assert len(shards(out)) == there
+    written = shards(out)
+    ends_with(0, arguments)
+    after = shards(out)
+    assert len(after) == 16 and {name: after[name] for name in written} == written
     ssdet.label(detector, images, tmp_path / "once.json", **ARGUMENTS)
     assert out.read_text() == (tmp_path / "once.json").read_text()
 

@@ -36,7 +36,7 @@ def two(tmp_path_factory):
         run("segmentation", "compared", "--resume", *COMPARED),
         run("detection", "raise", SSDET_FAULT="after_train_iter:4:raise", SSDET_FAULT_RANK="1"),
     ]
-    return folder, two_processes(folder, runs, limit=240), time.time()
+    return folder, two_processes(folder, runs, limit=600), time.time()
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -130,5 +130,5 @@ def test_a_rank_that_raises_ends_all(two):
     output = (folder / "output").read_text()
     assert re.search(r"RuntimeError: fault on demand", output)
     log = folder / "raise/train.log"
-    assert end - log.stat().st_mtime < 20
+    assert end - log.stat().st_mtime < 60  # the one that waits would do so for half an hour
     assert not (folder / "raise/checkpoints/iter_6.pth").exists()

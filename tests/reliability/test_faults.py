@@ -13,7 +13,7 @@ import pytest
 
 from ssdet.engine import find_latest
 
-from .harness import CONFIGS, ROOT, checkpoint, difference, metrics, train
+from .harness import CONFIGS, LIMIT, ROOT, checkpoint, difference, metrics, train
 
 pytestmark = pytest.mark.reliability
 CONFIG = "segmentation.py"  # two workers
@@ -34,7 +34,7 @@ def broken(whole, name, code, *options, resume="--resume", **fault):
     assert output.count("ssdet train: ") == 1, output
     record = json.loads((folder / "run.json").read_text())
     assert (record["exit_code"], (folder / ".lock").exists()) == (code, False)
-    assert not _left(f"{folder}.out"), "a process of the run is still there"
+    assert_gone(f"{folder}.out")
     saved, damaged = find_latest(folder)
     assert damaged == []
     train(CONFIG, folder, resume)
@@ -42,6 +42,14 @@ def broken(whole, name, code, *options, resume="--resume", **fault):
     assert found is None, found
     assert metrics(whole) == metrics(folder)
     return output, int(saved.stem.rpartition("_")[2])
+
+
+def assert_gone(output):
+    """Nothing is left; a data worker looks every five seconds whether its parent is there."""
+    end = time.time() + LIMIT
+    while left := _left(output):
+        assert time.time() < end, f"processes {left} of the run are still there"
+        time.sleep(0.1)
 
 
 def _left(output):
@@ -59,12 +67,12 @@ def _left(output):
     [
         ("9", 71, "a data worker (process "),
         ("raise", 71, "data worker 0 failed: RuntimeError: fault on demand."),
-        ("sleep", 71, "no data worker has delivered a batch for 2 seconds"),
+        ("sleep", 71, "no data worker has delivered a batch for 5 seconds"),
         ("image", 65, "ssdet train: shapes/7.png: does not decode as an image\nRepair it\n"),
     ],
 )
 def test_a_worker_that_dies_fails_or_hangs(whole, action, code, words):
-    options = ("--cfg-options", "train_dataloader.timeout=2") if action == "sleep" else ()
+    options = ("--cfg-options", "train_dataloader.timeout=5") if action == "sleep" else ()
     fault = f"worker:5:{action}"  # the batch of the ninth iteration
     output, saved = broken(whole, f"worker_{action}", code, *options, SSDET_FAULT=fault)
     assert words in output
@@ -113,27 +121,32 @@ def test_workers_of_the_validation_change_nothing(whole, tmp_path):
     assert difference(checkpoint(whole, 10), checkpoint(tmp_path / "two", 10)) is None
 
 
-def interrupted(tmp_path, when):
+def interrupted(tmp_path, when, *options):
     """`ssdet train` in a process of its own, and Ctrl-C as soon as `when(output)` is true."""
     command = [sys.executable, "-m", "ssdet.cli", "train", str(CONFIGS / CONFIG)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     log = tmp_path / "output"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*command, "--work-dir", str(tmp_path / "run")], cwd=tmp_path, env=environment,
-            stdout=output, stderr=output, start_new_session=True,
+            [*command, "--work-dir", str(tmp_path / "run"), *options], cwd=tmp_path,
+            env=environment, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
-        end = time.time() + 90
-        while process.poll() is None and not when(log.read_text()) and time.time() < end:
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        code = process.wait(60)
-    return code, log.read_text()
+        end = time.time() + LIMIT
+        try:
+            while process.poll() is None and not when(log.read_text()) and time.time() < end:
+                time.sleep(0.02)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            return process.wait(LIMIT), log.read_text()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("word", ["loading PyTorch", "unlabeled images, sha256"])
 def test_ctrl_c_while_the_run_is_prepared(tmp_path, word):
-    code, output = interrupted(tmp_path, lambda text: word in text)
+    endless = ("--cfg-options", "train_cfg.max_iters=1000000")  # however late the signal is sent
+    code, output = interrupted(tmp_path, lambda text: word in text, *endless)
     assert code == 130 and "Traceback" not in output and "Exception ignored" not in output
     lines = [line for line in output.splitlines() if "nterrupt" in line or "SIGINT" in line]
     assert lines and not (tmp_path / "run/.lock").exists()
@@ -153,7 +166,7 @@ def test_ctrl_c_at_any_moment(tmp_path, seconds):
     assert code in (0, 130), output[-3000:]
     assert "Traceback" not in output and "Exception ignored" not in output, output[-3000:]
     assert code == 0 or "nterrupted" in output or "SIGINT" in output
-    assert not _left(tmp_path / "output"), "a process of the run is still there"
+    assert_gone(tmp_path / "output")
     stopped = re.search(r"Stopped by SIGINT after iteration (\d+)", output)
     if stopped or code == 0:
         assert not (tmp_path / "run/.lock").exists()

@@ -32,7 +32,7 @@ def whole(tmp_path_factory):
 
 def assert_gone(*runs):
     """Nothing is left; a data worker looks every five seconds whether its parent is there."""
-    end = time.time() + 20
+    end = time.time() + 60
     while left := [number for run in runs for number in run.alive()]:
         assert time.time() < end, f"processes {left} are left"
         time.sleep(0.5)

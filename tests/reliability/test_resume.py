@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from .harness import Run, checkpoint, difference, metrics, train
+from .harness import LIMIT, Run, checkpoint, difference, metrics, train
 
 pytestmark = pytest.mark.reliability
 
@@ -168,7 +168,7 @@ def _config(whole):
     return CONFIGS / config_of(whole)
 
 
-def _wait_for(condition, run, limit=60):
+def _wait_for(condition, run, limit=LIMIT):
     end = time.time() + limit
     while not condition():
         assert time.time() < end, run.output[-3000:]

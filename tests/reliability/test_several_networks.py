@@ -32,7 +32,7 @@ def two(tmp_path_factory):
         arguments = ["train", str(CONFIGS / CONFIG), "--launcher", "pytorch", "--work-dir"]
         options = ["--cfg-options", f"method={method}"]
         runs.append(({"SSDET_EMPTY_RANK": "1"}, [*arguments, str(folder / method), *options]))
-    code = two_processes(folder, runs, limit=400)
+    code = two_processes(folder, runs, limit=600)
     assert code == 0, (folder / "output").read_text()[-4000:]
     return folder
 
