@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ PAIRS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("tags", "tags/gfl_demo.py", "ImageTagHook", {}),
     ("two-shot video", "label_disk/deeplabv3plus_video_demo.py", "PseudoLabelDiskHook", {}),
 )  # fmt: skip
+NAMES = [name for name, *_ in PAIRS]
 HEADER = "| demo | metric | seeds | model | without | with | gain |\n|---|---|---|---|---|---|---|"
 
 
@@ -55,7 +57,9 @@ def without(config: Any, hook: str) -> Any:
     return config
 
 
-def pairs_of(demos: list[str], seeds: list[int], out: Path, iterations: int) -> list[Pair]:
+def pairs_of(
+    seeds: list[int], out: Path, iterations: int, demos: Sequence[str] = NAMES
+) -> list[Pair]:
     """The trainings of these demos; equal ones are one."""
     length = {"iterations": iterations, "burn_in": 2 * iterations // 5}
     jobs: dict[tuple[str, int], Job] = {}
@@ -97,15 +101,14 @@ def rows(pair: Pair) -> list[str]:
 def main() -> int:
     """Train what is not trained yet, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    names = [name for name, *_ in PAIRS]
-    parser.add_argument("--demos", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--demos", nargs="+", choices=NAMES, default=NAMES, metavar="NAME")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("work_dirs/given_labels"))
     parser.add_argument("--iterations", type=int, default=1000, help="(default: %(default)s)")
     parser.add_argument("--parallel", type=int, default=2, help="trainings at a time (%(default)s)")
     parser.add_argument("--table", action="store_true", help="train nothing; show what is there")
     args = parser.parse_args()
-    found = pairs_of(args.demos, args.seeds, args.out, args.iterations)
+    found = pairs_of(args.seeds, args.out, args.iterations, args.demos)
     waiting = {
         one.name: one for pair in found for one in (*pair.plain, *pair.ours) if not one.finished
     }
