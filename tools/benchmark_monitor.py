@@ -1,4 +1,5 @@
-"""What watching the pseudo labels costs: the monitor's share of the CPU time of a training step.
+"""What watching costs: the monitor's share of the CPU time of a training step, and what the report
+counts and draws at a validation (`quality.json`, the images with the most errors).
 
 python tools/benchmark_monitor.py --iterations 300
 """
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS, RUNNERS
+from mmengine.registry import HOOKS, LOOPS, RUNNERS
 
 from ssdet.engine.configs import load_config
+from ssdet.engine.loops import TeacherStudentLoop
 from ssdet.hooks import PseudoLabelMonitorHook
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "quickstart"
@@ -55,13 +57,38 @@ class StepClockHook(Hook):
         self._begun, self._watched = now, watched
 
 
+class TimedLoop(TeacherStudentLoop):
+    """A validation of both models, with a clock."""
+
+    seconds = counted = 0.0
+
+    def run(self) -> dict[str, Any]:
+        """Validate, and count the CPU time of it."""
+        begun = time.process_time()
+        metrics = super().run()
+        self.seconds += time.process_time() - begun
+        return metrics
+
+    def _look(self, *args: Any) -> None:
+        begun = time.process_time()
+        super()._look(*args)
+        self.counted += time.process_time() - begun
+
+    def _write_quality(self) -> None:
+        begun = time.process_time()
+        super()._write_quality()
+        self.counted += time.process_time() - begun
+
+
 def measure(task: str, iterations: int) -> dict[str, float]:
     """Train the quickstart's model of a task, pseudo labels from the first iteration on."""
     for hook in (TimedMonitorHook, StepClockHook):
         HOOKS.register_module(module=hook, force=True)
+    LOOPS.register_module(module=TimedLoop, force=True)
     config = load_config(str(CONFIGS / f"{task}_semi.py"), {"iterations": iterations})
     config.model.burn_in = 0
     config.train_cfg.update(max_iters=iterations, val_interval=10 * iterations)
+    config.val_cfg.type = "TimedLoop"
     config.default_hooks.update(
         monitor=dict(type="TimedMonitorHook"), report=None,
         checkpoint=dict(type="AtomicCheckpointHook", interval=10 * iterations, by_epoch=False),
@@ -73,11 +100,16 @@ def measure(task: str, iterations: int) -> dict[str, float]:
         config.work_dir = folder
         runner = RUNNERS.build(config)
         runner.train()
+        loop, images = runner.val_loop, len(runner.val_dataloader.dataset)
+        loop.run()
         clock = next(hook for hook in runner.hooks if isinstance(hook, StepClockHook))
     return {
         "step_ms": 1000 * clock.seconds / clock.steps,
         "monitor_ms": 1000 * clock.monitor / clock.steps,
         "percent": 100 * clock.monitor / clock.seconds,
+        "val_image_ms": 1000 * loop.seconds / images,
+        "counted_ms": 1000 * loop.counted / images,
+        "val_percent": 100 * loop.counted / loop.seconds,
     }
 
 
@@ -92,7 +124,9 @@ def main() -> None:
     for task, row in rows.items():
         print(
             f"{task}: {row['step_ms']:.0f} ms of CPU time a step, of which the monitor "
-            f"{row['monitor_ms']:.2f} ms: {row['percent']:.1f} %"
+            f"{row['monitor_ms']:.2f} ms: {row['percent']:.1f} %; {row['val_image_ms']:.1f} ms an "
+            f"image of a validation of both models, of which quality.json and the worst images "
+            f"{row['counted_ms']:.2f} ms: {row['val_percent']:.1f} %"
         )
     if args.out:
         args.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
