@@ -61,7 +61,6 @@ class TeacherEMAHook(StepHook):
 
     phase = Phase.OBSERVE
     averages_weights = True
-    last_momentum: float | None = None
     priority = "ABOVE_NORMAL"
 
     def __init__(
@@ -150,7 +149,7 @@ class TeacherEMAHook(StepHook):
             return
         for name, (student, teacher) in self.model.pairs.items():
             if name not in self.model.frozen:
-                kept = self.last_momentum = self._kept(name)
+                kept = self._kept(name, self.updates)
                 share = {"ema": kept, "copy": 0.0, "skip": 1.0}[self.buffers]
                 move(_named(teacher.named_parameters()), _named(student.named_parameters()), kept)
                 move(_named(teacher.named_buffers()), _named(student.named_buffers()), share)
@@ -166,12 +165,20 @@ class TeacherEMAHook(StepHook):
         self.updates, self._steps = state["updates"], state["steps"]
         self.loaded = list(state.get("loaded", ()))
 
-    def _kept(self, name: str) -> float:
-        """The share of a teacher that this update keeps."""
+    @property
+    def last_momentum(self) -> float | None:
+        """The share of the teacher that the last update kept; None before the first."""
+        if self.model is None or not self.updates:
+            return None
+        moved = [name for name in self.model.pairs if name not in self.model.frozen]
+        return self._kept(moved[-1], self.updates - 1) if moved else None
+
+    def _kept(self, name: str, updates: int) -> float:
+        """The share of a teacher that an update keeps, by the number of those before it."""
         if name in self.loaded:
             return self.momentum
         return momentum_at(
-            max(self.updates - self.begin, 0),
+            max(updates - self.begin, 0),
             self.momentum,
             schedule=self.schedule,
             length=self.length,
