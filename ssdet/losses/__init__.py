@@ -19,6 +19,7 @@ from .disagreement import (
 from .distillation import gap_logit_l1, region_similarity, self_similarity
 from .focal import softmax_focal
 from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_mean
+from .separation import joint_focal, joint_probability, place_targets, split_places
 from .uncertainty import certainty, listening_loss, listens, sides_likelihood
 
 __all__ = [
@@ -36,10 +37,13 @@ __all__ = [
     "flatten_confidence",
     "gap_logit_l1",
     "info_nce",
+    "joint_focal",
+    "joint_probability",
     "listening_loss",
     "listens",
     "masked_cross_entropy",
     "pixel_mean",
+    "place_targets",
     "propagate",
     "quality_focal",
     "region_similarity",
@@ -49,6 +53,7 @@ __all__ = [
     "sharpen",
     "sides_likelihood",
     "softmax_focal",
+    "split_places",
     "spread",
     "squared_error",
     "weighted_dice",

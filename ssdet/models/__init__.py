@@ -20,6 +20,7 @@ from .focal_loss import SoftmaxFocalLoss
 from .hf_backbone import HFBackbone
 from .hf_detector import HFDetector
 from .hf_segmentor import HFSegmentor
+from .joint_fcos import JointConfidenceFCOSHead
 from .label_autoencoder import LabelAutoEncoder
 from .layer_decay import LayerDecayConstructor
 from .ohem import HardPixelSampler
@@ -48,6 +49,7 @@ __all__ = [
     "HFSegmentor",
     "HardPixelSampler",
     "IoUFCOSHead",
+    "JointConfidenceFCOSHead",
     "LabelAutoEncoder",
     "LayerDecayConstructor",
     "PairDataPreProcessor",

@@ -37,6 +37,7 @@ def _fcos(**head):
 
 
 DETECTORS = {
+    "joint_fcos": lambda: _fcos(type="JointConfidenceFCOSHead"),
     "uncertain_fcos": lambda: _fcos(type="UncertainFCOSHead", reg_max=4),
     "retinanet": tiny_retinanet,
     "faster_rcnn": lambda: _two_stage("faster_rcnn"),

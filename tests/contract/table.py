@@ -93,6 +93,7 @@ BOXES = [
     *boxes("LayerAgreementHook", "deformable_detr"),
     *boxes("ListenHook", "uncertain_fcos", idle=NO_BOX),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
+    *boxes("TaskSeparationHook", "joint_fcos", idle=NO_BOX),
     *boxes("TaskWeightHook", box=0.5),
 ]
 PIXELS = [

@@ -32,6 +32,11 @@ strong_view = [
     dict(type='PhotoMetricDistortion'),
     dict(type='ErasePatches', count=(1, 3), size=(0.05, 0.15)),
     dict(type='PackDetInputs')]
+# Weak and strong view of one geometry, for methods that compare places.
+same_geometry = dict(
+    type='WeakStrongViews',
+    shared=[dict(type='LoadDigitScene'), dict(type='LoadEmptyAnnotations'), affine],
+    views=dict(unsup_teacher=[dict(type='PackDetInputs')], unsup_student=strong_view[1:]))
 unerased_view = [affine, dict(type='PhotoMetricDistortion'), dict(type='PackDetInputs')]
 
 labeled_scenes = dict(

@@ -231,6 +231,17 @@ DETECTION = (
         },
     ),
     Method(
+        "ARSL",
+        "Liu et al., CVPR 2023",
+        "`TaskSeparationHook`, head `JointConfidenceFCOSHead`",
+        config="arsl",
+        tests=(
+            "tests/losses/test_separation.py",
+            "tests/hooks/boxes/test_task_separation.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "HSSDA in 2D",
         "Liu et al., CVPR 2023",
         "`DualThresholdHook`, `PseudoBoxMemoryHook`, `PatchShuffleHook`",

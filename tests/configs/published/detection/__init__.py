@@ -2,6 +2,7 @@
 
 from ..table import Recipe, Repository
 from . import (
+    arsl,
     consistent_teacher,
     dense_teacher,
     dual_polish,
@@ -22,6 +23,7 @@ REPOSITORIES = {
     "LM": Repository("hikvision-research/SSOD", "13c43fc5"),
     "DP": Repository("snowdusky/DualPolishLearning", "0db0b917"),
     "DT": Repository("Megvii-BaseDetection/DenseTeacher", "8fbf465c"),
+    "PD": Repository("PaddlePaddle/PaddleDetection", "78f8dad9"),
     "CV": Repository("Megvii-BaseDetection/cvpods", "01f0f9a4"),
     "MM": Repository("VBTI-development/onedl-mmdetection", "c1d83f03"),
 }
@@ -32,6 +34,7 @@ RECIPES: tuple[Recipe, ...] = (
     *consistent_teacher.RECIPES,
     *mixpl.RECIPES,
     *dense_teacher.RECIPES,
+    *arsl.RECIPES,
     *labelmatch.RECIPES,
     *dual_polish.RECIPES,
 )
