@@ -46,6 +46,7 @@ UNPUBLISHED = {
     "soft_teacher/faster-rcnn_r50_cityscapes_baseline.py": "as its method",
     "soft_teacher/mask-rcnn_r50_cityscapes.py": "the authors have no config for Cityscapes",
     "mixpl/faster-rcnn_r50_voc.py": "the authors have no config for VOC; schedule and sizes are ours",
+    "mixpl/dino_r50_coco-full.py": "the authors report 55.2 AP without a config; the length is ours",
     "mean_teacher/faster-rcnn_r50_coco.py": "MMDetection's base class for such methods; it reports no number",
     "mean_teacher/faster-rcnn_r50_voc.py": "as on COCO",
     "mean_teacher/faster-rcnn_r50_foggy.py": "methods for fog align domains; the burn-in is ours",
