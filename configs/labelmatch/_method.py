@@ -1,4 +1,4 @@
-# LabelMatch's adaptive thresholds, its views, its schedule and its detector, whatever the data: a
+# LabelMatch: adaptive thresholds, self-assignment of uncertain boxes, its views, its schedule and its detector, whatever the data: a
 # ResNet-50 of torchvision whose batch norm keeps its statistics, and boxes that do not know classes.
 _base_ = [
     'mmdet::_base_/models/faster-rcnn_r50_fpn.py', '../_base_/datasets/strong_pixels.py',
@@ -26,7 +26,9 @@ custom_hooks = [
         images=10000,
         interval=1000,
         floor=0.05,
-        default=0.9),
+        default=0.9,
+        uncertain_as='ambiguous'),
+    dict(type='SelfAssignmentHook', temperature=0.5, mining=(0.8, 0.8)),
     dict(type='GalleryHook', interval=iterations // 32)]
 
 # The weak and the strong view are of other sizes, and mirrored alike.

@@ -1,4 +1,4 @@
-# LabelMatch's adaptive thresholds for Faster R-CNN on 10 % of COCO (percent = 1, 2, 5 for less).
+# LabelMatch for Faster R-CNN on 10 % of COCO (percent = 1, 2, 5 for less).
 _base_ = ['./_method.py', '../_base_/datasets/coco_semi.py']
 batch = (2, 2)  # labeled and unlabeled images per process and iteration
 total_batch = (16, 16)

@@ -1,4 +1,4 @@
-# LabelMatch's adaptive thresholds for Faster R-CNN on VOC07 (labeled) and VOC12 (unlabeled).
+# LabelMatch for Faster R-CNN on VOC07 (labeled) and VOC12 (unlabeled).
 _base_ = ['./_method.py', '../_base_/datasets/voc07_voc12_semi.py']
 batch = (2, 2)  # labeled and unlabeled images per process and iteration
 total_batch = (16, 16)

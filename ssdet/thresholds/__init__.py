@@ -13,6 +13,7 @@ from .entropy import certainty, entropy_of
 from .fusion import Uncertainty, fuse, uncertainty_of, variance_of
 from .gmm import Mixture, MixturePolicy, fit_mixtures, mixture_thresholds
 from .label_distribution import expected_counts, ranked_thresholds
+from .mining import mined
 from .peaks import class_peaks, mean_peak, moved_threshold
 from .quantile import quantile_thresholds
 from .queue import push_scores
@@ -47,6 +48,7 @@ __all__ = [
     "match_boxes",
     "mean_average_precision",
     "mean_peak",
+    "mined",
     "mixture_thresholds",
     "moved",
     "moved_threshold",

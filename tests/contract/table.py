@@ -92,6 +92,7 @@ BOXES = [
     *boxes("DenseLabelHook", ratio=0.1),
     *boxes("LayerAgreementHook", "deformable_detr"),
     *boxes("ListenHook", "uncertain_fcos", idle=NO_BOX),
+    *boxes("SelfAssignmentHook", "faster_rcnn"),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
     *boxes("TaskSeparationHook", "joint_fcos", idle=NO_BOX),
     *boxes("TaskWeightHook", box=0.5),

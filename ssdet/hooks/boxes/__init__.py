@@ -12,6 +12,7 @@ from .box_spread import BoxSpreadHook as BoxSpreadHook
 from .dense_label import DenseLabelHook as DenseLabelHook
 from .layer_agreement import LayerAgreementHook as LayerAgreementHook
 from .listen import ListenHook as ListenHook
+from .self_assignment import SelfAssignmentHook as SelfAssignmentHook
 from .stage_agreement import StageAgreementHook as StageAgreementHook
 from .task_separation import TaskSeparationHook as TaskSeparationHook
 from .task_weight import TaskWeightHook as TaskWeightHook

@@ -13,12 +13,12 @@ from torch import Tensor
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.geometry import between, clip_boxes, project_boxes
-from ...teacher_student.heads import box_forward, box_heads, check_roi_heads
+from ...teacher_student.heads import box_forward
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
-from ...teacher_student.weights.losses import QueuedLoss
-from ...teacher_student.weights.sparse import BBoxTargets, scored_negatives
+from ...teacher_student.weights.sparse import scored_negatives
 from .._parts.cached_images import are_mixed, comes_with_batch
+from .._parts.softmax_heads import check_softmax_heads
 from ..step_hook import StepHook
 
 
@@ -46,16 +46,12 @@ class BackgroundScoreHook(StepHook):
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors without RoI heads, and classifications without weights."""
-        name = type(self).__name__
-        check_roi_heads(name, model, "weights negative proposals")
-        for head in box_heads(model.student.roi_head):
-            weighted = isinstance(head, BBoxTargets) and isinstance(head.loss_cls, QueuedLoss)
-            if not weighted or getattr(head.loss_cls, "use_sigmoid", False):
-                raise TypeError(
-                    f"{name}: {type(head).__name__} with {type(head.loss_cls).__name__} cannot be "
-                    "weighted by a probability of background; a box head with a softmax over the "
-                    "classes and the background can (CrossEntropyLoss, SoftmaxFocalLoss)."
-                )
+        check_softmax_heads(
+            type(self).__name__,
+            model,
+            "weights negative proposals",
+            "be weighted by a probability of background",
+        )
         super().on_attach(model)
 
     @contextmanager

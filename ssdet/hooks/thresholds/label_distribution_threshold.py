@@ -34,9 +34,8 @@ class LabelDistributionThresholdHook(ThresholdHook):
 
     `source="queue"` keeps the teacher's labels of the latest `images` images, which costs
     nothing more; until it is full, `default` rules. `source="pass"` labels that many random
-    unlabeled images every `interval` iterations, the first time right after the burn-in. (The
-    proposal self-assignment of LabelMatch, a soft loss on uncertain boxes, and its mining of
-    reliable ones among them are not part of this hook.)
+    unlabeled images every `interval` iterations, the first time right after the burn-in. What the
+    paper does with uncertain boxes is `SelfAssignmentHook`, beside `uncertain_as="ambiguous"`.
 
     Args:
         reliable, uncertain: Shares of the expected number.
