@@ -176,6 +176,7 @@ NETWORKS = [
         logit_layer="decode_head.conv_seg",
         model=dict(auxiliary=dict(wide=tiny_fcn(channels=16), deep=tiny_fcn())),
     ),
+    *pixels("PreviousTeachersHook", interval=1, score=0.0, weight="constant"),
     *boxes(
         "PolishHook",
         budget=16,

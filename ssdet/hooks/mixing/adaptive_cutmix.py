@@ -82,19 +82,19 @@ class AdaptiveCutMixHook(StepHook):
         )
         for name, views in step.strong.items():
             fields = {"inputs": views.inputs, **step.targets[name].fields()}
-            mixed = self._mixed(step, fields, drawn)
+            mixed = self._mixed(step, fields, self._confidence, drawn)
             views.inputs = mixed.pop("inputs")
             step.targets[name] = PixelLabels(**mixed)
 
     def _mixed(
-        self, step: Step, fields: dict[str, Tensor], drawn: np.random.Generator
+        self, step: Step, fields: dict[str, Tensor], sure: Tensor, drawn: np.random.Generator
     ) -> dict[str, Tensor]:
         inputs = fields["inputs"]
         count, size = len(inputs), (inputs.shape[-2], inputs.shape[-1])
         partner = torch.from_numpy(drawn.permutation(count)).to(inputs.device)
         lent = fields
         if step.sup is not None:
-            unsure = drawn.random(count) >= np.asarray(self._confidence.cpu())  # type: ignore[union-attr]
+            unsure = drawn.random(count) >= sure.cpu().numpy()
             masks = self._boxes(size, self.labeled, unsure, drawn).to(inputs.device)
             annotated = fitted(labeled_fields(step.sup, fields), count, size)
             lent = {key: paste(fields[key], annotated[key][partner], masks) for key in fields}

@@ -10,6 +10,7 @@ from .held_out_guard import HeldOutGuardHook as HeldOutGuardHook
 from .multi_granularity import MultiGranularityHook as MultiGranularityHook
 from .partner import PartnerHook as PartnerHook
 from .polish import PolishHook as PolishHook
+from .previous_teachers import PreviousTeachersHook as PreviousTeachersHook
 from .region_instruction import RegionInstructionHook as RegionInstructionHook
 from .teacher_ema import TeacherEMAHook as TeacherEMAHook
 from .teacher_fusion import TeacherFusionHook as TeacherFusionHook

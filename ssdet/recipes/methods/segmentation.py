@@ -161,6 +161,40 @@ SEGMENTATION = (
         },
     ),
     Method(
+        "PrevMatch",
+        "Shin et al., 2024 (arXiv 2405.20610)",
+        "`PreviousTeachersHook`, `FeaturePerturbationHook`",
+        config="prevmatch",
+        tests=("tests/hooks/networks/test_previous_teachers.py",),
+        measured="not yet: 0 of 3 seeds",
+        recipes={
+            "prevmatch": Recipe(
+                "segmentation",
+                "as unimatch; students of earlier iterations label, too",
+                hooks=[
+                    Note(
+                        dict(type="TeacherEMAHook", momentum=Code("momentum")),
+                        "The student labels for itself.",
+                    ),
+                    CERTAIN,
+                    CUTMIX,
+                    dict(type="FeaturePerturbationHook", prob=0.5, share=0.5),
+                    dict(
+                        type="PreviousTeachersHook",
+                        interval=Code("max(iterations // 40, 1)"),
+                        length=Code("iterations"),
+                        size=4,
+                    ),
+                ],
+                momentum=0.0,
+                model=dict(sup_weight=0.5, unsup_weight=0.5),
+                strong_views=2,
+                needs="pixels",
+                instead=("unimatch", "fixmatch"),
+            ),
+        },
+    ),
+    Method(
         "CW-BASS",
         "Tarubinga et al., IJCNN 2025",
         "`MeanConfidenceThresholdHook`, `ConfidenceWeightHook`, `BoundaryLossHook`",

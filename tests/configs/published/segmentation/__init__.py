@@ -1,9 +1,9 @@
 """Published recipes of segmentation."""
 
-from . import augmented, corrmatch, cross, more_pixels, slices, u2pl, unimatch
+from . import augmented, corrmatch, cross, more_pixels, prevmatch, slices, u2pl, unimatch
 from ..table import Recipe, Repository
 
-_PARTS = (unimatch, corrmatch, u2pl, augmented, cross, more_pixels, slices)
+_PARTS = (unimatch, corrmatch, u2pl, augmented, prevmatch, cross, more_pixels, slices)
 REPOSITORIES: dict[str, Repository] = {k: v for part in _PARTS for k, v in part.REPOSITORIES.items()}
 RECIPES: tuple[Recipe, ...] = tuple(recipe for part in _PARTS for recipe in part.RECIPES)
 UNPUBLISHED: dict[str, str] = {**cross.UNPUBLISHED, **more_pixels.UNPUBLISHED, **slices.UNPUBLISHED}

@@ -54,8 +54,8 @@ def _rows(yaml: str, **at: Any) -> list[Row]:
         *deeplab(
             dict(
                 backbone=f"{yaml}:{net}", stem="AS:augseg/models/resnet.py:170",
-                files="AS:README.md:88", dilations=f"{yaml}:{net + 4}", head=f"{_DECODER}:41",
-                aspp=f"{yaml}:{net + 11}",
+                files="AS:README.md:88", dilations=f"{yaml}:{net + at['stride']}", head=f"{_DECODER}:41",
+                aspp=f"{yaml}:{net + at['stride'] + 7}",
             ),
             depth=101, files="resnet101.pth of the README", stride=16, last=(2, 4, 8),
             aspp=(6, 12, 18),
@@ -75,7 +75,7 @@ VOC = Recipe(
         *_rows(
             _VOC, lr=0.001, lr_at=40, head=10, decay=1e-4, processes=2, loss="cross entropy",
             loss_at=68, score=0.95, score_at=52, none={}, average="min(1 - 1/(t+1), 0.999)",
-            base="500 x 500", size=513, net=82,
+            base="500 x 500", size=513, net=82, stride=5,
         ),
         Row("iterations, classic", {"1/16": 52400, "1/8": 52000, "1/4": 51040, "1/2": 49200,
             "1/1": 45520}, pixels.lengths(*CLASSIC, protocol="classic"), f"{_VOC}:34"),
@@ -95,7 +95,7 @@ CITYSCAPES = Recipe(
             _CITY, lr=0.01, lr_at=42, head=1, decay=5e-4, processes=4, loss_at=67,
             loss="cross entropy of hard pixels, below 0.7, 25,000 or more of each image",
             score=-0.7, score_at=51, none=dict(ours=0.0, why="every pixel, too"),
-            average="min(1 - 1/(t+1), 0.996)", base="2048 x 1024", size=800, net=83,
+            average="min(1 - 1/(t+1), 0.996)", base="2048 x 1024", size=800, net=83, stride=7,
         ),
         Row("iterations", {"1/30": 42960, "1/16": 41760, "1/8": 38880, "1/4": 33360, "1/2": 22320},
             pixels.lengths(*ROADS), f"{_CITY}:36"),
