@@ -12,6 +12,7 @@ from .count import count_threshold
 from .entropy import certainty, entropy_of
 from .fusion import Uncertainty, fuse, uncertainty_of, variance_of
 from .gmm import Mixture, MixturePolicy, fit_mixtures, mixture_thresholds
+from .hardness import ease, weighted_iou
 from .label_distribution import expected_counts, ranked_thresholds
 from .mining import mined
 from .peaks import class_peaks, mean_peak, moved_threshold
@@ -37,6 +38,7 @@ __all__ = [
     "combine_certain",
     "confident_overlap",
     "count_threshold",
+    "ease",
     "effective",
     "entropy_of",
     "expected_counts",
@@ -62,4 +64,5 @@ __all__ = [
     "uncertainty_of",
     "variance_of",
     "vote",
+    "weighted_iou",
 ]

@@ -110,6 +110,7 @@ PIXELS = [
     *pixels("DropoutUncertaintyHook", "fcn_dropout", passes=2),
     *pixels("EquivarianceHook"),
     *pixels("FeaturePerturbationHook"),
+    *pixels("HardnessHook", score=0.0),
     *pixels("LargestComponentHook"),
     *pixels("NoisyDiceHook"),
     *pixels(
@@ -148,6 +149,7 @@ MIXING = [
     *pixels("ClassMixHook"),
     *pixels("CutMixHook", prob=1.0),
     *both("CopyPasteHook"),
+    *pixels("EaseCutMixHook", beside=(dict(type="HardnessHook", score=0.0),), views=2),
     *boxes("EraseHook"),
     *both("PatchShuffleHook"),
     *boxes("PseudoMixupHook"),

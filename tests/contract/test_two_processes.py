@@ -21,6 +21,7 @@ CHOSEN = (
     "PseudoBoxMemoryHook-retinanet",
     "PolishHook-retinanet",
     "ShrinkMatchHook-fcn",
+    "UnreliableContrastHook-fcn",
     "RegionInstructionHook-fcn",
     "MultiGranularityHook-fcn",
     "ExternalBoxesHook-retinanet",

@@ -8,6 +8,7 @@ from .adaptive_cutmix import AdaptiveCutMixHook as AdaptiveCutMixHook
 from .classmix import ClassMixHook as ClassMixHook
 from .copy_paste import CopyPasteHook as CopyPasteHook
 from .cutmix import CutMixHook as CutMixHook
+from .ease_cutmix import EaseCutMixHook as EaseCutMixHook
 from .erase import EraseHook as EraseHook
 from .patch_shuffle import PatchShuffleHook as PatchShuffleHook
 from .pseudo_mixup import PseudoMixupHook as PseudoMixupHook

@@ -11,6 +11,7 @@ from .correlation_propagation import CorrelationPropagationHook as CorrelationPr
 from .dropout_uncertainty import DropoutUncertaintyHook as DropoutUncertaintyHook
 from .equivariance import EquivarianceHook as EquivarianceHook
 from .feature_perturbation import FeaturePerturbationHook as FeaturePerturbationHook
+from .hardness import HardnessHook as HardnessHook
 from .largest_component import LargestComponentHook as LargestComponentHook
 from .noisy_dice import NoisyDiceHook as NoisyDiceHook
 from .shape_prior import ShapePriorHook as ShapePriorHook

@@ -161,6 +161,14 @@ SEGMENTATION = (
         },
     ),
     Method(
+        "iMAS",
+        "Zhao et al., CVPR 2023",
+        "`HardnessHook`, `EaseCutMixHook`, transform `RandomIntensity`",
+        config="imas",
+        tests=("tests/thresholds/test_hardness.py", "tests/hooks/pixels/test_hardness.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "PrevMatch",
         "Shin et al., 2024 (arXiv 2405.20610)",
         "`PreviousTeachersHook`, `FeaturePerturbationHook`",
