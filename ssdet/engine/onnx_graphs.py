@@ -57,7 +57,7 @@ class PixelGraph(Normalized):
 class BoxGraph(Normalized):
     """A detector of one stage; its outputs are all its boxes, and their scores for each class."""
 
-    outputs = ("boxes", "scores")
+    outputs: tuple[str, ...] = ("boxes", "scores")
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)

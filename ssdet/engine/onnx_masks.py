@@ -17,7 +17,7 @@ _NEAR = 1e-4  # scores this near to that of the last candidate may be of other b
 class MaskGraph(BoxGraph):
     """Its outputs are the boxes with the best scores, their scores, and their masks."""
 
-    outputs = ("boxes", "scores", "masks")
+    outputs: tuple[str, ...] = ("boxes", "scores", "masks")
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)

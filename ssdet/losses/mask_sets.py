@@ -164,7 +164,8 @@ def query_weights(masks: Tensor, targets: Sequence[MaskTargets], matches: Matche
     That is the mask of its object, or, without one, its own; of an empty mask, the whole image.
     """
     elsewhere = torch.stack([t.elsewhere for t in targets])[:, None]
-    weight = F.adaptive_avg_pool2d(elsewhere, masks.shape[-2:]).flatten(2)
+    height, width = masks.shape[-2:]
+    weight = F.adaptive_avg_pool2d(elsewhere, (height, width)).flatten(2)
     inside = (masks.flatten(2) > 0).float()
     size = inside.sum(-1)
     rows = (inside * weight).sum(-1) / size.clamp(min=1.0)

@@ -86,9 +86,10 @@ def _of_objects(objects: InstanceData, weights: BoxWeights) -> MaskTargets:
 
 def criterion_of(head: Any) -> MaskSetLoss | None:
     """The losses of a head in one; None if they are none of those of Mask2Former."""
-    costs = getattr(getattr(head, "assigner", None), "match_costs", ())
+    costs: list[Any] = list(getattr(getattr(head, "assigner", None), "match_costs", ()))
     kinds = (assigners.ClassificationCost, assigners.CrossEntropyLossCost, assigners.DiceCost)
-    classes, masks, dice = (getattr(head, f"loss_{name}", None) for name in ("cls", "mask", "dice"))
+    losses: list[Any] = [getattr(head, f"loss_{name}", None) for name in ("cls", "mask", "dice")]
+    classes, masks, dice = losses
     known = (
         [type(cost) for cost in costs] == list(kinds)
         and isinstance(classes, mmdet_losses.CrossEntropyLoss)
