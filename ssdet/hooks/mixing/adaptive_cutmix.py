@@ -107,7 +107,7 @@ class AdaptiveCutMixHook(StepHook):
         size: tuple[int, int], beta: Sequence[float], chosen: Any, drawn: np.random.Generator
     ) -> Tensor:
         """A box in each chosen image, all of one size."""
-        side = float(np.sqrt(1.0 - drawn.beta(*beta)))
+        side = float(np.sqrt(1.0 - drawn.beta(beta[0], beta[1])))
         centers = drawn.uniform(1 / 8, 1, (len(chosen), 2))
         boxes: list[Box | None] = [
             box_around(center, (side, side), size) if one else None
