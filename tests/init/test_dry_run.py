@@ -53,11 +53,10 @@ OTHERS = [
     "mmseg::mobilenet_v3/mobilenet-v3-d8-s_lraspp_4xb4-320k_cityscapes-512x1024.py",
     "mmseg::stdc/stdc1_4xb12-80k_cityscapes-512x1024.py",
     "mmseg::ccnet/ccnet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
-    "mmseg::psanet/psanet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
+    "mmseg::danet/danet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
     "mmseg::sem_fpn/fpn_r50_4xb2-80k_cityscapes-512x1024.py",
     "mmseg::mobilenet_v2/mobilenet-v2-d8_fcn_4xb2-80k_cityscapes-512x1024.py",
     "mmseg::swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512.py",
-    "mmseg::ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py",
     "mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive-64x64.py",
 ]
 # Segmentors among the configs of ours.
@@ -188,8 +187,8 @@ def test_every_base(written, capsys, base):
 
 def few_boxes(model):
     """Options for two stages, whose hundreds of boxes take minutes; here they only have to run."""
-    if not (model.get("roi_head") and model.get("rpn_head")):
-        return []
+    if not (model.get("roi_head") and model["train_cfg"].get("rpn_proposal")):
+        return []  # Sparse R-CNN has learned proposals
     stages = model["train_cfg"]["rcnn"]
     places = ["rcnn"] if isinstance(stages, dict) else [f"rcnn.{n}" for n in range(len(stages))]
     places = [f"train_cfg.{place}.sampler.num=32" for place in places]
