@@ -33,6 +33,8 @@ TOTALS = {
     "voc": (8, 8),
     "voc12": (8, 8),
     "arsl/fcos_r50_coco.py": (32, 32),
+    "augseg/deeplabv3plus_r101_cityscapes.py": (16, 16),
+    "augseg/deeplabv3plus_r101_voc12.py": (16, 16),
     "consistent_teacher/retinanet_r50_coco_2x8.py": (8, 8),
     "consistent_teacher/retinanet_r50_voc.py": (8, 32),
     "cw_bass/deeplabv3plus_r50_cityscapes.py": (16, 16),
@@ -42,6 +44,8 @@ TOTALS = {
     "dual_polish/faster-rcnn_r50_coco.py": (8, 24),
     "fst/deeplabv3plus_r101_cityscapes.py": (16, 16),
     "fst/deeplabv3plus_r101_voc12.py": (16, 16),
+    "imas/deeplabv3plus_r101_voc12.py": (16, 16),
+    "imas/deeplabv3plus_r50_cityscapes.py": (16, 16),
     "labelmatch/faster-rcnn_r50_coco.py": (16, 16),
     "labelmatch/faster-rcnn_r50_voc.py": (16, 16),
     "mgd/deeplabv3plus_mobilenet-v2_cityscapes.py": (16, 16),
@@ -49,10 +53,15 @@ TOTALS = {
     "mixpl/dino_r50_coco-full.py": (32, 32),
     "soft_teacher/faster-rcnn_r50_coco-full.py": (32, 32),
     "soft_teacher/faster-rcnn_r50_cityscapes_baseline.py": (8,),
+    "u2pl/deeplabv3plus_r101_cityscapes.py": (16, 16),
+    "u2pl/deeplabv3plus_r101_voc12.py": (16, 16),
     "unbiased_teacher/faster-rcnn_r50_coco.py": (32, 32),
     "unbiased_teacher/faster-rcnn_r50_voc.py": (16, 16),
     "unbiased_teacher_v2/fcos_r50_coco.py": (8, 8),
     "unimatch_v2/dpt_dinov2-b_voc12.py": (16, 16),
+    "unimatch_v2/dpt_dinov3-b_voc12.py": (16, 16),
+    "unimatch_v2/dpt_dinov3-l_voc12.py": (16, 16),
+    "unimatch_v2/dpt_dinov3-s_voc12.py": (16, 16),
 }
 LARGE = [name for name in NAMES if "demo" not in name and "quickstart" not in name]
 

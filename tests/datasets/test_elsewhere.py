@@ -11,7 +11,10 @@ from ssdet.formats import DataError
 
 from .test_sources import png, write_tar
 
-BOXES = [dict(type="LoadImageFromFile"), dict(type="LoadAnnotations", with_bbox=True)]
+BOXES = [
+    dict(type="LoadImageFromFile"),
+    dict(type="mmdet.LoadAnnotations", with_bbox=True, box_type=None),
+]
 MAPS = [dict(type="LoadImageFromFile"), dict(type="LoadMask")]
 
 

@@ -153,7 +153,7 @@ SEGMENTATION = (
         recipes={
             "augseg": Recipe(
                 "segmentation",
-                "random intensities; annotated pixels are pasted where the teacher is unsure",
+                "random intensities; annotated pixels where the teacher is unsure",
                 hooks=[EMA, CERTAIN, dict(type="AdaptiveCutMixHook")],
                 momentum=0.996,
                 strong=[dict(type="RandomIntensity", max_ops=3)],
