@@ -71,6 +71,7 @@ _REFUSED = {
     "RTMDetInsSepBNHead": "needs masks of one size, as its own pipeline makes them",
 }
 _STRIDE = 32  # of the coarsest level of most detectors
+_WHOLE_STRIDES = ("UNet", "DDRNet")  # backbones whose maps must halve evenly, in an evaluation too
 REMOVED = Code("<removed>")  # what an inherited model has and the model has not
 
 
@@ -198,6 +199,8 @@ def fit_model(
         model.setdefault("data_preprocessor", {"type": "SegDataPreProcessor"})
         model["data_preprocessor"]["size"] = Code("crop_size")
         model["data_preprocessor"].pop("size_divisor", None)
+        if (model.get("backbone") or {}).get("type") in _WHOLE_STRIDES:
+            model["data_preprocessor"]["test_cfg"] = {"size_divisor": _STRIDE}
         _count_labeled_pixels(model)
         test = model.get("test_cfg") or {}
         if test.get("mode") == "slide":

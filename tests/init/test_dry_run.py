@@ -50,13 +50,13 @@ OTHERS = [
     "mmseg::fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py",
     "mmseg::hrnet/fcn_hr18s_4xb2-80k_cityscapes-512x1024.py",
     "mmseg::ocrnet/ocrnet_hr18s_4xb2-80k_cityscapes-512x1024.py",
-    "mmseg::mobilenet_v3/mobilenet-v3-d8-s_lraspp_4xb4-320k_cityscapes-512x1024.py",
     "mmseg::stdc/stdc1_4xb12-80k_cityscapes-512x1024.py",
     "mmseg::ccnet/ccnet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
     "mmseg::danet/danet_r50-d8_4xb2-40k_cityscapes-512x1024.py",
     "mmseg::sem_fpn/fpn_r50_4xb2-80k_cityscapes-512x1024.py",
     "mmseg::mobilenet_v2/mobilenet-v2-d8_fcn_4xb2-80k_cityscapes-512x1024.py",
     "mmseg::swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512.py",
+    "mmseg::ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py",
     "mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive-64x64.py",
 ]
 # Segmentors among the configs of ours.

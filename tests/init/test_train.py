@@ -91,6 +91,18 @@ def test_segmentation_from_masks(masks, segmentor, tmp_path):
     assert {"teacher/mIoU", "student/mIoU"} <= evaluated[-1].keys()
 
 
+@pytest.mark.parametrize(
+    ("base", "padding"),
+    [
+        ("mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive-64x64.py", dict(size_divisor=32)),
+        ("deeplabv3plus-r50", None),
+    ],
+)
+def test_maps_that_must_halve_evenly_are_padded_in_an_evaluation(base, padding):
+    model = fit_model(find_base(base), pretrained=False)
+    assert model["data_preprocessor"].get("test_cfg") == padding
+
+
 def test_a_plain_script_reads_a_config_of_mmsegmentation(masks, tmp_path):
     """MMEngine alone looks for the package `mmsegmentation`, and knows no `ssdet::`."""
     out = tmp_path / "config.py"
