@@ -196,16 +196,7 @@ def fit_model(
         head["num_classes"] = Code("len(classes)")
         _fit_class_weights(head, number)
     if base.task == "segmentation":
-        model.setdefault("data_preprocessor", {"type": "SegDataPreProcessor"})
-        model["data_preprocessor"]["size"] = Code("crop_size")
-        model["data_preprocessor"].pop("size_divisor", None)
-        if (model.get("backbone") or {}).get("type") in _WHOLE_STRIDES:
-            model["data_preprocessor"]["test_cfg"] = {"size_divisor": _STRIDE}
-        _count_labeled_pixels(model)
-        test = model.get("test_cfg") or {}
-        if test.get("mode") == "slide":
-            test["crop_size"] = Code("crop_size")
-            test["stride"] = Code("tuple(side * 2 // 3 for side in crop_size)")
+        _fit_crops(model)
     if base.task == "detection":
         _pad_to_strides(model)
     if not pretrained or loaded:
@@ -219,6 +210,20 @@ def fit_model(
             owner = owner[name]
         owner[key] = value
     return model
+
+
+def _fit_crops(model: dict[str, Any]) -> None:
+    """A segmentor trains on crops of one size, and is evaluated on whole images."""
+    model.setdefault("data_preprocessor", {"type": "SegDataPreProcessor"})
+    model["data_preprocessor"]["size"] = Code("crop_size")
+    model["data_preprocessor"].pop("size_divisor", None)
+    if (model.get("backbone") or {}).get("type") in _WHOLE_STRIDES:
+        model["data_preprocessor"]["test_cfg"] = {"size_divisor": _STRIDE}
+    _count_labeled_pixels(model)
+    test = model.get("test_cfg") or {}
+    if test.get("mode") == "slide":
+        test["crop_size"] = Code("crop_size")
+        test["stride"] = Code("tuple(side * 2 // 3 for side in crop_size)")
 
 
 def _pad_to_strides(model: dict[str, Any]) -> None:
