@@ -87,9 +87,11 @@ class GracefulStopHook(Hook):
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _forget_in_child(self) -> None:
-        # A metric's pool or a worker: with our handler it could not be ended.
+        # A metric's pool or a worker: with our handler it could not be ended. The other signals
+        # are for the main process: a worker that dies of one would end the run before it saves.
         for number in self._previous:
-            signal.signal(number, signal.SIG_DFL)
+            ends = number == signal.SIGTERM
+            signal.signal(number, signal.SIG_DFL if ends else signal.SIG_IGN)
 
     def _end(self, runner: Any, iteration: int) -> None:
         number = self.received or signal.SIGTERM  # another rank may have got it alone
@@ -109,8 +111,9 @@ class GracefulStopHook(Hook):
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:  # a child that has not yet come to `_forget_in_child`
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            if number == signal.SIGTERM:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
             return
         if self.received:
             os._exit(128 + number)

@@ -25,14 +25,16 @@ from .test_recipes import parts_of
 
 STEPS, LIMIT = 5, 60  # seconds for each recipe, on a busy machine too
 # FCOS divides by counts of all processes; RetinaNet, Faster R-CNN and Mask R-CNN do not, and the
-# last one pastes masks in float32 only. CW-BASS divides by the weights of the pixels of a process.
-OWN_COUNTS = {"faster_rcnn", "cw-bass"}
+# last one pastes masks in float32 only. CW-BASS divides by the weights of the pixels of a process,
+# Dense Teacher by what the teacher sees in its images.
+OWN_COUNTS = {"faster_rcnn", "cw-bass", "dense-teacher"}
 # What turns off the random numbers that a process draws for its own images; None: leave it out.
 OWN_DRAWS = {
     "BoxJitterHook": None, "BoxSpreadHook": None, "CopyPasteHook": None, "PatchShuffleHook": None,
     "EraseHook": None, "PseudoMixupHook": None, "FeaturePerturbationHook": None,
     "ComplementaryDropoutHook": None, "CutMixHook": dict(prob=0.0), "ClassMixHook": None,
-    "PseudoMosaicHook": None,
+    "PseudoMosaicHook": None, "AdaptiveCutMixHook": None,
+    "DenseLabelHook": dict(per_image=True),  # no draw, but the richest places of all its images
 }  # fmt: skip
 SILENT = ", one silent"  # from the third step on the second process has no pseudo label
 NAMES = [*METHODS, f"mean-teacher{SILENT}", f"fixmatch{SILENT}"]

@@ -113,3 +113,25 @@ def test_a_child_that_still_has_the_handler_can_be_ended():
         os.close(started)
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM
     assert hook.received == 0
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_child_survives_what_is_for_the_main_process(late):
+    """Ctrl-C goes to all processes of a terminal, and a worker may be just a fork old."""
+    hook = GracefulStopHook()
+    before = {number: signal.getsignal(number) for number in HANDLERS}
+    child = os.fork()
+    if child == 0:
+        try:
+            for number in HANDLERS:
+                hook._previous[number] = signal.signal(number, hook._on_signal)
+            hook._process = os.getppid()
+            if late:
+                hook._forget_in_child()
+            for number in (signal.SIGINT, signal.SIGUSR1):
+                os.kill(os.getpid(), number)
+            os._exit(7 if hook.received == 0 else 8)
+        finally:
+            os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert {number: signal.getsignal(number) for number in HANDLERS} == before
