@@ -98,15 +98,17 @@ function advise() {
     (kept ? `, with a mean score of ${(t.sum / kept).toFixed(2)}` : "") + `. Teacher and student disagree by ${percent(apart)}.`;
   const say = (kind, title, text) => out.push([kind, title, text]);
   const run = measured(c => limitOf(c) ?? 0.5, -1);
+  const good = run && reaching(0.8), how = good ? ` From a score of ${good.limit.toFixed(2)} on, 80\u00a0% are right, and ${percent(good.recall)} are found.` : " No threshold makes 80\u00a0% right: the teacher needs a longer burn-in or more labels first.";
   if (run && run.precision !== null && run.recall !== null) {
     const share = `${percent(run.precision)} of what is kept is right, and ${percent(run.recall)} of all ${PIXELS ? "pixels" : "objects"} are found, on the validation images${PIXELS ? " (mean over the classes)" : ""}.`;
-    const good = reaching(0.8), how = good ? ` From a score of ${good.limit.toFixed(2)} on, 80\u00a0% are right, and ${percent(good.recall)} are found.` : " No threshold makes 80\u00a0% right: the teacher needs a longer burn-in or more labels first.";
     const lower = good && good.limit < (limitOf(0) ?? 0.5) - 0.05 ? ` At ${good.limit.toFixed(2)}, ${percent(good.precision)} would still be right, and ${percent(good.recall)} found.` : "";
     const right = Math.round(100 * run.precision);   // as it is said
     if (right >= 80 && run.recall < 0.4) say("note", "What is kept is right, but much is missed", share + (lower || " The teacher needs more training or more labels; a lower threshold would let mistakes in."));
     else if (right >= 80) say("good", "What is kept is mostly right", share + lower);
     else if (right >= 60) say("note", "Some of what is kept is wrong", share + how);
     else say("bad", "Much of what is kept is wrong", share + how);
+  } else if (run) {
+    say("bad", "The teacher is never as sure as its thresholds ask", `Nothing that it finds on the validation images is kept.${how}`);
   } else {
     say("note", "How often it is right is not known", "The run has no validation with labels in its views. Look at the images below, the least sure first: are the kept labels right?");
   }
