@@ -32,12 +32,6 @@ def class_sums(features: Tensor, members: Tensor) -> Tensor:
     return members.float().T @ counted
 
 
-def entropy(probabilities: Tensor) -> Tensor:
-    """-sum p ln(p + 1e-10) over the classes, which are dimension 1."""
-    known = probabilities.float()
-    return -(known * (known + 1e-10).log()).sum(1)
-
-
 def class_ranks(probabilities: Tensor) -> Tensor:
     """At which place (from 0, the most probable) each class (N, C) stands."""
     return probabilities.argsort(dim=1, descending=True).argsort(dim=1)

@@ -14,6 +14,7 @@ Nothing valid, or nothing kept, gives zero with a graph, never 0/0.
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -62,3 +63,8 @@ def masked_cross_entropy(
         logits.float(), labels, weight=class_weights, ignore_index=IGNORE, reduction="none"
     )
     return pixel_mean(losses, weights, valid, reduction)
+
+
+def two_channels(logits: Tensor) -> Tensor:
+    """One channel (B, 1, H, W), of an object, as two: the background has the logit 0."""
+    return torch.cat([torch.zeros_like(logits), logits], 1) if logits.shape[1] == 1 else logits

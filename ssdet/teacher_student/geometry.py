@@ -28,6 +28,13 @@ def between(source: Any, target: Any) -> np.ndarray:
     return IDENTITY if np.array_equal(start, end) else end @ np.linalg.inv(start)
 
 
+def in_one_frame(one: Any, other: Any, tolerance: float) -> bool:
+    """Whether each pixel of a sample's view is the same pixel of the other's."""
+    matrix = between(one, other)
+    same = tuple(one.img_shape[:2]) == tuple(other.img_shape[:2])
+    return same and np.allclose(matrix / matrix[2, 2], IDENTITY, atol=tolerance)
+
+
 def project_boxes(boxes: Tensor, matrix: np.ndarray) -> Tensor:
     """Axis-aligned hull of each projected box: (N, 4) -> (N, 4), not clipped."""
     if len(boxes) == 0 or np.array_equal(matrix, IDENTITY):

@@ -86,6 +86,12 @@ class DenseOutputs:
             return (priors[:, :2] + priors[:, 2:]) / 2
         return priors[:, :2] + (0.5 - offset) * priors[:, 2:]
 
+    def levels(self) -> Tensor:
+        """The number of the level of each prior (P,)."""
+        anchors = getattr(self.head, "num_base_priors", 1)
+        counts = torch.tensor([height * width * anchors for height, width in self.sizes])
+        return torch.arange(len(counts)).repeat_interleave(counts).to(self.cls[0].device)
+
     def decoded(self) -> Tensor:
         """Boxes (B, P, 4) as corners in the frame of the view, not clipped."""
         raw, head = self.flatten()[1].float(), self.head
@@ -93,10 +99,7 @@ class DenseOutputs:
             return head._bbox_decode(self.priors(), raw)  # type: ignore[no-any-return]
         priors = self.priors()
         if hasattr(head, "integral"):  # GFL: a distribution for each side, in strides
-            stride = torch.cat(
-                [c.new_full((c.shape[-2] * c.shape[-1],), s)
-                 for c, s in zip(self.cls, self.strides, strict=True)]
-            )  # fmt: skip
+            stride = raw.new_tensor(self.strides)[self.levels()]
             raw = head.integral(raw).view(*raw.shape[:2], 4) * stride[:, None]
             priors = self.centers()
         elif hasattr(head.prior_generator, "offset"):

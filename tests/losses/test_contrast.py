@@ -6,12 +6,7 @@ import pytest
 import torch
 
 from ssdet.losses import class_sums, info_nce
-from ssdet.losses.contrast import (
-    annotated_negatives,
-    class_ranks,
-    entropy,
-    unreliable_negatives,
-)
+from ssdet.losses.contrast import annotated_negatives, class_ranks, unreliable_negatives
 
 # Classes in the order 3 1 4 0 2.
 ORDER = torch.tensor([[0.15, 0.25, 0.05, 0.35, 0.2]])
@@ -34,14 +29,6 @@ def test_low_precision_and_gradient():
     loss = info_nce(anchors, torch.randn(4), torch.randn(3, 5, 4), 0.1)
     loss.backward()
     assert loss.dtype == torch.float32 and anchors.grad.any()
-
-
-def test_entropies():
-    rows = [0.97, 0.01, 0.01, 0.01], [0.7, 0.1, 0.1, 0.1], [0.4, 0.3, 0.2, 0.1], [0.25] * 4
-    p = torch.tensor(rows)
-    assert entropy(p).tolist() == pytest.approx([0.1677, 0.9404, 1.2799, 1.3863], abs=1e-4)
-    assert entropy(p).quantile(0.8).item() == pytest.approx(1.3224, abs=1e-4)
-    assert entropy(torch.tensor([[1.0, 0.0]])).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_sums_of_each_class():

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from mmdet.models.dense_heads import (
     AnchorHead,
@@ -21,7 +20,7 @@ from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from torch import Tensor
 
 from ...teacher_student.core import TeacherStudent
-from ...teacher_student.geometry import IDENTITY, between
+from ...teacher_student.geometry import between, in_one_frame
 from ...teacher_student.hook_points import phase_of
 from ...teacher_student.outputs import DenseOutputs
 from ...teacher_student.passes import WEAK
@@ -110,14 +109,13 @@ class DenseLossHook(StepHook):
 
     def _check_geometry(self, view: str, weak: Sequence[Any], strong: Sequence[Any]) -> None:
         for one, other in zip(weak, strong, strict=True):
-            matrix = between(one, other)
-            same = tuple(one.img_shape[:2]) == tuple(other.img_shape[:2])
-            if same and np.allclose(matrix / matrix[2, 2], IDENTITY, atol=CLOSE):
+            if in_one_frame(one, other, CLOSE):
                 continue
+            matrix = between(one, other).round(3).tolist()
             raise ValueError(
                 f"{type(self).__name__}: compares teacher and student place by place, but weak and "
                 f"strong view differ in their geometry ({view!r} of "
                 f"{other.metainfo.get('img_path', 'an image')}: {one.img_shape[:2]} and "
-                f"{other.img_shape[:2]}, from one to the other {matrix.round(3).tolist()}). Put "
+                f"{other.img_shape[:2]}, from one to the other {matrix}). Put "
                 "all transforms that move pixels into `shared` of WeakStrongViews."
             )

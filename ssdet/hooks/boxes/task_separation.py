@@ -16,7 +16,6 @@ from ...models.fcos_heads import IoUFCOSHead
 from ...models.joint_fcos import JointConfidenceFCOSHead
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
-from ...teacher_student.outputs import DenseOutputs
 from ...teacher_student.step import Step
 from ...validation import check_range
 from .._parts.dense_loss import DenseBatch, DenseLossHook
@@ -94,17 +93,17 @@ class TaskSeparationHook(DenseLossHook):
 
     def dense_losses(self, step: Step, batch: DenseBatch) -> dict[str, Tensor]:
         """Classes of all places; boxes and IoU of those that are located."""
-        targets, boxes, located = self._targets(step, batch)
+        targets, boxes, located, positive = self._targets(step, batch)
         valid = batch.valid
         logits, _, quality = batch.student.flatten()
         sure = torch.full_like(logits[..., 0], SURE) if quality is None else quality.float()
         best = targets.amax(-1)
-        positive = best.masked_fill(~self._positive, 0.0).sum().clamp(min=self.min_sum)
+        total = best.masked_fill(~positive, 0.0).sum().clamp(min=self.min_sum)
         each = joint_focal(logits.float()[valid], sure[valid], targets[valid])
         apart = giou_loss(batch.student.decoded()[located], boxes[located])
         weights = best[located]
         losses = {
-            "loss_separate_cls": self.cls * each.sum() / positive,
+            "loss_separate_cls": self.cls * each.sum() / total,
             "loss_separate_box": self.box
             * (apart * weights).sum()
             / weights.sum().clamp(min=self.min_sum),
@@ -116,14 +115,14 @@ class TaskSeparationHook(DenseLossHook):
             losses["loss_separate_quality"] = self.quality * loss / located.sum().clamp(min=1)
         return losses
 
-    def _targets(self, step: Step, batch: DenseBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Classes (B, P, K), boxes (B, P, 4), and which places (B, P) learn a box."""
+    def _targets(self, step: Step, batch: DenseBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Classes (B, P, K), boxes (B, P, 4); which places (B, P) learn a box; positive ones."""
         logits, _, quality = batch.teacher.flatten()
         sure = torch.full_like(logits[..., 0], SURE) if quality is None else quality.float()
         joint, boxes = joint_probability(logits.float(), sure), batch.teacher.decoded()
-        centers, levels = batch.teacher.centers(), levels_of(batch.teacher)
+        centers, levels = batch.teacher.centers(), batch.teacher.levels()
         goals, located = boxes.clone(), torch.zeros_like(batch.valid)
-        targets, self._positive = torch.zeros_like(joint), torch.zeros_like(batch.valid)
+        targets, positive = torch.zeros_like(joint), torch.zeros_like(batch.valid)
         for image, there in enumerate(batch.valid):
             found = place_targets(
                 joint[image, there],
@@ -132,21 +131,11 @@ class TaskSeparationHook(DenseLossHook):
                 **self.rule,
             )
             targets[image, there], goals[image, there] = found.classes, found.boxes
-            located[image, there], self._positive[image, there] = found.located, found.positive
+            located[image, there], positive[image, there] = found.located, found.positive
             share = 1 / len(batch.valid) / len(step.strong)
             step.count("separation/positive", found.positive.sum() * share)
             step.count("separation/ambiguous", found.ambiguous.sum() * share)
             step.count("separation/potential", (found.located & found.ambiguous).sum() * share)
         # Boxes that are inside out, early in a training, are no target.
         located &= (goals[..., 2:] > goals[..., :2]).all(-1)
-        return targets, goals, located
-
-
-def levels_of(outputs: DenseOutputs) -> Tensor:
-    """The number of the level of each prior (P,)."""
-    anchors = getattr(outputs.head, "num_base_priors", 1)
-    sizes = [height * width * anchors for height, width in outputs.sizes]
-    device = outputs.cls[0].device
-    return torch.arange(len(sizes), device=device).repeat_interleave(
-        torch.tensor(sizes, device=device)
-    )
+        return targets, goals, located, positive

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...losses.contrast import entropy
 from ...mixing import box_around, box_mask, paste
 from ...mixing.cutmix import Box
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import PixelLabels, Step
+from ...thresholds.entropy import certainty
 from .._parts.model_kind import segmentor_only
 from .._parts.pixel_mix import fitted, labeled_fields
 from ..step_hook import StepHook
@@ -118,6 +118,6 @@ class AdaptiveCutMixHook(StepHook):
 
 def confidence(probabilities: Tensor, valid: Tensor) -> Tensor:
     """How sure a teacher is of each image (B,): 1 for one-hot, 0 for even probabilities."""
-    doubt = entropy(probabilities) / np.log(probabilities.shape[1])
-    sure = ((1 - doubt) * probabilities.float().amax(1)).where(valid, 0.0)
+    probabilities = probabilities.float()
+    sure = (certainty(probabilities) * probabilities.amax(1)).where(valid, 0.0)
     return (sure.sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)).clamp(0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch.func import functional_call
 
 from ...labels import IGNORE
 from ...losses import masked_cross_entropy
+from ...losses.pixels import two_channels
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.heads import last_decode_head
@@ -109,7 +111,7 @@ class PreviousTeachersHook(StepHook):
         state = _halved(step.model.student)
         if not all(value.isfinite().all() for value in state.values()):
             print_log(f"{type(self).__name__}: the student has values that are not finite and is "
-                      "not kept", "current", 30)  # fmt: skip
+                      "not kept", "current", logging.WARNING)  # fmt: skip
             return
         place = "cpu" if self.device == "cpu" else next(step.model.student.parameters()).device
         kept = {name: value.to(place) for name, value in state.items()}
@@ -181,11 +183,8 @@ class PreviousTeachersHook(StepHook):
             step.outputs[name].float(), size, mode="bilinear", align_corners=corners
         )
         height, width = labels.shape[-2:]
-        if logits.shape[1] == 1:
-            logits = torch.cat([torch.zeros_like(logits), logits], 1)
-        return masked_cross_entropy(
-            logits[..., :height, :width], labels, known, targets.valid, model.reduction
-        )
+        logits = two_channels(logits)[..., :height, :width]
+        return masked_cross_entropy(logits, labels, known, targets.valid, model.reduction)
 
     def _factor(self, step: Step) -> float:
         """lambda: 0 at both ends of the training and 1 in its middle."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from ...labels import IGNORE
 from ...losses import Reduction, masked_cross_entropy
 from ...losses.correlation import Normalize, correlation, propagate, regions, spread
+from ...losses.pixels import two_channels
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.heads import last_decode_head
@@ -149,7 +150,7 @@ class CorrelationPropagationHook(StepHook):
         model: Any = step.model
         corners = last_decode_head(model.student).align_corners
         first, second = model.auxiliary[self.head](step.features[name])
-        logits = _two_channels(step.outputs[name].detach().float())
+        logits = two_channels(step.outputs[name].detach().float())
         low = F.interpolate(logits, first.shape[-2:], mode="bilinear", align_corners=corners)
         with torch.autocast(first.device.type, enabled=False):
             arrived = spread(low, correlation(first, second, self.normalize))
@@ -189,11 +190,6 @@ class CorrelationPropagationHook(StepHook):
                 "dict(type='CorrelationThresholdHook') to custom_hooks, or set regions=0."
             )
         return float(found.upper.mean())
-
-
-def _two_channels(logits: Tensor) -> Tensor:
-    """One channel, of an object, as two: the background has the logit 0."""
-    return torch.cat([torch.zeros_like(logits), logits], 1) if logits.shape[1] == 1 else logits
 
 
 def _is_weak(step: Step, name: str) -> bool:

@@ -14,7 +14,6 @@ from ...labels import IGNORE
 from ...losses.contrast import (
     annotated_negatives,
     class_sums,
-    entropy,
     info_nce,
     unreliable_negatives,
 )
@@ -23,6 +22,7 @@ from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import TEACHER_ON, Phase
 from ...teacher_student.schedules import annealed
 from ...teacher_student.step import Step
+from ...thresholds.entropy import certainty
 from ...validation import check_range
 from .._parts.feature_bank import FeatureBank
 from .._parts.model_kind import segmentor_only
@@ -199,7 +199,7 @@ class UnreliableContrastHook(StepHook):
         maps = [targets.labels.where(targets.valid, IGNORE)]
         student, teacher, probabilities, (labels,) = self._flat(step, STRONG, maps)
         valid = labels != IGNORE
-        doubt = entropy(probabilities)
+        doubt = 1 - certainty(probabilities)
         share = self._share(step)
         low, high = _quantiles(doubt[valid], share)
         own = self._classes(labels, probabilities.shape[1]) & (doubt <= low)[:, None]
