@@ -184,13 +184,13 @@ def _enable_lr_scaling(config: Any) -> None:
 
 
 def find_checkpoint(path: str, model: str = "teacher") -> str:
-    """A checkpoint, or the best one (else the newest) of the folder of a run."""
+    """A checkpoint, the best one (else the newest) of a run folder, or that of an exported one."""
     if "://" in path or not Path(path).is_dir():
         check_file("checkpoint", path)
         return path
-    from ..engine.checkpoint_index import find_best
+    from ..engine.checkpoint_place import checkpoint_of
 
-    return str(find_best(Path(path), model))
+    return str(checkpoint_of(path, model))
 
 
 def check_file(option: str, path: str | None) -> None:
