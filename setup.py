@@ -49,6 +49,6 @@ setup(
     package_data={"ssdet": ["py.typed", "report/templates/*", "labeling/audit/templates/*"]},
     install_requires=requirements("runtime"),
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["ssdet = ssdet.cli:main"]},
+    entry_points={"console_scripts": ["ssdet = ssdet.cli:command"]},
     cmdclass={"build_py": BuildWithConfigs},
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ssdet.cli import main
+from ssdet.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main(["split", *sys.argv[1:]]))
+    command(["split", *sys.argv[1:]])

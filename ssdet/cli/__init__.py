@@ -8,6 +8,7 @@ arguments and prints. Not here: anything that Python code would call without a t
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import difflib
 import importlib.util
@@ -17,6 +18,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from ..exits import DISK, RunError, write_error
 
@@ -39,6 +41,17 @@ COMMANDS = {
     "report": ("report", "write an HTML report about one or more runs"),
     "completion": ("completion", "print the completion script of bash, zsh or fish"),
 }
+
+
+def command(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command, and end the process; once it is over, Ctrl-C no longer changes its code."""
+    # First in, so last of what Python does at its end. After it, only `SIG_IGN` outlasts Python.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    code = 128 + signal.SIGINT
+    with contextlib.suppress(KeyboardInterrupt):
+        code = main(arguments)
+        signal.signal(signal.SIGINT, lambda *_: os._exit(code))
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

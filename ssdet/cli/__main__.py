@@ -1,8 +1,6 @@
 """`python -m ssdet.cli ...` is the `ssdet` command, for launchers that start modules."""
 
-import sys
-
-from . import main
+from . import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()
