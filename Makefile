@@ -19,7 +19,7 @@ quickstart: $(READY)  ## Demo data, four small trainings, one report.html (2 cor
 test: $(READY)  ## The test suite without its long tests
 	$(BIN)/python -m pytest -n 2 -m "not long and not bases" $(ARGS)
 
-test-reliability: $(READY)  ## The long tests: every kill, much hostile input
+test-reliability: $(VENV)/.slurm  ## The long tests: every kill, much hostile input (8 minutes)
 	$(BIN)/python -m pytest -n 2 -m long $(ARGS)
 
 test-bases: $(READY)  ## Init and a dry run with every short name and 40 configs
@@ -54,6 +54,10 @@ $(READY): setup.py pyproject.toml $(wildcard requirements/*.txt) tools/bootstrap
 
 $(VENV)/.docs: $(READY) requirements/docs.txt
 	$(BIN)/python -m pip install --quiet -r requirements/docs.txt
+	@touch $@
+
+$(VENV)/.slurm: $(READY) requirements/slurm.txt
+	$(BIN)/python -m pip install --quiet -r requirements/slurm.txt
 	@touch $@
 
 clean:  ## Remove what the other commands made
