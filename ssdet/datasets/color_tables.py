@@ -29,12 +29,17 @@ def by_tables(transform: Any) -> Any:
     return transform
 
 
+def has_planes(image: np.ndarray) -> bool:
+    """Whether `planar` makes a new image of it."""
+    return image.ndim == 3 and image.dtype in (np.uint8, np.float32)
+
+
 def planar(image: np.ndarray) -> np.ndarray:
     """An equal image whose channels lie one behind the other, as a model wants them.
 
     The packing transforms then have nothing to move; OpenCV moves pixels faster than PyTorch.
     """
-    if image.ndim != 3 or image.dtype not in (np.uint8, np.float32):
+    if not has_planes(image):
         return image
     if image.strides[1] < 0:  # flipped: NumPy would copy it pixel by pixel
         image = cv2.flip(image[:, ::-1], 1).reshape(image.shape)

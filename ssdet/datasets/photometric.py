@@ -67,7 +67,8 @@ class StrongPhotometric(BaseTransform):
         return _blend(image, 0.0, _around_one(self.brightness))
 
     def _stretch(self, image: np.ndarray) -> np.ndarray:
-        return _blend(image, float(cv2.mean(_gray(image))[0]), _around_one(self.contrast))
+        mean = cv2.mean(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))[0]
+        return _blend(image, float(mean), _around_one(self.contrast))
 
     def _saturate(self, image: np.ndarray) -> np.ndarray:
         factor = _around_one(self.saturation)
@@ -75,8 +76,9 @@ class StrongPhotometric(BaseTransform):
 
     def _turn(self, image: np.ndarray) -> np.ndarray:
         shift = round(np.random.uniform(-self.hue, self.hue) * 180)  # 8-bit hues run to 180
-        hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
-        hsv[..., 0] = (hsv[..., 0].astype(np.int16) + shift) % 180
+        table = np.arange(256).reshape(1, 256, 1).repeat(3, 2)
+        table[..., 0] = (table[..., 0] + shift) % 180
+        hsv = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_BGR2HSV), table.astype(np.uint8))
         return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from ..registry import TRANSFORMS
-from .color_tables import planar
+from .color_tables import has_planes, planar
 from .geometry_record import KEY, RecordGeometry
 from .seeding import derive_seed, seeded
 
@@ -62,8 +62,7 @@ class WeakStrongViews(BaseTransform):
         for index, branch in enumerate(self.branch_field):
             packed: dict | None = {}
             if branch in self.views:
-                # Transforms may write into the arrays they are given, so every view has its own.
-                results = shared if branch == last else copy.deepcopy(shared)
+                results = shared if branch == last else _copied(shared, self.views[branch])
                 with seeded(derive_seed(base, index)):
                     packed = _view(results, self.views[branch])
             if packed is None:
@@ -74,6 +73,14 @@ class WeakStrongViews(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(views={list(self.views)})"
+
+
+def _copied(shared: dict, steps: RecordGeometry) -> dict:
+    """What a view may change: its transforms may write into the arrays they are given."""
+    rest = {key: value for key, value in shared.items() if key != "img"}
+    if len(steps.transforms) == 1 and has_planes(shared["img"]):  # packing makes a new image
+        return {**copy.deepcopy(rest), "img": shared["img"]}
+    return copy.deepcopy(shared)
 
 
 def _view(results: dict, steps: RecordGeometry) -> dict | None:

@@ -60,12 +60,16 @@ def test_an_image_is_decoded_once_for_all_views(scope):
     assert Load.calls == 1
 
 
-def test_views_start_from_the_same_pixels_and_do_not_disturb_each_other(scope):
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_views_start_from_the_same_pixels_and_do_not_disturb_each_other(scope, dtype):
+    def convert(results):
+        return {**results, "img": results["img"].astype(dtype)}
+
     def scribble(results):
         results["img"][:] = 0
         return results
 
-    sample = views(scope, scribble)({"seg_fields": []})
+    sample = views(scope, scribble, shared=[convert])({"seg_fields": []})
     assert sample["inputs"]["unsup_student"].sum() == 0
     assert sample["inputs"]["unsup_teacher"].sum() > 0
 
@@ -215,6 +219,19 @@ def test_parts_of_the_jitter_do_what_they_are_called(picture):
     stretch = StrongPhotometric(**{**off, "contrast": 0.5, "jitter_prob": 1.0})
     spreads = [changed(stretch, picture, seed).std() / picture.std() for seed in range(40)]
     assert min(spreads) < 0.7 and max(spreads) > 1.05
+
+
+def test_a_turned_hue_stays_on_the_circle(picture):
+    turn = StrongPhotometric(brightness=0, contrast=0, saturation=0, hue=0.5)
+    for seed in range(5):
+        with seeded(seed):
+            turned = turn._turn(picture)
+        with seeded(seed):
+            shift = round(np.random.uniform(-0.5, 0.5) * 180)
+        hue, *rest = cv2.split(cv2.cvtColor(picture, cv2.COLOR_BGR2HSV))
+        hue = ((hue.astype(int) + shift) % 180).astype(np.uint8)
+        expected = cv2.cvtColor(cv2.merge([hue, *rest]), cv2.COLOR_HSV2BGR)
+        assert np.array_equal(turned, expected)
 
 
 def test_floating_point_images_are_taken_too(picture):
