@@ -8,7 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .set_prediction import BoxTargets, Matches, corners, gathered, matched_places, overlaps
+from .set_prediction import (
+    BoxTargets,
+    Matches,
+    corners,
+    gathered,
+    matched_places,
+    overlaps,
+    query_weights,
+)
 
 TEMPERATURE = 5.0
 
@@ -75,7 +83,10 @@ def side_distillation(
     targets: Sequence[BoxTargets],
     matches: Matches,
 ) -> Tensor:
-    """The sides of a layer learn those of the last one: T^2 KL, matched queries apart."""
+    """The sides of a layer learn those of the last one: T^2 KL, matched queries apart.
+
+    A query without a box counts as much as its background does in the classification.
+    """
     if torch.equal(sides, last_sides):
         return sides.sum() * 0
     where = matched_places(matches)
@@ -83,6 +94,7 @@ def side_distillation(
     matched = torch.zeros(sides.shape[:2], dtype=torch.bool, device=sides.device)
     matched[where] = True
     weight = last_logits.detach().float().sigmoid().amax(-1)
+    weight = weight * query_weights(boxes.float(), targets, matches)
     iou = overlaps(corners(boxes[where].float()), wanted)[0].detach()
     weight[where] = iou * gathered([t.box_weight for t in targets], matches)
     bins = last_sides.shape[-1] // 4

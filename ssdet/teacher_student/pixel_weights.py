@@ -9,7 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from mmengine.logging import print_log
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-from mmseg.models.losses import CrossEntropyLoss, DiceLoss, FocalLoss
+from mmseg.models.losses import CrossEntropyLoss, DiceLoss, FocalLoss, OhemCrossEntropy
 from torch import Tensor, nn
 
 from ..labels import IGNORE
@@ -24,10 +24,11 @@ class PixelWeights:
     """Gives the heads of a segmentor weighted losses within the context `of`.
 
     Outside of it, on labeled data, the heads are untouched. Within it hard example sampling is off:
-    a pseudo label is not chosen because the student disagrees with it. Cross entropy and focal
-    loss are taken for each pixel and reduced by `ssdet.losses.pixel_mean`; Dice becomes
-    `weighted_dice`. A loss with a method `weighted(logits, labels, weights)` computes its own;
-    to any other loss the pixels that are not trained on are ignored ones.
+    a pseudo label is not chosen because the student disagrees with it. Cross entropy (that of OHEM
+    losses included) and focal loss are taken for each pixel and reduced by
+    `ssdet.losses.pixel_mean`; Dice becomes `weighted_dice`. A loss with a method
+    `weighted(logits, labels, weights)` computes its own; to any other loss the pixels that are not
+    trained on are ignored ones.
 
     Attributes:
         weightless: Parts that do not support weights and use weight 1. To heads that match
@@ -62,7 +63,8 @@ class PixelWeights:
         losses = list(head.loss_decode) if several else [head.loss_decode]
         weighted = [_WeightedLoss(loss, self._current) for loss in losses]
         for loss in losses:
-            if _per_pixel(loss) or isinstance(loss, DiceLoss) or hasattr(loss, "weighted"):
+            other = isinstance(loss, (DiceLoss, OhemCrossEntropy)) or hasattr(loss, "weighted")
+            if other or _per_pixel(loss):
                 self.supports_weights = True
             else:
                 self.weightless.append(f"{name}.loss_decode ({type(loss).__name__})")
@@ -124,6 +126,9 @@ class _WeightedLoss(nn.Module):
             return self.plain(logits, labels, **settings)
         if isinstance(self.plain, DiceLoss):
             return _dice(self.plain, logits, labels, now.effective)
+        if isinstance(self.plain, OhemCrossEntropy):
+            every = _every_pixel(self.plain, logits, labels)
+            return pixel_mean(every, now.weights, now.valid, now.reduction)
         if hasattr(self.plain, "weighted"):
             return self.plain.weighted(logits, labels, now.effective)
         if not _per_pixel(self.plain):
@@ -144,6 +149,15 @@ class _WeightedLoss(nn.Module):
                 logger="current",
                 level=30,
             )
+
+
+def _every_pixel(loss: Any, logits: Tensor, labels: Tensor) -> Tensor:
+    """The cross entropy (B, H, W) of which `OhemCrossEntropy` (DDRNet) takes the hardest pixels."""
+    classes = None if loss.class_weight is None else logits.new_tensor(loss.class_weight)
+    each = F.cross_entropy(
+        logits, labels, weight=classes, ignore_index=loss.ignore_label, reduction="none"
+    )
+    return loss.loss_weight * each
 
 
 def _dice(loss: Any, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:

@@ -171,6 +171,22 @@ def test_hard_examples_are_mined_in_labeled_images_only():
     assert not torch.allclose(found, mined["loss_ce"])
 
 
+@pytest.mark.parametrize("class_weights", [None, CLASS_WEIGHTS])
+def test_ohem_losses_see_every_pixel_of_pseudo_labels(said, class_weights):
+    """DDRNet's `OhemCrossEntropy`: of labels its hardest pixels, of pseudo labels all, weighted."""
+    ohem = dict(type="OhemCrossEntropy", thres=0.3, min_kept=4, loss_weight=0.4)
+    model = model_of(dict(ohem, class_weight=class_weights))
+    assert said == []
+    logits, labels = torch.randn(2, 4, 8, 8), torch.randint(4, (2, 8, 8))
+    targets = corner_targets(labels)
+    found, gradient = losses_at(model, logits, targets)
+    plain = model_of(dict(CROSS_ENTROPY, class_weight=class_weights))
+    expected, other = losses_at(plain, logits, targets)
+    assert torch.allclose(found, 0.4 * expected) and torch.allclose(gradient, 0.4 * other)
+    loss = model.student.decode_head.loss_decode
+    assert not torch.isclose(loss(logits, labels), 0.4 * F.cross_entropy(logits, labels))
+
+
 def test_heads_are_as_before_after_an_error():
     model = model_of([CROSS_ENTROPY, DICE])
     before = list(model.student.decode_head.loss_decode)

@@ -130,24 +130,34 @@ class FCOSTargets(JudgedPriors):
     def _get_targets_single(
         self, gt_instances: InstanceData, points: Tensor, *args: Any, **kwargs: Any
     ) -> Any:
-        """As in the base class; negative numbers passed as labels identify the boxes."""
+        """As in the base class."""
         weights = BoxWeights.of(gt_instances)
         if weights is None:
             return super()._get_targets_single(gt_instances, points, *args, **kwargs)
-        classes = gt_instances.labels
-        numbers = -1 - torch.arange(len(classes), device=classes.device)
-        numbered = InstanceData(bboxes=gt_instances.bboxes, labels=numbers)
-        labels, targets = super()._get_targets_single(numbered, points, *args, **kwargs)
-        positive = labels < 0
-        assigned = -1 - labels[positive]
-        labels[positive] = classes[assigned].to(labels)
+        targets, positive, assigned = self.numbered_targets(gt_instances, points, *args, **kwargs)
         found = weights.at(assigned)
         cls = found.spread(positive, inside(points, weights.regions))
         box = torch.ones_like(cls)
         box[positive] = found.box
         self._images.append((cls, box, positive))
         self.assigned(gt_instances, positive, assigned)
-        return labels, targets
+        return targets
+
+    def numbered_targets(
+        self, boxes: InstanceData, points: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Any, Tensor, Tensor]:
+        """Targets of an image, which points are positive (a mask), and the box of each of these.
+
+        Negative numbers passed as labels identify the boxes.
+        """
+        classes = boxes.labels
+        numbers = -1 - torch.arange(len(classes), device=classes.device)
+        numbered = InstanceData(bboxes=boxes.bboxes, labels=numbers)
+        labels, targets = super()._get_targets_single(numbered, points, *args, **kwargs)
+        positive = labels < 0
+        assigned = -1 - labels[positive]
+        labels[positive] = classes[assigned].to(labels)
+        return (labels, targets), positive, assigned
 
     def assigned(self, boxes: InstanceData, positive: Tensor, numbers: Tensor) -> None:
         """Called for each image: which points (a mask) have which box; for heads that want more."""

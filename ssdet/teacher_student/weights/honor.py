@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 
 from mmdet.models import dense_heads, roi_heads
+from mmdet.models.dense_heads.condinst_head import CondInstBboxHead, CondInstMaskHead
+from mmdet.models.losses import DDQAuxLoss
 from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
 from mmdet.models.seg_heads.panoptic_fusion_heads.base_panoptic_fusion_head import (
     BasePanopticFusionHead,
@@ -14,12 +16,13 @@ from mmdet.models.seg_heads.panoptic_fusion_heads.base_panoptic_fusion_head impo
 from mmdet.models.task_modules import BaseAssigner, BaseSampler
 from torch import nn
 
-from . import boxes, dense, masks, sparse
+from . import boxes, dense, masks, outlines, sparse
 from .losses import wrapping_of
 
 DETR_METHODS = "get_targets _get_targets_single loss_by_feat_single"
 DN_METHODS = f"{DETR_METHODS} get_dn_targets _get_dn_targets_single _loss_dn_single"
 ANCHOR_METHODS = "get_targets _get_targets_single loss_by_feat loss_by_feat_single"
+SOLO_METHODS = "loss_by_feat _get_targets_single"
 ROI_METHODS = "loss bbox_loss mask_loss"
 
 
@@ -52,6 +55,8 @@ MASKS = Kind(dense_heads.Mask2FormerHead, "loss_by_feat _loss_by_feat_single", m
 KINDS = (
     Kind(dense_heads.TOODHead, ANCHOR_METHODS, dense.TOODTargets,
          "loss_cls initial_loss_cls loss_bbox"),
+    Kind(dense_heads.RTMDetInsHead, f"{ANCHOR_METHODS} loss_mask_by_feat",
+         outlines.RTMDetInsTargets, "loss_cls loss_bbox loss_mask", boxes.IgnoringPointAssigner),
     Kind(dense_heads.RTMDetHead, ANCHOR_METHODS, dense.RTMDetTargets, "loss_cls loss_bbox",
          boxes.IgnoringPointAssigner),
     Kind(dense_heads.GFLHead, ANCHOR_METHODS, dense.GFLTargets, "loss_cls loss_bbox loss_dfl"),
@@ -59,10 +64,21 @@ KINDS = (
          "loss_cls loss_bbox loss_centerness"),
     Kind(dense_heads.RPNHead, ANCHOR_METHODS, dense.AnchorTargets, "loss_cls loss_bbox"),
     Kind(dense_heads.AnchorHead, ANCHOR_METHODS, dense.AnchorTargets, "loss_cls loss_bbox"),
+    Kind(CondInstBboxHead, "get_targets _get_targets_single loss_by_feat",
+         outlines.CondInstTargets, "loss_cls loss_bbox loss_centerness"),
+    Kind(CondInstMaskHead, "loss_by_feat _get_targets_single", outlines.CondInstMasks,
+         "loss_mask"),
+    Kind(dense_heads.SOLOV2Head, SOLO_METHODS, outlines.KernelTargets, "loss_cls loss_mask"),
+    Kind(dense_heads.DecoupledSOLOHead, SOLO_METHODS, outlines.GridTargets, "loss_cls loss_mask"),
+    Kind(dense_heads.SOLOHead, SOLO_METHODS, outlines.GridTargets, "loss_cls loss_mask"),
     Kind(dense_heads.FCOSHead, "get_targets _get_targets_single loss_by_feat", dense.FCOSTargets,
          "loss_cls loss_bbox loss_centerness"),
     Kind(dense_heads.YOLOXHead, "_get_targets_single loss_by_feat", dense.YOLOXTargets,
          "loss_cls loss_bbox loss_obj loss_l1", boxes.IgnoringPointAssigner),
+    Kind(dense_heads.DDQDETRHead, f"{DN_METHODS} loss", sparse.DistinctTargets,
+         "loss_cls loss_bbox loss_iou"),
+    Kind(DDQAuxLoss, "loss loss_single get_targets _get_target_single", sparse.AuxiliaryTargets,
+         "loss_cls loss_bbox"),
     Kind(dense_heads.DINOHead, DN_METHODS, sparse.DenoisingTargets, "loss_cls loss_bbox loss_iou"),
     Kind(dense_heads.DETRHead, DETR_METHODS, sparse.QueryTargets, "loss_cls loss_bbox loss_iou"),
     MASKS,

@@ -66,6 +66,19 @@ class WeightedLoss(QueuedLoss):
         return super().forward(pred, target, weight, *args, **kwargs)
 
 
+class WeightedRowLoss(QueuedLoss):
+    """Dice, which is one number for each row (a mask) and multiplies that."""
+
+    def forward(
+        self, pred: Tensor, target: Tensor, weight: Tensor | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As in the base class."""
+        if self.queued is not None:
+            extra = self.next_weights(pred)
+            weight = extra if weight is None else weight * extra
+        return super().forward(pred, target, weight, *args, **kwargs)
+
+
 class WeightedMaskLoss(QueuedLoss):
     """Cross entropy of the mask of a RoI's class, whose third argument is the class."""
 
@@ -91,5 +104,7 @@ def wrapping_of(loss: Any) -> type[QueuedLoss] | None:
     """The mixin that lets a loss use weights; None if there is none for it."""
     if getattr(loss, "use_mask", False):
         return WeightedMaskLoss if loss.class_weight is None else None
+    if type(loss).forward is mmdet_losses.DiceLoss.forward or isinstance(loss, WeightedRowLoss):
+        return WeightedRowLoss
     known = any(isinstance(loss, kind) and type(loss).forward is kind.forward for kind in LINEAR)
     return WeightedLoss if known or isinstance(loss, WeightedLoss) else None

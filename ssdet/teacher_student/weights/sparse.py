@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..heads import box_heads
-from .boxes import BoxWeights, JudgedPriors, Mixin, complete, recording
+from .boxes import BoxWeights, JudgedPriors, Mixin, complete, covered, recording
 from .dense import nonempty
 from .losses import queue_weights
 
@@ -215,7 +215,9 @@ class QueryTargets(JudgedPriors):
             assigned = found.at(result.gt_inds[positive] - 1)
             cls.append(assigned.spread(positive, result.gt_inds < 0))
             box.append(torch.ones_like(cls[-1]).masked_scatter(positive, assigned.box))
-        self._queue_weights(self.judged(torch.stack(cls)).flatten(), torch.cat(box))
+        # DDQ's layers may have another number of queries for each image; nobody judges those.
+        row = torch.cat(cls) if self.judge is None else self.judged(torch.stack(cls)).flatten()
+        self._queue_weights(row, torch.cat(box))
         return targets
 
     def _queue_weights(self, cls: Tensor | None, box: Tensor | None) -> None:
@@ -248,4 +250,49 @@ class DenoisingTargets(QueryTargets):
             cls.append(filled[0].flatten())
             box.append(filled[1].flatten())
         self._queue_weights(torch.cat(cls), torch.cat(box))
+        return targets
+
+
+class DistinctTargets(DenoisingTargets):
+    """DDQDETRHead: its auxiliary losses get no more than boxes and labels."""
+
+    def loss(self, *args: Any, batch_data_samples: list[Any], **kwargs: Any) -> Any:
+        """As in the base class."""
+        weights = (BoxWeights.of(sample.gt_instances) for sample in batch_data_samples)
+        self.aux_loss_for_dense.box_weights = complete(weights)
+        return super().loss(*args, batch_data_samples=batch_data_samples, **kwargs)
+
+
+class AuxiliaryTargets(Mixin):
+    """DDQAuxLoss: dense queries, several for each box; one call of each loss for an image.
+
+    A query without a box is ignored if most of its own box lies in a region.
+    """
+
+    # Of the images of the batch; empty: they have none.
+    box_weights: Sequence[BoxWeights] = ()
+
+    def get_targets(
+        self, cls_scores: Any, bbox_preds: Any, gt_bboxes_list: list[Tensor], *args: Any, **kw: Any
+    ) -> Any:
+        """As in the base class."""
+        with recording(self.sampler) as results:
+            targets = super().get_targets(cls_scores, bbox_preds, gt_bboxes_list, *args, **kw)
+        if not self.box_weights:
+            queue_weights(self.loss_cls, None)
+            queue_weights(self.loss_bbox, None)
+            return targets
+        cls, box, sampled = [], [], iter(results)
+        for weights, own, truth in zip(self.box_weights, bbox_preds, gt_bboxes_list, strict=True):
+            positive = torch.zeros(len(own), dtype=torch.bool, device=own.device)
+            assigned = positive.nonzero()[:, 0]
+            if len(truth):  # else nothing is sampled, and nothing learned
+                result = next(sampled)
+                assigned = result.pos_assigned_gt_inds.long()
+                positive[result.pos_inds] = True
+            found = weights.at(assigned)
+            cls.append(found.spread(positive, covered(own.detach(), weights.regions)))
+            box.append(found.box)
+        queue_weights(self.loss_cls, cls)
+        queue_weights(self.loss_bbox, nonempty(box))
         return targets
