@@ -8,13 +8,15 @@ import torch
 import torch.nn.functional as F
 from mmdet.structures.bbox import get_box_tensor
 from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from ...labels import IGNORE
 from ...registry import HOOKS
+from ...teacher_student.geometry import homography, warp
 from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import PseudoBoxes, as_bitmaps
-from ...teacher_student.step import PixelLabels, Step
+from ...teacher_student.step import PixelLabels, Step, Views
 from ...teacher_student.weights.boxes import BACKGROUND
 from ...thresholds.box_quality import iou
 from ...validation import check_range
@@ -91,7 +93,7 @@ class PartialLabelsHook(StepHook):
             return
         if not any(one.any() for one in missing):
             return
-        found = step.model.label(step.sup, needs=())
+        found = step.model.label(_without_maps(step.sup) if pixels else step.sup, needs=())
         for number, sample in enumerate(step.sup.samples):
             if not missing[number].any():
                 continue
@@ -135,12 +137,20 @@ class PartialLabelsHook(StepHook):
         open_class = F.pad(missing, (0, IGNORE + 1 - len(missing))).to(labels.device)[labels]
         unknown = truth == IGNORE
         filled = unknown & open_class & (scores >= self.score)
+        if "homography_matrix" in sample.metainfo:  # a pipeline may have padded the view
+            image = scores.new_zeros(1, *sample.ori_shape[:2])
+            filled &= warp(image, homography(sample), (height, width))[1]
         sample = sample.new()
         sample.gt_sem_seg = PixelData(data=labels.to(truth.dtype).where(filled, truth))
         count = len(step.sup.samples) if step.sup is not None else 1
         step.count("partial/unknown", unknown.float().mean() / count)
         step.count("partial/filled", filled.float().mean() / count)
         return sample
+
+
+def _without_maps(views: Views) -> Views:
+    """The same pictures; 255 in a label map would tell the model that there is no picture."""
+    return Views(views.inputs, [SegDataSample(metainfo=one.metainfo) for one in views.samples])
 
 
 def _missing(sample: Any, classes: int) -> Tensor:

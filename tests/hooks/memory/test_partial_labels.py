@@ -113,6 +113,21 @@ def test_unlabeled_pixels_are_filled_where_the_teacher_is_sure():
     assert one.gt_sem_seg.data.tolist() == [[[255, 0, 255, 255]]]
 
 
+def test_a_real_segmentor_fills_the_picture_and_not_its_padding():
+    """Of 16 x 16 pixels the upper left 12 x 12 show the image, of half the size."""
+    model, hook = build_seg(), PartialLabelsHook(score=0.0)
+    model.attach(hook)
+    gt = torch.full((16, 16), 255)
+    gt[2, 3] = 2
+    one = seg_sample((16, 16), homography=np.diag([2.0, 2.0, 1.0]), gt=gt)
+    one.set_metainfo(dict(ori_shape=(6, 6)))
+    step = Step(model, 0, sup=Views(torch.randn(1, 3, 16, 16), [one]))
+    hook.before_teacher(step)
+    filled = step.sup.samples[0].gt_sem_seg.data[0]
+    assert (filled[:12, :12] < 4).all() and filled[2, 3] == 2
+    assert (filled[12:] == 255).all() and (filled[:, 12:] == 255).all()
+
+
 def test_a_class_that_is_labeled_everywhere_is_not_filled():
     model, hook = build_seg(), PartialLabelsHook(score=0.7)
     labels, scores = torch.tensor([[[1, 2]]]), torch.full((1, 1, 2), 0.9)
