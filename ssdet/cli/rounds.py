@@ -81,8 +81,8 @@ def _round(args: argparse.Namespace, config: Any, folder: Path, number: int) -> 
     from ..report.summary import curve, main_metric
 
     here, before = folder / f"round-{number}", folder / f"round-{number - 1}"
-    images, root = unlabeled_images(config)
-    own = config if number == 1 else with_labels(config, before / "labels.json", root)
+    images, root, place = unlabeled_images(config)
+    own = config if number == 1 else with_labels(config, before / "labels.json", place)
     run = _trained(here) or train(own, work_dir=here, seed=args.seed, resume=_begun(here))
     metric = main_metric(run.run)
     points = curve(run.run, metric, "teacher") or curve(run.run, metric)
@@ -97,7 +97,7 @@ def _round(args: argparse.Namespace, config: Any, folder: Path, number: int) -> 
     label(str(run.best), paths, here / "val.json", root=base, merge=False, **said)
     found.precision, found.recall = check(shards_of(here / "val.json", len(paths)), dataset)
     if number > 1:
-        pair = [shards_of(one / "labels.json", len(images)) for one in (here, before)]
+        pair = [shards_of(one / "labels.json", found.images) for one in (here, before)]
         found.agreement, found.drift = compare(*pair)
     return found
 

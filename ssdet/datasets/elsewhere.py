@@ -17,7 +17,7 @@ from ..formats.paths import tidy
 from .image_list import is_image
 from .name_list import NameList
 from .remote import read_bytes, retried, user_cache
-from .sources import archives_of, is_remote, names_below
+from .sources import archives_of, is_remote, lies_elsewhere, names_below
 
 MAPS = ("masks", "labels", "annotations")
 
@@ -33,6 +33,18 @@ def local_copy(file: str) -> str:
     with replacing(copy) as temporary:
         temporary.write_bytes(content)
     return str(copy)
+
+
+def place_of_images(source: str, images: str | None) -> str | None:
+    """The address or the archives of the images of a COCO file; None where they are files.
+
+    Args:
+        source: The COCO file, which may have an address.
+        images: Where its images are, if they are not beside it.
+    """
+    if not is_remote(source) and (images is None or not lies_elsewhere(images)):
+        return None
+    return images or source.rpartition("/")[0]
 
 
 def addresses(images: str, records: Iterable[ImageRecord]) -> dict[str, str]:

@@ -19,8 +19,8 @@ from ..formats.encoding import OTHER_SIZE, MaskEncoding
 from ..formats.files import read_lines
 from ..formats.issues import raise_data_error
 from ..registry import DATASETS, TRANSFORMS
-from .elsewhere import Pairs, addresses, local_copy, read_pairs
-from .sources import is_remote, lies_elsewhere
+from .elsewhere import Pairs, addresses, local_copy, place_of_images, read_pairs
+from .sources import lies_elsewhere
 from .splits import match, source_checksum
 
 
@@ -58,8 +58,8 @@ class LabeledImages(BaseDetDataset):
         strict: bool = False,
         **options: Any,
     ) -> None:
-        elsewhere = is_remote(source) or (images is not None and lies_elsewhere(images))
-        if elsewhere and format != "coco":
+        at = place_of_images(source, images)
+        if at is not None and format != "coco":
             raise_data_error(
                 "labels at an address, or images in archives",
                 source,
@@ -67,7 +67,6 @@ class LabeledImages(BaseDetDataset):
                 allowed="format='coco'",
                 advice="Convert the labels where the images have paths: ssdet convert",
             )
-        at = (images or source.rpartition("/")[0]) if elsewhere else None
         source = local_copy(source)
         self.source = only or source
         reading = {"split": split, "follow_links": follow_links}
@@ -191,7 +190,7 @@ class LabeledMasks(BaseSegDataset):
         reading["classes"] = metainfo.get("classes", ())
         self._data: Annotations | None = _chosen(
             _pairs_elsewhere(source, reading)
-            if lies_elsewhere(source) or (images is not None and is_remote(images))
+            if lies_elsewhere(source, images)
             else read(source, format, strict=strict, **reading),
             only,
         )

@@ -124,6 +124,12 @@ def tar_part(address: str) -> tuple[str, int, int]:
     return archive, int(offset), int(size)
 
 
+def tar_name(address: str) -> str:
+    """The address of a part without its place: `file:///shards/000.tar!key.jpg`."""
+    archive, _, key = address.removeprefix(TAR).split("!", 2)
+    return f"{archive}!{key}"
+
+
 def file_system(address: str) -> tuple[Any, str]:
     """The file system of an address, and the path in it.
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 from ..exits import Exit, RunError
@@ -16,7 +17,7 @@ from ..formats.json_stream import Items
 from ..formats.paths import Root, tidy
 from .image_list import ImageList, UnlabeledError, first_image, is_image
 from .name_list import NameList
-from .remote import file_system, read_bytes, retried
+from .remote import TAR, file_system, read_bytes, retried, tar_name
 from .tar_index import COMPRESSED, TarIndex, open_tars
 
 Images = str | os.PathLike | Sequence[str]
@@ -33,6 +34,7 @@ class Source:
         ids: What a COCO file calls them; None: they have no other names.
         categories: The classes of that file, by name.
         tars: Where the images lie in archives.
+        places: Whole addresses of the images, where a list said them.
     """
 
     root: str
@@ -40,6 +42,7 @@ class Source:
     ids: list[int | str] | None = None
     categories: dict[str, int] = field(default_factory=dict)
     tars: TarIndex | None = None
+    places: NameList | None = None
 
     def __post_init__(self) -> None:
         self._inside = Root(self.root)
@@ -55,6 +58,8 @@ class Source:
         """What MMEngine reads; a path that leads out of the folder is a `DataError`."""
         if self.tars is not None:
             return self.tars.address(place)
+        if self.places is not None:
+            return self.places[place]
         name, where = self.names[place], f"image {place + 1} of {self.root}"
         if is_remote(self.root):
             return f"{self.root.rstrip('/')}/{tidy(name, where)}"
@@ -69,7 +74,7 @@ def open_source(images: Images, *, root: str | None = None) -> Source:
     """The images of a folder, a glob pattern, a `.txt` list, a COCO `.json`, or a sequence.
 
     A folder, a list and an image may be addresses (`s3://...`). So may tar archives: one, a folder
-    of them, or a pattern.
+    of them, or a pattern. A sequence may be of whole addresses.
 
     Args:
         images: As `UnlabeledImages` takes it.
@@ -87,6 +92,8 @@ def open_source(images: Images, *, root: str | None = None) -> Source:
 
 def _opened(images: Images, root: str | None) -> Source:
     if not isinstance(images, (str, os.PathLike)):
+        if any(map(is_remote, images)):
+            return _addressed(images)
         return Source(root or ".", NameList.of(_relative(name, root or ".") for name in images))
     text = os.fspath(images)
     shards = _local_tars(text)
@@ -115,9 +122,14 @@ def is_remote(text: str) -> bool:
     return "://" in text
 
 
-def lies_elsewhere(text: str) -> bool:
-    """Whether images have addresses rather than paths: behind a network, or in archives."""
-    return is_remote(text) or _local_tars(text) is not None
+def lies_elsewhere(text: str, root: str | None = None) -> bool:
+    """Whether images have addresses rather than paths: behind a network, or in archives.
+
+    Args:
+        text: A folder, a pattern, a list, a file, or an address.
+        root: What the names in a list are relative to.
+    """
+    return is_remote(text) or is_remote(root or "") or _local_tars(text) is not None
 
 
 def archives_of(text: str, *, inside: bool = True, maps: bool = False) -> TarIndex | None:
@@ -188,6 +200,21 @@ def _remote(address: str, root: str | None) -> Source:
     if not images and any(map(_is_tar, found)):
         return _archives(address, [entry for entry in found if _is_tar(entry)])
     return Source(address, NameList.of(images))
+
+
+def _addressed(images: Sequence[str]) -> Source:
+    """Images by their whole addresses; one in an archive is called `shard.tar!key.jpg`."""
+    names = [tar_name(image) if image.startswith(TAR) else image for image in images]
+    folders = {name.partition("!")[0].rpartition("/")[0] for name in names}
+    levels = zip(*(folder.split("/") for folder in folders), strict=False)
+    root = "/".join(same[0] for same in takewhile(lambda level: len(set(level)) == 1, levels))
+    if not is_remote(root):
+        raise SourceError(
+            f"images {images[0]}, ...: they have no folder in common; give a list of addresses in "
+            "one bucket, or of paths"
+        )
+    listed = NameList.of(name[len(root) + 1 :] for name in names)
+    return Source(root.removeprefix("file://") or "/", listed, places=NameList.of(images))
 
 
 def names_below(address: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..registry import DATASETS
 from ..validation import check_range
-from .image_list import ImageList
+from .image_list import ImageList, UnlabeledError
 from .remote import size_of_image
 from .sources import Source, is_long, lies_elsewhere, open_source
 
@@ -26,8 +26,8 @@ class UnlabeledImages(BaseDataset):
             one image in each line, a COCO `.json`, or a sequence of paths. A folder, a list or an
             image may be an address (`s3://...`); so may tar archives: one, a folder of them, or
             a pattern. Of a list above 64 MiB, no file is looked at before it is needed.
-        data_root: Where relative paths start. None: the folder itself; the fixed part of a glob
-            pattern; the folder of a list or a COCO file.
+        data_root: Where relative paths start; an address, too. None: the folder itself; the fixed
+            part of a glob pattern; the folder of a list or a COCO file.
         img_prefix: Folder inside `data_root` in which the files of a list or COCO file lie.
         img_suffix: Ending of the names in a list that have none, such as '.jpg' for VOC's lists.
         max_share: How much of all images one folder directly below `data_root` may give.
@@ -58,7 +58,8 @@ class UnlabeledImages(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """One entry for each image, in the order of the source (sorted for folders and globs)."""
-        if isinstance(self.source, str) and lies_elsewhere(self.source):
+        if isinstance(self.source, str) and lies_elsewhere(self.source, self.data_root):
+            self._only_files()
             source = open_source(self.source, root=self.data_root or None)
             self.root = source.root
             return [self._entry(source, place) for place in range(len(source))]
@@ -87,6 +88,18 @@ class UnlabeledImages(BaseDataset):
             return super().get_data_info(idx)
         place = idx % len(self._by_number)
         return {**self._entry(self._by_number, place), "sample_idx": place}
+
+    def _only_files(self) -> None:
+        """Refuse what is done with paths only; nothing is left out silently."""
+        given = dict(img_prefix=self.img_prefix, img_suffix=self.img_suffix)
+        named = [key for key, value in given.items() if value]
+        named += ["max_share"] if self.max_share < 1 else []
+        if named:
+            raise UnlabeledError(
+                f"UnlabeledImages: {self.source!r}: {', '.join(named)} has no effect on images at "
+                "addresses or in archives; leave it out, and name the images with source and "
+                "data_root"
+            )
 
     @staticmethod
     def _entry(source: Source, place: int) -> dict:

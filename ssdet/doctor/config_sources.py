@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.branches import has_labels
+from ..datasets.elsewhere import addresses, local_copy, place_of_images
 from ..datasets.image_limits import DEEP
+from ..datasets.sources import lies_elsewhere
 from ..datasets.splits import match
 from ..formats import Annotations, DataError, ImageRecord, MaskEncoding, examine
 from ..formats.annotations import Reading
@@ -119,10 +121,17 @@ def _classes(options: Mapping[str, Any], cls: Any) -> tuple[str, ...] | None:
 
 
 def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> None:
-    path = Path(options["source"])
+    file, images = options["source"], options.get("images")
+    if options["type"] == "LabeledMasks" and lies_elsewhere(file, images):
+        _list_built(source, options)  # the maps are not opened
+        return
+    at = place_of_images(file, images) if options["type"] == "LabeledImages" else None
+    path = Path(local_copy(file) if at else file)
     format = options.get("format", "coco" if options["type"] == "LabeledImages" else "list")
     keys = ("images", "masks", "split", "follow_links", "ignore")
     reading: dict[str, Any] = {key: options[key] for key in keys if options.get(key)}
+    if at is not None:
+        reading.pop("images", None)
     if options["type"] == "LabeledMasks":
         reading["classes"] = source.classes or ()
         if options.get("values") or options.get("colors"):
@@ -137,6 +146,11 @@ def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> Non
         only = Path(options["only"])
         data = data.subset(match(read_lines(only), [p.name for p in data.records], only))
     use(source, data)
+    if at is not None:
+        found = addresses(at, data.records)
+        source.images = [
+            Listed(found[r.name], r.where or str(path), r.width, r.height) for r in data.records
+        ]
 
 
 def _read_coco(source: Source, options: Mapping[str, Any], findings: Findings) -> None:

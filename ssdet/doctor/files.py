@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..datasets.image_limits import LONGEST_ASPECT, allowed_bad
+from ..datasets.sources import is_remote
 from ..formats.image_header import Header, ImageFlaw, check_pixels, read_header
 from ..formats.issues import Severity
 from .findings import Findings
@@ -24,7 +25,8 @@ def check_files(
     progress: Progress = silent,
 ) -> dict[str, Header]:
     """Look at every file once; return the headers of the good ones."""
-    paths = list(dict.fromkeys(image.path for source in sources for image in source.images))
+    every = dict.fromkeys(image.path for source in sources for image in source.images)
+    paths = [path for path in every if not is_remote(path)]
     # Decoding is slow enough for processes to pay early.
     alone = {"alone": 100} if full else {}
     looks = each(
@@ -36,6 +38,9 @@ def check_files(
         _judge(source, looked, findings)
     count = f"{len(paths)} images, {'decoded' if full else 'header and end'}"
     findings.looked_at["files"] = count
+    if len(every) > len(paths):
+        far = len(every) - len(paths)
+        findings.looked_at["addresses"] = f"{far} images, not opened: the training reads them first"
     return {path: look for path, look in looked.items() if isinstance(look, Header)}
 
 
@@ -57,8 +62,9 @@ def _decode(path: str) -> Header | tuple[str, str]:
 
 
 def _judge(source: Source, looked: dict[str, Header | tuple[str, str]], findings: Findings) -> None:
-    flawed = [i for i in source.images if not isinstance(looked[i.path], Header)]
-    bad = sum(_unfit(looked[i.path], source) for i in source.images)
+    images = [image for image in source.images if image.path in looked]
+    flawed = [i for i in images if not isinstance(looked[i.path], Header)]
+    bad = sum(_unfit(looked[i.path], source) for i in images)
     allowed = allowed_bad(source.bad_image_limit, len(source.images))
     skipped = source.role == "unlabeled" and bad <= allowed
     for image in flawed:
@@ -69,7 +75,7 @@ def _judge(source: Source, looked: dict[str, Header | tuple[str, str]], findings
             found=found, advice=_after(source, bad, allowed) if source.role == "unlabeled"
             and not missing else f"Restore it, or take it out of {image.where}",
         )  # fmt: skip
-    for image in source.images:
+    for image in images:
         look = looked[image.path]
         if isinstance(look, Header):
             _size(image, look, source, findings)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..datasets.image_list import ImageList
+from ..datasets.sources import lies_elsewhere, open_source
 from ..datasets.splits import match
 from ..formats import Annotations, Guess, examine
 from ..formats.files import read_lines
@@ -149,5 +150,8 @@ def listing(options: Mapping[str, Any]) -> list[Listed]:
         if options.get(key) is not None
     }
     name = str(options["source"])
+    if lies_elsewhere(name, options.get("data_root")):
+        found = open_source(name, root=options.get("data_root"))
+        return [Listed(found.address(place), name) for place in range(len(found))]
     infos = ImageList(**given, may_miss=True).images()
     return [Listed(i["img_path"], name, i.get("width"), i.get("height")) for i in infos]

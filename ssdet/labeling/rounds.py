@@ -15,6 +15,8 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
+from ..datasets.remote import TAR
+from ..datasets.sources import is_remote
 from ..engine.checkpoint_file import write_text
 from ..exits import UsageError
 from ..formats.labeled import LabeledImage
@@ -114,8 +116,11 @@ def with_labels(config: Config, labels: Path, root: str) -> Config:
     return changed
 
 
-def unlabeled_images(config: Config) -> tuple[list[str], str]:
-    """Paths of the unlabeled images of a config, and the folder that they lie in."""
+def unlabeled_images(config: Config) -> tuple[Any, str | None, str]:
+    """What to label: the images, what their names are relative to, and where a training finds them.
+
+    Names of a list are relative to the second; the third is a folder, an address or archives.
+    """
     data = config.get("train_dataloader", {}).get("dataset", {})
     sources = data.get("datasets", ())[data.get("labeled", 1) :] if "datasets" in data else ()
     files = [one for one in sources if one.type.rpartition(".")[2] == "UnlabeledImages"]
@@ -125,14 +130,24 @@ def unlabeled_images(config: Config) -> tuple[list[str], str]:
             "are labeled; `ssdet init` writes such configs"
         )
     dataset = _built(files[0], config)
-    return [dataset.get_data_info(n)["img_path"] for n in range(len(dataset))], dataset.root
+    paths = _paths(dataset)
+    if not is_remote(paths[0]):
+        return paths, dataset.root, dataset.root
+    packed = paths[0].startswith(TAR)
+    return dataset.source, dataset.data_root or None, dataset.source if packed else dataset.root
 
 
-def annotated_images(config: Config) -> tuple[list[str], str, Any]:
-    """Paths of the validation images, their common folder, and the data set."""
+def annotated_images(config: Config) -> tuple[list[str], str | None, Any]:
+    """The validation images, the folder that their paths share (addresses: None), the data set."""
     dataset = _built(config.val_dataloader.dataset, config)
-    paths = [dataset.get_data_info(n)["img_path"] for n in range(len(dataset))]
+    paths = _paths(dataset)
+    if any(map(is_remote, paths)):
+        return paths, None, dataset
     return paths, os.path.commonpath([os.path.dirname(path) or "." for path in paths]), dataset
+
+
+def _paths(dataset: Any) -> list[str]:
+    return [dataset.get_data_info(number)["img_path"] for number in range(len(dataset))]
 
 
 def _built(dataset: Any, config: Config) -> Any:

@@ -135,6 +135,26 @@ def test_an_address(bucket):
         open_source("zz://bucket/photos")
 
 
+def test_whole_addresses(bucket, tmp_path):
+    places = [f"{bucket}/sub/b.png", f"{bucket}/a.png"]
+    source = open_source(places)
+    assert (source.root, list(source.names)) == (bucket, ["sub/b.png", "a.png"])
+    assert [source.address(n) for n in range(2)] == places
+    assert open_source(places[:1]).root == f"{bucket}/sub"
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for n in range(2):
+        write_tar(shards / f"{n}.tar", {"a/k.png": png((9, 8))})
+    packed = open_source(str(shards))
+    places = [packed.address(n) for n in (1, 0)]
+    source = open_source(places)
+    assert (source.root, list(source.names)) == (str(shards), ["1.tar!a/k.png", "0.tar!a/k.png"])
+    assert [source.address(n) for n in range(2)] == places
+    for other in ("s3://bucket/a.png", "a.png"):
+        with pytest.raises(SourceError, match="no folder in common"):
+            open_source([f"{bucket}/a.png", other])
+
+
 def write_tar(path, members, **options):
     with tarfile.open(path, "w", **options) as archive:
         for name, data in members.items():
@@ -208,6 +228,11 @@ def test_unlabeled_images_from_elsewhere(bucket, tmp_path, monkeypatch):
     assert data[0]["img"].shape == (8, 9, 3) and data.image_size(0) == (8, 9)
     (tmp_path / "list.txt").write_text("a.png\nb.png\n")
     (tmp_path / "b.png").write_bytes(png((9, 8)))
+    data = UnlabeledImages(str(tmp_path / "list.txt"), data_root=bucket)
+    assert [info["img_path"] for info in data] == [f"{bucket}/a.png", f"{bucket}/b.png"]
+    for key, value in dict(img_prefix="x", img_suffix=".png", max_share=0.5).items():
+        with pytest.raises(UnlabeledError, match=f"{key} has no effect on images at addresses"):
+            UnlabeledImages(bucket, **{key: value})
     monkeypatch.setattr(sources, "LONG", 4)
     data = UnlabeledImages(str(tmp_path / "list.txt"), pipeline=pipeline)
     assert len(data) == 2 and data[1]["img"].shape == (8, 9, 3) and data[1]["img_id"] == 1

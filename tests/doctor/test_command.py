@@ -1,7 +1,9 @@
 """`ssdet doctor` and the quick part of `ssdet train`, as a user meets them."""
 
+import io
 import json
 import shlex
+import tarfile
 
 import pytest
 
@@ -81,6 +83,43 @@ def test_a_config_is_examined(root, capsys):
     assert doctor(f"{file} --quick", capsys)[0] == 0
     code, out = doctor(f"{file} --quick --cfg-options model.burn_in=400", capsys)
     assert code == 65 and "config: burn-in as long as the training" in out
+
+
+def test_images_in_archives_are_listed_and_not_opened(root, capsys):
+    for name in ("labeled", "unlabeled"):
+        with tarfile.open(root / f"{name}.tar", "w") as archive:
+            archive.add(root / name, name)
+    config = place.detection(root)
+    labeled, unlabeled = config.train_dataloader.dataset.datasets
+    config.train_dataloader.dataset.datasets[0] = dict(
+        type="LabeledImages", source=str(root / "labeled.json"), images=str(root / "labeled.tar"),
+        metainfo=labeled.metainfo, pipeline=labeled.pipeline,
+    )  # fmt: skip
+    unlabeled.source = str(root / "unlabeled.tar")
+    code, out = doctor(f"{config_file(root, config)} --quick", capsys)
+    assert code == 0 and "nothing wrong was found" in out
+    assert "looked at files: 3 images" in out and "looked at addresses: 14 images" in out
+    unlabeled.source = str(root / "labeled.tar")
+    code, out = doctor(f"{config_file(root, config)} --quick", capsys)
+    assert "labeled image among the unlabeled ones (6 times)" in out
+    seg = place.segmentation(root)
+    (root / "maps.tar").write_bytes(tar_of_pairs(root / "seg"))
+    seg.train_dataloader.dataset.datasets[0] = dict(
+        type="LabeledMasks", source=str(root / "maps.tar"), classes=("ground", "cat"),
+        pipeline=place.by_reader(root).train_dataloader.dataset.datasets[0]["pipeline"],
+    )  # fmt: skip
+    code, out = doctor(f"{config_file(root, seg)} --quick", capsys)
+    assert code == 0 and "looked at addresses: 4 images" in out
+
+
+def tar_of_pairs(folder):
+    """`key.jpg` and `key.seg.png` of each image."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for image in sorted((folder / "images").iterdir()):
+            archive.add(image, image.name)
+            archive.add(folder / "masks" / f"{image.stem}.png", f"{image.stem}.seg.png")
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("name", ["detection", "segmentation"])

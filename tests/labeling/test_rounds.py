@@ -1,16 +1,33 @@
 """`ssdet rounds`: hand-made labels for the checks, and a run of two tiny rounds."""
 
 import json
+import tarfile
 
+import fsspec
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
+from ssdet import label
 from ssdet.cli import main
+from ssdet.datasets import LabeledImages, UnlabeledImages
 from ssdet.datasets.demo.scene_files import write_coco
 from ssdet.engine.configs import load_config
 from ssdet.exits import Exit
 from ssdet.formats.labeled import LabeledImage
-from ssdet.labeling.rounds import Round, brings_nothing, check, compare, matched, with_labels
+from ssdet.labeling.label import shards_of
+from ssdet.labeling.rounds import (
+    Round,
+    annotated_images,
+    brings_nothing,
+    check,
+    compare,
+    matched,
+    unlabeled_images,
+    with_labels,
+)
+
+from .conftest import CLASSES
 
 BOX, MOVED, FAR = (0, 0, 10, 10), (0, 0, 10, 5), (50, 50, 60, 60)
 
@@ -110,8 +127,64 @@ def config_file(tmp_path_factory):
     return folder / "config.py"
 
 
+def pack(folder, archive):
+    with tarfile.open(archive, "w") as tar:
+        for path in sorted(folder.iterdir()):
+            tar.add(path, path.name)
+    return str(archive)
+
+
+@pytest.fixture
+def archives(config_file, tmp_path):
+    """The same config with all images in archives, beside other files."""
+    config = Config.fromfile(config_file)
+    labeled, unlabeled = config.train_dataloader.dataset.datasets
+    data = config_file.parent / "data"
+    labeled.images = unlabeled.source = pack(data / "train", tmp_path / "train.tar")
+    config.val_dataloader.dataset.images = pack(data / "val", tmp_path / "val.tar")
+    config.test_dataloader = config.val_dataloader
+    config.dump(tmp_path / "config.py")
+    return tmp_path / "config.py"
+
+
+@pytest.mark.parametrize("where", ["archive", "address", "list", "val"])
+def test_labels_of_images_that_have_addresses(detector, images, tmp_path, monkeypatch, where):
+    """What a round labels, the next one finds; a list of addresses is labeled in its order."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    memory = fsspec.filesystem("memory")
+    for name in ("00.png", "sub/01.png"):
+        memory.pipe(f"/{tmp_path.name}/{name}", (images / name).read_bytes())
+    memory.pipe(f"/{tmp_path.name}/list.txt", b"sub/01.png\n")
+    address = f"memory://{tmp_path.name}"
+    source = {"list": f"{address}/list.txt", "archive": str(tmp_path / "0.tar")}.get(where, address)
+    pack(images / "sub", tmp_path / "0.tar")
+    (tmp_path / "beside.png").touch()
+    files = dict(type="UnlabeledImages", source=source, pipeline=[])
+    datasets = [dict(type="LabeledImages"), files]
+    config = Config(dict(model=dict(detector={}), val_dataloader=dict(dataset=files),
+                         train_dataloader=dict(dataset=dict(datasets=datasets))))  # fmt: skip
+    listed, root, place = unlabeled_images(config)
+    if where == "val":
+        listed, root, _ = annotated_images(config)
+        listed.reverse()
+    said = dict(root=root, threshold=0, max_errors=1.0)
+    label(detector, listed, tmp_path / "labels.json", **said)
+    wanted = [info["img_path"] for info in UnlabeledImages(source)]
+    names = [one.name for one in shards_of(tmp_path / "labels.json", len(wanted))]
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        labels = LabeledImages(str(tmp_path / "labels.json"), images=place)
+    found = [info["img_path"] for info in labels]
+    assert labels.metainfo["classes"] == CLASSES
+    if where == "val":
+        assert names == ["sub/01.png", "00.png"] and found == wanted[::-1]
+    else:
+        assert len(found) == len(wanted) and found == wanted
+
+
 @pytest.mark.long
-def test_two_rounds_and_on(config_file, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("where", ["files", "archives"])
+def test_two_rounds_and_on(where, request, tmp_path, capsys, monkeypatch):
+    config_file = request.getfixturevalue("config_file" if where == "files" else where)
     folder = tmp_path / "rounds"
     command = ["rounds", str(config_file), "--work-dir", str(folder), "--threshold", "0"]
     assert main([*command, "--rounds", "2", "--min-gain", "-100"]) == 0
