@@ -41,6 +41,15 @@ def test_scenes_depend_on_seed_index_and_set_only():
     assert all(not np.array_equal(other.image, first) for other in others)
 
 
+def test_rare_digits_are_rarer_by_the_same_factor():
+    options = SceneOptions(size=(48, 48), digits=(0, 3, 7), objects=(2, 2), clutter=0, tail=9.0)
+    found = np.concatenate([draw(options, number).labels for number in range(250)])
+    counts = np.bincount(found, minlength=3) / len(found)
+    assert np.allclose(counts, [9 / 13, 3 / 13, 1 / 13], atol=0.06)
+    with pytest.raises(ValueError, match=r"tail=0.5 is below 1"):
+        SceneOptions(tail=0.5)
+
+
 def test_training_and_validation_share_no_picture_and_use_all():
     used = {
         validation: np.concatenate([pictures_of(digit, validation) for digit in range(10)])

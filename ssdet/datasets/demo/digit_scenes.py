@@ -10,6 +10,8 @@ from mmengine.dataset import BaseDataset
 from pycocotools import mask as rle
 
 from ...registry import DATASETS, TRANSFORMS
+from ...validation import check_choice
+from .domains import Domain, in_domain
 from .scenes import Scene, SceneOptions, draw, draw_once
 
 SPLITS = ("train", "labeled", "unlabeled", "val")
@@ -52,6 +54,7 @@ class DigitScenes(BaseDataset):
         objects: Fewest and most digits of a scene (fewer where they do not fit).
         clutter: Amount of strokes and shapes that are no digits; 1 is usual, 0 is none.
         seed: Another seed, other scenes.
+        tail: How much rarer the last of the digits is than the first; 1: all alike.
         cache: Remember drawn scenes (2,048 per process).
         options: Further arguments of `BaseDataset`, such as `pipeline` and `test_mode`.
     """
@@ -70,6 +73,7 @@ class DigitScenes(BaseDataset):
         objects: Sequence[int] = (1, 5),
         clutter: float = 1.0,
         seed: int = 0,
+        tail: float = 1.0,
         cache: bool = False,
         **options: Any,
     ) -> None:
@@ -89,6 +93,7 @@ class DigitScenes(BaseDataset):
             clutter=clutter,
             seed=seed,
             validation=split == "val",
+            tail=tail,
         )
         self.split, self.cache = split, cache
         self.numbers = self._numbers(count, labeled, fold)
@@ -152,13 +157,26 @@ class DigitScenesSeg(DigitScenes):
 
 @TRANSFORMS.register_module()
 class LoadDigitScene(BaseTransform):
-    """Draws the scene of a sample: image, and instances or a label map unless it is unlabeled."""
+    """Draws the scene of a sample: image, and instances or a label map unless it is unlabeled.
+
+    Args:
+        domain: "clear", or a domain shift: "fog", "noise" or "checks" (other backgrounds); see
+            `ssdet.datasets.demo.domains`. A scene looks the same each time.
+    """
+
+    domain: Domain = "clear"
+
+    def __init__(self, domain: Domain = "clear") -> None:
+        check_choice(type(self).__name__, "domain", domain, Domain)
+        self.domain = domain
 
     def transform(self, results: dict) -> dict:
         """Add `img` and its shapes; fill `instances`, or `gt_seg_map` for segmentation."""
         file = results.pop("scene")
         scene = file.open()
         results["img"] = scene.image.copy()
+        if self.domain != "clear":
+            results["img"] = in_domain(scene, self.domain, _dice(file))
         results["img_shape"] = results["ori_shape"] = scene.image.shape[:2]
         if not file.annotated:
             return results
@@ -170,7 +188,12 @@ class LoadDigitScene(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return "LoadDigitScene()"
+        return f"LoadDigitScene(domain={self.domain!r})"
+
+
+def _dice(file: SceneFile) -> np.random.Generator:
+    """Random numbers of a scene, beside those that it is drawn with."""
+    return np.random.default_rng([file.options.seed, file.options.validation, file.index, 14])
 
 
 def scene_numbers(split: str, count: int, labeled: int, fold: int) -> list[int]:

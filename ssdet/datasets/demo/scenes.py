@@ -18,7 +18,10 @@ _PLACE_TRIALS = 12
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """What a family of scenes looks like. `size` is (height, width)."""
+    """What a family of scenes looks like. `size` is (height, width).
+
+    `tail` is how much rarer the last digit is than the first one.
+    """
 
     size: tuple[int, int] = (128, 128)
     digits: tuple[int, ...] = tuple(range(10))
@@ -26,6 +29,7 @@ class SceneOptions:
     clutter: float = 1.0
     seed: int = 0
     validation: bool = False
+    tail: float = 1.0
 
     def __post_init__(self) -> None:
         height, width = self.size
@@ -40,6 +44,8 @@ class SceneOptions:
             raise ValueError(f"objects={self.objects} must be (fewest, most) with 0 <= fewest")
         if self.clutter < 0:
             raise ValueError(f"clutter={self.clutter} is negative; 0 means a plain background")
+        if self.tail < 1:
+            raise ValueError(f"tail={self.tail} is below 1, where all digits are equally frequent")
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def draw(options: SceneOptions, index: int) -> Scene:
         canvas.stamp(dice, _clutter(dice, canvas.side), canvas.anywhere(dice))
     wanted = options.objects[0] + dice.below(options.objects[1] - options.objects[0] + 1)
     for _ in range(wanted):
-        label = dice.below(len(options.digits))
+        label = _class(dice, len(options.digits), options.tail)
         numbers = pictures_of(options.digits[label], options.validation)
         canvas.place(dice, _digit(dice, int(numbers[dice.below(len(numbers))]), canvas.side), label)
     for _ in range(round(dice(0, 4) * amount)):
@@ -116,6 +122,19 @@ class _Dice:
         count = math.prod(shape)
         raw = self._bits.random_raw((count + 7) // 8).astype("<u8").view(np.uint8)
         return (raw[:count] * np.float32(1 / 256)).reshape(shape)
+
+
+def _class(dice: _Dice, count: int, tail: float) -> int:
+    """A class of a digit; each one is rarer than the one before by the same factor."""
+    if tail == 1:
+        return dice.below(count)
+    shares = [tail ** (-number / max(count - 1, 1)) for number in range(count)]
+    drawn = dice(0, sum(shares))
+    for number, share in enumerate(shares):
+        drawn -= share
+        if drawn < 0:
+            return number
+    return count - 1
 
 
 class _Canvas:
