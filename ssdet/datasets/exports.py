@@ -13,6 +13,7 @@ from .geometry_record import RecordGeometry
 from .image_pairs import ImagePairs, LoadImagePair
 from .labeled import LabeledImages, LabeledMasks, LoadMask
 from .labeled_unlabeled import LabeledUnlabeledDataset
+from .low_resolution import LowResolution
 from .per_image import PerImage
 from .photometric import ErasePatches, NoisePatch, StrongPhotometric
 from .random_intensity import RandomIntensity
@@ -45,6 +46,7 @@ __all__ = [
     "LoadExternalLabels",
     "LoadImagePair",
     "LoadMask",
+    "LowResolution",
     "NoisePatch",
     "PackExternalLabels",
     "PerImage",

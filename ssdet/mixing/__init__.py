@@ -10,6 +10,7 @@ from .copy_paste import Kind, box_pixels, patch_mask, region_of, restrict
 from .cutmix import box_around, box_mask, paste, sample_box
 from .orientation import ORIENTATIONS, Orientation, orient, orient_back, orientation_matrix
 from .patch_shuffle import sample_permutations, shuffle_patches, unshuffle_patches
+from .style import swap_amplitude, swap_statistics
 
 __all__ = [
     "ORIENTATIONS",
@@ -29,5 +30,7 @@ __all__ = [
     "sample_box",
     "sample_permutations",
     "shuffle_patches",
+    "swap_amplitude",
+    "swap_statistics",
     "unshuffle_patches",
 ]

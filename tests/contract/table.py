@@ -172,6 +172,7 @@ NETWORKS = [
     ),
     *pixels("TeacherFusionHook", model=dict(teacher=dict(model=tiny_fcn(), beside_twin=True))),
     *pixels(
+    *both("StyleSwapHook", prob=1.0),
         "MultiGranularityHook",
         learning="all",
         region_layer="decode_head.convs",

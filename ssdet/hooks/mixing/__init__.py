@@ -13,3 +13,4 @@ from .erase import EraseHook as EraseHook
 from .patch_shuffle import PatchShuffleHook as PatchShuffleHook
 from .pseudo_mixup import PseudoMixupHook as PseudoMixupHook
 from .pseudo_mosaic import PseudoMosaicHook as PseudoMosaicHook
+from .style_swap import StyleSwapHook as StyleSwapHook
