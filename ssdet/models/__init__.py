@@ -12,6 +12,7 @@ from .averaged import Averaged
 from .class_dice import ClassDiceLoss
 from .correlation_head import CorrelationHead
 from .dinov2 import DINOv2
+from .domain_norm import DomainBN, DomainGN
 from .dpt_head import ExactDPTHead
 from .efficientnet_lite import EfficientNetLite
 from .fam3d_head import FAM3DHead
@@ -41,6 +42,8 @@ __all__ = [
     "ClassPolisher",
     "CorrelationHead",
     "DINOv2",
+    "DomainBN",
+    "DomainGN",
     "EfficientNetLite",
     "ExactDPTHead",
     "FAM3DHead",

@@ -79,10 +79,14 @@ def _drop_others(state: dict[str, Any], prefix: str, model: dict[str, Tensor]) -
 
 
 def _left_out(state: dict[str, Any], prefix: str, model: dict[str, Tensor]) -> str:
+    def found(key: str) -> Tensor | None:
+        # `DomainNorm` fills its twin from the plain layer, where a checkpoint has no twin.
+        return state.get(prefix + key, state.get(prefix + key.replace(".labeled.", ".")))
+
     lost = [
         key
         for key, tensor in model.items()
-        if prefix + key not in state or state[prefix + key].shape != tensor.shape
+        if (known := found(key)) is None or known.shape != tensor.shape
     ]
     if not lost:
         return ""

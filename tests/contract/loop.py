@@ -45,7 +45,11 @@ DETECTORS = {
     "mask_rcnn": lambda: _two_stage("mask_rcnn"),
     "deformable_detr": lambda: small_config("deformable_detr"),
 }
-SEGMENTORS = {"fcn": tiny_fcn, "fcn_dropout": lambda: tiny_fcn(dropout_ratio=0.5)}
+SEGMENTORS = {
+    "fcn": tiny_fcn,
+    "fcn_dropout": lambda: tiny_fcn(dropout_ratio=0.5),
+    "fcn_domains": lambda: tiny_fcn(norm="DomainBN"),
+}
 
 
 SIZES = ("ori_shape", "pad_shape", "batch_input_shape")

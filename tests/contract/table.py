@@ -183,6 +183,7 @@ NETWORKS = [
     *boxes(
         "PolishHook",
         budget=16,
+    *pixels("DomainNormHook", "fcn_domains"),
         model=dict(
             auxiliary=dict(
                 box_polisher=dict(
