@@ -5,7 +5,7 @@ that add one to a step (`ssdet.hooks`), and weights that reach into the losses o
 (`ssdet.teacher_student.weights`).
 """
 
-from .contrast import class_sums, info_nce
+from .contrast import class_sums, cross_view_contrast, info_nce
 from .correlation import correlation, propagate, regions, spread
 from .dense import dense_boxes, dense_classes, dense_quality, quality_focal, richest
 from .dice import class_dice, weighted_dice
@@ -29,6 +29,7 @@ __all__ = [
     "class_sums",
     "correlation",
     "dense_boxes",
+    "cross_view_contrast",
     "dense_classes",
     "dense_quality",
     "dice_loss",

@@ -1,4 +1,4 @@
-"""Contrast of pixels: a feature is pulled to its class and pushed from others."""
+"""Contrast: a feature, of a pixel or a box, is pulled to its class and pushed from others."""
 
 from __future__ import annotations
 
@@ -21,6 +21,36 @@ def info_nce(anchors: Tensor, positives: Tensor, negatives: Tensor, temperature:
     far = torch.einsum("nd,nmd->nm", unit, F.normalize(negatives.float(), dim=-1))
     logits = torch.cat([near, far], dim=1) / temperature
     return (logits.logsumexp(1) - logits[:, 0]).mean()
+
+
+def cross_view_contrast(
+    strong: Tensor, weak: Tensor, labels: Tensor, weights: Tensor, temperature: float
+) -> Tensor:
+    """Supervised contrast of features (N, D) in the strong view with those in the weak one.
+
+    WSCoL. Of each i, the mean over the others j of its class of
+    -log(e_j / sum_k a_k e_k), with e_k = exp(cos(strong_i, weak_k) / temperature), k other than i.
+    A member of the class counts fully, another feature with its weight a_k. The mean is over those
+    that have another member of their class; without any, it is zero.
+
+    Args:
+        strong, weak: The same N boxes in both views.
+        labels: (N,).
+        weights: a (N,), in [0, 1].
+        temperature: By which cosines are divided.
+    """
+    cosines = F.normalize(strong.float(), dim=1) @ F.normalize(weak.float(), dim=1).T / temperature
+    others = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    same = (labels[:, None] == labels) & others
+    factor = torch.where(same, 1.0, weights[None]) * others
+    logits = cosines.masked_fill(factor <= 0, -torch.inf) + factor.clamp(min=1e-12).log()
+    members = same.sum(1)
+    anchors = members > 0
+    if not anchors.any():
+        return cosines.sum() * 0.0
+    likely = cosines[anchors] - logits[anchors].logsumexp(1, keepdim=True)
+    each = likely.masked_fill(~same[anchors], 0.0).sum(1) / members[anchors]
+    return -each.mean()
 
 
 def class_sums(features: Tensor, members: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from .layer_decay import LayerDecayConstructor
 from .ohem import HardPixelSampler
 from .pixel_projector import PixelProjector
 from .polishers import BoxPolisher, ClassPolisher
-from .projection import ProjectionHead
+from .projection import FeatureProjector, ProjectionHead
 from .siamese import PairDataPreProcessor, SiameseSegmentor
 from .simple_pyramid import SimpleFeaturePyramid
 from .uncertain_fcos import UncertainFCOSHead
@@ -47,6 +47,7 @@ __all__ = [
     "EfficientNetLite",
     "ExactDPTHead",
     "FAM3DHead",
+    "FeatureProjector",
     "HFBackbone",
     "HFDetector",
     "HFSegmentor",

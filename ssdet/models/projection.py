@@ -1,4 +1,4 @@
-"""A second projection of what a decode head has computed."""
+"""Projections of what a head has computed: to other classes, or to features to compare."""
 
 from __future__ import annotations
 
@@ -34,3 +34,31 @@ class ProjectionHead(BaseModule):
     def forward(self, features: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, num_classes, H, W)."""
         return self.conv(features)
+
+
+@MODELS.register_module()
+class FeatureProjector(BaseModule):
+    """Features of boxes for a contrast: two linear layers over what the classifier sees.
+
+    Args:
+        in_channels: Features of a box: `fc_out_channels` of the box head.
+        hidden: Of the layer in between.
+        channels: Of the features.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        hidden: int = 1024,
+        channels: int = 128,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.layers = nn.Sequential(
+            nn.Linear(in_channels, hidden), nn.ReLU(), nn.Linear(hidden, channels)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, in_channels) -> (N, channels)."""
+        return self.layers(features)

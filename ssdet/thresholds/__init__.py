@@ -17,6 +17,14 @@ from .label_distribution import expected_counts, ranked_thresholds
 from .mining import mined
 from .peaks import class_peaks, mean_peak, moved_threshold
 from .quantile import quantile_thresholds
+from .prototypes import (
+    class_cosines,
+    groups_of,
+    margins,
+    propagated_labels,
+    prototype_labels,
+    prototypes_of,
+)
 from .queue import push_scores
 from .two_means import DualThreshold, levels, truncate, two_means
 from .two_teachers import Combination, agreed_weight, combine_certain
@@ -36,6 +44,7 @@ __all__ = [
     "class_peaks",
     "clusters",
     "combine_certain",
+    "class_cosines",
     "confident_overlap",
     "count_threshold",
     "ease",
@@ -49,8 +58,10 @@ __all__ = [
     "lower_bound",
     "match_boxes",
     "mean_average_precision",
+    "groups_of",
     "mean_peak",
     "mined",
+    "margins",
     "mixture_thresholds",
     "moved",
     "moved_threshold",
@@ -59,6 +70,9 @@ __all__ = [
     "quantile_thresholds",
     "ranked_thresholds",
     "score_grid",
+    "propagated_labels",
+    "prototype_labels",
+    "prototypes_of",
     "truncate",
     "two_means",
     "uncertainty_of",

@@ -93,6 +93,18 @@ BOXES = [
     *boxes("LayerAgreementHook", "deformable_detr"),
     *boxes("ListenHook", "uncertain_fcos", idle=NO_BOX),
     *boxes("SelfAssignmentHook", "faster_rcnn"),
+    *boxes("PrototypeLabelHook", "faster_rcnn", margin=True, group=2),
+    *boxes(
+        "RoIContrastHook",
+        "faster_rcnn",
+        certain=0.3,
+        model=dict(
+            auxiliary=dict(
+                projector=dict(type="FeatureProjector", in_channels=32, hidden=8, channels=4)
+            ),
+            auxiliary_teachers=["projector"],
+        ),
+    ),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
     *boxes("TaskSeparationHook", "joint_fcos", idle=NO_BOX),
     *boxes("TaskWeightHook", box=0.5),

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ssdet.losses import class_sums, info_nce
+from ssdet.losses import class_sums, cross_view_contrast, info_nce
 from ssdet.losses.contrast import annotated_negatives, class_ranks, unreliable_negatives
 
 # Classes in the order 3 1 4 0 2.
@@ -51,3 +51,29 @@ def test_an_unsure_pixel_is_an_example_against_unlikely_classes():
     """Places 2 and 3 of 3 1 4 0 2: against 4 and 0. A sure pixel is against none."""
     found = unreliable_negatives(ORDER.expand(2, 5), torch.tensor([True, False]), 2, 4)
     assert found.tolist() == [[True, False, False, False, True], [False] * 5]
+
+
+THREE = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+
+
+@pytest.mark.parametrize(("background", "expected"), [(1.0, 0.3133), (0.0, 0.0)])
+def test_two_boxes_of_a_class_and_one_of_another(background, expected):
+    """-log(e / (e + a)): the third one counts with the weight a, and has no partner itself."""
+    weights = torch.tensor([1.0, 1.0, background])
+    loss = cross_view_contrast(THREE, THREE, torch.tensor([0, 0, 3]), weights, 1.0)
+    assert loss.item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_unsure_members_of_a_class_pull_fully():
+    weights = torch.tensor([0.1, 0.1, 1.0])
+    loss = cross_view_contrast(THREE, THREE, torch.tensor([0, 0, 3]), weights, 1.0)
+    assert loss.item() == pytest.approx(0.3133, abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_without_partners_the_contrast_is_zero_with_a_graph(count):
+    strong = torch.randn(count, 4, requires_grad=True)
+    labels = torch.arange(count)
+    loss = cross_view_contrast(strong, torch.randn(count, 4), labels, torch.ones(count), 0.1)
+    loss.backward()
+    assert loss.item() == 0

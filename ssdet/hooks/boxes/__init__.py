@@ -12,6 +12,8 @@ from .box_spread import BoxSpreadHook as BoxSpreadHook
 from .dense_label import DenseLabelHook as DenseLabelHook
 from .layer_agreement import LayerAgreementHook as LayerAgreementHook
 from .listen import ListenHook as ListenHook
+from .prototype_label import PrototypeLabelHook as PrototypeLabelHook
+from .roi_contrast import RoIContrastHook as RoIContrastHook
 from .self_assignment import SelfAssignmentHook as SelfAssignmentHook
 from .stage_agreement import StageAgreementHook as StageAgreementHook
 from .task_separation import TaskSeparationHook as TaskSeparationHook
