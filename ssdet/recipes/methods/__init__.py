@@ -4,6 +4,7 @@ A new method is one entry in one of the files. Nothing here imports torch or MME
 """
 
 from ..recipe import Method, Recipe
+from .adaptation import ADAPTATION
 from .detection import DETECTION
 from .labels import LABELS
 from .parts import PARTS
@@ -13,6 +14,7 @@ TABLE: dict[str, tuple[Method, ...]] = {
     "Detection and instance segmentation": DETECTION,
     "Segmentation": SEGMENTATION,
     "Labels of other models, and labels with gaps": LABELS,
+    "Unlabeled images of another domain": ADAPTATION,
     "Thresholds and parts for any method": PARTS,
 }
 
