@@ -25,6 +25,18 @@ def complementary_masks(
     return first, 2.0 - first
 
 
+def nested_mask(
+    rows: int, channels: int, deviation: float, generator: torch.Generator | None = None
+) -> Tensor:
+    """Factors (N, C): 1 for the first k channels of a row, 0 for the others (nested dropout).
+
+    k is half-normal: |n| times `deviation` times the channels, rounded up, at most all of them.
+    """
+    drawn = torch.randn(rows, generator=generator).abs() * deviation * channels
+    kept = drawn.ceil().clamp(1, channels)
+    return (torch.arange(channels) < kept[:, None]).float()
+
+
 def scale_channels(feature: Tensor, mask: Tensor) -> Tensor:
     """A feature map (B, C, ...) times factors (B, C)."""
     factors = mask.to(feature.device, feature.dtype)

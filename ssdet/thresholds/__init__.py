@@ -9,6 +9,7 @@ from .average_precision import average_precision, mean_average_precision
 from .calibration import choose, effective, lower_bound, moved, pooled_precision, score_grid
 from .consensus import Fusion, confident_overlap, fuse_boxes, match_boxes
 from .count import count_threshold
+from .effective_number import effective_number_weights
 from .entropy import certainty, entropy_of
 from .fusion import Uncertainty, fuse, uncertainty_of, variance_of
 from .gmm import Mixture, MixturePolicy, fit_mixtures, mixture_thresholds
@@ -51,6 +52,7 @@ __all__ = [
     "effective",
     "entropy_of",
     "expected_counts",
+    "effective_number_weights",
     "fit_mixtures",
     "fuse",
     "fuse_boxes",

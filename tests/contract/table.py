@@ -72,6 +72,7 @@ THRESHOLDS = [
     *both("GMMThresholdHook", num_scores=10),
     *both("QuantileThresholdHook", share=0.5),
     *both("LabelDistributionThresholdHook", images=4, interval=1),
+    *both("ClassBalanceHook"),
     *boxes(
         "DualThresholdHook",
         "faster_rcnn",
@@ -184,6 +185,8 @@ NETWORKS = [
     ),
     *pixels("TeacherFusionHook", model=dict(teacher=dict(model=tiny_fcn(), beside_twin=True))),
     *pixels(
+    *boxes("NestedDropoutHook", "faster_rcnn", layer="roi_head.bbox_head.fc_cls"),
+    *pixels("NestedDropoutHook", layer="decode_head.conv_seg"),
     *both("StyleSwapHook", prob=1.0),
         "MultiGranularityHook",
         learning="all",

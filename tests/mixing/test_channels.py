@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from ssdet.mixing.channels import channel_mask, complementary_masks, scale_channels
+from ssdet.mixing.channels import (
+    channel_mask,
+    complementary_masks,
+    nested_mask,
+    scale_channels,
+)
 
 
 def test_channel_mask_keeps_the_mean():
@@ -43,3 +48,13 @@ def test_scaling_maps_and_vectors():
     mask = torch.tensor([[0.0, 2.0]])
     assert scale_channels(torch.ones(1, 2), mask).tolist() == [[0, 2]]
     assert scale_channels(torch.ones(1, 2, 2, 1), mask)[0, :, :, 0].tolist() == [[0, 0], [2, 2]]
+
+
+def test_nested_masks_keep_a_prefix():
+    mask = nested_mask(400, 20, 1.0)
+    kept = mask.sum(1).long()
+    assert (mask == (torch.arange(20) < kept[:, None])).all()
+    assert kept.min() == 1 and kept.max() == 20
+    # |n| > 1 - 1/20 has a probability of 34 %: nothing is lost.
+    assert (kept == 20).float().mean().item() == pytest.approx(0.34, abs=0.07)
+    assert (nested_mask(50, 20, 0.0).sum(1) == 1).all()

@@ -6,6 +6,7 @@ pixels alike. What is shared is in `threshold_hook.py`; the maths (mixtures, qua
 """
 
 from .calibrated_threshold import CalibratedThresholdHook as CalibratedThresholdHook
+from .class_balance import ClassBalanceHook as ClassBalanceHook
 from .confidence_weight import ConfidenceWeightHook as ConfidenceWeightHook
 from .confidence_weight import MeanConfidenceThresholdHook as MeanConfidenceThresholdHook
 from .correlation_threshold import CorrelationThresholdHook as CorrelationThresholdHook

@@ -5,6 +5,7 @@ A new method is one entry in one of the files. Nothing here imports torch or MME
 
 from ..recipe import Method, Recipe
 from .adaptation import ADAPTATION
+from .balance import BALANCE
 from .detection import DETECTION
 from .labels import LABELS
 from .parts import PARTS
@@ -15,6 +16,7 @@ TABLE: dict[str, tuple[Method, ...]] = {
     "Segmentation": SEGMENTATION,
     "Labels of other models, and labels with gaps": LABELS,
     "Unlabeled images of another domain": ADAPTATION,
+    "Rare classes": BALANCE,
     "Thresholds and parts for any method": PARTS,
 }
 
