@@ -17,6 +17,7 @@ from .disagreement import (
     squared_error,
 )
 from .distillation import gap_logit_l1, region_similarity, self_similarity
+from .early_learning import early_learning
 from .focal import softmax_focal
 from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_mean
 from .separation import joint_focal, joint_probability, place_targets, split_places
@@ -28,12 +29,13 @@ __all__ = [
     "class_dice",
     "class_sums",
     "correlation",
-    "dense_boxes",
     "cross_view_contrast",
+    "dense_boxes",
     "dense_classes",
     "dense_quality",
     "dice_loss",
     "disagreement_focused",
+    "early_learning",
     "effective_weights",
     "flatten_confidence",
     "gap_logit_l1",

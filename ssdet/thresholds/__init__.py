@@ -17,7 +17,6 @@ from .hardness import ease, weighted_iou
 from .label_distribution import expected_counts, ranked_thresholds
 from .mining import mined
 from .peaks import class_peaks, mean_peak, moved_threshold
-from .quantile import quantile_thresholds
 from .prototypes import (
     class_cosines,
     groups_of,
@@ -26,7 +25,9 @@ from .prototypes import (
     prototype_labels,
     prototypes_of,
 )
+from .quantile import quantile_thresholds
 from .queue import push_scores
+from .training_signal import Release, signal_threshold
 from .two_means import DualThreshold, levels, truncate, two_means
 from .two_teachers import Combination, agreed_weight, combine_certain
 from .voting import clusters, vote
@@ -37,44 +38,46 @@ __all__ = [
     "Fusion",
     "Mixture",
     "MixturePolicy",
+    "Release",
     "Uncertainty",
     "agreed_weight",
     "average_precision",
     "certainty",
     "choose",
+    "class_cosines",
     "class_peaks",
     "clusters",
     "combine_certain",
-    "class_cosines",
     "confident_overlap",
     "count_threshold",
     "ease",
     "effective",
+    "effective_number_weights",
     "entropy_of",
     "expected_counts",
-    "effective_number_weights",
     "fit_mixtures",
     "fuse",
     "fuse_boxes",
+    "groups_of",
     "levels",
     "lower_bound",
+    "margins",
     "match_boxes",
     "mean_average_precision",
-    "groups_of",
     "mean_peak",
     "mined",
-    "margins",
     "mixture_thresholds",
     "moved",
     "moved_threshold",
     "pooled_precision",
+    "propagated_labels",
+    "prototype_labels",
+    "prototypes_of",
     "push_scores",
     "quantile_thresholds",
     "ranked_thresholds",
     "score_grid",
-    "propagated_labels",
-    "prototype_labels",
-    "prototypes_of",
+    "signal_threshold",
     "truncate",
     "two_means",
     "uncertainty_of",

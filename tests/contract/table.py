@@ -93,7 +93,6 @@ BOXES = [
     *boxes("DenseLabelHook", ratio=0.1),
     *boxes("LayerAgreementHook", "deformable_detr"),
     *boxes("ListenHook", "uncertain_fcos", idle=NO_BOX),
-    *boxes("SelfAssignmentHook", "faster_rcnn"),
     *boxes("PrototypeLabelHook", "faster_rcnn", margin=True, group=2),
     *boxes(
         "RoIContrastHook",
@@ -106,11 +105,13 @@ BOXES = [
             auxiliary_teachers=["projector"],
         ),
     ),
+    *boxes("SelfAssignmentHook", "faster_rcnn"),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
     *boxes("TaskSeparationHook", "joint_fcos", idle=NO_BOX),
     *boxes("TaskWeightHook", box=0.5),
 ]
 PIXELS = [
+    *pixels("BootstrapHook"),
     *pixels("BoundaryLossHook"),
     *pixels("ComplementaryDropoutHook", views=2),
     *pixels("ConsistencyHook"),
@@ -121,11 +122,14 @@ PIXELS = [
         model=dict(auxiliary=dict(correlation=CORRELATION)),
     ),
     *pixels("DropoutUncertaintyHook", "fcn_dropout", passes=2),
+    *pixels("EarlyLearningHook"),
     *pixels("EquivarianceHook"),
     *pixels("FeaturePerturbationHook"),
     *pixels("HardnessHook", score=0.0),
     *pixels("LargestComponentHook"),
     *pixels("NoisyDiceHook"),
+    *pixels("SampleAdaptiveHook", interval=1, views=2),
+    *pixels("SemixupHook", views=2),
     *pixels(
         "ShapePriorHook",
         learn_for=5,
@@ -143,6 +147,7 @@ PIXELS = [
         threshold=0.3,
         model=dict(auxiliary=dict(shrink=tiny_fcn()["decode_head"])),
     ),
+    *pixels("TrainingSignalHook", length=5),
     *pixels("UncertaintyFusionHook"),
     *pixels(
         "UnreliableContrastHook",
@@ -167,6 +172,7 @@ MIXING = [
     *both("PatchShuffleHook"),
     *boxes("PseudoMixupHook"),
     *boxes("PseudoMosaicHook", size=(32, 64)),
+    *both("StyleSwapHook", prob=1.0),
 ]
 NETWORKS = [
     *both("TeacherEMAHook"),
@@ -177,7 +183,10 @@ NETWORKS = [
         agreement=0.0,
         model=dict(auxiliary=SECOND, auxiliary_teachers=["second"]),
     ),
+    *pixels("DomainNormHook", "fcn_domains"),
     *pixels("FutureTeacherHook", steps=1),
+    *boxes("NestedDropoutHook", "faster_rcnn", layer="roi_head.bbox_head.fc_cls"),
+    *pixels("NestedDropoutHook", layer="decode_head.conv_seg"),
     *pixels(
         "PartnerHook",
         network="second",
@@ -185,9 +194,6 @@ NETWORKS = [
     ),
     *pixels("TeacherFusionHook", model=dict(teacher=dict(model=tiny_fcn(), beside_twin=True))),
     *pixels(
-    *boxes("NestedDropoutHook", "faster_rcnn", layer="roi_head.bbox_head.fc_cls"),
-    *pixels("NestedDropoutHook", layer="decode_head.conv_seg"),
-    *both("StyleSwapHook", prob=1.0),
         "MultiGranularityHook",
         learning="all",
         region_layer="decode_head.convs",
@@ -198,7 +204,6 @@ NETWORKS = [
     *boxes(
         "PolishHook",
         budget=16,
-    *pixels("DomainNormHook", "fcn_domains"),
         model=dict(
             auxiliary=dict(
                 box_polisher=dict(

@@ -4,17 +4,22 @@ Not here: thresholds (`thresholds`), mixing of images (`mixing`), and methods wi
 student (`networks`).
 """
 
+from .bootstrap import BootstrapHook as BootstrapHook
 from .boundary_loss import BoundaryLossHook as BoundaryLossHook
 from .complementary_dropout import ComplementaryDropoutHook as ComplementaryDropoutHook
 from .consistency import ConsistencyHook as ConsistencyHook
 from .correlation_propagation import CorrelationPropagationHook as CorrelationPropagationHook
 from .dropout_uncertainty import DropoutUncertaintyHook as DropoutUncertaintyHook
+from .early_learning import EarlyLearningHook as EarlyLearningHook
 from .equivariance import EquivarianceHook as EquivarianceHook
 from .feature_perturbation import FeaturePerturbationHook as FeaturePerturbationHook
 from .hardness import HardnessHook as HardnessHook
 from .largest_component import LargestComponentHook as LargestComponentHook
 from .noisy_dice import NoisyDiceHook as NoisyDiceHook
+from .sample_adaptive import SampleAdaptiveHook as SampleAdaptiveHook
+from .semixup import SemixupHook as SemixupHook
 from .shape_prior import ShapePriorHook as ShapePriorHook
 from .shrink_match import ShrinkMatchHook as ShrinkMatchHook
+from .training_signal import TrainingSignalHook as TrainingSignalHook
 from .uncertainty_fusion import UncertaintyFusionHook as UncertaintyFusionHook
 from .unreliable_contrast import UnreliableContrastHook as UnreliableContrastHook

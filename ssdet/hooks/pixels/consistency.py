@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...losses import pixel_mean
+from ...losses import pixel_mean, sharpen
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.heads import last_decode_head
@@ -38,6 +38,8 @@ class ConsistencyHook(StepHook):
         ramp_kind: "sigmoid", exp(-5 (1 - t/length)^2), or "linear".
         distance: "squared", or "kl": the divergence KL(teacher || student), summed over the
             classes (CorrMatch).
+        temperature: Of the teacher's probabilities, p^(1/T) / sum p^(1/T): below 1 it sharpens
+            them. UDA (Xie et al., NeurIPS 2020) has 0.4, with "kl" and a threshold.
         skip: Views that are left alone, such as "unsup_student_features".
 
     Examples:
@@ -62,14 +64,16 @@ class ConsistencyHook(StepHook):
         ramp_length: int = 0,
         ramp_kind: Ramp = "sigmoid",
         distance: Distance = "squared",
+        temperature: float = 1.0,
         skip: Sequence[str] = (),
     ) -> None:
         name = type(self).__name__
+        check_range(name, "temperature", temperature, 1e-3, float("inf"))
         check_range(name, "weight", weight, 0, float("inf"))
         check_range(name, "ramp_length", ramp_length, 0, float("inf"))
         check_choice(name, "ramp_kind", ramp_kind, Ramp)
         check_choice(name, "distance", distance, Distance)
-        self.distance, self.skip = distance, frozenset(skip)
+        self.distance, self.skip, self.temperature = distance, frozenset(skip), temperature
         self.weight, self.ramp_length, self.ramp_kind = weight, ramp_length, ramp_kind
 
     def on_attach(self, model: TeacherStudent) -> None:
@@ -114,6 +118,8 @@ class ConsistencyHook(StepHook):
     def _loss(self, logits: Tensor, targets: PixelLabels) -> Tensor:
         model: Any = self.model
         student, teacher = self.probabilities(logits, targets)
+        if self.temperature != 1:
+            teacher = sharpen(teacher, self.temperature)
         if self.distance == "kl":
             difference = F.kl_div(student.clamp(min=1e-8).log(), teacher, reduction="none").sum(1)
         else:

@@ -8,6 +8,7 @@ from .adaptation import ADAPTATION
 from .balance import BALANCE
 from .detection import DETECTION
 from .labels import LABELS
+from .noise import NOISE
 from .parts import PARTS
 from .segmentation import SEGMENTATION
 
@@ -17,6 +18,7 @@ TABLE: dict[str, tuple[Method, ...]] = {
     "Labels of other models, and labels with gaps": LABELS,
     "Unlabeled images of another domain": ADAPTATION,
     "Rare classes": BALANCE,
+    "Wrong labels": NOISE,
     "Thresholds and parts for any method": PARTS,
 }
 

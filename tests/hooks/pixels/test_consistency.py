@@ -10,7 +10,7 @@ from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels
 
 from ...helpers import build_pair, losses
-from ...seg_helpers import build_seg, seg_batch
+from ...seg_helpers import build_seg, seg_batch, tiny_fcn
 
 LOSS = "unsup_loss_consistency"
 
@@ -94,3 +94,17 @@ def test_mixed_labels_have_mixed_probabilities():
     assert torch.isfinite(losses(model, seg_batch())[LOSS])
     valid = spy.targets.valid
     assert torch.equal(spy.targets.soft.argmax(1)[valid], spy.targets.labels[valid])
+
+
+def test_a_sharpened_teacher_by_hand():
+    """UDA: at a temperature of .4, (.6, .3, .1) becomes (.842, .149, .010)."""
+    torch.manual_seed(0)
+    model = build_seg(tiny_fcn(num_classes=3))
+    hook = ConsistencyHook(distance="kl", temperature=0.4)
+    hook.on_attach(model)
+    soft = torch.tensor([0.6, 0.3, 0.1]).view(1, 3, 1, 1)
+    one = torch.ones(1, 1, 1)
+    sharp = torch.tensor([0.842, 0.149, 0.0095])
+    loss = hook._loss(torch.zeros(1, 3, 1, 1), PixelLabels(one.long(), one, one, one.bool(), soft))
+    expected = (sharp * (sharp * 3).log()).sum()
+    assert loss.item() == pytest.approx(expected.item(), abs=2e-3)
