@@ -19,13 +19,19 @@ from .disagreement import (
 from .distillation import gap_logit_l1, region_similarity, self_similarity
 from .early_learning import early_learning
 from .focal import softmax_focal
+from .one_to_many import OneToManyLoss, aligned_focal, claimed
 from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_mean
+from .queries import beside_mask, direction_gap
 from .separation import joint_focal, joint_probability, place_targets, split_places
 from .uncertainty import certainty, listening_loss, listens, sides_likelihood
 
 __all__ = [
+    "OneToManyLoss",
     "Reduction",
+    "aligned_focal",
+    "beside_mask",
     "certainty",
+    "claimed",
     "class_dice",
     "class_sums",
     "correlation",
@@ -34,6 +40,7 @@ __all__ = [
     "dense_classes",
     "dense_quality",
     "dice_loss",
+    "direction_gap",
     "disagreement_focused",
     "early_learning",
     "effective_weights",

@@ -74,20 +74,26 @@ class SetLoss:
     @torch.no_grad()
     def match(self, logits: Tensor, boxes: Tensor, targets: Sequence[BoxTargets]) -> Matches:
         """The cheapest assignment of the boxes of each image to queries (Hungarian method)."""
+        parts = zip(logits, boxes, targets, strict=True)
+        return [self.assign(*part)[:2] for part in parts]
+
+    @torch.no_grad()
+    def assign(
+        self, logits: Tensor, boxes: Tensor, target: BoxTargets
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of one image: queries, the box of each, and what the pair costs."""
         from scipy.optimize import linear_sum_assignment  # takes a while to import
 
-        found = []
-        for scores, own, target in zip(logits.float(), boxes.float(), targets, strict=True):
-            cost = self.costs[0] * self._class_cost(scores, target.labels)
-            cost = cost + self.costs[1] * torch.cdist(own, target.boxes, p=1)
-            _, giou = overlaps(corners(own)[:, None], corners(target.boxes)[None])
-            cost = cost - self.costs[2] * giou
-            worst = torch.finfo(cost.dtype).max
-            cost = torch.nan_to_num(cost, nan=worst, posinf=worst, neginf=worst)
-            rows, columns = linear_sum_assignment(cost.cpu().numpy())
-            pair = (torch.as_tensor(one, device=own.device) for one in (rows, columns))
-            found.append(tuple(pair))
-        return found  # type: ignore[return-value]
+        logits, boxes = logits.float(), boxes.float()
+        cost = self.costs[0] * self._class_cost(logits, target.labels)
+        cost = cost + self.costs[1] * torch.cdist(boxes, target.boxes, p=1)
+        _, giou = overlaps(corners(boxes)[:, None], corners(target.boxes)[None])
+        cost = cost - self.costs[2] * giou
+        worst = torch.finfo(cost.dtype).max
+        cost = torch.nan_to_num(cost, nan=worst, posinf=worst, neginf=worst)
+        rows, columns = linear_sum_assignment(cost.cpu().numpy())
+        query, box = (torch.as_tensor(one, device=boxes.device) for one in (rows, columns))
+        return query, box, cost[query, box]
 
     def _class_cost(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self.kind == "softmax":

@@ -28,6 +28,7 @@ from .ohem import HardPixelSampler
 from .pixel_projector import PixelProjector
 from .polishers import BoxPolisher, ClassPolisher
 from .projection import FeatureProjector, ProjectionHead
+from .query_projector import QueryProjector
 from .siamese import PairDataPreProcessor, SiameseSegmentor
 from .simple_pyramid import SimpleFeaturePyramid
 from .uncertain_fcos import UncertainFCOSHead
@@ -60,6 +61,7 @@ __all__ = [
     "PixelProjector",
     "PlainASPPHead",
     "ProjectionHead",
+    "QueryProjector",
     "SiameseSegmentor",
     "SimpleFeaturePyramid",
     "SoftmaxFocalLoss",

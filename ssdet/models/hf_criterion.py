@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..exits import UsageError
 from ..losses.fine_grained import bin_values, side_distillation, side_losses
+from ..losses.one_to_many import OneToManyLoss
 from ..losses.set_prediction import BoxTargets, Matches, SetLoss
 
 TARGETS = "ssdet"  # in the labels that are given to the model: the `BoxTargets` of the image
@@ -83,7 +84,15 @@ class HFCriterion:
 
     Args:
         config: The model's config.
+
+    Attributes:
+        one_to_many: The losses of every layer, in place of those of the model; denoising queries
+            keep their own.
+        denoise: False: denoising queries have the loss 0, but their graph.
     """
+
+    one_to_many: OneToManyLoss | None = None
+    denoise = True
 
     def __init__(self, config: Any) -> None:
         if config.model_type not in FAMILIES:
@@ -108,14 +117,17 @@ class HFCriterion:
         layers, meta = list(self._layers(logits, boxes, config, outputs)), _denoising(outputs)
         for layer in layers:
             fixed = layer.prefix.startswith("dn_")
-            matches = (
-                _denoised(meta, targets)
-                if fixed
-                else self.loss.match(layer.logits, layer.boxes, targets)
-            )
-            share = count * meta["dn_num_group"] if fixed else count
-            for name, value in self._of(layer, targets, matches, share, config).items():
-                found[f"{layer.prefix}loss_{name}"] = value
+            if self.one_to_many is not None and not fixed:
+                losses = self.one_to_many(layer.logits, layer.boxes, targets, reduce_mean)
+            elif fixed:
+                share = count * meta["dn_num_group"]
+                losses = self._of(layer, targets, _denoised(meta, targets), share, config)
+            else:
+                matches = self.loss.match(layer.logits, layer.boxes, targets)
+                losses = self._of(layer, targets, matches, count, config)
+            for name, value in losses.items():
+                silent = fixed and not self.denoise
+                found[f"{layer.prefix}loss_{name}"] = 0.0 * value if silent else value
         return torch.stack(list(found.values())).sum(), found, None
 
     def _of(

@@ -11,14 +11,13 @@ import torch.nn.functional as F
 from mmcv.ops import batched_nms
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
-from mmdet.structures.bbox import get_box_tensor, scale_boxes
+from mmdet.structures.bbox import scale_boxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..exits import UsageError
-from ..losses.set_prediction import BoxTargets
 from ..registry import MODELS
-from ..teacher_student.weights.boxes import BoxWeights
+from ..teacher_student.weights.sets import box_targets
 from ..validation import check_range
 from .hf_criterion import SOFTMAX, STRIDE_32, TARGETS, HFCriterion
 from .hf_loading import labels_of, model_config, read_pretrained, transformers
@@ -151,6 +150,15 @@ class HFDetector(BaseDetector):
         output = self._run(self._large_enough(batch_inputs), batch_data_samples)
         return output.logits, output.pred_boxes
 
+    def queries(self, inputs: Tensor, samples: Sequence[Any]) -> tuple[Tensor, Tensor]:
+        """Logits (B, Q, K) of the last layer, and its boxes (B, Q, 4) as shares of each image."""
+        inputs = self._large_enough(inputs)
+        output = self._run(inputs, samples)
+        height, width = inputs.shape[-2:]
+        shapes = [sample.metainfo["img_shape"] for sample in samples]
+        scale = output.pred_boxes.new_tensor([[width / w, height / h] * 2 for h, w, *_ in shapes])
+        return output.logits, output.pred_boxes * scale[:, None]
+
     # ------------------------------------------------------------------ to and from the library
 
     def _large_enough(self, inputs: Tensor) -> Tensor:
@@ -186,22 +194,7 @@ class HFDetector(BaseDetector):
     def _labels(self, sample: Any, inputs: Tensor) -> dict[str, Any]:
         """The boxes of a sample as shares of the batch's size, with what counts beside them."""
         height, width = inputs.shape[-2:]
-        instances = sample.gt_instances
-        corners = get_box_tensor(instances.bboxes).to(inputs.device, torch.float32)
-        size = corners.new_tensor([width, height, width, height])
-        weights = BoxWeights.of(instances)
-        if weights is None:
-            ones = corners.new_ones(len(corners))
-            weights = BoxWeights(ones, ones, 1.0, corners.new_zeros(0, 4))
-        targets = BoxTargets(
-            labels=instances.labels.to(inputs.device),
-            boxes=_centered(corners) / size,
-            cls_weight=weights.cls.to(corners),
-            box_weight=weights.box.to(corners),
-            regions=weights.regions.to(corners) / size,
-            background=weights.background,
-            soft=instances.get("soft_labels"),
-        )
+        targets = box_targets(sample.gt_instances, (height, width), inputs)
         return {"class_labels": targets.labels, "boxes": targets.boxes, TARGETS: targets}
 
     def _boxes(
@@ -229,11 +222,6 @@ class HFDetector(BaseDetector):
             across, down = meta["scale_factor"][:2]
             found.bboxes = scale_boxes(found.bboxes, [1 / across, 1 / down])
         return found
-
-
-def _centered(corners: Tensor) -> Tensor:
-    low, high = corners[:, :2], corners[:, 2:]
-    return torch.cat([(low + high) / 2, high - low], 1)
 
 
 def _corners(boxes: Tensor) -> Tensor:

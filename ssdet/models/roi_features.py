@@ -20,9 +20,13 @@ class RoIFeatures:
         strides: Of the levels; other levels of the neck are not used.
         channels: Of the neck.
         size: Height and width of what is pooled.
+        finest: Boxes of less than twice this many pixels (the root of their area) are pooled from
+            the first level. None: 14 times its stride, as in FPN.
     """
 
-    def __init__(self, strides: Sequence[int], channels: int, size: int) -> None:
+    def __init__(
+        self, strides: Sequence[int], channels: int, size: int, finest: int | None = None
+    ) -> None:
         self.levels = len(strides)
         self.extractor: Any = DETECTION_MODELS.build(
             dict(
@@ -31,8 +35,7 @@ class RoIFeatures:
                 roi_layer=dict(type="RoIAlign", output_size=size, sampling_ratio=0),
                 out_channels=channels,
                 featmap_strides=list(strides),
-                # Boxes of up to 112 pixels belong to the level of stride 4, as in FPN.
-                finest_scale=14 * strides[0],
+                finest_scale=finest or 14 * strides[0],
             )
         )
 

@@ -86,11 +86,23 @@ def _pixels(base: Base) -> bool:
     return not {"num_queries", "san_cfg"} & last.keys()  # those match queries to masks
 
 
+def _queries(base: Base) -> bool:
+    """Queries whose classes are sigmoids, matched with boxes by losses that are known."""
+    if base.model.get("type") == "HFDetector":
+        kinds = ("rt_detr", "rt_detr_v2", "deformable_detr")
+        return base.model.get("config", {}).get("model_type") in kinds
+    head: dict[str, Any] = base.model.get("bbox_head") or {}
+    return head.get("type") in (
+        "DINOHead", "DeformableDETRHead", "ConditionalDETRHead", "DABDETRHead",
+    )  # fmt: skip
+
+
 # Of a model: (what it is called, whether a base has it).
 NEEDS: dict[str, tuple[str, Callable[[Base], bool]]] = {
     "two-stage": ("a two-stage detector with an RPN", _two_stage),
     "one-stage": ("a dense one-stage detector", _one_stage),
     "dense head": ("a RetinaNet, FCOS, ATSS, GFL or RTMDet", _dense_head),
+    "queries": ("a DINO, Deformable DETR or RT-DETR", _queries),
     "one box head": ("a two-stage detector with an RPN and one box head", _one_box_head),
     "masks": ("a detector with masks, such as mask-rcnn-r50", lambda base: base.has_masks),
     "pixels": ("a segmentor whose head scores pixels", _pixels),

@@ -120,7 +120,7 @@ class TeacherStudentDetector(TeacherStudent):
         self._log(step)
         return {
             name: [
-                self._to_view(boxes, weak, strong)
+                self.to_view(boxes, weak, strong)
                 for boxes, weak, strong in zip(
                     step.pseudo_boxes, step.weak_views.samples, views.samples, strict=True
                 )
@@ -174,7 +174,8 @@ class TeacherStudentDetector(TeacherStudent):
         head = next((head for head in heads if head is not None), None)
         return [head] if isinstance(head, BaseDenseHead) else []
 
-    def _to_view(self, boxes: PseudoBoxes, weak: Any, strong: Any) -> DetDataSample:
+    def to_view(self, boxes: PseudoBoxes, weak: Any, strong: Any) -> DetDataSample:
+        """Boxes of a weak view as ground truth of a strong view, given the samples of both."""
         matrix = between(weak, strong)
         shape = strong.img_shape
         hull = project_boxes(boxes.bboxes, matrix)

@@ -102,6 +102,7 @@ class Step:
         derived: Branches of a joint pass that are made of the features of others.
         rows: With `joint_pass`, which rows of the joint batch of the heads each branch has.
         measures: Numbers of each unlabeled image (B,) that one hook leaves for others.
+        notes: What a hook keeps between two of its points, under its name.
         unsup_weight: Factor on the unsupervised losses, ramp included.
         shares: The part of `unsup_weight` that each strong view gets; equal parts at first.
         losses: Losses so far, with the prefixes `sup_` and `unsup_`.
@@ -127,6 +128,7 @@ class Step:
     derived: dict[str, Derived] = field(default_factory=dict)
     rows: dict[str, slice] = field(default_factory=dict)
     measures: dict[str, Tensor] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
     unsup_weight: float = 1.0
     shares: dict[str, float] = field(default_factory=dict)
     losses: dict[str, Any] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from .fusion import Uncertainty, fuse, uncertainty_of, variance_of
 from .gmm import Mixture, MixturePolicy, fit_mixtures, mixture_thresholds
 from .hardness import ease, weighted_iou
 from .label_distribution import expected_counts, ranked_thresholds
-from .mining import mined
+from .mining import cost_limit, mined
 from .peaks import class_peaks, mean_peak, moved_threshold
 from .prototypes import (
     class_cosines,
@@ -49,6 +49,7 @@ __all__ = [
     "clusters",
     "combine_certain",
     "confident_overlap",
+    "cost_limit",
     "count_threshold",
     "ease",
     "effective",

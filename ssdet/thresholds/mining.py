@@ -1,7 +1,13 @@
-"""Reliable ones among uncertain boxes: those on which the teacher's proposals agree."""
+"""Reliable ones among uncertain boxes, as proposals or as costs of the matching tell."""
+
+import math
 
 import torch
 from torch import Tensor
+
+from .gmm import fit_mixtures
+
+FLOOR = 1e-5  # of the variances of costs
 
 
 def mined(
@@ -23,3 +29,19 @@ def mined(
         return total / proposals.clamp(min=1)
 
     return (proposals > 0) & (means(overlaps) >= iou) & (means(scores) >= score)
+
+
+def cost_limit(costs: Tensor) -> Tensor:
+    """Up to which cost of its match a box is reliable (Semi-DETR, CVPR 2023).
+
+    Costs (N,) are a mixture of two Gaussians. The limit is the cost of the lower one that the
+    mixture finds most likely; of the upper one, if the lower one has none. One cost is its own
+    limit, and without any it is 0.
+    """
+    if len(costs) < 2:
+        return costs.sum()
+    rows = costs[None].float()
+    fitted = fit_mixtures(rows, torch.ones_like(rows, dtype=torch.bool), floor=FLOOR)
+    lower = fitted.log_odds <= 0
+    lower = torch.where(lower.any(), lower, ~lower)
+    return costs[fitted.log_likelihood.where(lower, -math.inf).argmax()]

@@ -44,6 +44,7 @@ DETECTORS = {
     "cascade_rcnn": lambda: _two_stage("cascade_rcnn"),
     "mask_rcnn": lambda: _two_stage("mask_rcnn"),
     "deformable_detr": lambda: small_config("deformable_detr"),
+    "dino": lambda: small_config("dino"),
 }
 SEGMENTORS = {
     "fcn": tiny_fcn,
@@ -75,7 +76,10 @@ class Loop:
             self.model = build_seg(SEGMENTORS[kind](), **dict(model))
         else:
             self.model = build_pair(DETECTORS[kind](), **dict(model))
-        if kind == "deformable_detr":  # before that, its embeddings are what the memory held
+        if kind in (
+            "deformable_detr",
+            "dino",
+        ):  # before that, its embeddings are what the memory held
             initialized(self.model)
         _awaken(self.model)
         self.hooks = [HOOKS.build(copy.deepcopy(hook)) for hook in hooks]

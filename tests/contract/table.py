@@ -90,7 +90,19 @@ BOXES = [
     *boxes("BoxFusionHook"),
     *boxes("BoxJitterHook", "faster_rcnn", max_spread=1.0),
     *boxes("BoxSpreadHook", max_spread=1.0),
+    *boxes("CostMiningHook", "deformable_detr", score=0.5, learn=True),
+    *boxes(
+        "CrossViewQueryHook",
+        "dino",
+        beside=(dict(type="CostMiningHook", score=0.5),),
+        model=dict(
+            auxiliary=dict(
+                query_projector=dict(type="QueryProjector", channels=16, hidden=32, groups=4)
+            )
+        ),
+    ),
     *boxes("DenseLabelHook", ratio=0.1),
+    *boxes("HybridMatchingHook", "dino", switch=2),
     *boxes("LayerAgreementHook", "deformable_detr"),
     *boxes("ListenHook", "uncertain_fcos", idle=NO_BOX),
     *boxes("PrototypeLabelHook", "faster_rcnn", margin=True, group=2),

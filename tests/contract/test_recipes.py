@@ -9,7 +9,8 @@ from ssdet.recipes.writer import assign
 from .assertions import assert_contract
 from .loop import Loop
 
-KINDS = {"two-stage": "faster_rcnn", "one box head": "faster_rcnn", "masks": "mask_rcnn"}
+KINDS = {"two-stage": "faster_rcnn", "one box head": "faster_rcnn", "masks": "mask_rcnn",
+         "queries": "deformable_detr"}  # fmt: skip
 # What every written config assigns before its hooks, here for a run of 48 iterations.
 VARIABLES = """
 classes, batch, lr = ('a', 'b', 'c'), (2, 2), 0.01

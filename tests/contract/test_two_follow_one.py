@@ -34,6 +34,8 @@ OWN_DRAWS = {
     "EraseHook": None, "PseudoMixupHook": None, "FeaturePerturbationHook": None,
     "ComplementaryDropoutHook": None, "CutMixHook": dict(prob=0.0), "ClassMixHook": None,
     "PseudoMosaicHook": None, "AdaptiveCutMixHook": None,
+    # No draw, but a normalizer that so few boxes would leave at its least value.
+    "HybridMatchingHook": dict(switch=0),
     "DenseLabelHook": dict(per_image=True),  # no draw, but the richest places of all its images
 }  # fmt: skip
 SILENT = ", one silent"  # from the third step on the second process has no pseudo label

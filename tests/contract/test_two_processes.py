@@ -20,6 +20,7 @@ CHOSEN = (
     "DualThresholdHook-fcn",
     "PseudoBoxMemoryHook-retinanet",
     "PolishHook-retinanet",
+    "CrossViewQueryHook-dino",
     "ShrinkMatchHook-fcn",
     "UnreliableContrastHook-fcn",
     "RegionInstructionHook-fcn",

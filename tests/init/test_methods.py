@@ -18,7 +18,8 @@ from ssdet.recipes.recipe import Code, Note
 from ssdet.recipes.views import STRONG
 
 TWO_STAGE = {name: "faster-rcnn-r50" for name in ("two-stage", "one box head")}
-BASES = {**TWO_STAGE, "masks": "mask-rcnn-r50"}  # others: the tiny ones
+DETR = "mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py"
+BASES = {**TWO_STAGE, "masks": "mask-rcnn-r50", "queries": DETR}  # others: the tiny ones
 
 
 @pytest.fixture
@@ -136,6 +137,7 @@ MODELS_OF_ALL_KINDS = {
         ("unbiased-teacher", "cascade", "soft-teacher"),
         ("unbiased-teacher", "retina", "soft-teacher-one-stage"),
         ("dense-teacher", "rcnn", "mean-teacher"),
+        ("semi-detr", "retina", "mean-teacher"),
         ("copy-paste", "rcnn", "mixpl"),
         ("cw-bass", "mask2former", "fixmatch"),
         ("mean-teacher-soft", "mask2former", "fixmatch"),
@@ -159,6 +161,7 @@ def test_methods_suit_what_they_are_for_and_name_another_one_for_the_rest():
     assert suited["soft-teacher-one-stage"] == {"retina"}
     assert suited["unbiased-teacher"] == {"rcnn", "mask-rcnn"}
     assert suited["copy-paste"] == {"mask-rcnn"}
+    assert suited["semi-detr"] == {"dino"}
     assert suited["cw-bass"] == {"fcn", "uper"}
     assert suited["mixpl"] == {"retina", "rcnn", "cascade", "mask-rcnn", "sparse", "dino"}
     for name, method in METHODS.items():

@@ -60,7 +60,7 @@ def kept(part):
 
 
 def transferred(part):
-    view = MODEL._to_view(part, sample(), sample(homography=np.array(MIRROR)))
+    view = MODEL.to_view(part, sample(), sample(homography=np.array(MIRROR)))
     return view.gt_instances, view.ignored_instances.bboxes
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ssdet.thresholds import mined
+from ssdet.thresholds import cost_limit, mined
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,15 @@ def test_each_box_has_its_own_proposals():
 def test_nothing_to_mine():
     empty = torch.zeros(0)
     assert not mined(empty.long(), 2, empty, empty, iou=0.0, score=0.0).any()
+
+
+def test_the_limit_is_the_likeliest_of_the_low_costs():
+    costs = torch.tensor([0.10, 0.12, 0.14, 2.0, 2.1])
+    limit = cost_limit(costs[torch.tensor([3, 0, 4, 1, 2])])
+    assert limit.item() == pytest.approx(0.12)
+    assert (costs <= limit).sum() == 2
+
+
+@pytest.mark.parametrize("costs, limit", [((), 0.0), ((-2.5,), -2.5), ((1.5, 1.5), 1.5)])
+def test_the_limit_of_few_costs(costs, limit):
+    assert cost_limit(torch.tensor(costs)).item() == limit

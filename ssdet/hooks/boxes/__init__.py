@@ -1,7 +1,8 @@
 """Hooks that select, weight or merge pseudo boxes by more than their score.
 
 Jitter, the spread of the boxes that NMS merged, agreement of cascade stages or decoder layers,
-weights for each task; and dense labels, which take the place of boxes.
+weights for each task; dense labels, which take the place of boxes; how boxes are matched with the
+queries of a DETR, and queries made of boxes.
 Not here: plain thresholds (`thresholds`), and hooks that change images (`mixing`).
 """
 
@@ -9,7 +10,10 @@ from .background_score import BackgroundScoreHook as BackgroundScoreHook
 from .box_fusion import BoxFusionHook as BoxFusionHook
 from .box_jitter import BoxJitterHook as BoxJitterHook
 from .box_spread import BoxSpreadHook as BoxSpreadHook
+from .cost_mining import CostMiningHook as CostMiningHook
+from .cross_view_query import CrossViewQueryHook as CrossViewQueryHook
 from .dense_label import DenseLabelHook as DenseLabelHook
+from .hybrid_matching import HybridMatchingHook as HybridMatchingHook
 from .layer_agreement import LayerAgreementHook as LayerAgreementHook
 from .listen import ListenHook as ListenHook
 from .prototype_label import PrototypeLabelHook as PrototypeLabelHook

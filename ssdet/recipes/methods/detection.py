@@ -242,6 +242,33 @@ DETECTION = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "Semi-DETR",
+        "Zhang et al., CVPR 2023",
+        "`HybridMatchingHook`, `CostMiningHook`, `CrossViewQueryHook`, network `QueryProjector`",
+        config="semi_detr",
+        tests=(
+            "tests/losses/test_one_to_many.py",
+            "tests/losses/test_queries.py",
+            "tests/hooks/boxes/test_hybrid_matching.py",
+            "tests/hooks/boxes/test_cost_mining.py",
+            "tests/hooks/boxes/test_cross_view_query.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+        recipes={
+            "semi-detr": Recipe(
+                "detection",
+                "DETRs: at first several queries learn a box; boxes that queries find cheaply",
+                hooks=[
+                    EMA,
+                    dict(type="CostMiningHook", score=0.4),
+                    dict(type="HybridMatchingHook", switch=Code("iterations // 2")),
+                ],
+                needs="queries",
+                instead=("mean-teacher",),
+            ),
+        },
+    ),
+    Method(
         "HSSDA in 2D",
         "Liu et al., CVPR 2023",
         "`DualThresholdHook`, `PseudoBoxMemoryHook`, `PatchShuffleHook`",

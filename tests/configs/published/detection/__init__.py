@@ -8,6 +8,7 @@ from . import (
     dual_polish,
     labelmatch,
     mixpl,
+    semi_detr,
     soft_teacher,
     unbiased_teacher,
     unbiased_teacher_v2,
@@ -25,6 +26,7 @@ REPOSITORIES = {
     "DT": Repository("Megvii-BaseDetection/DenseTeacher", "8fbf465c"),
     "PD": Repository("PaddlePaddle/PaddleDetection", "78f8dad9"),
     "CV": Repository("Megvii-BaseDetection/cvpods", "01f0f9a4"),
+    "SD": Repository("JCZ404/Semi-DETR", "6afea669"),
     "MM": Repository("VBTI-development/onedl-mmdetection", "c1d83f03"),
 }
 RECIPES: tuple[Recipe, ...] = (
@@ -33,6 +35,7 @@ RECIPES: tuple[Recipe, ...] = (
     *unbiased_teacher_v2.RECIPES,
     *consistent_teacher.RECIPES,
     *mixpl.RECIPES,
+    *semi_detr.RECIPES,
     *dense_teacher.RECIPES,
     *arsl.RECIPES,
     *labelmatch.RECIPES,
