@@ -2,7 +2,7 @@
 
     python tools/benchmark_step.py [--models retinanet faster-rcnn dino deeplabv3plus soft-teacher]
                                    [--size 256 320] [--rounds 20] [--device cpu]
-                                   [--precision fp32] [--threads 1]
+                                   [--precision fp32] [--threads 1] [--channels-last]
 
 All sides start from the same weights and get the same images: as many labeled as unlabeled ones,
 with the same number of pseudo boxes. Each round takes a step of every side in turn. A bare loop is
@@ -19,6 +19,7 @@ import copy
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", choices=list(PRECISIONS), default="fp32")
+    parser.add_argument("--channels-last", action="store_true", help="in ssdet: channels_last=True")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -83,7 +85,7 @@ def main() -> None:
 def compare(name: str, given: argparse.Namespace) -> str:
     """Take the steps in turn and put the medians into a line."""
     others = SIDES.get(name, ("bare", "MMDetection"))
-    makers = dict(ssdet=ours, bare=bare, MMDetection=peer)
+    makers = dict(ssdet=partial(ours, given.channels_last), bare=bare, MMDetection=peer)
     sides = {}
     for side in ("ssdet", *others):
         torch.manual_seed(0)
@@ -184,7 +186,9 @@ def wrapper(parameters: Any, precision: torch.dtype | None) -> OptimWrapper:
     return AmpOptimWrapper(dtype=str(precision).partition(".")[2], optimizer=optimizer)
 
 
-def ours(name: str, model: ConfigDict, device: str, precision: torch.dtype | None) -> Step:
+def ours(
+    channels_last: bool, name: str, model: ConfigDict, device: str, precision: torch.dtype | None
+) -> Step:
     """The step of `ssdet train` with its usual hooks, in a joint pass where they allow it."""
     average = TeacherEMAHook(momentum=MOMENTUM)
     hooks: list[Any] = [FixedThresholdHook(score=0.0), average]
@@ -195,6 +199,7 @@ def ours(name: str, model: ConfigDict, device: str, precision: torch.dtype | Non
         config["joint_pass"] = False
         jitter = BoxJitterHook(times=JITTER[0], scale=JITTER[1], max_spread=ANY_SPREAD)
         hooks = [FixedThresholdHook(score=0.0), jitter, BackgroundScoreHook(), average]
+    config["channels_last"] = channels_last
     network: Any = MODELS.build(config).to(device)
     network.init_weights()
     network.train()

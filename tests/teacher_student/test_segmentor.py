@@ -323,6 +323,23 @@ def test_compiled_student_trains():
         assert torch.allclose(total(losses(model, batch)), total(losses(eager, batch)), rtol=1e-5)
 
 
+def test_channels_may_lie_last_in_memory():
+    model = build_seg(channels_last=True)
+    plain_one = build_seg()
+    plain_one.load_state_dict(model.state_dict())
+    for network in (model.student, model.teacher):
+        weight = next(p for p in network.parameters() if p.ndim == 4 and p.shape[1] > 1)
+        assert weight.stride(1) == 1
+    batch = seg_batch()
+    features = []
+    model.student.backbone.register_forward_hook(lambda *call: features.extend(call[2]))
+    for one in (model, plain_one):
+        total(losses(one, batch)).backward()
+    assert features and all(f.stride(1) == 1 for f in features)
+    for ours, other in zip(model.student.parameters(), plain_one.student.parameters(), strict=True):
+        assert torch.allclose(ours.grad, other.grad, rtol=1e-3, atol=1e-5)
+
+
 def test_who_answers_predict():
     model, batch = build_seg(), plain(seg_batch(unsup=0))
     with torch.no_grad():
