@@ -117,8 +117,7 @@ def _ways(config: Mapping[str, Any], processes: int, ours: bool) -> list[str]:
     total, real, ways = meant(config) or (), images(config, processes), []
     count = processes_for(config)
     if count:
-        start = "torchrun --nproc_per_node {} -m ssdet.cli train CONFIG --launcher pytorch"
-        ways.append(start.format(count) if ours else f"start {count} processes")
+        ways.append(f"--gpus {count}" if ours else f"start {count} processes")
     times = _batches(config, processes)
     part = [n // times for n in total[: len(real)]]
     if all(n and n * times == m for n, m in zip(part, total, strict=False)):

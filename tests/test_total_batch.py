@@ -129,7 +129,7 @@ def test_the_message_names_what_can_be_done():
         "total_batch=(8, 32): the learning rate is for 8 labeled and 32 unlabeled images per "
         "iteration in all processes together, but batch=(2, 8) in 1 process gives 2 labeled and "
         "8 unlabeled. Choose one:\n"
-        "  torchrun --nproc_per_node 4 -m ssdet.cli train CONFIG --launcher pytorch\n"
+        "  --gpus 4\n"
         "  --cfg-options batch=8,32  (as many images, with the memory they need)\n"
         "  --auto-scale-lr  (lr 0.01 becomes 0.0025)\n"
         "  --cfg-options total_batch=2,8  (keep the rate as it is)"

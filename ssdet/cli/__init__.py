@@ -138,7 +138,8 @@ def _main(arguments: list[str]) -> int:
     module = importlib.import_module(f".{available[name][0]}", __package__)
     parser = argparse.ArgumentParser(f"ssdet {name}", description=module.__doc__)
     module.add_arguments(parser)
-    return _run(module.run, parser.parse_args(arguments[1:]), f"ssdet {name}")
+    args = parser.parse_args(arguments[1:], argparse.Namespace(command_line=arguments))
+    return _run(module.run, args, f"ssdet {name}")
 
 
 def _run(run, args: argparse.Namespace, name: str) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001

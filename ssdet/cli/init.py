@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .arguments import positive
 from .reading import FORMATS, add_reading_arguments, reading_options
 
 
@@ -71,14 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the config to write (default: %(default)s)",
     )
     parser.add_argument(
-        "--gpus", type=_positive, default=1, metavar="N",
+        "--gpus", type=positive, default=1, metavar="N",
         help="GPUs (processes) to train with; other settings follow (default: 1)",
     )  # fmt: skip
     parser.add_argument(
-        "--batch", type=_positive, nargs=2, metavar=("L", "U"),
+        "--batch", type=positive, nargs=2, metavar=("L", "U"),
         help="labeled and unlabeled images per process and iteration",
     )  # fmt: skip
-    parser.add_argument("--iterations", type=_positive, metavar="N", help="length of the training")
+    parser.add_argument("--iterations", type=positive, metavar="N", help="length of the training")
     parser.add_argument(
         "--weights", default="auto", metavar="W",
         help="what to start from: coco, imagenet, none, a file, or a name such as mmdet://NAME "
@@ -118,15 +119,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{args.out}: {written.method} for {args.base}\n  {written.summary}")
     for note in written.notes:
         print(f"  note: {note}")
-    train = f"ssdet train {args.out}"
-    if args.gpus > 1:
-        train = f"torchrun --nproc_per_node {args.gpus} -m ssdet.cli train {args.out}"
-        train += " --launcher pytorch"
-    print(f"next:\n  ssdet doctor {args.out}\n  {train}")
+    config = shlex.quote(str(args.out))
+    gpus = f" --gpus {args.gpus}" if args.gpus > 1 else ""
+    print(f"next:\n  ssdet doctor {config}\n  ssdet train {config}{gpus}")
     return 0
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
-    return int(text)

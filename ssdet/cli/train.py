@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from .arguments import positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume-anyway", action="store_true",
         help="as --resume, also with a config or data that are not those of the run",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gpus", type=positive, metavar="N",
+        help="train in N processes of this machine, one for each GPU (without GPUs: on the CPU)",
     )  # fmt: skip
     parser.add_argument("--amp", action="store_true", help="mixed precision, where it is faster")
     parser.add_argument(
@@ -73,6 +78,8 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train."""
+    if args.gpus:
+        _share(args)
     if os.environ.get("RANK", "0") == "0":  # the imports below take seconds
         print(f"ssdet train {args.config}: loading PyTorch and MMDetection", flush=True)
     from ..exits import UsageError
@@ -97,6 +104,23 @@ def run(args: argparse.Namespace) -> int:
     if os.environ.get("RANK", "0") == "0":
         _say_what_is_next(config)
     return 0
+
+
+def _share(args: argparse.Namespace) -> None:
+    """Start the processes; each of them runs this command again, and joins the others here."""
+    from ..exits import UsageError
+    from .processes import start
+
+    if args.launcher != "none":
+        raise UsageError(
+            f"--gpus {args.gpus} starts the processes itself, and --launcher {args.launcher} says "
+            "that another program does; leave one of them out"
+        )
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        args.launcher = "pytorch"
+    elif args.gpus > 1 and not args.dry_run:  # a trial is one process
+        print(f"ssdet train {args.config}: starting {args.gpus} processes", flush=True)
+        start(args.gpus, args.command_line)
 
 
 def _apply(config: Any, args: argparse.Namespace) -> None:
@@ -134,7 +158,7 @@ def _compare(config: Any, args: argparse.Namespace, check: Callable[[], None]) -
             _dry_run(part.config, f"{args.config} ({part.role})", check)
         return 0
     train_all(parts, args.config, check)
-    report(parts, shlex.join(["ssdet", *sys.argv[1:]]))
+    report(parts, shlex.join(["ssdet", *args.command_line]))
     return 0
 
 
@@ -143,7 +167,7 @@ def _say_what_is_next(config: Any) -> None:
     report = Path(config.work_dir) / "report.html"
     told = [f"{report} shows how it went"] if report.is_file() else []
     if {"detector", "segmentor"} & set(config.model):
-        told.append(f"`ssdet export {config.work_dir}` takes the model out")
+        told.append(f"`ssdet export {shlex.quote(config.work_dir)}` takes the model out")
     print(f"ssdet train: finished. {'; '.join(told) or config.work_dir}")
 
 
