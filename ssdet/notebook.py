@@ -16,7 +16,7 @@ from .exits import UsageError
 from .report import Run, read_run, write_report
 from .report.health import Verdict, verdicts
 from .report.summary import curve, main_metric
-from .run_files import METRICS
+from .run_files import METRICS, NEWEST
 
 __all__ = ["TrainedRun", "load", "train"]
 
@@ -49,8 +49,9 @@ def train(
     if seed is not None:
         loaded.randomness = {**loaded.get("randomness", {}), "seed": seed}
     if resume:
-        loaded.resume, loaded.load_from = True, None
-    check_file("load_from", loaded.get("load_from"))
+        loaded.resume = NEWEST
+    else:
+        check_file("load_from", loaded.get("load_from"))
     check = check_before_training(loaded, strict=strict)
     build_runner(loaded, name, ("train_loop", "val_loop"), check).train()
     return load(loaded.work_dir)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 METRICS, INFO, CONFIG = "metrics.jsonl", "run.json", "config.py"
+CHECKPOINTS = "checkpoints"  # folder
 ORIGINS = Path("pseudo") / "origins.json"
 GALLERY, STATS = Path("pseudo") / "gallery.jsonl", Path("pseudo") / "stats.jsonl"
 QUALITY = "quality.json"
@@ -12,3 +13,5 @@ BATCHES = {
     "unlabeled": Path("pseudo") / "batch_unlabeled.jpg",
 }
 ADVICE = Path("pseudo") / "advice.jsonl"
+
+NEWEST = "auto"  # `resume` of a config: the newest checkpoint, or `load_from` where there is none

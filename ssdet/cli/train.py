@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..run_files import NEWEST
 from .arguments import positive
 
 
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="a path, ssdet::..., mmdet::..., or a shipped config")
     parser.add_argument("--work-dir", help="the run's folder (default: work_dirs/NAME_OF_CONFIG)")
     parser.add_argument(
-        "--resume", nargs="?", const="auto", metavar="CHECKPOINT",
+        "--resume", nargs="?", const=NEWEST, metavar="CHECKPOINT",
         help="resume from the newest undamaged checkpoint of the work folder, or from CHECKPOINT",
     )  # fmt: skip
     parser.add_argument(
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     from .doctor import check_before_training
     from .launch import build_runner, prepare
 
-    if (args.baseline or args.control) and args.resume not in ("auto", None):
+    if (args.baseline or args.control) and args.resume not in (NEWEST, None):
         raise UsageError(
             f"--resume {args.resume}: there is a run in each of several folders; with --baseline "
             "or --control write --resume alone: each goes on with its own newest checkpoint"
@@ -142,10 +143,12 @@ def _apply(config: Any, args: argparse.Namespace) -> None:
 
 def _resume(config: Any, args: argparse.Namespace) -> None:
     if args.resume is not None or args.resume_anyway:
-        config.resume = True
-        config.load_from = None if args.resume in ("auto", None) else args.resume
+        newest = args.resume in (NEWEST, None)
+        config.resume = NEWEST if newest else True
+        config.load_from = config.get("load_from") if newest else args.resume
         config.resume_anyway = args.resume_anyway
-    check_file("--resume" if config.get("resume") else "load_from", config.get("load_from"))
+    if config.get("resume") != NEWEST:  # then a run that goes on needs no other file
+        check_file("--resume" if config.get("resume") else "load_from", config.get("load_from"))
 
 
 def _compare(config: Any, args: argparse.Namespace, check: Callable[[], None]) -> int:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..exits import TEMPORARY, CheckpointError, UsageError
+from ..run_files import CHECKPOINTS
 from .checkpoint_file import check_parts, read_checkpoint, sha256, write_text
 
-FOLDER = "checkpoints"
+FOLDER = CHECKPOINTS
 NAME = "index.json"
 LISTED = re.compile(r"[\w.-]+\.pth", re.ASCII)  # what may stand in the index, and be deleted
 NUMBERED = re.compile(r"(?:iter|epoch)_(\d+)\.pth", re.ASCII)

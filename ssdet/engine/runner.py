@@ -22,6 +22,7 @@ from .. import total_batch
 from ..exits import DISK, CheckpointError, RunError, UsageError, write_error
 from ..ranks import any_rank
 from ..registry import RUNNERS
+from ..run_files import NEWEST
 from . import data_workers
 from .amp import cpu_amp_config
 from .checkpoint_content import collect
@@ -58,7 +59,7 @@ class SafeRunner(Runner):
     """
 
     _log_dir: str
-    _resume: bool
+    _resume: bool | str
     _has_loaded: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -189,7 +190,7 @@ class SafeRunner(Runner):
         """
         again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
         if any_rank(again) and not self._resume:
-            self._resume, self._load_from = True, None
+            self._resume = NEWEST
 
     def _save_between_steps(self) -> None:
         # With several processes each would have to take part, and the others wait elsewhere.
@@ -202,8 +203,13 @@ class SafeRunner(Runner):
             self.logger.warning(f"Saved the state after iteration {self.iter}")
 
     def load_or_resume(self) -> None:
-        """Resume from the newest undamaged checkpoint, and log which and why."""
-        if self._has_loaded or not self._resume or self._load_from is not None:
+        """Resume from the newest undamaged checkpoint, and log which and why.
+
+        With `resume='auto'`, `load_from` is what the run starts from where there is none yet; with
+        `resume=True` it is the checkpoint to resume from, as in MMEngine.
+        """
+        newest = self._resume == NEWEST or (self._resume and self._load_from is None)
+        if self._has_loaded or not newest:
             if self._resume and self._load_from is not None:
                 check_listed(Path(self._load_from))
             super().load_or_resume()
@@ -215,8 +221,12 @@ class SafeRunner(Runner):
                 "Start again with another --work-dir"
             )
         if path is None:
-            self.logger.warning(f"Nothing to resume in {self.work_dir}: starting from scratch")
+            start = self._load_from or "scratch"
+            self.logger.warning(f"Nothing to resume in {self.work_dir}: starting from {start}")
+            self._resume = False
+            super().load_or_resume()
             return
+        self._load_from = None
         for problem in damaged:
             self.logger.warning(f"Damaged checkpoint {problem}. Falling back to {path}")
         self.resume(str(path))

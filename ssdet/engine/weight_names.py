@@ -19,6 +19,7 @@ import torch
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..exits import UsageError
+from ..run_files import CHECKPOINTS, NEWEST
 from .configs import shipped_configs
 from .torchvision_files import ADDRESS, FILES
 
@@ -74,9 +75,18 @@ def cached(url: str) -> Path:
 
 def names_in(config: Mapping[str, Any]) -> list[str]:
     """Weights that a training starts from, in the order of the config."""
-    start = [] if config.get("resume") else [config.get("load_from")]
+    start = [] if _goes_on(config) else [config.get("load_from")]
     named = [name for name in (*_named(config.get("model")), *start) if name]
     return [n for n in dict.fromkeys(named) if "://" not in n or is_url(n) or _scheme(n) in SCHEMES]
+
+
+def _goes_on(config: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint of the run takes the place of what it starts from."""
+    resume = config.get("resume")
+    if resume != NEWEST:
+        return bool(resume)
+    folder = Path(config.get("work_dir") or ".")
+    return any((folder / CHECKPOINTS).glob("*.pth")) or (folder / "last_checkpoint").is_file()
 
 
 def by_hand(url: str) -> str:

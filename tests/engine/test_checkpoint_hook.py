@@ -213,6 +213,20 @@ def test_empty_folder_starts_anew_and_finished_run_does_nothing(tmp_path):
     assert difference(weights, checkpoint(tmp_path, 6)) is None and lines(tmp_path) == before
 
 
+def test_resuming_an_empty_folder_starts_from_the_weights_of_the_config(tmp_path):
+    """As a job does that always says --resume, at its first start; and later it goes on."""
+    toy(tmp_path / "start").train()
+    weights = str(tmp_path / "start/checkpoints/iter_6.pth")
+    toy(tmp_path / "whole", load_from=weights).train()
+    job = dict(load_from=weights, resume="auto")
+    toy(tmp_path / "job", train_cfg__max_iters=4, **job).train()
+    assert f"starting from {weights}" in (tmp_path / "job/train.log").read_text()
+    toy(tmp_path / "job", **job).train()
+    both = (checkpoint(tmp_path / name, 6) for name in ("job", "whole"))
+    assert difference(*both) is None
+    assert f"load_from = '{weights}'" in (tmp_path / "job/config.py").read_text()
+
+
 def test_an_unfinished_validation_is_done_on_resume(tmp_path):
     toy(tmp_path / "whole", train_cfg__val_interval=2).train()
     ToyMetric.fail = True

@@ -50,6 +50,16 @@ def test_a_start_that_is_none_of_the_first_resumes(tmp_path, monkeypatch, here):
     assert difference(*both) is None
 
 
+def test_a_restart_before_the_first_checkpoint_starts_from_the_same_weights(tmp_path, monkeypatch):
+    toy(tmp_path / "start").train()
+    start = str(tmp_path / "start/checkpoints/iter_6.pth")
+    toy(tmp_path / "whole", load_from=start).train()
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    toy(tmp_path / "again", load_from=start).train()
+    both = (checkpoint(tmp_path / name, 6) for name in ("again", "whole"))
+    assert difference(*both) is None
+
+
 def test_the_first_start_does_not_resume(tmp_path, monkeypatch):
     cut(tmp_path)
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
