@@ -35,7 +35,8 @@ def train(
     Args:
         config: Path or name of a config, or a `Config` such as `ssdet.semi_supervise` returns.
         work_dir: Folder of the run. None: that of the config, or else `work_dirs/<name>`.
-        options: Values to change, as `--cfg-options`: `{"iterations": 500}`.
+        options: Values to change, as `--cfg-options`: `{"iterations": 500}`. In a `Config` no
+            variables can be changed, since what is computed from them stands already.
         resume: Go on from the newest whole checkpoint in the folder.
         seed: Seed of the run.
         strict: Warnings of `ssdet doctor` are errors.
@@ -149,7 +150,8 @@ def _kept(line: dict[str, Any]) -> str:
 def _loaded(config: Any, options: dict[str, Any]) -> tuple[Any, str]:
     from mmengine.config import Config
 
-    from .engine.configs import load_config
+    from .engine.config_variables import read_by_mmengine
+    from .engine.configs import load_config, merge_options
 
     if isinstance(config, (str, Path)):
         return load_config(str(config), options), str(config)
@@ -158,6 +160,15 @@ def _loaded(config: Any, options: dict[str, Any]) -> tuple[Any, str]:
             f"ssdet.train: config is a {type(config).__name__}; give the path of a config, or a "
             "mmengine Config such as ssdet.semi_supervise returns"
         )
+    for key in options:
+        if (name := key.partition(".")[0]) not in read_by_mmengine():
+            raise UsageError(
+                f"ssdet.train: options={{{key!r}: ...}}: {name!r} is a variable, and what was "
+                "computed from it stands already. Give it to ssdet.semi_supervise, such as "
+                "iterations=2000; or train from the file of a config, where it still counts"
+            )
     loaded = copy.deepcopy(config)
-    loaded.merge_from_dict(options)
-    return loaded, str(config.filename or "config.py")
+    merge_options(loaded, options)
+    # The file of a config from `semi_supervise` is gone, and its name says nothing.
+    file = Path(config.filename or "config.py")
+    return loaded, str(file) if file.is_file() else "config.py"

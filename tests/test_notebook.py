@@ -1,6 +1,7 @@
 """ssdet from Python: what a run looks like as an object, and what is refused."""
 
 import pytest
+from mmengine.config import Config
 
 import ssdet
 from ssdet.engine.checkpoint_index import CheckpointIndex, Entry
@@ -54,3 +55,12 @@ def test_what_is_no_run_or_no_config_is_refused(tmp_path):
         ssdet.train("soft_teacher/gfl_dem.py")
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         ssdet.trian  # noqa: B018
+
+
+def test_a_variable_of_a_config_that_stands_already_is_refused():
+    """It would change nothing: the length was computed from it before."""
+    config = Config(dict(iterations=100, train_cfg=dict(max_iters=100), model=dict(burn_in=3)))
+    with pytest.raises(UsageError, match=r"'iterations' is a variable.*semi_supervise"):
+        ssdet.train(config, options={"iterations": 2000})
+    with pytest.raises(UsageError, match=r"'x' does not lead into model\.burn_in: found 3"):
+        ssdet.train(config, options={"model.burn_in.x": 2})

@@ -15,6 +15,7 @@ from inspect import signature
 from typing import Any
 
 from ..exits import UsageError
+from .option_paths import entry
 
 # Read by MMEngine beside the arguments of its runner, or by us.
 _OTHERS = (
@@ -60,13 +61,15 @@ def with_values(value: Any, parts: Mapping[str, Any], name: str) -> Any:
     """`value`, changed in place at the paths that `parts` names."""
     for path, new in parts.items():
         *way, last = path.split(".")
-        node = value
+        node, place, option = value, name, f"{name}.{path}"
         for key in way:
-            node = node.setdefault(key, {}) if isinstance(node, dict) else _item(node, key, name)
+            if isinstance(node, dict):
+                node.setdefault(key, {})
+            node, place = entry(node, key, option, place), f"{place}.{key}"
         if isinstance(node, dict):
             node[last] = new
         else:
-            _item(node, last, name)
+            entry(node, last, option, place)
             node[int(last)] = new
     return value
 
@@ -126,15 +129,6 @@ def _parts(options: Mapping[str, Any], name: str) -> dict[str, Any]:
     """What the options say of the value of `name`."""
     start = f"{name}."
     return {key[len(start) :]: value for key, value in options.items() if key.startswith(start)}
-
-
-def _item(node: Any, key: str, name: str) -> Any:
-    if isinstance(node, list) and key.isdigit() and int(key) < len(node):
-        return node[int(key)]
-    raise UsageError(
-        f"--cfg-options {name}: {key!r} does not lead into {str(node)[:60]!r}; names lead into "
-        f"dicts, numbers from 0 into lists"
-    )
 
 
 def _step(node: Any, key: str) -> Any:

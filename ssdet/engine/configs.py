@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .config_variables import check_applied, check_known, variables
+from .option_paths import check_paths
 from .renamed_configs import renamed, warn_of_new_name
 
 PACKAGES = ("ssdet", "mmdet", "mmseg")
@@ -77,12 +78,20 @@ def load_config(name: str, options: dict[str, Any] | None = None) -> Any:
     if options:
         check_known(config._cfg_dict, options)
         check_applied(config._cfg_dict, options)
-        try:
-            config.merge_from_dict(options)
-        except Exception as error:
-            given = ", ".join(f"{key}={value}" for key, value in options.items())
-            raise UsageError(f"--cfg-options {given}: {error}") from error
+        merge_options(config, options)
     return config
+
+
+def merge_options(config: Any, options: dict[str, Any]) -> None:
+    """Set values of a config that is loaded already; what is computed from them does not follow."""
+    from ..exits import UsageError
+
+    check_paths(config._cfg_dict, options)
+    try:
+        config.merge_from_dict(options)
+    except Exception as error:
+        given = ", ".join(f"{key}={value}" for key, value in options.items())
+        raise UsageError(f"--cfg-options {given}: {error}") from error
 
 
 def _missing_package(error: BaseException | None) -> str:

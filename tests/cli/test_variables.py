@@ -1,5 +1,6 @@
 """Plain variables of a config, set on the command line, reach everything that uses them."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -79,13 +80,62 @@ def test_what_mmengine_reads_itself_is_changed_alone(composed):
         ({"detektor.head.width": 7}, r"has no 'detektor'; did you mean detector"),
         ({"modle": 7}, r"has no 'modle'; did you mean model"),
         ({"neck.x": 7}, r"neck\.x: the config has no 'neck'; its names: "),
-        ({"detector.stages.7.x": 1}, r"'7' does not lead into"),
-        ({"detector.head.width.x": 1}, r"'x' does not lead into '256'"),
+        ({"detector.stages.7.x": 1}, r"detector\.stages has no entry '7': found 0 \{'x': 1\}, 1 "),
+        ({"detector.head.width.x": 1}, r"'x' does not lead into detector\.head\.width: found 256"),
     ],
 )
 def test_an_option_that_would_change_nothing_is_refused(composed, options, words):
     with pytest.raises(UsageError, match=words):
         load_config(composed, options)
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """What MMEngine itself reads: hooks in a list, a tuple, and a value that is None."""
+    file = tmp_path / "config.py"
+    file.write_text(
+        "custom_hooks = [dict(type='TeacherEMAHook', momentum=0.9), dict(type='GalleryHook')]\n"
+        "model = dict(indices=[0, 1], size=(4, 8), inner=None)\n"
+    )
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("custom_hooks.1", None, "an entry of a list: found dict(type='GalleryHook', ...); set its "
+         "values, such as custom_hooks.1.KEY=VALUE; or leave it out in a config of your own"),
+        ("custom_hooks.2.interval", 5, "custom_hooks has no entry '2': found 0 TeacherEMAHook, 1 "
+         "GalleryHook; take one of these"),
+        ("custom_hooks.gallery", None, "custom_hooks has no entry 'gallery': found 0 TeacherEMA"),
+        ("custom_hooks.-1.interval", 5, "custom_hooks has no entry '-1': found 0 TeacherEMAHook"),
+        ("custom_hooks.0.momentum.x", 5, "'x' does not lead into custom_hooks.0.momentum"),
+        ("model.indices.1", 3, 'an entry of a list: found 1; set the list: model.indices="[...]"'),
+        ("model.size.0", 3, "'0' leads into a tuple: found (4, 8); set it whole: model.size="),
+        ("model.inner.x", 3, "'x' does not lead into model.inner: found None; names lead into"),
+    ],
+)  # fmt: skip
+def test_an_option_that_leads_nowhere_is_one_clear_message(listed, option, value, words):
+    with pytest.raises(UsageError) as found:
+        load_config(listed, {option: value})
+    assert str(found.value).startswith(f"--cfg-options {option}: {words}")
+
+
+def test_the_way_that_the_message_names_leaves_a_hook_out(listed, tmp_path):
+    with pytest.raises(UsageError) as found:
+        load_config(listed, {"custom_hooks.1": None})
+    lines = re.search(r"\((_base_ = '.*')\): (.*)$", str(found.value)).groups()
+    own = tmp_path / "own.py"
+    own.write_text("\n".join(lines))
+    assert [hook.type for hook in load_config(str(own)).custom_hooks] == ["TeacherEMAHook"]
+
+
+def test_hooks_and_new_entries_are_still_set(listed):
+    found = load_config(listed, {"custom_hooks.0.momentum": 0.5, "model.new.x": 1})
+    assert (found.custom_hooks[0].momentum, found.model.new.x) == (0.5, 1)
+    assert load_config(listed, {"custom_hooks": None}).custom_hooks is None
+    gone = load_config(listed, {"default_hooks.memory": None})
+    assert gone.default_hooks == {"memory": None}
 
 
 def test_a_shipped_config_with_a_network_of_another_package():
