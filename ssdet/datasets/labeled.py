@@ -40,6 +40,8 @@ class LabeledImages(BaseDetDataset):
         images: Folder of the images, where the source does not say it. Those of a COCO file may
             also lie at an address, or in tar archives: one, a folder of them, or a pattern.
         split: Part of the data, where the source has several.
+        names: Names of the classes in the order of their numbers, for a YOLO folder that has none.
+        predictions: Of a task of Label Studio that nobody annotated, take the prediction.
         follow_links: Accept symbolic links out of the data folder.
         strict: A record that cannot be used is an error, not a counted skip.
         options: Further arguments of `BaseDetDataset`. `metainfo=dict(classes=...)` chooses classes
@@ -54,6 +56,8 @@ class LabeledImages(BaseDetDataset):
         only: str | None = None,
         images: str | None = None,
         split: str | None = None,
+        names: Sequence[str] = (),
+        predictions: bool = False,
         follow_links: bool = False,
         strict: bool = False,
         **options: Any,
@@ -69,7 +73,8 @@ class LabeledImages(BaseDetDataset):
             )
         source = local_copy(source)
         self.source = only or source
-        reading = {"split": split, "follow_links": follow_links}
+        reading: dict[str, Any] = {"split": split, "follow_links": follow_links}
+        reading |= {"classes": tuple(names), "predictions": predictions}
         data = read(source, format, strict=strict, images=None if at else images, **reading)
         self._data: Annotations | None = _chosen(data, only)
         self._addresses = {} if at is None else addresses(at, self._data.records)

@@ -128,7 +128,7 @@ def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> Non
     at = place_of_images(file, images) if options["type"] == "LabeledImages" else None
     path = Path(local_copy(file) if at else file)
     format = options.get("format", "coco" if options["type"] == "LabeledImages" else "list")
-    keys = ("images", "masks", "split", "follow_links", "ignore")
+    keys = ("images", "masks", "split", "follow_links", "ignore", "predictions")
     reading: dict[str, Any] = {key: options[key] for key in keys if options.get(key)}
     if at is not None:
         reading.pop("images", None)
@@ -137,6 +137,8 @@ def _read(source: Source, options: Mapping[str, Any], findings: Findings) -> Non
         if options.get("values") or options.get("colors"):
             said = {key: options.get(key) for key in ("values", "colors")}
             reading["encoding"] = encoding_of(**said, ignore=reading.pop("ignore", ()))
+    elif options.get("names"):
+        reading["classes"] = tuple(options["names"])
     data, issues = examine(path, format, **reading)
     lenient = data is not None and not options.get("strict", False)
     findings.extend(issues, lambda issue: lenient and issue.left_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -121,18 +122,33 @@ def read_part(name: str, said: Data, task: str, side: Path) -> Part:
         other = said.val_images or (None if said.val_masks else said.images)
         given = {"images": other, "masks": said.val_masks, "only": None}
     given = {"only": found.only, **found.reading, **{k: v for k, v in given.items() if v}}
-    data = _read(found, {**said.reading, **given}, said)
+    reading = {**said.reading, **given}
+    data = _read(found, {**reading}, said)
     asked = {k: str(given[k]) for k in ("images", "masks", "split", "only") if given.get(k)}
-    code: dict[str, Any] = {**asked}
-    if said.reading.get("follow_links"):
-        code["follow_links"] = True
+    code: dict[str, Any] = {**asked, **_as_told(found.format, data, reading)}
     if task == "detection":
         part = _for_detector(data, found.format, side / f"{name}.json", code)
     else:
         part = _for_segmentor(data, found.format, side / name, code)
     if found.why:
         part.notes.insert(0, f"{name}: {found.format}, because of {found.told}")
+    if name == "labeled" and found.format == "yolo" and all(map(str.isdigit, data.classes)):
+        part.notes.append(
+            f"{data.source} has no names of classes, so their numbers are the names; give "
+            f"{option('classes', metavar='FILE')}, a name a line"
+        )
     return part
+
+
+def _as_told(form: str, data: Annotations, reading: Mapping[str, Any]) -> dict[str, Any]:
+    """What the data set has to be told, because the files do not say it."""
+    code: dict[str, Any] = {"follow_links": True} if reading.get("follow_links") else {}
+    if form == "labelstudio" and reading.get("predictions"):
+        code["predictions"] = True
+    names = reading.get("classes")
+    if form == "yolo" and names and data.classes == tuple(names):
+        code["names"] = list(names)  # the files have numbers alone
+    return code
 
 
 def coco_or_images(data: Annotations, form: str, **asked: Any) -> dict[str, Any]:

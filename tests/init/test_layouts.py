@@ -113,6 +113,46 @@ def test_what_split_put_aside_is_validated_on(name, detector, tmp_path, monkeypa
     assert len(sample.gt_instances.bboxes) > 0 and len(val) == 3
 
 
+def test_names_for_yolo_files_that_have_numbers_alone(detector, tmp_path, monkeypatch, capsys):
+    """Given to `init`, or to `split` before it; without them the numbers are the names."""
+    monkeypatch.chdir(tmp_path)
+    miniature.yolo_data(tmp_path / "boxes", 8).unlink()
+    Path("names.txt").write_text("cat\ndog\nred owl\n")
+    named, wanted = ["--classes", "names.txt"], ("cat", "dog", "red owl")
+    assert said("split", "boxes", "--count", 4, *named) == 0
+    parts = ["--labeled", "splits/train.1@4images.txt"], ["--labeled", "boxes", *named]
+    for number, part in enumerate(parts):
+        miniature.picture(tmp_path / "more" / "1.jpg", seed=7)
+        unlabeled = ["--unlabeled", "more"] if number else []
+        assert said("init", detector, *part, *unlabeled, "--force") == 0
+        assert "classes: cat, dog, red owl" in capsys.readouterr().out
+        config = Config.fromfile("config.py")
+        sample, labeled, val = samples(config, "mmdet")
+        assert config.classes == labeled.metainfo["classes"] == val.metainfo["classes"] == wanted
+        assert len(sample.gt_instances.labels) == 2
+        assert said("doctor", "config.py", "--quick") == 0, capsys.readouterr().out
+    assert said("init", detector, "--labeled", "boxes", "--unlabeled", "more", "--force") == 0
+    told = capsys.readouterr().out
+    assert "classes: 0, 1, 2" in told and "give --classes FILE, a name a line" in told
+
+
+def test_predictions_of_label_studio_are_trained_on_if_asked(
+    detector, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    export = miniature.labelstudio_data(tmp_path / "data", 8)
+    tasks = json.loads(export.read_text())
+    for task in tasks[2:8]:
+        task["predictions"], task["annotations"] = task["annotations"], []
+    export.write_text(json.dumps(tasks))
+    miniature.picture(tmp_path / "more" / "x.jpg", seed=9)
+    assert said("init", detector, "--labeled", export, "--unlabeled", "more", "--predictions") == 0
+    told = capsys.readouterr().out
+    _, labeled, val = samples(Config.fromfile("config.py"), "mmdet")
+    assert (len(labeled), len(val)) == (6, 2) and "6 labeled, 1 unlabeled and 2 val" in told
+    assert said("doctor", "config.py", "--quick") == 0, capsys.readouterr().out
+
+
 def test_folders_of_label_maps_are_named_for_both_parts(camvid, segmentor, capsys):
     assert said("init", segmentor, "--labeled", camvid, "--images", camvid / "train", "--masks",
                 camvid / "trainannot", "--val", camvid, "--val-images", camvid / "val",
