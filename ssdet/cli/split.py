@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ _STYLES = {
     "voc": "stems", "yolo": "names", "labelme": "names", "cvat": "names",
     "labelstudio": "names", "huggingface": "names",
 }  # fmt: skip
+# The models that README and docs begin with; `ssdet init --list` has the others.
+_BASES = {"boxes": "retinanet-r50", "pixels": "deeplabv3plus-r50"}
 _DEFAULT_SPLITS = {"yolo": "train", "cityscapes": "train", "ade": "training"}
 
 
@@ -83,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the files and say what is in them."""
+    """Write the files; say what is in them, and which command is next."""
     from ..datasets import splits
     from ..formats import read
     from ..formats.files import read_lines
@@ -98,12 +101,24 @@ def run(args: argparse.Namespace) -> int:
         every = [record.name for record in data.records]
         data = data.subset(splits.match(read_lines(found.only), every, found.only))
     job = _Job(args, found, data, options)
+    _write_all(job)
+    if job.first is not None:
+        print(f"next:\n  {shlex.join(_next_command(job, job.first))}")
+    return 0
+
+
+def _write_all(job: _Job) -> None:
+    """The files of each share and fold."""
+    from ..datasets import splits
+    from ..formats.files import read_lines
+
+    args, data = job.args, job.data
     names = [record.name for record in data.records]
     if args.list:
         listed = splits.match(read_lines(args.list), names, args.list)
         job.groups.check_whole(listed)
         job.write(splits.divide(names, listed, job.labels_in, data.classes), args.list.stem)
-        return 0
+        return
     if args.val_percent:
         kept_out = set(job.draw(names, splits.Share("percent", args.val_percent), fold=0))
         job.write_validation([name for name in names if name in kept_out])
@@ -114,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
                 chosen = job.groups.spread(names, count, fold)
                 split = splits.divide(names, chosen, job.labels_in, data.classes)
                 job.write(split, f"{fold}@{count}-per-group", fold)
-        return 0
+        return
     kind = next(kind for kind in splits.KINDS if getattr(args, kind))
     shares = [splits.Share(kind, text) for text in getattr(args, kind)]
     pool = names
@@ -125,11 +140,21 @@ def run(args: argparse.Namespace) -> int:
             chosen = job.draw(pool, share, fold)
             split = splits.divide(names, chosen, job.labels_in, data.classes)
             job.write(split, f"{fold}@{share.name}", fold, asked=share.size(len(pool)))
-    return 0
+
+
+def _next_command(job: _Job, labeled: Path) -> list[str]:
+    """`ssdet init` on a labeled list; it finds the unlabeled and the validation images beside it.
+
+    The files say how the data is read, but for what their formats have no place for.
+    """
+    base = _BASES["pixels" if job.data.encoding is not None else "boxes"]
+    flags = ("follow_links", "predictions")
+    said = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(job.args, flag)]
+    return ["ssdet", "init", base, "--labeled", str(labeled), *said]
 
 
 class _Job:
-    """What all files of one call have in common."""
+    """What all files of one call have in common, and the first labeled one, once it is there."""
 
     def __init__(
         self, args: argparse.Namespace, found: Guess, data: Annotations, reading: dict[str, Any]
@@ -138,6 +163,7 @@ class _Job:
         self.content, self.out = reading.get("content"), _out(args, data)
         self.by_name = {record.name: record for record in data.records}
         self.groups = _groups(args, data, self.content)
+        self.first: Path | None = None
 
     def labels_in(self, name: str) -> set[int]:
         return self.data.labels_in(self.by_name[name])
@@ -170,6 +196,8 @@ class _Job:
             )
         if not split.unlabeled:
             print("warning: no image is left unlabeled")
+        elif self.first is None:
+            self.first = paths[0]
 
     def write_validation(self, names: Sequence[str]) -> None:
         """The file of the images that are put aside."""

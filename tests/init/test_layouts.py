@@ -1,6 +1,7 @@
 """`ssdet init` and `doctor` on data as it is downloaded: recognized, and nothing passed over."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,38 @@ def test_what_split_put_aside_is_validated_on(name, detector, tmp_path, monkeypa
     assert len(sample.gt_instances.bboxes) > 0 and len(val) == 3
 
 
+@pytest.mark.parametrize("name", ["yolo", "coco", "labelstudio", "camvid"])
+def test_the_line_that_split_prints_at_its_end_writes_a_config(
+    name, detector, segmentor, tmp_path, monkeypatch, capsys
+):
+    """As a shell reads it, whatever is in the paths; only the base is a small one here."""
+    folder = tmp_path / "my däta's (new)"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    options = []
+    if name == "camvid":
+        data = miniature.camvid(folder / "the maps", (("train", 8), ("val", 2)))
+    elif name == "coco":
+        data = miniature.write_json(folder / "all data.json", miniature.coco_records(12))
+        for n in range(1, 13):
+            miniature.picture(folder / "the pictures" / f"{n:012d}.jpg", seed=n)
+        options = ["--images", "the pictures"]
+    else:
+        data = getattr(miniature, f"{name}_data")(folder / "the boxes", 12)
+    assert said("split", data, "--count", 4, 6, "--fold", 1, 2, "--val-percent", 25,
+                "--out", "out put", *options) == 0  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2] == "next:" and lines[-1].startswith("  ssdet init ")
+    command, verb, base, *rest = shlex.split(lines[-1])
+    assert (command, verb) == ("ssdet", "init") and ".1@4images" in rest[1]
+    assert base == ("deeplabv3plus-r50" if name == "camvid" else "retinanet-r50")
+    assert said("init", segmentor if name == "camvid" else detector, *rest) == 0
+    told = capsys.readouterr().out
+    counts = (4, 2, 2) if name == "camvid" else (4, 5, 3)
+    assert "{} labeled, {} unlabeled and {} validation images".format(*counts) in told
+    samples(Config.fromfile("config.py"), "mmseg" if name == "camvid" else "mmdet")
+
+
 def test_names_for_yolo_files_that_have_numbers_alone(detector, tmp_path, monkeypatch, capsys):
     """Given to `init`, or to `split` before it; without them the numbers are the names."""
     monkeypatch.chdir(tmp_path)
@@ -151,6 +184,14 @@ def test_predictions_of_label_studio_are_trained_on_if_asked(
     _, labeled, val = samples(Config.fromfile("config.py"), "mmdet")
     assert (len(labeled), len(val)) == (6, 2) and "6 labeled, 1 unlabeled and 2 val" in told
     assert said("doctor", "config.py", "--quick") == 0, capsys.readouterr().out
+
+
+def test_split_names_no_next_command_where_nothing_is_left_unlabeled(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    miniature.yolo_data(tmp_path / "boxes", 6)
+    assert said("split", "boxes", "--percent", 100) == 0
+    told = capsys.readouterr().out
+    assert "warning: no image is left unlabeled" in told and "next:" not in told
 
 
 def test_folders_of_label_maps_are_named_for_both_parts(camvid, segmentor, capsys):
