@@ -21,6 +21,7 @@ from .focal_loss import SoftmaxFocalLoss
 from .hf_backbone import HFBackbone
 from .hf_detector import HFDetector
 from .hf_segmentor import HFSegmentor
+from .hf_zero_shot import HFZeroShotDetector
 from .joint_fcos import JointConfidenceFCOSHead
 from .label_autoencoder import LabelAutoEncoder
 from .layer_decay import LayerDecayConstructor
@@ -52,6 +53,7 @@ __all__ = [
     "HFBackbone",
     "HFDetector",
     "HFSegmentor",
+    "HFZeroShotDetector",
     "HardPixelSampler",
     "IoUFCOSHead",
     "JointConfidenceFCOSHead",

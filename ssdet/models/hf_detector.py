@@ -7,22 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from mmcv.ops import batched_nms
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
-from mmdet.structures.bbox import scale_boxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..exits import UsageError
+from ..losses.set_prediction import corners
 from ..registry import MODELS
 from ..teacher_student.weights.sets import box_targets
-from ..validation import check_range
+from .hf_boxes import (
+    MULTIPLE,
+    Limits,
+    best_boxes,
+    in_original_frame,
+    large_enough,
+    pixel_mask,
+)
 from .hf_criterion import SOFTMAX, STRIDE_32, TARGETS, HFCriterion
 from .hf_loading import labels_of, model_config, read_pretrained, transformers
-
-MULTIPLE = 32
 
 
 @MODELS.register_module()
@@ -74,13 +77,10 @@ class HFDetector(BaseDetector):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         name = type(self).__name__
-        check_range(name, "score_thr", score_thr)
-        if nms is not None:
-            check_range(name, "nms", nms)
         if classes is not None and len(classes) != num_classes:
             raise UsageError(f"{name}: {len(classes)} classes, but num_classes={num_classes}")
         self.num_classes, self.pretrained = num_classes, pretrained
-        self.max_per_img, self.score_thr, self.nms = max_per_img, score_thr, nms
+        self.limits = Limits(name, max_per_img, score_thr, nms)
         labels = labels_of(classes, num_classes)
         found = model_config(name, pretrained, config, auxiliary_loss=auxiliary_loss, **labels)
         if found.model_type == "yolos":  # it has no decoder layers
@@ -165,14 +165,8 @@ class HFDetector(BaseDetector):
         """Small images are padded: RT-DETR picks its queries from the places of its maps."""
         if self.kind not in STRIDE_32:
             return inputs
-        config, more = self.network.config, 0
-        height, width = inputs.shape[-2:]
-        while (
-            sum(((height + more) // s) * ((width + more) // s) for s in config.feat_strides)
-            < config.num_queries
-        ):
-            more += MULTIPLE
-        return F.pad(inputs, (0, more, 0, more)) if more else inputs
+        config = self.network.config
+        return large_enough(inputs, config.feat_strides, config.num_queries)
 
     def _run(self, inputs: Tensor, samples: Any, **labels: Any) -> Any:
         height, width = inputs.shape[-2:]
@@ -183,12 +177,7 @@ class HFDetector(BaseDetector):
             )
         given = dict(pixel_values=inputs, **labels)
         if self.kind != "yolos":
-            mask = torch.ones(len(inputs), height, width, dtype=torch.long, device=inputs.device)
-            for own, sample in zip(mask, samples or (), strict=False):
-                shape = sample.metainfo.get("img_shape", (height, width))
-                own[shape[0] :] = 0
-                own[:, shape[1] :] = 0
-            given["pixel_mask"] = mask
+            given["pixel_mask"] = pixel_mask(inputs, samples)
         return self.network(**given)
 
     def _labels(self, sample: Any, inputs: Tensor) -> dict[str, Any]:
@@ -208,22 +197,5 @@ class HFDetector(BaseDetector):
             place = torch.arange(len(scores), device=scores.device)
             labels, query = place % self.num_classes, place // self.num_classes
         # A query that has several classes is one box of each.
-        kept = scores.topk(min(self.max_per_img, len(scores))).indices
-        kept = kept[scores[kept] >= self.score_thr]
-        corners = _corners(boxes[query[kept]])
-        height, width = meta["img_shape"][:2]
-        limit = corners.new_tensor([width, height, width, height])
-        corners = torch.minimum(corners.clamp(min=0), limit)
-        found = InstanceData(bboxes=corners, scores=scores[kept], labels=labels[kept])
-        if self.nms is not None and len(found):
-            how = dict(type="nms", iou_threshold=self.nms)
-            found = found[batched_nms(found.bboxes, found.scores, found.labels, how)[1]]
-        if rescale and meta.get("scale_factor") is not None:
-            across, down = meta["scale_factor"][:2]
-            found.bboxes = scale_boxes(found.bboxes, [1 / across, 1 / down])
-        return found
-
-
-def _corners(boxes: Tensor) -> Tensor:
-    center, size = boxes[:, :2], boxes[:, 2:]
-    return torch.cat([center - size / 2, center + size / 2], 1)
+        found = best_boxes(scores, labels, corners(boxes), query, meta, self.limits)
+        return in_original_frame(found, meta) if rescale else found

@@ -39,7 +39,7 @@ class ForeignTeacher(nn.Module):
         num_classes: The student's number of classes.
         checkpoint: The weights: a file, an address, or the checkpoint of a run of ssdet (of which
             it takes the teacher). None: those that the model's own config loads.
-        classes: Names of the teacher's classes; None: those in the checkpoint.
+        classes: Names of the teacher's classes; None: those in the checkpoint, or its own.
         student_classes: Names of the student's. Both can be left out where the lists are the same.
         class_map: Teacher's name -> student's name, where the two differ; see `class_map`.
         scale: A factor on the sides of the view, or (long, short) sides that the image must fit
@@ -92,7 +92,7 @@ class ForeignTeacher(nn.Module):
         """Read the weights and match the classes, if that has not been done."""
         if self._ready:
             return self
-        classes = self.classes
+        classes = self.classes or getattr(self.network, "classes", None)
         if self.checkpoint is not None:
             weights, names, digest = read_weights(self.checkpoint)
             classes = classes or names

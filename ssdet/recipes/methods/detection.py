@@ -68,6 +68,14 @@ DETECTION = (
         measured="box AP 59.4 on one seed, from a teacher of 64.3 (its own average: 52.0 ± 1.8)",
     ),
     Method(
+        "Labels of a model that needs only names",
+        "with Grounding DINO, Liu et al., ECCV 2024 (the settings are ours)",
+        "`teacher=dict(model=dict(type='HFZeroShotDetector', ...))`, `FixedThresholdHook`",
+        config="zero_shot",
+        tests=("tests/models/test_hf_zero_shot.py", "tests/teacher_student/test_other_teachers.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Data distillation",
         "Radosavovic et al., CVPR 2018 (labels on the fly are ours)",
         "`BoxFusionHook`",
