@@ -1,6 +1,7 @@
 """Which families of models train, and what of the pseudo labels counts in their losses.
 
-python tools/family_table.py [FAMILY ...] --out docs/families.md
+python tools/family_table.py --out docs/families.md
+python tools/family_table.py solo 'seg ddrnet' --out docs/families.md    # the other rows stay
 
 Each family is the published config with few channels and random weights. Teacher and student take
 ten steps on random images, on one process and on two (gloo), and two steps in bfloat16; then the
@@ -24,6 +25,7 @@ from typing import Any
 import torch
 import torch.multiprocessing
 from mmengine import MessageHub
+from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import OptimWrapper
 from torch.nn.parallel import DistributedDataParallel
 
@@ -42,6 +44,7 @@ from tests.seg_helpers import seg_batch, seg_sample
 STEPS = 10
 LIMIT = 300  # seconds that two processes have for a family
 SIZE = (64, 64)
+LARGE = (128, 128)  # of one image alone, whose coarsest map needs more than one place
 BOXES = [(4, 4, 36, 36), (30, 28, 62, 60)]
 COLUMNS = ("steps", "weights", "ignore", "AMP", "two processes", "export")
 INTRO = """# Families of models
@@ -58,6 +61,9 @@ cell that is not "yes" says what was found, or that nobody has run it yet.
 | two processes | {steps} steps under DDP (gloo), one process without labels; equal weights then |
 | export | the student's weights load into the plain model, which predicts the same |
 
+SyncBatchNorm needs GPUs, and is plain BatchNorm in two processes here. SegNeXt draws random numbers
+for each prediction: its two are compared after the same seed.
+
 `hf` are models of [Hugging Face](models.md), `seg` segmentors.
 """
 OUTRO = """
@@ -66,8 +72,9 @@ OUTRO = """
 | PIDNet | learns from maps of edges, which pseudo labels do not have: `ssdet init` refuses it |
 | CenterNet, SSD, YOLACT | `ssdet init` refuses them by name, with the reason |
 | CO-DETR, MaskDINO, YOLOv8 | not in the MMDetection that pip installs: projects beside it |
-| Grounding DINO, GLIP | learn from texts, so `ssdet init` refuses them as students |
-| SAN | needs the text encoder of CLIP; not run |
+| Grounding DINO | a [teacher](models.md#a-teacher-that-needs-only-names), not a student |
+| GLIP | learns from texts, so `ssdet init` refuses it |
+| SAN | MMSegmentation cannot initialize it without the weights of CLIP; not run |
 """
 
 
@@ -235,10 +242,14 @@ def export(family: Family) -> str:
     own = {k.removeprefix("student."): v for k, v in state.items() if k.startswith("student.")}
     plain.load_state_dict(own)
     model.predict_with = "student"
-    sample = seg_sample(SIZE) if family.kind == "pixels" else detectors.sample()
-    data = dict(inputs=[torch.full((3, *SIZE), 90, dtype=torch.uint8)], data_samples=[sample])
-    with torch.no_grad():
-        found = [one.test_step(copy.deepcopy(data))[0] for one in (model, plain)]
+    pixels = family.kind == "pixels"
+    sample = seg_sample(LARGE) if pixels else detectors.sample(size=LARGE)
+    data = dict(inputs=[torch.full((3, *LARGE), 90, dtype=torch.uint8)], data_samples=[sample])
+    found = []
+    for one in (model, plain):
+        torch.manual_seed(6)
+        with torch.no_grad():
+            found.append(one.test_step(copy.deepcopy(data))[0])
     if family.kind == "pixels":
         same = torch.equal(*(one.seg_logits.data for one in found))
     else:
@@ -282,7 +293,7 @@ def together(rank: int, names: list[str], folder: str) -> None:
 
 
 def _under_ddp(family: Family, rank: int) -> str:
-    model = family.pair()
+    model = revert_sync_batchnorm(family.pair())
     ema = TeacherEMAHook(momentum=0.9)
     model.attach(ema)
     wrapped = DistributedDataParallel(model, broadcast_buffers=False)
@@ -337,19 +348,32 @@ def main() -> None:
     unknown = [name for name in chosen if name not in known]
     if unknown:
         parser.error(f"{unknown[0]!r} is not one of {', '.join(known)}")
-    cells: dict[str, dict[str, str]] = {}
+    # Families that are not asked for keep what the page says of them.
+    cells = on_page(options.out) if options.families else {}
+    cells.update((name, {}) for name in chosen)
     if options.cells and options.cells.exists():
-        cells = json.loads(options.cells.read_text())
-    for name in chosen:
-        cells.setdefault(name, {})
+        cells.update(json.loads(options.cells.read_text()))
     if not options.write:
         measure(cells, chosen, options.cells)
+    listed = [name for name in known if name in cells]
     rows = [f"| family | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
-    rows += [f"| {n} | {' | '.join(cells[n].get(c, 'not run') for c in COLUMNS)} |" for n in chosen]
+    rows += [f"| {n} | {' | '.join(cells[n].get(c, 'not run') for c in COLUMNS)} |" for n in listed]
     page = "\n".join([INTRO.format(steps=STEPS), *rows, OUTRO])
     print(page)
     if options.out:
         options.out.write_text(page)
+
+
+def on_page(page: Path | None) -> dict[str, dict[str, str]]:
+    """The cells of a page that was written before."""
+    if page is None or not page.exists():
+        return {}
+    found = {}
+    for line in page.read_text().splitlines():
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        if len(cells) == len(COLUMNS) and name not in ("family", "---"):
+            found[name] = dict(zip(COLUMNS, cells, strict=True))
+    return found
 
 
 def measure(cells: dict[str, dict[str, str]], names: list[str], file: Path | None) -> None:
