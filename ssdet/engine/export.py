@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import DefaultScope, Registry
 
 from ..exits import CheckpointError, UsageError, replacing
@@ -78,10 +80,24 @@ def plain_checkpoint(
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(f"its {role} does not fit the model of the config: {error}") from None
+    _warn_of_draws(model)
     about = checkpoint["meta"].get("dataset_meta")
     about = about if classes is None else {"classes": tuple(classes)}
     meta = dict(dataset_meta=about, ssdet_version=__version__)
     return dict(meta=meta, state_dict=weights)
+
+
+def _warn_of_draws(model: Any) -> None:
+    """Say so if a model draws random numbers when it predicts: the decoder of SegNeXt."""
+    drawn = [type(part).__name__ for part in model.modules() if getattr(part, "rand_init", False)]
+    if drawn:
+        print_log(
+            f"export: {drawn[0]} of this {type(model).__name__} draws random numbers for each "
+            "prediction, so two predictions for an image differ a little. They are equal after the "
+            "same torch.manual_seed(...)",
+            "current",
+            logging.WARNING,
+        )
 
 
 def _from_its_file(sha256: Any, teacher: Any) -> tuple[dict[str, Any], Any]:

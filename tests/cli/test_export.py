@@ -14,9 +14,12 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from ssdet.cli import main
+from ssdet.engine import export as export_module
 from ssdet.engine.checkpoint_file import write_checkpoint
 from ssdet.engine.config_text import code_in
 from ssdet.engine.configs import load_config
+
+from ..families.segmentors import small_config
 
 CONFIGS = {
     "detector": "mean_teacher/gfl_demo.py",
@@ -139,6 +142,25 @@ def test_a_model_with_a_part_of_ours_says_so(run_folder, capsys):
     assert export(run) == 0
     assert "needs ssdet" in capsys.readouterr().out
     assert load_config(str(run / "out" / "config.py")).custom_imports.imports == ["ssdet"]
+
+
+def test_a_model_that_draws_numbers_says_so(monkeypatch):
+    """SegNeXt's decoder: two predictions are equal after one seed, and not otherwise."""
+    said = []
+    monkeypatch.setattr(export_module, "print_log", lambda text, *_: said.append(text))
+    plain, drawing = (
+        MODELS.build(dict(small_config(name), _scope_="mmseg")) for name in ("fcn", "segnext")
+    )
+    export_module._warn_of_draws(plain)
+    export_module._warn_of_draws(drawing.eval())
+    (text,) = said
+    assert "NMF2D of this EncoderDecoder draws random numbers for each prediction" in text
+    image, found = torch.rand(1, 3, 64, 64), []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            found.append(drawing(image))
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
 
 
 def test_what_is_there_is_not_overwritten(run_folder, capsys):
