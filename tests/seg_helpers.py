@@ -106,6 +106,17 @@ def seg_batch(sup=2, unsup=2, views=1, size=(32, 32), homography=None, classes=4
     return batch
 
 
+def padded_from(batch, column):
+    """The batch, with the unlabeled views marked as padding from a column on."""
+    for name, samples in batch["data_samples"].items():
+        for sample in samples:
+            if name != "sup" and sample is not None:
+                marks = torch.zeros(1, *sample.img_shape, dtype=torch.long)
+                marks[..., column:] = 255
+                sample.gt_sem_seg = PixelData(data=marks)
+    return batch
+
+
 def plain(batch):
     """The labeled branch alone, as a plain batch."""
     return {key: [one for one in batch[key]["sup"] if one is not None] for key in batch}

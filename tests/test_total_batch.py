@@ -39,6 +39,7 @@ TOTALS = {
     "consistent_teacher/retinanet_r50_voc.py": (8, 32),
     "cw_bass/deeplabv3plus_r50_cityscapes.py": (16, 16),
     "cw_bass/deeplabv3plus_r50_voc12.py": (16, 16),
+    "ddfp/deeplabv3plus_r101_voc12.py": (16, 16),
     "dense_teacher/fcos_r50_coco-full.py": (16, 16),
     "dense_teacher/fcos_r50_coco.py": (16, 16),
     "dual_polish/faster-rcnn_r50_coco.py": (8, 24),

@@ -5,9 +5,12 @@ that add one to a step (`ssdet.hooks`), and weights that reach into the losses o
 (`ssdet.teacher_student.weights`).
 """
 
+from .compactness import class_distances
+from .consistency import mutual_consistency, sharpened_pair, soft_dice
 from .contrast import class_sums, cross_view_contrast, info_nce
 from .correlation import correlation, propagate, regions, spread
 from .dense import dense_boxes, dense_classes, dense_quality, quality_focal, richest
+from .density import ascent, density_loss, mixture_density
 from .dice import class_dice, weighted_dice
 from .disagreement import (
     dice_loss,
@@ -22,6 +25,7 @@ from .focal import softmax_focal
 from .one_to_many import OneToManyLoss, aligned_focal, claimed
 from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_mean
 from .queries import beside_mask, direction_gap
+from .ranks import farthest_agents, order_probabilities, rank_divergence
 from .separation import joint_focal, joint_probability, place_targets, split_places
 from .uncertainty import certainty, listening_loss, listens, sides_likelihood
 
@@ -29,21 +33,25 @@ __all__ = [
     "OneToManyLoss",
     "Reduction",
     "aligned_focal",
+    "ascent",
     "beside_mask",
     "certainty",
     "claimed",
     "class_dice",
+    "class_distances",
     "class_sums",
     "correlation",
     "cross_view_contrast",
     "dense_boxes",
     "dense_classes",
     "dense_quality",
+    "density_loss",
     "dice_loss",
     "direction_gap",
     "disagreement_focused",
     "early_learning",
     "effective_weights",
+    "farthest_agents",
     "flatten_confidence",
     "gap_logit_l1",
     "info_nce",
@@ -52,16 +60,22 @@ __all__ = [
     "listening_loss",
     "listens",
     "masked_cross_entropy",
+    "mixture_density",
+    "mutual_consistency",
+    "order_probabilities",
     "pixel_mean",
     "place_targets",
     "propagate",
     "quality_focal",
+    "rank_divergence",
     "region_similarity",
     "regions",
     "richest",
     "self_similarity",
     "sharpen",
+    "sharpened_pair",
     "sides_likelihood",
+    "soft_dice",
     "softmax_focal",
     "split_places",
     "spread",

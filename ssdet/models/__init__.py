@@ -10,6 +10,7 @@ from .aspp_head import PlainASPPHead
 from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
 from .class_dice import ClassDiceLoss
+from .compactness_head import CompactnessHead
 from .correlation_head import CorrelationHead
 from .dinov2 import DINOv2
 from .domain_norm import DomainBN, DomainGN
@@ -17,6 +18,7 @@ from .dpt_head import ExactDPTHead
 from .efficientnet_lite import EfficientNetLite
 from .fam3d_head import FAM3DHead
 from .fcos_heads import IoUFCOSHead
+from .feature_flow import FeatureFlow, SecondNorms
 from .focal_loss import SoftmaxFocalLoss
 from .hf_backbone import HFBackbone
 from .hf_detector import HFDetector
@@ -33,6 +35,7 @@ from .query_projector import QueryProjector
 from .siamese import PairDataPreProcessor, SiameseSegmentor
 from .simple_pyramid import SimpleFeaturePyramid
 from .uncertain_fcos import UncertainFCOSHead
+from .unet_decoder import UNetDecoderHead
 from .windows import WindowedEncoderDecoder
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "BoxPolisher",
     "ClassDiceLoss",
     "ClassPolisher",
+    "CompactnessHead",
     "CorrelationHead",
     "DINOv2",
     "DomainBN",
@@ -49,6 +53,7 @@ __all__ = [
     "EfficientNetLite",
     "ExactDPTHead",
     "FAM3DHead",
+    "FeatureFlow",
     "FeatureProjector",
     "HFBackbone",
     "HFDetector",
@@ -64,9 +69,11 @@ __all__ = [
     "PlainASPPHead",
     "ProjectionHead",
     "QueryProjector",
+    "SecondNorms",
     "SiameseSegmentor",
     "SimpleFeaturePyramid",
     "SoftmaxFocalLoss",
+    "UNetDecoderHead",
     "UncertainFCOSHead",
     "WindowedEncoderDecoder",
 ]

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 IDENTITY = np.eye(3)
+CLOSE = 1e-4  # what two equal matrices may differ by
 
 
 def homography(sample: Any) -> np.ndarray:
@@ -28,7 +29,7 @@ def between(source: Any, target: Any) -> np.ndarray:
     return IDENTITY if np.array_equal(start, end) else end @ np.linalg.inv(start)
 
 
-def in_one_frame(one: Any, other: Any, tolerance: float) -> bool:
+def in_one_frame(one: Any, other: Any, tolerance: float = CLOSE) -> bool:
     """Whether each pixel of a sample's view is the same pixel of the other's."""
     matrix = between(one, other)
     same = tuple(one.img_shape[:2]) == tuple(other.img_shape[:2])

@@ -11,8 +11,8 @@ from torch import nn
 
 from .foreign import ForeignTeacher
 from .joint import joint_pass
-from .phase import TEACHER_ON
-from .recording import eval_mode, recorded_features
+from .phase import LAYER, LAYER_INPUT, TEACHER_ON
+from .recording import eval_mode, recorded_features, recorded_parts
 from .step import Step
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def student_pass(model: TeacherStudent, step: Step, branch: str) -> Iterator[Non
         if "features" in model.needs:
             found = stack.enter_context(recorded_features(model.student, inputs))
         outputs, pixels = _recorded(model, stack, model.student, "student_outputs")
+        layers = stack.enter_context(recorded_parts(model.student, _layers(model)))
         yield
+    if layers:
+        step.layers[branch] = layers
     for kept, name in ((outputs, "outputs"), (pixels, "pixel_features")):
         if kept:
             getattr(step, name)[branch] = kept[-1]
@@ -73,11 +76,17 @@ def joined(model: TeacherStudent, step: Step) -> Iterator[None]:
     views = {name: step.branches[name] for name in branches}
     with ExitStack() as recording:
         _, pixels = _recorded(model, recording, model.student, "")
+        layers = recording.enter_context(recorded_parts(model.student, _layers(model)))
         with joint_pass(model.student, views, model.joint_heads(), step.derived) as rows:
             recording.close()
             step.rows = rows
             if pixels:
                 step.pixel_features = {name: pixels[0][row] for name, row in rows.items()}
+            step.layers = {
+                # The encoder does not see branches that are derived from others.
+                name: {k: v[row] for k, v in layers.items() if row.stop <= len(v)}
+                for name, row in rows.items()
+            }
             yield
 
 
@@ -102,6 +111,11 @@ def weak_pass(model: TeacherStudent, step: Step) -> None:
     """The student's pass on the weak views, with its graph and without a loss."""
     with student_pass(model, step, WEAK):
         step.outputs[WEAK] = model.forward_outputs(step.weak_views)
+
+
+def _layers(model: TeacherStudent) -> list[str]:
+    """Which needs of the hooks are layers of the student."""
+    return [need for need in model.needs if need.startswith((LAYER, LAYER_INPUT))]
 
 
 def _recorded(

@@ -38,6 +38,7 @@ Need = Literal[
     "weak_pass",
     "features",
     "pixel_features",
+    "shown",
 ]
 NEEDS: dict[str, str] = {
     "soft": "segmentors: probabilities of all classes in the labels, `step.pseudo.soft`",
@@ -50,18 +51,22 @@ NEEDS: dict[str, str] = {
     "features": "the student's `extract_feat` of each branch, with its graph: `step.features`",
     "pixel_features": "segmentors: what `conv_seg` sees, `step.pixel_features` of the student and "
     "`step.teacher_pixel_features`",
+    "shown": "segmentors: which image a pixel of a mixed strong view shows: `step.shown`",
 }
 TEACHER_ON = "teacher_on:"  # + a branch: the teacher's outputs on it, after mixing
+# + the name of a layer: what it gives, or gets first, for each branch of the student
+LAYER, LAYER_INPUT = "layer:", "layer_input:"
 
 
 def check_needs(owner: str, needs: object) -> frozenset[str]:
     """The needs of a hook, as a set; a ValueError if the core does not know one."""
     if isinstance(needs, str) or not isinstance(needs, (set, frozenset, tuple, list)):
         raise ValueError(f"{owner}: needs={needs!r} is not a set of names, such as {{'soft'}}")
-    unknown = sorted(n for n in needs if n not in get_args(Need) and not n.startswith(TEACHER_ON))
+    prefixes = (TEACHER_ON, LAYER, LAYER_INPUT)
+    unknown = sorted(n for n in needs if n not in get_args(Need) and not n.startswith(prefixes))
     if unknown:
         raise ValueError(
-            f"{owner}: needs={sorted(needs)}: {unknown[0]!r} is not one of {list(NEEDS)} or "
-            f"'{TEACHER_ON}<branch>'"
+            f"{owner}: needs={sorted(needs)}: {unknown[0]!r} is not one of {list(NEEDS)}, "
+            f"'{TEACHER_ON}<branch>', '{LAYER}<name>' or '{LAYER_INPUT}<name>'"
         )
     return frozenset(needs)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch import Tensor, nn
+
+from .phase import LAYER
 
 
 @contextmanager
@@ -79,6 +81,22 @@ def recorded_layers(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[
 
             stack.enter_context(network.get_submodule(name).register_forward_hook(keep))
         yield outputs
+
+
+@contextmanager
+def recorded_parts(network: nn.Module, needs: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Within the context, what layers give or get is kept under the need that names them."""
+    parts: dict[str, Any] = {}
+    with ExitStack() as stack:
+        for need in needs:
+            kind, _, name = need.partition(":")
+
+            def keep(_: Any, given: Any, output: Any, need: str = need, kind: str = kind) -> None:
+                parts[need] = output if kind + ":" == LAYER else given[0]
+
+            hook = network.get_submodule(name).register_forward_hook(keep)
+            stack.callback(hook.remove)
+        yield parts
 
 
 @contextmanager

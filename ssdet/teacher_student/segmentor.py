@@ -108,7 +108,7 @@ class TeacherStudentSegmentor(TeacherStudent):
         self, views: Views, targets: PixelLabels, network: nn.Module | None = None
     ) -> dict[str, Any]:
         """The segmentor's own losses, with the weights of the pixels in their means."""
-        targets = _padded(targets, views.inputs.shape[-2:])
+        targets = padded(targets, views.inputs.shape[-2:])
         trained = effective_weights(targets.weights, targets.valid, self.reduction) > 0
         maps = targets.labels.where(trained, self._ignore_index)
         samples = [
@@ -271,7 +271,7 @@ def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> Pixel
     return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside, soft, extra_labels)
 
 
-def _padded(targets: PixelLabels, size: Any) -> PixelLabels:
+def padded(targets: PixelLabels, size: Any) -> PixelLabels:
     """Targets of a view that joint features padded further."""
     height, width = targets.labels.shape[-2:]
     missing = (0, size[1] - width, 0, size[0] - height)

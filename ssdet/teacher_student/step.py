@@ -99,6 +99,10 @@ class Step:
         teacher_pixels: Of these branches also what the teacher's `conv_seg` sees, if a hook needs
             "pixel_features".
         features, pixel_features, teacher_pixel_features: See `ssdet.teacher_student.phase.NEEDS`.
+        layers: For each branch of the student, what the layers that hooks need gave or got, by
+            need ("layer:decode_head.bottleneck").
+        shown: For each strong view that was mixed, which image of the batch each pixel (B, H, W)
+            shows; -1 where it is none of them.
         derived: Branches of a joint pass that are made of the features of others.
         rows: With `joint_pass`, which rows of the joint batch of the heads each branch has.
         measures: Numbers of each unlabeled image (B,) that one hook leaves for others.
@@ -125,6 +129,8 @@ class Step:
     pixel_features: dict[str, Tensor] = field(default_factory=dict)
     teacher_pixel_features: Tensor | None = None
     teacher_pixels: dict[str, Tensor] = field(default_factory=dict)
+    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shown: dict[str, Tensor] = field(default_factory=dict)
     derived: dict[str, Derived] = field(default_factory=dict)
     rows: dict[str, slice] = field(default_factory=dict)
     measures: dict[str, Tensor] = field(default_factory=dict)

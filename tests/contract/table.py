@@ -20,6 +20,9 @@ CORRELATION = dict(
     type="CorrelationHead", in_channels=32, num_classes=4, channels=8, norm_cfg=GROUPS
 )
 PROJECTOR = dict(type="PixelProjector", in_channels=8, channels=4, convs=1, norm_cfg=GROUPS)
+FLOW = dict(type="FeatureFlow", dim=8, num_classes=4, hidden=8)
+NORMS = dict(type="SecondNorms", channels=[8], norm_cfg=GROUPS)
+COMPACT = dict(type="CompactnessHead", in_channels=8, num_classes=4, channels=4, hidden=4)
 # The objects belong to the lower levels of FCOS; the others have no box to learn.
 NO_BOX = r"student\.bbox_head\.scales\.[1-4]\.scale"
 # Cascade R-CNN leaves out anchors that cross the border: of the upper levels all of them.
@@ -124,7 +127,11 @@ BOXES = [
 ]
 PIXELS = [
     *pixels("BootstrapHook"),
+    *pixels("AdversarialSmoothnessHook"),
     *pixels("BoundaryLossHook"),
+    *pixels(
+        "ClassCompactnessHook", background=None, model=dict(auxiliary=dict(compactness=COMPACT))
+    ),
     *pixels("ComplementaryDropoutHook", views=2),
     *pixels("ConsistencyHook"),
     *pixels(
@@ -132,6 +139,11 @@ PIXELS = [
         regions=4,
         beside=(dict(type="CorrelationThresholdHook", start=0.3),),
         model=dict(auxiliary=dict(correlation=CORRELATION)),
+    ),
+    *pixels(
+        "DensityDescentHook",
+        layer="decode_head.convs",
+        model=dict(auxiliary=dict(flow=FLOW, norms=NORMS)),
     ),
     *pixels("DropoutUncertaintyHook", "fcn_dropout", passes=2),
     *pixels("EarlyLearningHook"),
@@ -142,6 +154,7 @@ PIXELS = [
     *pixels("NoisyDiceHook"),
     *pixels("SampleAdaptiveHook", interval=1, views=2),
     *pixels("SemixupHook", views=2),
+    *pixels("RankCorrelationHook", agents=8, layer="decode_head.convs"),
     *pixels(
         "ShapePriorHook",
         learn_for=5,
@@ -211,6 +224,11 @@ NETWORKS = [
         region_layer="decode_head.convs",
         logit_layer="decode_head.conv_seg",
         model=dict(auxiliary=dict(wide=tiny_fcn(channels=16), deep=tiny_fcn())),
+    ),
+    *pixels(
+        "MutualDecodersHook",
+        heads=["second", "third"],
+        model=dict(auxiliary={name: tiny_fcn()["decode_head"] for name in ("second", "third")}),
     ),
     *pixels("PreviousTeachersHook", interval=1, score=0.0, weight="constant"),
     *boxes(

@@ -23,6 +23,8 @@ CHOSEN = (
     "CrossViewQueryHook-dino",
     "ShrinkMatchHook-fcn",
     "UnreliableContrastHook-fcn",
+    "DensityDescentHook-fcn",
+    "MutualDecodersHook-fcn",
     "RegionInstructionHook-fcn",
     "MultiGranularityHook-fcn",
     "ExternalBoxesHook-retinanet",

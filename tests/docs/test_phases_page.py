@@ -25,7 +25,7 @@ def test_phases():
 
 def test_needs():
     told = [name for row in ROWS if row[0].startswith('`"') for name in names(row[0])]
-    assert sorted(told) == sorted([*NEEDS, "teacher_on"])
+    assert sorted(told) == sorted([*NEEDS, "teacher_on", "layer", "layer_input"])
 
 
 def test_declarations():

@@ -57,20 +57,26 @@ class PixelMixHook(StepHook):
         """Mix every strong view with its partners."""
         for name, views in step.strong.items():
             fields = {"inputs": views.inputs, **step.targets[name].fields()}
+            if self.model is not None and "shown" in self.model.needs:
+                fields["shown"] = step.shown.get(name, own_places(step.targets[name]))
             partners = self._partners(step, name, fields)
             step.count(f"{self.mix}/skipped", float(partners is None))
             if partners is not None:
-                step.targets[name] = self._mixed(views, fields, partners)
+                if "shown" in fields and (self.source == "labeled" or len(views.inputs) == 1):
+                    partners["shown"] = torch.full_like(fields["shown"], -1)
+                mixed = self._mixed(fields, partners)
+                views.inputs = mixed.pop("inputs")
+                if "shown" in mixed:
+                    step.shown[name] = mixed.pop("shown")
+                step.targets[name] = PixelLabels(**mixed)
 
-    def _mixed(self, views: Views, fields: Fields, partners: Fields) -> PixelLabels:
+    def _mixed(self, fields: Fields, partners: Fields) -> Fields:
         masks = torch.zeros_like(partners["valid"])
         chosen = (torch.rand(len(masks)) < self.prob).tolist()
         for image, one in enumerate(chosen):
             if one:
                 masks[image] = self.mask({key: value[image] for key, value in partners.items()})
-        mixed = {key: paste(value, partners[key], masks) for key, value in fields.items()}
-        views.inputs = mixed.pop("inputs")
-        return PixelLabels(**mixed)
+        return {key: paste(value, partners[key], masks) for key, value in fields.items()}
 
     def _partners(self, step: Step, name: str, fields: Fields) -> Fields | None:
         """For each image another one; None where there is none."""
@@ -95,6 +101,12 @@ class PixelMixHook(StepHook):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the partners."""
         self._previous = dict(state["previous"])
+
+
+def own_places(targets: PixelLabels) -> Tensor:
+    """For each pixel the number of its image."""
+    own = torch.arange(len(targets), dtype=torch.int16, device=targets.labels.device)
+    return own.view(-1, 1, 1).expand_as(targets.labels)
 
 
 def labeled_fields(views: Views, like: Fields) -> Fields:

@@ -9,6 +9,7 @@ from .dual_teacher import DualTeacherHook as DualTeacherHook
 from .future_teacher import FutureTeacherHook as FutureTeacherHook
 from .held_out_guard import HeldOutGuardHook as HeldOutGuardHook
 from .multi_granularity import MultiGranularityHook as MultiGranularityHook
+from .mutual_decoders import MutualDecodersHook as MutualDecodersHook
 from .nested_dropout import NestedDropoutHook as NestedDropoutHook
 from .partner import PartnerHook as PartnerHook
 from .polish import PolishHook as PolishHook

@@ -4,11 +4,14 @@ Not here: thresholds (`thresholds`), mixing of images (`mixing`), and methods wi
 student (`networks`).
 """
 
+from .adversarial_smoothness import AdversarialSmoothnessHook as AdversarialSmoothnessHook
 from .bootstrap import BootstrapHook as BootstrapHook
 from .boundary_loss import BoundaryLossHook as BoundaryLossHook
+from .class_compactness import ClassCompactnessHook as ClassCompactnessHook
 from .complementary_dropout import ComplementaryDropoutHook as ComplementaryDropoutHook
 from .consistency import ConsistencyHook as ConsistencyHook
 from .correlation_propagation import CorrelationPropagationHook as CorrelationPropagationHook
+from .density_descent import DensityDescentHook as DensityDescentHook
 from .dropout_uncertainty import DropoutUncertaintyHook as DropoutUncertaintyHook
 from .early_learning import EarlyLearningHook as EarlyLearningHook
 from .equivariance import EquivarianceHook as EquivarianceHook
@@ -16,6 +19,7 @@ from .feature_perturbation import FeaturePerturbationHook as FeaturePerturbation
 from .hardness import HardnessHook as HardnessHook
 from .largest_component import LargestComponentHook as LargestComponentHook
 from .noisy_dice import NoisyDiceHook as NoisyDiceHook
+from .rank_correlation import RankCorrelationHook as RankCorrelationHook
 from .sample_adaptive import SampleAdaptiveHook as SampleAdaptiveHook
 from .semixup import SemixupHook as SemixupHook
 from .shape_prior import ShapePriorHook as ShapePriorHook

@@ -16,7 +16,6 @@ from .._parts.model_kind import segmentor_only
 from ..step_hook import StepHook
 
 MEASURE = "ease"
-CLOSE = 1e-4  # what two equal matrices may differ by
 
 
 @HOOKS.register_module()
@@ -91,7 +90,7 @@ class HardnessHook(StepHook):
         name = next(iter(step.strong))
         strong, weak = step.strong[name], step.weak_views
         for source, target in zip(weak.samples, strong.samples, strict=True):
-            same = strong.inputs.shape == weak.inputs.shape and in_one_frame(source, target, CLOSE)
+            same = strong.inputs.shape == weak.inputs.shape and in_one_frame(source, target)
             if not same:
                 raise ValueError(
                     f"{type(self).__name__}: blend=True shows the strong and the weak view in one, "

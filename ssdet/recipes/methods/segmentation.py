@@ -203,6 +203,26 @@ SEGMENTATION = (
         },
     ),
     Method(
+        "RankMatch",
+        "Mai et al., CVPR 2024",
+        "`RankCorrelationHook`, `FeaturePerturbationHook`, `CutMixHook`",
+        config="rankmatch",
+        tests=("tests/losses/test_ranks.py", "tests/hooks/pixels/test_rank_correlation.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
+        "DDFP",
+        "Wang et al., CVPR 2024",
+        "`DensityDescentHook`, networks `FeatureFlow`, `SecondNorms`",
+        config="ddfp",
+        tests=(
+            "tests/losses/test_density.py",
+            "tests/models/test_feature_flow.py",
+            "tests/hooks/pixels/test_density_descent.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "CW-BASS",
         "Tarubinga et al., IJCNN 2025",
         "`MeanConfidenceThresholdHook`, `ConfidenceWeightHook`, `BoundaryLossHook`",
@@ -332,6 +352,26 @@ SEGMENTATION = (
         config="umct",
         tests=("tests/hooks/pixels/test_uncertainty_fusion.py", "tests/thresholds/test_fusion.py"),
         measured="mean IoU +6.9",
+    ),
+    Method(
+        "MC-Net+ in 2D",
+        "Wu et al., MedIA 2022",
+        "`MutualDecodersHook`, network `UNetDecoderHead`",
+        config="mc_net",
+        tests=("tests/losses/test_consistency.py", "tests/hooks/networks/test_mutual_decoders.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
+        "SS-Net in 2D",
+        "Wu et al., MICCAI 2022",
+        "`AdversarialSmoothnessHook`, `ClassCompactnessHook`, network `CompactnessHead`",
+        config="ss_net",
+        tests=(
+            "tests/losses/test_compactness.py",
+            "tests/hooks/pixels/test_adversarial_smoothness.py",
+            "tests/hooks/pixels/test_class_compactness.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
     ),
     Method(
         "MGD",

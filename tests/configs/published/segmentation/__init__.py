@@ -1,9 +1,11 @@
 """Published recipes of segmentation."""
 
-from . import augmented, corrmatch, cross, more_pixels, prevmatch, slices, u2pl, unimatch
+from . import (
+    augmented, corrmatch, cross, decoders, more_pixels, perturbed, prevmatch, slices, u2pl, unimatch,
+)  # fmt: skip
 from ..table import Recipe, Repository
 
-_PARTS = (unimatch, corrmatch, u2pl, augmented, prevmatch, cross, more_pixels, slices)
+_PARTS = (unimatch, corrmatch, u2pl, augmented, prevmatch, perturbed, cross, more_pixels, slices, decoders)
 REPOSITORIES: dict[str, Repository] = {k: v for part in _PARTS for k, v in part.REPOSITORIES.items()}
 RECIPES: tuple[Recipe, ...] = tuple(recipe for part in _PARTS for recipe in part.RECIPES)
 UNPUBLISHED: dict[str, str] = {**cross.UNPUBLISHED, **more_pixels.UNPUBLISHED, **slices.UNPUBLISHED}

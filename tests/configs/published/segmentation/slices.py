@@ -27,11 +27,11 @@ UNPUBLISHED = {
     "equivariance/unet_acdc.py": "DS6 is for volumes of vessels, and learns from labels alone",
     "noisy_dice/unet_acdc.py": "of no paper on these data",
 }
-_TURNS = (
+TURNS = (
     "resize to 256 x 256; one of: 0.5: turn by 90 degrees to one side (0.5); flip 0.5, 0.5 / "
     "0.25: turn by up to 20 degrees to one side (1) / 0.25: nothing"
 )
-_PLANES = "MMSegmentation's UNet has no dropout"
+NO_DROPOUT = "MMSegmentation's UNet has no dropout"
 
 
 def _slices(script: str, turns: str, network: str, metric: str, **at: int) -> list[Row]:
@@ -46,14 +46,14 @@ def _slices(script: str, turns: str, network: str, metric: str, **at: int) -> li
         Row("loss of labeled images", "0.5 cross entropy + 0.5 Dice", pixels.sup_loss,
             f"{script}:{at['loss']}"),
         Row("labeled view", "turned and mirrored, then resized to 256 x 256", read.view("sup"),
-            turns, ours=_TURNS,
+            turns, ours=TURNS,
             why="the same turns and mirrors, equally often, behind the resizing"),
         Row("channels of the UNet", (16, 256),
             lambda built: (built.model.student.backbone.base_channels,
                            16 * built.model.student.backbone.base_channels),
             network),
         Row("dropout in the UNet", "0.05 to 0.5, level by level", pixels.dropout, network,
-            ours=0.0, why=_PLANES),
+            ours=0.0, why=NO_DROPOUT),
         Row("evaluation", "Dice of each volume", pixels.metric, metric),
     ]  # fmt: skip
 

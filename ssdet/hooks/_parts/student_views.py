@@ -1,0 +1,37 @@
+"""The views that the student learned from in a step, for losses without pseudo labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...labels import IGNORE
+from ...teacher_student.step import Step
+
+
+def passed_views(step: Step) -> list[str]:
+    """The labeled branch and the strong views with images of their own, as far as passed."""
+    names = ["sup"] if step.sup is not None else []
+    names += [name for name in step.targets if name not in step.derived]
+    return [name for name in names if name in step.outputs]
+
+
+def passes_together(step: Step, names: list[str]) -> Iterator[list[str]]:
+    """Views whose further passes share batch statistics: all in a joint pass, else each alone."""
+    yield from [names] if step.model.joint_pass and names else ([name] for name in names)
+
+
+def valid_pixels(step: Step, name: str, size: torch.Size | tuple[int, int]) -> Tensor:
+    """Which pixels (B, h, w) of a view are no padding, in the size of a map."""
+    views = step.branches[name]
+    if name == "sup":
+        found = torch.stack([one.gt_sem_seg.data[0] for one in views.samples]) != IGNORE
+    else:
+        found = step.targets[name].valid
+    height, width = views.inputs.shape[-2:]  # a joint pass may have padded the view
+    missing = (0, width - found.shape[-1], 0, height - found.shape[-2])
+    whole = F.pad(found.to(views.inputs.device).float(), missing)
+    return F.interpolate(whole[:, None], tuple(size), mode="nearest")[:, 0] > 0
