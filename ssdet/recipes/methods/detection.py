@@ -265,7 +265,7 @@ DETECTION = (
         recipes={
             "semi-detr": Recipe(
                 "detection",
-                "DETRs: at first several queries learn a box; boxes that queries find cheaply",
+                "DETRs: at first several queries learn a box; boxes found at a low cost",
                 hooks=[
                     EMA,
                     dict(type="CostMiningHook", score=0.4),
