@@ -114,11 +114,8 @@ class TeacherStudent(BaseModel):
         # Another model that is frozen: the teacher itself, or one beside it.
         self.frozen_teacher: ForeignTeacher | None = None
         if not plan.twin or plan.foreign:
-            other = plan.build(self, self._build)
-            if plan.twin:
-                self.frozen_teacher = other
-            else:
-                self.teacher = other
+            place = "frozen_teacher" if plan.twin else "teacher"
+            setattr(self, place, plan.build(self, self._build))
         # The run's seed, which the random generators of hooks start from.
         self.seed = torch.initial_seed() & 0x7FFFFFFFFFFFFFFF
         # Networks ("student" or auxiliary) that a hook freezes in this step.

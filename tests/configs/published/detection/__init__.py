@@ -53,6 +53,7 @@ UNPUBLISHED = {
     "mean_teacher/faster-rcnn_r50_coco.py": "MMDetection's base class for such methods; it reports no number",
     "mean_teacher/faster-rcnn_r50_voc.py": "as on COCO",
     "mean_teacher/faster-rcnn_r50_foggy.py": "methods for fog align domains; the burn-in is ours",
+    "adaptation/faster-rcnn_r50_foggy.py": "the mean teacher above, with style swap, which is ours",
     "data_distillation/faster-rcnn_r50_coco.py": "the paper labels once and trains again; labels on the fly are ours",
     "zero_shot/retinanet_r50_coco.py": _OURS,
     "cascade/cascade-rcnn_r50_coco.py": _OURS,
