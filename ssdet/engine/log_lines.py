@@ -50,6 +50,9 @@ class ReadableLines(logging.Filter):
             if old in text:
                 record.msg, record.args = new, ()
                 record.levelno, record.levelname = level, logging.getLevelName(level)
+        if unused := _UNUSED.fullmatch(text):
+            record.msg, record.args = _left_out(unused[1].split(", ")), ()
+            record.levelno, record.levelname = logging.INFO, "INFO"
         self._tell()
         return True
 
@@ -79,6 +82,20 @@ _REWRITTEN = {
         logging.WARNING,
     ),
 }
+
+
+# Weights that fill the model and have more; where some are missing, too, the text goes on.
+_UNUSED = re.compile(
+    r"The model and loaded state dict do not match exactly\s+"
+    r"unexpected key in source state_dict: ([^\n]*)\s*"
+)
+
+
+def _left_out(names: list[str]) -> str:
+    return (
+        f"The weights fill the model; {len(names)} more values in the file have no place in it, "
+        f"such as {names[0]}. Usual for a classifier's last layer"
+    )
 
 
 def _settings(seen: Counter[tuple[str, ...]]) -> str:

@@ -5,6 +5,7 @@ import logging
 import pytest
 from mmengine.logging import MMLogger, print_log
 from mmengine.optim import build_optim_wrapper
+from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
 from ssdet.engine.log_lines import make_readable
@@ -91,3 +92,18 @@ def test_what_says_nothing_new_is_left_out(lines):
     print_log(f"{empty} skipped in this evaluation.", logger="current", level=logging.WARNING)
     print_log("Evaluating bbox...", logger="current")
     assert said(lines) == [(logging.INFO, "Evaluating bbox...")]
+
+
+def test_weights_with_more_than_the_model_has_are_no_warning(lines):
+    """The classifier of a backbone; a layer without weights stays one."""
+    logger = MMLogger.get_current_instance()
+    weights = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3)).state_dict()
+    load_state_dict(nn.Sequential(nn.Linear(2, 2)), weights, strict=False, logger=logger)
+    told = (
+        "The weights fill the model; 2 more values in the file have no place in it, such as "
+        "1.weight. Usual for a classifier's last layer"
+    )
+    assert said(lines) == [(logging.INFO, told)]
+    other = {"0.weight": weights["0.weight"], "x": weights["0.bias"]}
+    load_state_dict(nn.Sequential(nn.Linear(2, 2)), other, strict=False, logger=logger)
+    assert said(lines)[1][0] == logging.WARNING and "missing keys" in said(lines)[1][1]
