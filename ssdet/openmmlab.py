@@ -6,10 +6,11 @@ Importing them takes seconds, so nothing here does. mmcv finds operators of ours
 
 from __future__ import annotations
 
+import functools
 import importlib
+import logging
+import sys
 import warnings
-from contextlib import redirect_stdout
-from io import StringIO
 from multiprocessing import pool
 from types import ModuleType
 from typing import Any
@@ -66,6 +67,7 @@ def prepare() -> None:
     ops.offer()
     # MMDetection says so whenever it is imported; it matters to `FasterCocoMetric` alone.
     warnings.filterwarnings("ignore", message="faster_coco_eval is not installed")
+    when_imported("mmengine.logging.logger", _print_no_notes)
     for module, names in UNUSED.items():
         spare(module, names)
     when_imported("mmdet.evaluation.functional.mean_ap", _wait_for_pools)
@@ -76,9 +78,8 @@ def prepare() -> None:
 def register() -> None:
     """Import and register every class now, rather than when a registry is first asked."""
     ops.offer()
-    with redirect_stdout(StringIO()):  # MMDetection prints a note about an optional package
-        import mmdet.datasets  # noqa: F401
-        import mmseg.datasets  # noqa: F401
+    import mmdet.datasets  # noqa: F401
+    import mmseg.datasets  # noqa: F401
 
     from . import engine, evaluation, hooks, models, teacher_student  # noqa: F401
     from .datasets import exports  # noqa: F401
@@ -86,6 +87,23 @@ def register() -> None:
     from .report import live  # noqa: F401
 
     install()
+
+
+def _print_no_notes(module: ModuleType) -> None:
+    """Without a logger MMEngine prints at any level: two notes whenever MMDetection is imported.
+
+    What is said at the level DEBUG is for a logger that asks for it.
+    """
+    plain = module.print_log
+
+    @functools.wraps(plain)
+    def print_log(msg: Any, logger: Any = None, level: int = logging.INFO) -> None:
+        if logger is not None or level > logging.DEBUG:
+            plain(msg, logger, level)
+
+    module.print_log = print_log  # type: ignore[attr-defined]
+    if package := sys.modules.get(module.__name__.rpartition(".")[0]):
+        package.print_log = print_log  # type: ignore[attr-defined]
 
 
 def _register_when_asked(module: ModuleType) -> None:

@@ -131,6 +131,15 @@ def test_import_says_nothing():
     assert done.returncode == 0 and "faster_coco_eval" not in done.stderr
 
 
+@pytest.mark.parametrize("first", ["import ssdet", "import mmengine, ssdet"])
+def test_importing_mmdetection_itself_prints_nothing(first):
+    """As in the lines that `ssdet export` prints, and in `ssdet label`."""
+    code = f"{first}; import mmdet.apis, mmseg.apis; from mmengine.logging import print_log"
+    code += "; print_log('here', 'silent'); print_log('there')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == "there\n", done.stderr
+
+
 def test_nothing_is_imported_that_is_not_used():
     code = """
         import sys
