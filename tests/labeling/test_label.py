@@ -14,8 +14,9 @@ import ssdet
 from ssdet.cli import main
 from ssdet.exits import Exit, UsageError
 from ssdet.formats import DataError, read
+from ssdet.labeling.label import LabelingResult
 from ssdet.labeling.labeler import Labeler
-from ssdet.labeling.shards import ShardError, ShardFolder
+from ssdet.labeling.shards import Counts, ShardError, ShardFolder
 
 from .conftest import CLASSES
 
@@ -258,3 +259,17 @@ def test_ids_of_a_coco_source_are_kept(detector, images, tmp_path, capsys):
     assert {a["image_id"] for a in results.anns.values()} == {70, 71}
     assert {a["category_id"] for a in results.anns.values()} <= {10, 20, 30}
     assert len(results.anns) == found.counts.boxes
+
+
+@pytest.mark.parametrize(
+    ("form", "counts", "told"),
+    [
+        ("coco", Counts(images=3, errors=1), True),
+        ("coco", Counts(images=3, boxes=1, of_class={0: 1}), False),
+        ("masks", Counts(images=3), False),
+    ],
+)
+def test_no_object_at_all_is_said_with_what_to_do(form, counts, told):
+    found = LabelingResult(None, form, ("cat",), counts, 1.0, 3)
+    hint = "objects: none reached its threshold; a lower --threshold shows more"
+    assert (hint in repr(found)) == told
