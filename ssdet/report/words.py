@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -153,7 +154,7 @@ def facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
 
 
 def run_facts(run: Run) -> list[str]:
-    """Length, seed, data and time of a run, as far as it is known."""
+    """Length, seed, data and time of a run, and whether it can be repeated, as far as known."""
     info, found = run.info, []
     if run.last_iteration:
         found.append(f"{run.last_iteration:,} iterations")
@@ -167,7 +168,17 @@ def run_facts(run: Run) -> list[str]:
         found.append(f"{(times[1] - times[0]).total_seconds() / 60:.1f} minutes")
     except (KeyError, TypeError, ValueError):
         pass  # it still runs, or did not say
+    if info.get("seed") is not None and info.get("device"):
+        found.append(_repeatable(run))
     return found
+
+
+def _repeatable(run: Run) -> str:
+    """Whether another run with the seed gives the same numbers, and what does not."""
+    on_cpu = str(run.info["device"]).startswith("cpu")
+    if on_cpu or re.search(r"\bdeterministic'?\s*[=:]\s*True", run.config):
+        return "ssdet rerun gives the same numbers on such a machine"
+    return "last digits vary, since a GPU adds in any order without --deterministic"
 
 
 def image_counts(task: Task) -> str:

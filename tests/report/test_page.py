@@ -12,6 +12,7 @@ from ssdet.cli import main
 from ssdet.hooks._parts.drawing import save_jpeg
 from ssdet.report import collect, read_run, render, write_report
 from ssdet.report.live import ReportHook
+from ssdet.report.words import run_facts
 
 from .fake import run_folder, stats_line, write_lines
 
@@ -100,6 +101,20 @@ def test_how_a_run_was_started_and_on_what(tmp_path):
     assert "the same 8 labeled images; 16 more came without labels" in page
     assert "<code>ssdet train c.py</code>" in page and "<code>ssdet train d.py</code>" in page
     assert "400 iterations · seed 0 · 8 images to train, 9 to validate · 1.5 minutes" in page
+
+
+@pytest.mark.parametrize(
+    ("device", "config", "told"),
+    [
+        ("cpu (x86_64)", "", "ssdet rerun gives the same numbers"),
+        ("NVIDIA H100", "", "last digits vary, since a GPU adds in any order"),
+        ("NVIDIA H100", "randomness = dict(deterministic=True, seed=0)", "gives the same numbers"),
+    ],
+)
+def test_a_run_says_whether_it_can_be_repeated(tmp_path, device, config, told):
+    path = run_folder(tmp_path / "run", device=device)
+    (path / "config.py").write_text(config)
+    assert any(told in fact for fact in run_facts(read_run(path)))
 
 
 def test_a_file_outside_of_the_run_is_not_embedded(tmp_path):
