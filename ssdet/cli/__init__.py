@@ -26,6 +26,7 @@ from ..exits import DISK, RunError, write_error
 COMMANDS = {
     "init": ("init", "write a config that trains on your data"),
     "train": ("train", "train a model from a config, or resume an interrupted run"),
+    "rerun": ("rerun", "train a run again, and say whether the same scores come out"),
     "test": ("test", "evaluate the teacher or the student of a checkpoint"),
     "label": ("label", "label a folder of images with a checkpoint"),
     "rounds": ("rounds", "train, label, and train again on the labels"),

@@ -164,6 +164,7 @@ def _describe(runner: Any) -> dict[str, Any]:
     has_cuda = torch.cuda.is_available()
     return {
         "command": shlex.join(sys.argv),
+        "cwd": os.getcwd(),
         "config": runner.cfg.filename,
         "compared_as": runner.cfg.get("compared_as"),
         "start": _now(),
