@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", choices=(*BOX_MODES, *MAP_MODES),
         help="boxes: wbf (weighted means; default), vote, union; maps: majority (default), mean "
-        "(of probabilities), dawid-skene (reliability without truth)",
+        "(of probabilities), dawid-skene (confusions of each source)",
     )  # fmt: skip
     parser.add_argument(
         "--truth", type=Path, metavar="T", help="labeled images: how reliable is each source?"

@@ -54,7 +54,8 @@ def fuse_folders(
         classes: Number of classes.
         mode: "majority" of the labels, weighed by the precision of each source for the label it
             says; "mean" of the probabilities (C, H, W), weighed by the mean precision;
-            "dawid-skene": labels by the confusion of each source, estimated without truth.
+            "dawid-skene": labels by the confusion of each source, counted in the true maps, or
+            estimated without any.
         min_score: With "mean" and "dawid-skene", a pixel below this probability becomes 255.
         truth: Folder of true maps of some images. None: all sources are alike.
         force: Overwrite existing maps.
@@ -66,8 +67,7 @@ def fuse_folders(
         trust = _precision(folders, Path(truth), classes, names)
     model = DawidSkene(len(folders), classes) if mode == "dawid-skene" else None
     if model is not None:
-        chosen = names[:: max(1, len(names) // _FITTED)]
-        model.fit(*patterns(_stack(folders, name, classes) for name in chosen))
+        _fit(model, folders, names, classes, truth)
     unknown = 0.0
     for name in names:
         if mode == "mean":
@@ -84,6 +84,19 @@ def fuse_folders(
         Image.fromarray(fused).save(target)
         unknown += float((fused == IGNORE).mean())
     return MapResult(len(names), unknown / len(names), trust)
+
+
+def _fit(
+    model: DawidSkene, folders: list[Path], names: list[str], classes: int, truth: str | Path | None
+) -> None:
+    """The confusions of the sources, from true maps where there are any."""
+    if truth is None:
+        chosen = names[:: max(1, len(names) // _FITTED)]
+        model.fit(*patterns(_stack(folders, name, classes) for name in chosen))
+        return
+    known = [name for name in names if (Path(truth) / name).is_file()]
+    rows, counts = patterns(_stack([*folders, Path(truth)], name, classes) for name in known)
+    model.learn(rows[:, :-1], counts, rows[:, -1])
 
 
 def _posterior(model: DawidSkene, maps: np.ndarray, min_score: float) -> np.ndarray:

@@ -74,6 +74,12 @@ class DawidSkene:
                 return number + 1
         return rounds
 
+    def learn(self, labels: np.ndarray, counts: np.ndarray, truth: np.ndarray) -> None:
+        """Count the confusions where the truth (N,) is known, instead of estimating them."""
+        known = truth != IGNORE
+        shares = np.eye(len(self.prior))[truth[known]]
+        self._count(labels[known], counts[known], shares)
+
     def posterior(self, labels: np.ndarray) -> np.ndarray:
         """Probabilities of the classes (N, C) of items with these labels (N, S)."""
         logs = np.log(np.maximum(self.prior, 1e-12)) + np.zeros((len(labels), 1))

@@ -225,6 +225,24 @@ def test_dawid_and_skene_on_maps(tmp_path):
     assert right["dawid-skene"] > right["majority"] + 0.05
 
 
+def test_confusions_are_counted_where_the_truth_is_known(tmp_path):
+    """Two sources that confuse the classes alike outvote a fair one, until the truth tells."""
+    draw = np.random.default_rng(0)
+    truth = draw.integers(0, 2, (64, 64))
+    wrong = np.where(draw.random(truth.shape) < 0.9, 1 - truth, truth)
+    fair = np.where(draw.random(truth.shape) < 0.8, truth, 1 - truth)
+    said = dict(one=wrong, two=wrong, fair=fair)
+    folders = [maps(tmp_path / name, a=one[:32], b=one[32:]) for name, one in said.items()]
+    known = maps(tmp_path / "truth", a=truth[:32])
+    right = {}
+    for more in ([], ["--truth", known]):
+        out = tmp_path / f"out{len(more)}"
+        arguments = ["fuse", *folders, "--mode", "dawid-skene", "--classes", "2", *more]
+        assert main([*arguments, "--out", str(out)]) == 0
+        right[len(more)] = (np.array(loaded(out / "x" / "b.png")) == truth[32:]).mean()
+    assert right[0] < 0.3 and right[2] > 0.85
+
+
 @pytest.mark.parametrize(
     ("one", "message"),
     [([[0, 7]], "value 7"), ([[0]], "maps of different sizes"), (None, "no .png in a source")],

@@ -26,6 +26,7 @@ class DigitDetections(DigitScenes):
         confused: Share of the others that get another class.
         shift: Standard deviation of the corners, as a share of the sides.
         phantoms: Mean number of boxes in an image that are no digit.
+        detector: Another number, other mistakes.
         options: See `DigitScenes`.
     """
 
@@ -36,20 +37,25 @@ class DigitDetections(DigitScenes):
         confused: float = 0.2,
         shift: float = 0.05,
         phantoms: float = 1.0,
+        detector: int = 0,
         **options: Any,
     ) -> None:
         for key, value in dict(missed=missed, confused=confused).items():
             if not 0 <= value <= 1:
                 raise ValueError(f"DigitDetections: {key}={value} is not a share in [0, 1]")
-        if shift < 0 or phantoms < 0:
-            raise ValueError(f"DigitDetections: shift={shift}, phantoms={phantoms} are below 0")
+        if shift < 0 or phantoms < 0 or detector < 0:
+            raise ValueError(
+                f"DigitDetections: shift={shift}, phantoms={phantoms}, detector={detector}: 0 or "
+                "more"
+            )
         self.missed, self.confused, self.shift, self.phantoms = missed, confused, shift, phantoms
+        self.detector = detector
         super().__init__(**options)
 
     def get_data_info(self, idx: int) -> dict:
         """The entry of a scene, with the boxes that were found."""
         info = super().get_data_info(idx)
-        dice = _dice(info["scene"], 11)
+        dice = _dice(info["scene"], 11, *filter(None, [self.detector]))
         scene = info["scene"].open()
         return {**info, "instances": [*self._found(scene, dice), *self._phantoms(dice)]}
 
@@ -161,6 +167,6 @@ class ScribbleDigits(BaseTransform):
         return f"ScribbleDigits(length={self.length}, strokes={self.strokes})"
 
 
-def _dice(file: Any, purpose: int) -> np.random.Generator:
-    key = (file.options.seed, int(file.options.validation), file.index, purpose)
+def _dice(file: Any, *purpose: int) -> np.random.Generator:
+    key = (file.options.seed, int(file.options.validation), file.index, *purpose)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
