@@ -55,6 +55,7 @@ FIELDS = {
     "level": Field(HIGH),
     "max_stage": Field(ALL_STAGES),
     "objectness": Field(1.0),
+    "soft_objectness": Field(1.0),
     "loc_quality": Field(1.0),
     "spread": Field(0.0),
     "source": Field(int(Source.ANNOTATION)),
@@ -74,6 +75,7 @@ class PseudoBoxes(InstanceData):
     | `level` | long (N,) | HIGH, AMBIGUOUS (both are trained on) or LOW (a region to ignore) |
     | `max_stage` | long (N,) | how many stages of a cascade learn the box |
     | `objectness` | float (N,) | that there is any object, where the detector has such a number |
+    | `soft_objectness` | float (N,) | the target of YOLOX's objectness, in [0, 1] |
     | `loc_quality` | float (N,) | how well the box is placed, in [0, 1] |
     | `spread` | float (N,) | how far repeated regressions scatter, as a share of the sides |
     | `in_rpn`, `in_cls`, `in_box` | bool (N,) | membership in the sets of single tasks |

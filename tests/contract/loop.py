@@ -36,6 +36,12 @@ def _fcos(**head):
     return cfg
 
 
+def _yolox():
+    cfg = small_config("yolox")
+    cfg.test_cfg.update(score_thr=0.0, max_per_img=5)
+    return cfg
+
+
 DETECTORS = {
     "joint_fcos": lambda: _fcos(type="JointConfidenceFCOSHead"),
     "uncertain_fcos": lambda: _fcos(type="UncertainFCOSHead", reg_max=4),
@@ -43,6 +49,7 @@ DETECTORS = {
     "faster_rcnn": lambda: _two_stage("faster_rcnn"),
     "cascade_rcnn": lambda: _two_stage("cascade_rcnn"),
     "mask_rcnn": lambda: _two_stage("mask_rcnn"),
+    "yolox": _yolox,
     "deformable_detr": lambda: small_config("deformable_detr"),
     "dino": lambda: small_config("dino"),
 }
@@ -76,10 +83,8 @@ class Loop:
             self.model = build_seg(SEGMENTORS[kind](), **dict(model))
         else:
             self.model = build_pair(DETECTORS[kind](), **dict(model))
-        if kind in (
-            "deformable_detr",
-            "dino",
-        ):  # before that, its embeddings are what the memory held
+        # Before that, a DETR's embeddings are what the memory held, and YOLOX's boxes are huge.
+        if kind in ("deformable_detr", "dino", "yolox"):
             initialized(self.model)
         _awaken(self.model)
         self.hooks = [HOOKS.build(copy.deepcopy(hook)) for hook in hooks]

@@ -121,6 +121,7 @@ BOXES = [
         ),
     ),
     *boxes("SelfAssignmentHook", "faster_rcnn"),
+    *boxes("SoftObjectnessHook", "yolox"),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
     *boxes("TaskSeparationHook", "joint_fcos", idle=NO_BOX),
     *boxes("TaskWeightHook", box=0.5),

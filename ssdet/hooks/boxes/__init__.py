@@ -19,6 +19,7 @@ from .listen import ListenHook as ListenHook
 from .prototype_label import PrototypeLabelHook as PrototypeLabelHook
 from .roi_contrast import RoIContrastHook as RoIContrastHook
 from .self_assignment import SelfAssignmentHook as SelfAssignmentHook
+from .soft_objectness import SoftObjectnessHook as SoftObjectnessHook
 from .stage_agreement import StageAgreementHook as StageAgreementHook
 from .task_separation import TaskSeparationHook as TaskSeparationHook
 from .task_weight import TaskWeightHook as TaskWeightHook

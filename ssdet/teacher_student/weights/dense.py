@@ -166,8 +166,9 @@ class FCOSTargets(JudgedPriors):
 class YOLOXTargets(Mixin):
     """YOLOXHead: objectness of all points, the other losses of the positives, all levels at once.
 
-    Objectness is classification: is there something? The images are assigned one after the other,
-    and the assigner is not called where there is no box.
+    Objectness is classification: is there something? A field `soft_objectness` (N,) of the boxes is
+    its target at their points, in place of 1. The images are assigned one after the other, and the
+    assigner is not called where there is no box.
     """
 
     def loss_by_feat(self, *args: Any, **kwargs: Any) -> Any:
@@ -190,6 +191,10 @@ class YOLOXTargets(Mixin):
             targets = super()._get_targets_single(
                 priors, cls_preds, decoded_bboxes, objectness, gt_instances, *args
             )
+        soft = gt_instances.get("soft_objectness")
+        if soft is not None and results:
+            assigned = soft[results[0].pos_assigned_gt_inds.long()]
+            targets[2][targets[0]] = assigned[:, None].to(targets[2])
         weights = BoxWeights.of(gt_instances)
         if weights is not None:
             found = results[0].weights if results else weights
