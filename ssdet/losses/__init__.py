@@ -24,7 +24,7 @@ from .early_learning import early_learning
 from .focal import softmax_focal
 from .one_to_many import OneToManyLoss, aligned_focal, claimed
 from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_mean
-from .queries import beside_mask, direction_gap
+from .queries import beside_mask, direction_gap, distinct, query_votes
 from .ranks import farthest_agents, order_probabilities, rank_divergence
 from .separation import joint_focal, joint_probability, place_targets, split_places
 from .uncertainty import certainty, listening_loss, listens, sides_likelihood
@@ -49,6 +49,7 @@ __all__ = [
     "dice_loss",
     "direction_gap",
     "disagreement_focused",
+    "distinct",
     "early_learning",
     "effective_weights",
     "farthest_agents",
@@ -67,6 +68,7 @@ __all__ = [
     "place_targets",
     "propagate",
     "quality_focal",
+    "query_votes",
     "rank_divergence",
     "region_similarity",
     "regions",

@@ -1,7 +1,10 @@
-"""Decoder queries of a teacher and of a student that belong to the same boxes."""
+"""Decoder queries: of a teacher and a student for the same boxes, and those that vote for a box."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .set_prediction import BoxTargets, corners, overlaps
 
 
 def direction_gap(one: Tensor, other: Tensor) -> Tensor:
@@ -27,3 +30,20 @@ def beside_mask(extra: int, known: Tensor) -> Tensor:
     mask[extra:, :extra] = True
     mask[:extra, extra:] = known[-1]
     return mask
+
+
+def distinct(content: Tensor, scores: Tensor, most: float) -> Tensor:
+    """Which queries (N, D) are unlike all better ones that are kept: cosines up to `most`."""
+    rows = F.normalize(content.detach().float(), dim=-1)
+    alike = rows @ rows.T > most
+    kept = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
+    for row in scores.argsort(descending=True, stable=True).tolist():
+        kept[row] = ~(alike[row] & kept).any()
+    return kept
+
+
+def query_votes(logits: Tensor, boxes: Tensor, target: BoxTargets, agreement: float) -> Tensor:
+    """How many queries (Q, C), (Q, 4) predict each box (N,): its class, and enough overlap."""
+    ious, _ = overlaps(corners(boxes.float())[:, None], corners(target.boxes)[None])
+    same = logits.argmax(-1)[:, None] == target.labels
+    return (same & (ious >= agreement)).sum(0)

@@ -31,7 +31,7 @@ from .ohem import HardPixelSampler
 from .pixel_projector import PixelProjector
 from .polishers import BoxPolisher, ClassPolisher
 from .projection import FeatureProjector, ProjectionHead
-from .query_projector import QueryProjector
+from .query_projector import QueryProjector, RefinedQueryProjector
 from .siamese import PairDataPreProcessor, SiameseSegmentor
 from .simple_pyramid import SimpleFeaturePyramid
 from .uncertain_fcos import UncertainFCOSHead
@@ -69,6 +69,7 @@ __all__ = [
     "PlainASPPHead",
     "ProjectionHead",
     "QueryProjector",
+    "RefinedQueryProjector",
     "SecondNorms",
     "SiameseSegmentor",
     "SimpleFeaturePyramid",

@@ -54,6 +54,30 @@ class QueryProjector(BaseModule):
         return found
 
 
+@MODELS.register_module()
+class RefinedQueryProjector(QueryProjector):
+    """The encoder's features of a box look at the finest ones first.
+
+    Inspired by the query refinement of Sparse Semi-DETR (Shehzadi et al., CVPR 2024), of which no
+    code is public: it joins low- and high-level features, chiefly for small objects; how is ours.
+
+    Args:
+        heads: Of the attention.
+        **projector: As for `QueryProjector`.
+    """
+
+    def __init__(self, *, heads: int = 8, **projector: Any) -> None:
+        super().__init__(**projector)
+        self.attention = nn.MultiheadAttention(self.channels, heads, batch_first=True)
+        self.norm = nn.LayerNorm(self.channels)
+
+    def forward(self, pooled: Tensor, fine: Tensor) -> Tensor:  # type: ignore[override]
+        """Queries (N, C) of what is pooled from the encoder and from the finest level."""
+        own, finest = (maps.flatten(2).transpose(1, 2) for maps in (pooled, fine))
+        seen, _ = self.attention(own, finest, finest, need_weights=False)
+        return super().forward(self.norm(own + seen).transpose(1, 2).reshape_as(pooled))
+
+
 def _convolution(channels: int, groups: int) -> list[nn.Module]:
     convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
     return [convolution, nn.GroupNorm(groups, channels), nn.ReLU(inplace=True)]

@@ -16,6 +16,7 @@ REASONS = {
     "uncertainty": "their position was uncertain",
     "jitter": "their position was uncertain",
     "level": "no threshold was passed, and a better box is there or the score is very low",
+    "not_mined": "the score is below the threshold; some are queries without a label",
     "stored": "an earlier mined box is there",
 }
 PANELS = {

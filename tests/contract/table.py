@@ -120,6 +120,7 @@ BOXES = [
             auxiliary_teachers=["projector"],
         ),
     ),
+    *boxes("QueryVotesHook", "deformable_detr", votes=1, agreement=0.0),
     *boxes("SelfAssignmentHook", "faster_rcnn"),
     *boxes("SoftObjectnessHook", "yolox"),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),

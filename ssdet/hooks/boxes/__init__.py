@@ -17,6 +17,7 @@ from .hybrid_matching import HybridMatchingHook as HybridMatchingHook
 from .layer_agreement import LayerAgreementHook as LayerAgreementHook
 from .listen import ListenHook as ListenHook
 from .prototype_label import PrototypeLabelHook as PrototypeLabelHook
+from .query_votes import QueryVotesHook as QueryVotesHook
 from .roi_contrast import RoIContrastHook as RoIContrastHook
 from .self_assignment import SelfAssignmentHook as SelfAssignmentHook
 from .soft_objectness import SoftObjectnessHook as SoftObjectnessHook

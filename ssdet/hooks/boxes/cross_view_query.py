@@ -12,8 +12,8 @@ from mmdet.models.detectors import DINO
 from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
 from torch import Tensor
 
-from ...losses.queries import beside_mask, direction_gap
-from ...models.query_projector import QueryProjector
+from ...losses.queries import beside_mask, direction_gap, distinct
+from ...models.query_projector import QueryProjector, RefinedQueryProjector
 from ...models.roi_features import RoIFeatures
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
@@ -68,6 +68,8 @@ class CrossViewQueryHook(StepHook):
         projector: Name of the `QueryProjector` in the model's `auxiliary`.
         weight: Of the loss, times the weight of unlabeled images.
         until: From this iteration on there is no loss. None: it stays.
+        distinct: A query whose content has a larger cosine with that of a better box is left out,
+            after Sparse Semi-DETR (CVPR 2024). None: all stay.
         strides: Of the detector's levels.
 
     Examples:
@@ -87,13 +89,17 @@ class CrossViewQueryHook(StepHook):
         *,
         weight: float = 10.0,
         until: int | None = None,
+        distinct: float | None = None,
         strides: Sequence[int] = (8, 16, 32, 64),
     ) -> None:
         name = type(self).__name__
         check_range(name, "weight", weight, 0, float("inf"))
         if until is not None:
             check_range(name, "until", until, 0, float("inf"))
+        if distinct is not None:
+            check_range(name, "distinct", distinct)
         self.projector, self.weight, self.until = projector, weight, until
+        self.distinct = distinct
         self.strides = tuple(strides)
 
     def on_attach(self, model: TeacherStudent) -> None:
@@ -118,6 +124,7 @@ class CrossViewQueryHook(StepHook):
             )
         self.network: QueryProjector = found
         self.features = RoIFeatures(self.strides, channels, found.size, FINEST)
+        self.finest = RoIFeatures(self.strides[:1], channels, found.size, FINEST)
         super().on_attach(model)
 
     @contextmanager
@@ -155,6 +162,12 @@ class CrossViewQueryHook(StepHook):
         found = [_boxes_of(sample) for sample in step.targets[branch]]
         weak = [own[one[PLACE]] for own, one in zip(step.notes["boxes"], found, strict=True)]
         content = self._content(step, weak)
+        if self.distinct is not None:
+            pairs = zip(content, found, strict=True)
+            kept = [distinct(own, one.value("scores"), self.distinct) for own, one in pairs]
+            found = [one.split(mask)[0] for one, mask in zip(found, kept, strict=True)]
+            weak = [one[mask] for one, mask in zip(weak, kept, strict=True)]
+            content = [one[mask] for one, mask in zip(content, kept, strict=True)]
         strong = [boxes.bboxes for boxes in found]
         students = _padded(content, strong, step.strong[branch].samples)
         teachers = _padded(content, weak, step.weak_views.samples)
@@ -178,6 +191,11 @@ class CrossViewQueryHook(StepHook):
         counts = [len(one) for one in boxes]
         if not sum(counts):
             return [one.new_zeros(0, self.network.channels) for one in boxes]
+        if isinstance(self.network, RefinedQueryProjector):
+            given = step.notes["decoder"]
+            maps = _maps(given["memory"], given["spatial_shapes"])
+            fine = self.finest(step.teacher_features, boxes)
+            return list(self.network(self.features(maps, boxes), fine).split(counts))
         return list(self.network(self.features(step.teacher_features, boxes)).split(counts))
 
     @torch.no_grad()
@@ -193,6 +211,15 @@ def _boxes_of(sample: Any) -> PseudoBoxes:
     """The boxes of a strong view that are in the weak view too."""
     boxes = PseudoBoxes.of(sample.get("query_boxes", sample.gt_instances))
     return boxes.split(boxes.value(PLACE) != NOWHERE)[0]
+
+
+def _maps(memory: Tensor, shapes: Tensor) -> list[Tensor]:
+    """What an encoder returned (B, P, D) as a map for each level."""
+    sizes = [(int(height), int(width)) for height, width in shapes]
+    parts = memory.split([height * width for height, width in sizes], 1)
+    return [
+        part.transpose(1, 2).unflatten(2, size) for part, size in zip(parts, sizes, strict=True)
+    ]
 
 
 def _padded(content: list[Tensor], boxes: list[Tensor], samples: Sequence[Any]) -> Queries:

@@ -260,6 +260,7 @@ DETECTION = (
             "tests/hooks/boxes/test_hybrid_matching.py",
             "tests/hooks/boxes/test_cost_mining.py",
             "tests/hooks/boxes/test_cross_view_query.py",
+            "tests/hooks/boxes/test_query_votes.py",
         ),
         measured="not yet: 0 of 3 seeds",
         recipes={

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from ssdet.hooks import CostMiningHook, CrossViewQueryHook, FixedThresholdHook, StepHook
-from ssdet.hooks.boxes.cross_view_query import NOWHERE, PLACE, _padded
-from ssdet.models import QueryProjector
+from ssdet.hooks.boxes.cross_view_query import NOWHERE, PLACE, _maps, _padded
+from ssdet.models import QueryProjector, RefinedQueryProjector
 from ssdet.teacher_student.phase import Phase
 
 from ...families.detectors import initialized, small_config
@@ -141,6 +141,42 @@ def test_no_box_anywhere():
     found = step_of(pair(Says(0, 0), CrossViewQueryHook()))
     assert found["unsup_loss_query"] == 0 and torch.isfinite(total(found))
     found["unsup_loss_query"].backward()
+
+
+def test_equal_boxes_are_one_query():
+    class Twice(Says):
+        def after_teacher(self, step):
+            super().after_teacher(step)
+            for image, boxes in enumerate(step.pseudo):
+                again = pseudo(boxes.bboxes.tolist(), [0.8] * len(boxes))
+                step.pseudo[image] = type(boxes).cat([boxes, again])
+
+    for most, boxes in ((None, 3.0), (0.999999, 1.5)):
+        hook = CrossViewQueryHook(distinct=most)
+        assert step_of(pair(Twice(2, 1), hook))["queries/boxes"] == boxes
+
+
+def test_the_encoder_looks_at_the_finest_level():
+    seen = []
+
+    class Refiner(RefinedQueryProjector):
+        def forward(self, pooled, fine):
+            seen.append((pooled, fine))
+            return super().forward(pooled, fine)
+
+    model = pair(Says(2, 1), CrossViewQueryHook(), type="RefinedQueryProjector", heads=2)
+    model.auxiliary["query_projector"].__class__ = Refiner
+    found = step_of(model)
+    ((pooled, fine),) = seen
+    assert pooled.shape == fine.shape == (3, 16, 7, 7) and not torch.equal(pooled, fine)
+    found["unsup_loss_query"].backward()
+    assert all(p.grad is not None for p in model.auxiliary.parameters())
+
+
+def test_the_memory_of_an_encoder_as_maps():
+    memory = torch.arange(10.0).view(1, 10, 1)
+    one, other = _maps(memory, torch.tensor([[2, 3], [2, 2]]))
+    assert one[0, 0].tolist() == [[0, 1, 2], [3, 4, 5]] and other[0, 0].tolist() == [[6, 7], [8, 9]]
 
 
 def test_it_ends_and_the_projector_stays_in_the_graph():
