@@ -20,6 +20,7 @@ from .fam3d_head import FAM3DHead
 from .fcos_heads import IoUFCOSHead
 from .feature_flow import FeatureFlow, SecondNorms
 from .focal_loss import SoftmaxFocalLoss
+from .guided_assigner import PredictionGuidedAssigner
 from .hf_backbone import HFBackbone
 from .hf_detector import HFDetector
 from .hf_segmentor import HFSegmentor
@@ -32,6 +33,7 @@ from .pixel_projector import PixelProjector
 from .polishers import BoxPolisher, ClassPolisher
 from .projection import FeatureProjector, ProjectionHead
 from .query_projector import QueryProjector, RefinedQueryProjector
+from .shifted_fpn import ShiftedFPN
 from .siamese import PairDataPreProcessor, SiameseSegmentor
 from .simple_pyramid import SimpleFeaturePyramid
 from .uncertain_fcos import UncertainFCOSHead
@@ -67,10 +69,12 @@ __all__ = [
     "PairDataPreProcessor",
     "PixelProjector",
     "PlainASPPHead",
+    "PredictionGuidedAssigner",
     "ProjectionHead",
     "QueryProjector",
     "RefinedQueryProjector",
     "SecondNorms",
+    "ShiftedFPN",
     "SiameseSegmentor",
     "SimpleFeaturePyramid",
     "SoftmaxFocalLoss",

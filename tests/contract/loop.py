@@ -29,6 +29,14 @@ def _two_stage(family):
     return cfg
 
 
+def _shifted():
+    cfg = _two_stage("faster_rcnn")
+    cfg.neck.update(type="ShiftedFPN", num_outs=6, add_extra_convs="on_input")
+    cfg.rpn_head.anchor_generator.update(scales=[4], strides=[8, 16, 32, 64, 128])
+    cfg.roi_head.bbox_roi_extractor.featmap_strides = [8, 16, 32, 64]
+    return cfg
+
+
 def _fcos(**head):
     cfg = small_config("fcos")
     cfg.bbox_head.update(head)
@@ -47,6 +55,7 @@ DETECTORS = {
     "uncertain_fcos": lambda: _fcos(type="UncertainFCOSHead", reg_max=4),
     "retinanet": tiny_retinanet,
     "faster_rcnn": lambda: _two_stage("faster_rcnn"),
+    "shifted_rcnn": _shifted,
     "cascade_rcnn": lambda: _two_stage("cascade_rcnn"),
     "mask_rcnn": lambda: _two_stage("mask_rcnn"),
     "yolox": _yolox,

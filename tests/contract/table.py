@@ -93,6 +93,7 @@ BOXES = [
     *boxes("BoxFusionHook"),
     *boxes("BoxJitterHook", "faster_rcnn", max_spread=1.0),
     *boxes("BoxSpreadHook", max_spread=1.0),
+    *boxes("ConsistencyVotingHook", "faster_rcnn"),
     *boxes("CostMiningHook", "deformable_detr", score=0.5, learn=True),
     *boxes(
         "CrossViewQueryHook",
@@ -105,6 +106,7 @@ BOXES = [
         ),
     ),
     *boxes("DenseLabelHook", ratio=0.1),
+    *boxes("HalfViewHook", "shifted_rcnn"),
     *boxes("HybridMatchingHook", "dino", switch=2),
     *boxes("LayerAgreementHook", "deformable_detr"),
     *boxes("ListenHook", "uncertain_fcos", idle=NO_BOX),
@@ -120,6 +122,7 @@ BOXES = [
             auxiliary_teachers=["projector"],
         ),
     ),
+    *boxes("PredictionGuidedAssignHook", "faster_rcnn"),
     *boxes("QueryVotesHook", "deformable_detr", votes=1, agreement=0.0),
     *boxes("SelfAssignmentHook", "faster_rcnn"),
     *boxes("SoftObjectnessHook", "yolox"),

@@ -2,7 +2,7 @@
 
 Jitter, the spread of the boxes that NMS merged, agreement of cascade stages or decoder layers,
 weights for each task; dense labels, which take the place of boxes; how boxes are matched with the
-queries of a DETR, and queries made of boxes.
+queries of a DETR or with proposals, and queries made of boxes.
 Not here: plain thresholds (`thresholds`), and hooks that change images (`mixing`).
 """
 
@@ -10,12 +10,15 @@ from .background_score import BackgroundScoreHook as BackgroundScoreHook
 from .box_fusion import BoxFusionHook as BoxFusionHook
 from .box_jitter import BoxJitterHook as BoxJitterHook
 from .box_spread import BoxSpreadHook as BoxSpreadHook
+from .consistency_voting import ConsistencyVotingHook as ConsistencyVotingHook
 from .cost_mining import CostMiningHook as CostMiningHook
 from .cross_view_query import CrossViewQueryHook as CrossViewQueryHook
 from .dense_label import DenseLabelHook as DenseLabelHook
+from .half_view import HalfViewHook as HalfViewHook
 from .hybrid_matching import HybridMatchingHook as HybridMatchingHook
 from .layer_agreement import LayerAgreementHook as LayerAgreementHook
 from .listen import ListenHook as ListenHook
+from .prediction_guided import PredictionGuidedAssignHook as PredictionGuidedAssignHook
 from .prototype_label import PrototypeLabelHook as PrototypeLabelHook
 from .query_votes import QueryVotesHook as QueryVotesHook
 from .roi_contrast import RoIContrastHook as RoIContrastHook

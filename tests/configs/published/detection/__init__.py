@@ -8,6 +8,7 @@ from . import (
     dual_polish,
     labelmatch,
     mixpl,
+    pseco,
     semi_detr,
     soft_teacher,
     unbiased_teacher,
@@ -26,6 +27,7 @@ REPOSITORIES = {
     "DT": Repository("Megvii-BaseDetection/DenseTeacher", "8fbf465c"),
     "PD": Repository("PaddlePaddle/PaddleDetection", "78f8dad9"),
     "CV": Repository("Megvii-BaseDetection/cvpods", "01f0f9a4"),
+    "PC": Repository("ligang-cs/PseCo", "33b06eee"),
     "SD": Repository("JCZ404/Semi-DETR", "6afea669"),
     "MM": Repository("VBTI-development/onedl-mmdetection", "c1d83f03"),
 }
@@ -36,6 +38,7 @@ RECIPES: tuple[Recipe, ...] = (
     *consistent_teacher.RECIPES,
     *mixpl.RECIPES,
     *semi_detr.RECIPES,
+    *pseco.RECIPES,
     *dense_teacher.RECIPES,
     *arsl.RECIPES,
     *labelmatch.RECIPES,
