@@ -33,7 +33,7 @@ OWN_DRAWS = {
     "BoxJitterHook": None, "BoxSpreadHook": None, "CopyPasteHook": None, "PatchShuffleHook": None,
     "EraseHook": None, "PseudoMixupHook": None, "FeaturePerturbationHook": None,
     "ComplementaryDropoutHook": None, "CutMixHook": dict(prob=0.0), "ClassMixHook": None,
-    "PseudoMosaicHook": None, "AdaptiveCutMixHook": None,
+    "PseudoMosaicHook": None, "AdaptiveCutMixHook": None, "StyleSwapHook": None,
     # No draw, but a normalizer that so few boxes would leave at its least value.
     "HybridMatchingHook": dict(switch=0),
     "DenseLabelHook": dict(per_image=True),  # no draw, but the richest places of all its images

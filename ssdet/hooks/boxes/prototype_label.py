@@ -191,7 +191,7 @@ class PrototypeLabelHook(StepHook):
 
     def after_loss(self, step: Step) -> None:
         """The features of this step enter the bank."""
-        if step.sup is not None and "sup" not in step.teacher_outputs:
+        if step.pseudo is None or (step.sup is not None and "sup" not in step.teacher_outputs):
             return  # the burn-in: the teacher is not asked
         if step.sup is not None:
             given = [sample.gt_instances for sample in step.sup.samples]

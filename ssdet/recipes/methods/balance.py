@@ -34,6 +34,14 @@ BALANCE = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "Calibration of the last layer",
+        "inspired by RCAL, ICCV 2023 (boxes, after the training)",
+        "`tools/calibrate_head.py`, behind `ClassBalanceHook` or any other",
+        config="long_tail",
+        tests=("tests/thresholds/test_class_gaussians.py", "tests/test_calibrate_head.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Nested dropout",
         "inspired by compressing features, Chen et al., 2022",
         "`NestedDropoutHook`",
