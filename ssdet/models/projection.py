@@ -38,7 +38,7 @@ class ProjectionHead(BaseModule):
 
 @MODELS.register_module()
 class FeatureProjector(BaseModule):
-    """Features of boxes for a contrast: two linear layers over what the classifier sees.
+    """Features of boxes to compare, or to judge: two linear layers over what the classifier sees.
 
     Args:
         in_channels: Features of a box: `fc_out_channels` of the box head.
@@ -55,6 +55,7 @@ class FeatureProjector(BaseModule):
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        self.channels = channels
         self.layers = nn.Sequential(
             nn.Linear(in_channels, hidden), nn.ReLU(), nn.Linear(hidden, channels)
         )

@@ -110,6 +110,16 @@ BOXES = [
     *boxes("HybridMatchingHook", "dino", switch=2),
     *boxes("LayerAgreementHook", "deformable_detr"),
     *boxes("ListenHook", "uncertain_fcos", idle=NO_BOX),
+    *boxes(
+        "OpenSetHook",
+        "faster_rcnn",
+        unknown=0.9,
+        model=dict(
+            auxiliary=dict(
+                open_set=dict(type="FeatureProjector", in_channels=32, hidden=8, channels=3)
+            )
+        ),
+    ),
     *boxes("PrototypeLabelHook", "faster_rcnn", margin=True, group=2),
     *boxes(
         "RoIContrastHook",
@@ -129,6 +139,7 @@ BOXES = [
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
     *boxes("TaskSeparationHook", "joint_fcos", idle=NO_BOX),
     *boxes("TaskWeightHook", box=0.5),
+    *boxes("TeacherGateHook", "faster_rcnn"),
 ]
 PIXELS = [
     *pixels("BootstrapHook"),
@@ -199,6 +210,7 @@ MIXING = [
     *both("CopyPasteHook"),
     *pixels("EaseCutMixHook", beside=(dict(type="HardnessHook", score=0.0),), views=2),
     *boxes("EraseHook"),
+    *boxes("OccludeHook", prob=1.0),
     *both("PatchShuffleHook"),
     *boxes("PseudoMixupHook"),
     *boxes("PseudoMosaicHook", size=(32, 64)),
@@ -216,6 +228,7 @@ NETWORKS = [
     *pixels("DomainNormHook", "fcn_domains"),
     *pixels("FutureTeacherHook", steps=1),
     *boxes("NestedDropoutHook", "faster_rcnn", layer="roi_head.bbox_head.fc_cls"),
+    *both("ReviewerHook", interval=1, momentum=0.5),
     *pixels("NestedDropoutHook", layer="decode_head.conv_seg"),
     *pixels(
         "PartnerHook",

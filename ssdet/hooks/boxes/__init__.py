@@ -18,6 +18,7 @@ from .half_view import HalfViewHook as HalfViewHook
 from .hybrid_matching import HybridMatchingHook as HybridMatchingHook
 from .layer_agreement import LayerAgreementHook as LayerAgreementHook
 from .listen import ListenHook as ListenHook
+from .open_set import OpenSetHook as OpenSetHook
 from .prediction_guided import PredictionGuidedAssignHook as PredictionGuidedAssignHook
 from .prototype_label import PrototypeLabelHook as PrototypeLabelHook
 from .query_votes import QueryVotesHook as QueryVotesHook
@@ -27,3 +28,4 @@ from .soft_objectness import SoftObjectnessHook as SoftObjectnessHook
 from .stage_agreement import StageAgreementHook as StageAgreementHook
 from .task_separation import TaskSeparationHook as TaskSeparationHook
 from .task_weight import TaskWeightHook as TaskWeightHook
+from .teacher_gate import TeacherGateHook as TeacherGateHook

@@ -178,8 +178,8 @@ class RoIContrastHook(StepHook):
         self.prototypes = new
 
     def _width(self) -> int:
-        layers: Any = self.attached_model.auxiliary[self.head]
-        return int(layers.layers[-1].out_features)
+        projector: Any = self.attached_model.auxiliary[self.head]
+        return int(projector.channels)
 
     def state_dict(self) -> dict[str, Any]:
         """The prototypes."""

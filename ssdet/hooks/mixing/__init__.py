@@ -10,6 +10,7 @@ from .copy_paste import CopyPasteHook as CopyPasteHook
 from .cutmix import CutMixHook as CutMixHook
 from .ease_cutmix import EaseCutMixHook as EaseCutMixHook
 from .erase import EraseHook as EraseHook
+from .occlude import OccludeHook as OccludeHook
 from .patch_shuffle import PatchShuffleHook as PatchShuffleHook
 from .pseudo_mixup import PseudoMixupHook as PseudoMixupHook
 from .pseudo_mosaic import PseudoMosaicHook as PseudoMosaicHook

@@ -15,5 +15,6 @@ from .partner import PartnerHook as PartnerHook
 from .polish import PolishHook as PolishHook
 from .previous_teachers import PreviousTeachersHook as PreviousTeachersHook
 from .region_instruction import RegionInstructionHook as RegionInstructionHook
+from .reviewer import ReviewerHook as ReviewerHook
 from .teacher_ema import TeacherEMAHook as TeacherEMAHook
 from .teacher_fusion import TeacherFusionHook as TeacherFusionHook

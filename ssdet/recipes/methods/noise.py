@@ -48,6 +48,33 @@ NOISE = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "Teacher gate and weights between tasks",
+        "SemiETS, CVPR 2025 (classes and boxes in place of text)",
+        "`TeacherGateHook`",
+        config="agreement",
+        tests=(
+            "tests/thresholds/test_task_agreement.py",
+            "tests/hooks/boxes/test_teacher_gate.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
+        "Reviewer",
+        "inspired by Teacher-Reviewer-Student, 2025 (the rule of its updates is ours)",
+        "`ReviewerHook`",
+        config="agreement",
+        tests=("tests/hooks/networks/test_reviewer.py",),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
+        "Objects of unknown classes",
+        "IOMatch, Li et al., ICCV 2023 (its binary classifiers, for boxes)",
+        "`OpenSetHook`, network `FeatureProjector`",
+        config="open_set",
+        tests=("tests/losses/test_open_set.py", "tests/hooks/boxes/test_teacher_gate.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Margins and neighbors of boxes",
         "WAD (its margin); SimMatchV2, Zheng et al., ICCV 2023 (its propagation alone)",
         "`PrototypeLabelHook(margin=True, soft='neighbors')`",

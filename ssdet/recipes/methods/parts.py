@@ -165,6 +165,14 @@ PARTS = (
         measured="within HSSDA: box AP +6.1, mean IoU +5.3",
     ),
     Method(
+        "Occluded objects",
+        "MultiAugs, 2024; SemiUHPE, CVPR 2024 (boxes in place of joints)",
+        "`OccludeHook`",
+        config="agreement",
+        tests=("tests/mixing/test_occlusion.py", "tests/hooks/mixing/test_occlude.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Hooks combined",
         "four methods at once",
         "`GMMThresholdHook`, `BoxJitterHook`, `CopyPasteHook`, `PatchShuffleHook`",
