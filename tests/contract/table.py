@@ -228,7 +228,9 @@ NETWORKS = [
     *pixels("DomainNormHook", "fcn_domains"),
     *pixels("FutureTeacherHook", steps=1),
     *boxes("NestedDropoutHook", "faster_rcnn", layer="roi_head.bbox_head.fc_cls"),
+    *pixels("OrthogonalityHook"),
     *both("ReviewerHook", interval=1, momentum=0.5),
+    *pixels("SelectiveTrainingHook", phases=[(1, "backbone")]),
     *pixels("NestedDropoutHook", layer="decode_head.conv_seg"),
     *pixels(
         "PartnerHook",

@@ -11,10 +11,12 @@ from .held_out_guard import HeldOutGuardHook as HeldOutGuardHook
 from .multi_granularity import MultiGranularityHook as MultiGranularityHook
 from .mutual_decoders import MutualDecodersHook as MutualDecodersHook
 from .nested_dropout import NestedDropoutHook as NestedDropoutHook
+from .orthogonality import OrthogonalityHook as OrthogonalityHook
 from .partner import PartnerHook as PartnerHook
 from .polish import PolishHook as PolishHook
 from .previous_teachers import PreviousTeachersHook as PreviousTeachersHook
 from .region_instruction import RegionInstructionHook as RegionInstructionHook
 from .reviewer import ReviewerHook as ReviewerHook
+from .selective_training import SelectiveTrainingHook as SelectiveTrainingHook
 from .teacher_ema import TeacherEMAHook as TeacherEMAHook
 from .teacher_fusion import TeacherFusionHook as TeacherFusionHook

@@ -173,6 +173,14 @@ PARTS = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "Selective training",
+        "FedSTO, Kim et al., NeurIPS 2023 (its two phases, on one machine)",
+        "`SelectiveTrainingHook`, `OrthogonalityHook`",
+        config="selective",
+        tests=("tests/losses/test_orthogonality.py", "tests/hooks/networks/test_selective.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Hooks combined",
         "four methods at once",
         "`GMMThresholdHook`, `BoxJitterHook`, `CopyPasteHook`, `PatchShuffleHook`",
