@@ -67,9 +67,8 @@ _REFUSED = {
     "CenterNetHead": "needs the borders that RandomCenterCropPad adds to test images",
     "SSDHead": "computes its losses itself, where pseudo boxes cannot have weights",
     "YOLACTHead": "needs images of one size, as its own pipeline makes them",
-    "RTMDetInsHead": "needs masks of one size, as its own pipeline makes them",
-    "RTMDetInsSepBNHead": "needs masks of one size, as its own pipeline makes them",
 }
+_MASK_TYPES = ("RTMDetInsHead", "RTMDetInsSepBNHead")  # a mask head that is a box head, too
 _STRIDE = 32  # of the coarsest level of most detectors
 _WHOLE_STRIDES = ("UNet", "DDRNet")  # backbones whose maps must halve evenly, in an evaluation too
 REMOVED = Code("<removed>")  # what an inherited model has and the model has not
@@ -102,7 +101,8 @@ class Base:
     def has_masks(self) -> bool:
         """Whether a detector predicts masks."""
         return self.task == "detection" and any(
-            key == "mask_head" and value for key, value, _ in _walk(self.model)
+            (key == "mask_head" and value) or (key == "type" and value in _MASK_TYPES)
+            for key, value, _ in _walk(self.model)
         )
 
 
@@ -160,8 +160,7 @@ def _check_inputs(name: str, model: dict[str, Any]) -> None:
                     f"pseudo labels do not have; take another model (`ssdet init --list`)"
                 )
         if why := _REFUSED.get(str(node.get("type")), ""):
-            segments = "masks" in why or "mask_head" in model
-            other = "mask-rcnn-r50" if segments else "fcos-r50"
+            other = "mask-rcnn-r50" if "mask_head" in model else "fcos-r50"
             raise UsageError(
                 f"base {name!r}: its {node['type']} {why}; take another model, such as {other}"
             )

@@ -42,6 +42,7 @@ OTHERS = [
     "mmdet::point_rend/point-rend_r50-caffe_fpn_ms-1x_coco.py",
     "mmdet::ms_rcnn/ms-rcnn_r50_fpn_1x_coco.py",
     "mmdet::condinst/condinst_r50_fpn_ms-poly-90k_coco_instance.py",
+    "mmdet::rtmdet/rtmdet-ins_tiny_8xb32-300e_coco.py",
     "mmdet::swin/mask-rcnn_swin-t-p4-w7_fpn_1x_coco.py",
     "mmdet::pvt/retinanet_pvt-t_fpn_1x_coco.py",
     "mmdet::regnet/retinanet_regnetx-800MF_fpn_1x_coco.py",
@@ -134,13 +135,12 @@ def test_what_fails_is_named_with_its_part(written, detector, capsys, key, value
             "CenterNetHead needs",
         ),
         ("mmdet::ssd/ssd300_coco.py", "SSDHead computes its losses itself"),
-        ("mmdet::yolact/yolact_r50_1xb8-55e_coco.py", "YOLACTHead needs images of one size"),
-        ("mmdet::panoptic_fpn/panoptic-fpn_r50_fpn_1x_coco.py", "semantic_head learns from label"),
         (
-            "mmdet::rtmdet/rtmdet-ins_tiny_8xb32-300e_coco.py",
-            "RTMDetInsSepBNHead needs masks of one size, as its own pipeline makes them; take "
-            "another model, such as mask-rcnn-r50",
+            "mmdet::yolact/yolact_r50_1xb8-55e_coco.py",
+            "YOLACTHead needs images of one size, as its own pipeline makes them; take another "
+            "model, such as mask-rcnn-r50",
         ),
+        ("mmdet::panoptic_fpn/panoptic-fpn_r50_fpn_1x_coco.py", "semantic_head learns from label"),
     ],
 )
 def test_models_that_need_more_than_labels_are_refused_by_name(written, capsys, base, told):
