@@ -1,8 +1,9 @@
 """Files behind an address: `s3://`, `gs://`, `hf://`, `memory://`, and parts of tar archives.
 
 Importing this module lets MMEngine, and so every transform that loads an image, read them through
-fsspec. A part of an archive is `tar:file:///shards/000.tar!512+7000!key.jpg`: its place and size
-stand in the address, so reading it needs no index.
+fsspec (`remote_backend`), as soon as MMEngine is there. A part of an archive is
+`tar:file:///shards/000.tar!512+7000!key.jpg`: its place and size stand in the address, so reading
+it needs no index.
 
 `SSDET_CACHE` names a folder that keeps what was read, up to `SSDET_CACHE_GB` (10).
 """
@@ -10,25 +11,21 @@ stand in the address, so reading it needs no index.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from mmengine.fileio import BaseStorageBackend, register_backend
 from PIL import Image, UnidentifiedImageError
 
 from ..exits import Exit, RunError, UsageError
 from ..extras import load
-from .byte_cache import ByteCache
+from ..imports import when_imported
 
-PREFIXES = ("s3", "s3a", "gs", "gcs", "hf", "memory", "az", "abfs", "file")
 TRIES, FIRST_WAIT, LONGEST_WAIT = 5, 0.5, 30.0  # seconds
 HEAD = 1 << 16  # bytes in which the size of an image stands
 TAR = "tar:"
@@ -43,50 +40,6 @@ class RemoteError(RunError):
     """A file behind an address could not be read."""
 
     exit_code = Exit.DATA
-
-
-class FsspecBackend(BaseStorageBackend):
-    """Reads whole files, and parts of archives, with retries."""
-
-    def get(self, filepath: str | Path) -> bytes:
-        """The bytes of a file."""
-        address = str(filepath)
-        cache = ByteCache.from_environment()
-        if cache is None:
-            return read_bytes(address)
-        return cache.get(address, lambda: read_bytes(address))
-
-    def get_text(self, filepath: str | Path, encoding: str = "utf-8") -> str:
-        """The text of a file."""
-        return self.get(filepath).decode(encoding)
-
-    def exists(self, filepath: str | Path) -> bool:
-        """Whether there is a file or a folder."""
-        fs, key = file_system(str(filepath))
-        return bool(retried(lambda: fs.exists(key), str(filepath)))
-
-    def isfile(self, filepath: str | Path) -> bool:
-        """Whether there is a file."""
-        fs, key = file_system(str(filepath))
-        return bool(retried(lambda: fs.isfile(key), str(filepath)))
-
-    def isdir(self, filepath: str | Path) -> bool:
-        """Whether there is a folder."""
-        fs, key = file_system(str(filepath))
-        return bool(retried(lambda: fs.isdir(key), str(filepath)))
-
-    def join_path(self, filepath: str | Path, *filepaths: str | Path) -> str:
-        """An address below another one."""
-        return "/".join(str(part).strip("/") if n else str(part).rstrip("/")
-                        for n, part in enumerate((filepath, *filepaths)))  # fmt: skip
-
-    @contextmanager
-    def get_local_path(self, filepath: str | Path) -> Iterator[str]:
-        """A copy on this machine, within the context."""
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / str(filepath).rpartition("/")[2]
-            path.write_bytes(self.get(filepath))
-            yield str(path)
 
 
 def read_bytes(address: str, start: int = 0, length: int | None = None) -> bytes:
@@ -186,11 +139,5 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, (OSError, EOFError)) or type(error).__module__.startswith(clients)
 
 
-def _register() -> None:
-    # With it MMEngine itself reads s3://.
-    own = {"s3"} if importlib.util.find_spec("petrel_client") else set()
-    prefixes = [prefix for prefix in PREFIXES if prefix not in own]
-    register_backend("ssdet-fsspec", FsspecBackend, prefixes=prefixes, force=True)
-
-
-_register()
+# Commands that only list images, such as `ssdet doctor DATA`, do without MMEngine.
+when_imported("mmengine.fileio", lambda _: import_module(".remote_backend", __package__))
