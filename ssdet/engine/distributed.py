@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+import warnings
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -25,7 +26,10 @@ class PortableDistributedDataParallel(MMDistributedDataParallel):
         if not any(parameter.is_cuda for parameter in module.parameters()):
             device_ids = None
         kwargs.setdefault("broadcast_buffers", False)
-        super().__init__(module=module, device_ids=device_ids, **kwargs)
+        with warnings.catch_warnings():
+            # The name that PyTorch has for it since 2.13 is unknown to the others.
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            super().__init__(module=module, device_ids=device_ids, **kwargs)
 
 
 def start_process_group(launcher: str, timeout: float = 1800.0, **_: Any) -> None:

@@ -74,6 +74,8 @@ _DROPPED = (
     # Behind the line that says that nothing was found.
     "Since `metrics` is an empty dict, the behavior to save",
     "Converting ground truth to coco format",
+    # Whoever chose the metric need not choose the start of its name.
+    "The prefix is not set in metric class",
 )
 _REWRITTEN = {
     "The testing results of the whole dataset is empty": (

@@ -90,6 +90,8 @@ def test_what_says_nothing_new_is_left_out(lines):
     print_log("Converting ground truth to coco format...", logger="current")
     empty = "Since `metrics` is an empty dict, the behavior to save the best checkpoint will be"
     print_log(f"{empty} skipped in this evaluation.", logger="current", level=logging.WARNING)
+    prefix = "The prefix is not set in metric class IoUMetric."
+    print_log(prefix, logger="current", level=logging.WARNING)
     print_log("Evaluating bbox...", logger="current")
     assert said(lines) == [(logging.INFO, "Evaluating bbox...")]
 

@@ -2,14 +2,21 @@
 
 import socket
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from mmengine.model import MMDistributedDataParallel
+from torch import nn
 from torch.distributed import TCPStore
 
 from ssdet.engine import runner as runner_module
-from ssdet.engine.distributed import agreed_name, start_process_group
+from ssdet.engine.distributed import (
+    PortableDistributedDataParallel,
+    agreed_name,
+    start_process_group,
+)
 from ssdet.exits import RankError
 from tests.engine.toy import ToyData, toy
 from tests.reliability.harness import checkpoint, difference
@@ -94,3 +101,16 @@ def test_a_restart_does_not_meet_the_processes_of_the_start_before():
             (name,) = set(threads.map(start, range(3)))
         names.append(name)
     assert len(set(names)) == 3
+
+
+def test_a_setting_that_pytorch_renamed_is_no_warning(monkeypatch):
+    """Every process would print it at each start."""
+
+    def build(self, **options):
+        assert options["broadcast_buffers"] is False
+        warnings.warn("`broadcast_buffers` is deprecated. Use ...", FutureWarning, stacklevel=1)
+
+    monkeypatch.setattr(MMDistributedDataParallel, "__init__", build)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        PortableDistributedDataParallel(nn.Linear(1, 1))
