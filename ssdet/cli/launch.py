@@ -59,6 +59,7 @@ def build_runner(
     from ..datasets.named_errors import name_bad_images
     from ..engine.failures import lost_rank
     from ..engine.log_lines import make_readable
+    from ..engine.unknown_settings import nearest
     from ..exits import Exit, RunError
 
     try:
@@ -75,7 +76,7 @@ def build_runner(
         lost = lost_rank(error, "while the run was prepared")
         if lost is not None:
             raise lost from error
-        wrapped = RunError(f"config {name}: {type(error).__name__}: {error}")
+        wrapped = RunError(f"config {name}: {type(error).__name__}: {error}{nearest(error)}")
         is_data = isinstance(error, OSError)
         wrapped.exit_code = Exit.DATA if is_data else Exit.USAGE
         raise wrapped from error

@@ -22,6 +22,7 @@ from ..exits import Exit, RunError
 from ..registry import RUNNERS
 from .checkpoint_file import read_checkpoint
 from .checkpoint_index import find_latest
+from .unknown_settings import nearest
 
 STEPS, _IMAGES = 2, 2
 _OFF = ("run_folder", "logger", "metrics", "monitor", "report", "visualization")
@@ -238,7 +239,7 @@ def _by_epoch(scheduler: Mapping[str, Any]) -> bool:
 
 def _explained(error: Exception, name: str, stage: str) -> RunError:
     text = str(error)
-    told = f"config {name}: {stage} fails: {type(error).__name__}: {text}"
+    told = f"config {name}: {stage} fails: {type(error).__name__}: {text}{nearest(error)}"
     advice = next((more for word, more in _ADVICE.items() if word in text), "")
     if isinstance(error, RunError):
         told = f"config {name}: {stage} fails: {text}"

@@ -52,8 +52,9 @@ def test_every_command_explains_itself(name, capsys):
         (["train", RETINANET, "--resume", "gone.pth"], 2, "--resume gone.pth: no such file"),
         (["test", RETINANET, "gone.pth"], 2, "checkpoint gone.pth: no such file"),
         (["train", RETINANET], 65, "data/coco/annotations/instances_train2017.json"),
-        (["train", RETINANET, "--cfg-options", "model.type=Retina"], 2, "Retina is not in the"),
+        (["train", RETINANET, "--cfg-options", "model.type=Retina"], 2, "did you mean RetinaNet?"),
         (["train", RETINANET, "--cfg-options", "optim_wrapper.type=My", "--amp"], 2, "is 'My'"),
+        (["train", RETINANET, "--cfg-options", "model.bbox_hed=1"], 2, "did you mean bbox_head?"),
         (["train", RETINANET, "--launcher", "pytorch"], 2, "RANK, WORLD_SIZE not set; start it"),
     ],
 )
