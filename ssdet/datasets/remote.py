@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from PIL import Image, UnidentifiedImageError
@@ -139,5 +140,9 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, (OSError, EOFError)) or type(error).__module__.startswith(clients)
 
 
+def _offer(_: ModuleType) -> None:
+    import_module(".remote_backend", __package__)
+
+
 # Commands that only list images, such as `ssdet doctor DATA`, do without MMEngine.
-when_imported("mmengine.fileio", lambda _: import_module(".remote_backend", __package__))
+when_imported("mmengine.fileio", _offer)

@@ -60,6 +60,7 @@ class SafeRunner(Runner):
 
     _log_dir: str
     _resume: bool | str
+    _load_from: str | None
     _has_loaded: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

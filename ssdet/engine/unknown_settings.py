@@ -57,6 +57,6 @@ def _settings(built: type) -> list[str]:
     found: dict[str, Any] = {}
     for base in built.__mro__[:-1]:
         if "__init__" in vars(base):
-            found |= inspect.signature(base.__init__).parameters
+            found |= inspect.signature(vars(base)["__init__"]).parameters
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [name for name, one in found.items() if name != "self" and one.kind not in kinds]
