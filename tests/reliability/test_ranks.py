@@ -1,5 +1,8 @@
 """A process of several dies or hangs: the others end in time, and the run resumes bit for bit."""
 
+import json
+import os
+import subprocess
 import sys
 import time
 
@@ -8,7 +11,7 @@ import torch
 
 from ssdet.engine.checkpoint_file import read_checkpoint
 
-from .harness import checkpoint, difference, free_port, metrics
+from .harness import CONFIGS, ROOT, checkpoint, difference, free_port, metrics
 from .torchrun import Torchrun
 
 pytestmark = [
@@ -103,3 +106,18 @@ def test_two_machines(tmp_path, whole):
     assert [run.wait() for run in runs] == [0, 0], runs[0].output[-4000:] + runs[1].output[-4000:]
     assert_gone(*runs)
     assert_equal(folder, whole)
+
+
+def test_gpus_starts_the_processes_itself(tmp_path, whole):
+    """`ssdet train --gpus 2` is the same run as that of two processes under torchrun."""
+    command = ["train", str(CONFIGS / CONFIG), "--gpus", "2", "--work-dir", str(tmp_path / "run")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run(
+        [sys.executable, "-m", "ssdet.cli", *command], cwd=tmp_path, env=environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "starting 2 processes" in done.stdout
+    assert json.loads((tmp_path / "run/run.json").read_text())["world_size"] == 2
+    assert_equal(tmp_path / "run", whole)
