@@ -34,7 +34,9 @@ class PartialLabelsHook(StepHook):
     * a box from `score` on is learned, with this weight;
     * a box from `ignore` on is a region to ignore: neither object nor background;
     * a box that an annotation overlaps is taken for the same object, and changes nothing;
-    * an unlabeled pixel (255) is learned from `score` on, and stays unknown below.
+    * an unlabeled pixel (255) is learned from `score` on, and stays unknown below. At most `share`
+      of the pixels that are learned from an image are the teacher's, drawn at random: else a few
+      strokes would drown in what it says of the rest.
 
     A sample says in its metainfo, as `exhaustive`, of which classes all objects are labeled:
     `LabeledImages` takes that from the file (`complete`, `exhaustive_category_ids`, and LVIS's
@@ -47,6 +49,7 @@ class PartialLabelsHook(StepHook):
         score, ignore: See above. A teacher that finds objects but confuses their classes is right
             to ignore them and wrong to fill them, so `score` is high by default.
         background: Weight of the background of partial images before `start`.
+        share: Of pixels; see above. 1: all that are sure.
         overlap: IoU with an annotation from which a box is the same object, though badly placed.
         start: First iteration in which the teacher fills. None: the end of the burn-in.
 
@@ -66,17 +69,18 @@ class PartialLabelsHook(StepHook):
         ignore: float = 0.3,
         background: float = 0.5,
         overlap: float = 0.3,
+        share: float = 0.5,
         start: int | None = None,
     ) -> None:
         name = type(self).__name__
         for key, value in dict(
-            score=score, ignore=ignore, background=background, overlap=overlap
+            score=score, ignore=ignore, background=background, overlap=overlap, share=share
         ).items():
             check_range(name, key, value)
         if start is not None:
             check_range(name, "start", start, 0, float("inf"))
         self.score, self.ignore, self.background = score, ignore, background
-        self.overlap, self.start = overlap, start
+        self.overlap, self.share, self.start = overlap, share, start
 
     @torch.no_grad()
     def before_teacher(self, step: Step) -> None:
@@ -140,12 +144,24 @@ class PartialLabelsHook(StepHook):
         if "homography_matrix" in sample.metainfo:  # a pipeline may have padded the view
             image = scores.new_zeros(1, *sample.ori_shape[:2])
             filled &= warp(image, homography(sample), (height, width))[1]
+        filled = self._limited(step, filled, int((~unknown).sum()))
         sample = sample.new()
         sample.gt_sem_seg = PixelData(data=labels.to(truth.dtype).where(filled, truth))
         count = len(step.sup.samples) if step.sup is not None else 1
         step.count("partial/unknown", unknown.float().mean() / count)
         step.count("partial/filled", filled.float().mean() / count)
         return sample
+
+    def _limited(self, step: Step, filled: Tensor, annotated: int) -> Tensor:
+        """No more of the filled pixels than their share."""
+        if self.share == 1:
+            return filled
+        most = int(annotated * self.share / (1 - self.share))
+        places = filled.flatten().nonzero()[:, 0].cpu()
+        order = torch.randperm(len(places), generator=step.generator(type(self).__name__))
+        kept = torch.zeros_like(filled).flatten()
+        kept[places[order[:most]].to(filled.device)] = True
+        return kept.view_as(filled)
 
 
 def _without_maps(views: Views) -> Views:

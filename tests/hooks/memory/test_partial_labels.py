@@ -99,7 +99,7 @@ def test_the_losses_ignore_what_is_doubtful():
 
 
 def test_unlabeled_pixels_are_filled_where_the_teacher_is_sure():
-    model, hook = build_seg(), PartialLabelsHook(score=0.7)
+    model, hook = build_seg(), PartialLabelsHook(score=0.7, share=1)
     labels, scores = torch.tensor([[[1, 2, 3, 1]]]), torch.tensor([[[0.9, 0.9, 0.6, 0.9]]])
     valid = torch.ones_like(scores).bool()
     model.label = lambda views, *_, **__: PixelLabels(labels, scores, scores, valid)
@@ -115,7 +115,7 @@ def test_unlabeled_pixels_are_filled_where_the_teacher_is_sure():
 
 def test_a_real_segmentor_fills_the_picture_and_not_its_padding():
     """Of 16 x 16 pixels the upper left 12 x 12 show the image, of half the size."""
-    model, hook = build_seg(), PartialLabelsHook(score=0.0)
+    model, hook = build_seg(), PartialLabelsHook(score=0.0, share=1)
     model.attach(hook)
     gt = torch.full((16, 16), 255)
     gt[2, 3] = 2
@@ -128,8 +128,26 @@ def test_a_real_segmentor_fills_the_picture_and_not_its_padding():
     assert (filled[12:] == 255).all() and (filled[:, 12:] == 255).all()
 
 
+def test_filled_pixels_are_no_more_than_their_share():
+    """Three annotated pixels in 16 x 16, and one of them in four is the teacher's."""
+    model, hook = build_seg(), PartialLabelsHook(score=0.0, share=0.25)
+    model.attach(hook)
+    found = set()
+    for iteration in range(3):
+        gt = torch.full((16, 16), 255)
+        gt[0, :3] = 1
+        views = Views(torch.randn(1, 3, 16, 16), [seg_sample((16, 16), gt=gt)])
+        step = Step(model, iteration, sup=views)
+        hook.before_teacher(step)
+        filled = step.sup.samples[0].gt_sem_seg.data[0]
+        filled[0, :3] = 255
+        assert (filled != 255).sum() == 1
+        found.add(int((filled != 255).flatten().nonzero()))
+    assert len(found) > 1  # another one each time
+
+
 def test_a_class_that_is_labeled_everywhere_is_not_filled():
-    model, hook = build_seg(), PartialLabelsHook(score=0.7)
+    model, hook = build_seg(), PartialLabelsHook(score=0.7, share=1)
     labels, scores = torch.tensor([[[1, 2]]]), torch.full((1, 1, 2), 0.9)
     model.label = lambda views, *_, **__: PixelLabels(labels, scores, scores, scores > 0)
     model.attach(hook)
