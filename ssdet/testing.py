@@ -89,7 +89,7 @@ def detector(**settings: Any) -> Any:
 
 def segmentor(**settings: Any) -> Any:
     """A `TeacherStudentSegmentor` around an FCN of 4 classes and 8 channels."""
-    cfg = dict(type="TeacherStudentSegmentor", segmentor=fcn(), **settings)
+    cfg = {"type": "TeacherStudentSegmentor", "segmentor": fcn(), **settings}
     return MODELS.build(cfg).train()
 
 

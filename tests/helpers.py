@@ -1,6 +1,9 @@
 """Tiny models and hand-made batches that several test rooms use."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -137,3 +140,18 @@ def total(found):
     """Sum of everything that is a loss."""
     values = [v for k, v in found.items() if "loss" in k]
     return sum(sum(v) if isinstance(v, list) else v for v in values)
+
+
+@contextmanager
+def on_meta() -> Iterator[None]:
+    """Within it, models are built without memory, but for numbers that decide how they are built.
+
+    MMSegmentation's transformers read the rates of their drop path from a tensor.
+    """
+    linspace = torch.linspace
+    torch.linspace = partial(linspace, device="cpu")
+    try:
+        with torch.device("meta"):
+            yield
+    finally:
+        torch.linspace = linspace

@@ -20,6 +20,8 @@ from ssdet.hooks import StepHook
 from ssdet.recipes import BASES, METHODS
 from ssdet.teacher_student import TeacherStudent
 
+from .helpers import on_meta
+
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 FILES = {str(path.relative_to(CONFIGS)): path.read_text() for path in CONFIGS.rglob("*.py")}
@@ -28,7 +30,7 @@ NAMES = sorted(name for name in FILES if not re.search("(^|/)_", name))
 COMPOSED = sorted(FILES)
 MODEL_NAMES = (
     *("cascade-rcnn", "dino", "faster-rcnn", "fcos", "gfl", "mask-rcnn", "retinanet", "tood"),
-    *("deeplabv3plus", "dpt", "siamese-deeplabv3plus", "unet"),
+    *("deeplabv3plus", "dpt", "segformer", "siamese-deeplabv3plus", "unet"),
 )
 DATA_NAMES = (
     *("acdc", "ade20k", "bccd", "cityscapes", "coco", "coco-full", "coco-seg", "demo"),
@@ -39,7 +41,7 @@ DATA_NAMES = (
 @pytest.mark.parametrize("name", NAMES)
 def test_model_and_hooks_are_built(name):
     config = load_config(name)
-    with DefaultScope.overwrite_default_scope(config.default_scope), torch.device("meta"):
+    with DefaultScope.overwrite_default_scope(config.default_scope), on_meta():
         model = MODELS.build(config.model)
     assert isinstance(model, TeacherStudent)
     with DefaultScope.overwrite_default_scope(config.default_scope):

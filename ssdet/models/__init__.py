@@ -9,6 +9,7 @@ from .annotated_first import AnnotatedFirstAssigner
 from .aspp_head import PlainASPPHead
 from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
+from .channel_attention import ChannelCrossAttention
 from .class_dice import ClassDiceLoss
 from .compactness_head import CompactnessHead
 from .correlation_head import CorrelationHead
@@ -45,6 +46,7 @@ __all__ = [
     "AnnotatedFirstAssigner",
     "Averaged",
     "BoxPolisher",
+    "ChannelCrossAttention",
     "ClassDiceLoss",
     "ClassPolisher",
     "CompactnessHead",

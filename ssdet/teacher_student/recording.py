@@ -92,7 +92,10 @@ def recorded_parts(network: nn.Module, needs: Collection[str]) -> Iterator[dict[
             kind, _, name = need.partition(":")
 
             def keep(_: Any, given: Any, output: Any, need: str = need, kind: str = kind) -> None:
-                parts[need] = output if kind + ":" == LAYER else given[0]
+                found = output if kind + ":" == LAYER else given[0]
+                if not isinstance(found, Tensor):
+                    raise TypeError(f"{need}: is a {type(found).__name__}, and no tensor for hooks")
+                parts[need] = found
 
             hook = network.get_submodule(name).register_forward_hook(keep)
             stack.callback(hook.remove)

@@ -62,10 +62,12 @@ DETECTORS = {
     "deformable_detr": lambda: small_config("deformable_detr"),
     "dino": lambda: small_config("dino"),
 }
+CHANNELS = dict(type="ChannelCrossAttention", in_channels=32, channels=8)
 SEGMENTORS = {
     "fcn": tiny_fcn,
     "fcn_dropout": lambda: tiny_fcn(dropout_ratio=0.5),
     "fcn_domains": lambda: tiny_fcn(norm="DomainBN"),
+    "fcn_channels": lambda: {**tiny_fcn(), "neck": CHANNELS},
 }
 
 

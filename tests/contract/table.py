@@ -46,7 +46,7 @@ class Entry:
 
     def build(self, work_dir):
         """A `Loop` with this hook behind an average of the weights."""
-        average = () if self.name == "TeacherEMAHook" else (EMA,)
+        average = () if self.name in ("TeacherEMAHook", "TemporaryTeachersHook") else (EMA,)
         hooks = [*average, *self.beside, dict(type=self.name, **self.settings)]
         return Loop(work_dir, self.kind, hooks, self.model, self.views)
 
@@ -86,6 +86,7 @@ THRESHOLDS = [
     *pixels("DualThresholdHook", online=True, interval=1),
     *pixels("CorrelationThresholdHook"),
     *pixels("MeanConfidenceThresholdHook"),
+    *both("ReliabilityGateHook", score=0.3),
     *pixels("ConfidenceWeightHook"),
 ]
 BOXES = [
@@ -145,6 +146,7 @@ PIXELS = [
     *pixels("BootstrapHook"),
     *pixels("AdversarialSmoothnessHook"),
     *pixels("BoundaryLossHook"),
+    *pixels("ChannelMemoryHook", "fcn_channels", model=dict(joint_pass=True)),
     *pixels(
         "ClassCompactnessHook", background=None, model=dict(auxiliary=dict(compactness=COMPACT))
     ),
@@ -217,6 +219,11 @@ MIXING = [
     *both("StyleSwapHook", prob=1.0),
 ]
 NETWORKS = [
+    *pixels(
+        "TemporaryTeachersHook",
+        period=2,
+        beside=(dict(type="CutMixHook"), dict(type="ClassMixHook")),
+    ),
     *both("TeacherEMAHook"),
     *both("HeldOutGuardHook", interval=1),
     *pixels("CrossSupervisionHook", model=dict(auxiliary=SECOND)),

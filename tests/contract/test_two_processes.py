@@ -25,6 +25,8 @@ CHOSEN = (
     "UnreliableContrastHook-fcn",
     "DensityDescentHook-fcn",
     "MutualDecodersHook-fcn",
+    "ChannelMemoryHook-fcn_channels",
+    "ReliabilityGateHook-fcn",
     "RegionInstructionHook-fcn",
     "MultiGranularityHook-fcn",
     "ExternalBoxesHook-retinanet",

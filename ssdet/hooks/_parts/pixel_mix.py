@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -34,14 +35,16 @@ class PixelMixHook(StepHook):
         prob: Probability, for each image, that something is pasted into it.
         source: Where the partners come from: other images of the same strong view ("unlabeled"),
             or the labeled batch with its annotations ("labeled").
+        skip: Strong views that are left alone.
     """
 
     mix = "mix"  # the name in the log
+    active = True  # a hook that takes turns with others may rest
 
-    def __init__(self, prob: float, source: Source) -> None:
+    def __init__(self, prob: float, source: Source, skip: Sequence[str] = ()) -> None:
         check_range(type(self).__name__, "prob", prob)
         check_choice(type(self).__name__, "source", source, Source)
-        self.prob, self.source = prob, source
+        self.prob, self.source, self.skip = prob, source, frozenset(skip)
         self._previous: dict[str, Fields] = {}
 
     @abstractmethod
@@ -56,6 +59,8 @@ class PixelMixHook(StepHook):
     def before_student(self, step: Step) -> None:
         """Mix every strong view with its partners."""
         for name, views in step.strong.items():
+            if name in self.skip or not self.active:
+                continue
             fields = {"inputs": views.inputs, **step.targets[name].fields()}
             if self.model is not None and "shown" in self.model.needs:
                 fields["shown"] = step.shown.get(name, own_places(step.targets[name]))

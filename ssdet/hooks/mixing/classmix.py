@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from ...mixing import class_mask
@@ -26,6 +28,7 @@ class ClassMixHook(PixelMixHook):
         share: Share of the partner's classes that is pasted, rounded up.
         source: Paste from other images of the strong view ("unlabeled") or from the labeled batch
             ("labeled").
+        skip: Strong views that are left alone.
 
     Examples:
         >>> from ssdet.testing import segmentor, take_step
@@ -38,9 +41,14 @@ class ClassMixHook(PixelMixHook):
     mix = "classmix"
 
     def __init__(
-        self, prob: float = 1.0, *, share: float = 0.5, source: Source = "unlabeled"
+        self,
+        prob: float = 1.0,
+        *,
+        share: float = 0.5,
+        source: Source = "unlabeled",
+        skip: Sequence[str] = (),
     ) -> None:
-        super().__init__(prob, source)
+        super().__init__(prob, source, skip)
         check_range(type(self).__name__, "share", share)
         self.share = share
 

@@ -30,6 +30,7 @@ class CutMixHook(PixelMixHook):
             height and width of the view.
         source: Paste from other images of the strong view ("unlabeled") or from the labeled batch
             ("labeled").
+        skip: Strong views that are left alone.
 
     Examples:
         >>> from ssdet.testing import segmentor, take_step
@@ -52,8 +53,9 @@ class CutMixHook(PixelMixHook):
         area: Sequence[float] = (0.02, 0.4),
         aspect: Sequence[float] = (0.3, 1 / 0.3),
         source: Source = "unlabeled",
+        skip: Sequence[str] = (),
     ) -> None:
-        super().__init__(prob, source)
+        super().__init__(prob, source, skip)
         name = type(self).__name__
         check_range(name, "boxes", boxes, 1, float("inf"))
         self.boxes = int(boxes)

@@ -20,3 +20,4 @@ from .reviewer import ReviewerHook as ReviewerHook
 from .selective_training import SelectiveTrainingHook as SelectiveTrainingHook
 from .teacher_ema import TeacherEMAHook as TeacherEMAHook
 from .teacher_fusion import TeacherFusionHook as TeacherFusionHook
+from .temporary_teachers import TemporaryTeachersHook as TemporaryTeachersHook

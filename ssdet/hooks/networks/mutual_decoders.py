@@ -12,6 +12,7 @@ from torch import Tensor
 from ...losses.consistency import mutual_consistency
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent, weighted
+from ...teacher_student.heads import last_decode_head
 from ...teacher_student.joint import cat_of, part_of, rows_of
 from ...teacher_student.phase import LAYER, Phase
 from ...teacher_student.schedules import Ramp, ramp
@@ -84,14 +85,15 @@ class MutualDecodersHook(StepHook):
         """Refuse a model that is no segmentor, or lacks a head or a layer."""
         name = type(self).__name__
         model = segmentor_only(self, model, "compares decode heads")
+        own: Any = last_decode_head(model.student)
         for head in self.heads:
             found = dict(model.auxiliary.items()).get(head)
-            if getattr(found, "num_classes", None) != model.student.decode_head.num_classes:
+            if getattr(found, "num_classes", None) != own.num_classes:
                 there = sorted(model.auxiliary) or "none"
                 raise ValueError(
-                    f"{name}: heads: {head!r} must be a decode head of "
-                    f"{model.student.decode_head.num_classes} classes in the model's auxiliary "
-                    f"(there: {there}). Set auxiliary=dict({head}=<config of a decode head>)."
+                    f"{name}: heads: {head!r} must be a decode head of {own.num_classes} classes "
+                    f"in the model's auxiliary (there: {there}). Set auxiliary=dict("
+                    f"{head}=<config of a decode head>)."
                 )
         for layer in self.layers:
             check_layer(self, model.student, layer)

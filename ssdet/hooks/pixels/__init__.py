@@ -7,6 +7,7 @@ student (`networks`).
 from .adversarial_smoothness import AdversarialSmoothnessHook as AdversarialSmoothnessHook
 from .bootstrap import BootstrapHook as BootstrapHook
 from .boundary_loss import BoundaryLossHook as BoundaryLossHook
+from .channel_memory import ChannelMemoryHook as ChannelMemoryHook
 from .class_compactness import ClassCompactnessHook as ClassCompactnessHook
 from .complementary_dropout import ComplementaryDropoutHook as ComplementaryDropoutHook
 from .consistency import ConsistencyHook as ConsistencyHook

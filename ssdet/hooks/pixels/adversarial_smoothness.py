@@ -129,7 +129,7 @@ def scaled(noise: Tensor, strength: float) -> Tensor:
 @contextmanager
 def still_statistics(network: nn.Module) -> Iterator[None]:
     """Within the context, batch norms use the statistics of the batch and remember none."""
-    norms = [m for m in network.modules() if getattr(m, "track_running_stats", False)]
+    norms: list[Any] = [m for m in network.modules() if getattr(m, "track_running_stats", False)]
     for norm in norms:
         norm.track_running_stats = False
     try:

@@ -68,8 +68,8 @@ class ClassCompactnessHook(StepHook):
         name = type(self).__name__
         for key, value in dict(rows=rows, samples=samples).items():
             check_range(name, key, value, 2, float("inf"))
-        for key, value in dict(weight=weight, ramp_length=ramp_length).items():
-            check_range(name, key, value, 0, float("inf"))
+        check_range(name, "weight", weight, 0, float("inf"))
+        check_range(name, "ramp_length", ramp_length, 0, float("inf"))
         check_choice(name, "ramp_kind", ramp_kind, Ramp)
         self.head, self.weight, self.samples = head, weight, int(samples)
         self.ramp_length, self.ramp_kind, self.background = ramp_length, ramp_kind, background

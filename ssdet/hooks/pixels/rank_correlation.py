@@ -50,6 +50,7 @@ class RankCorrelationHook(StepHook):
     """
 
     phase = Phase.LOSS
+    learns_without_labels = True  # ranks need none
 
     def __init__(
         self,

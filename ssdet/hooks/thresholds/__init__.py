@@ -17,4 +17,5 @@ from .label_distribution_threshold import (
     LabelDistributionThresholdHook as LabelDistributionThresholdHook,
 )
 from .quantile_threshold import QuantileThresholdHook as QuantileThresholdHook
+from .reliability_gate import ReliabilityGateHook as ReliabilityGateHook
 from .threshold_hook import ThresholdHook as ThresholdHook

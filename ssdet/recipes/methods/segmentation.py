@@ -223,6 +223,25 @@ SEGMENTATION = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "AllSpark",
+        "Wang et al., CVPR 2024",
+        "`ChannelMemoryHook`, neck `ChannelCrossAttention`",
+        config="allspark",
+        tests=(
+            "tests/models/test_channel_attention.py",
+            "tests/hooks/pixels/test_channel_memory.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
+        "Dual Teacher",
+        "Na et al., NeurIPS 2023",
+        "`TemporaryTeachersHook`, `CutMixHook`, `ClassMixHook`",
+        config="temporary_teachers",
+        tests=("tests/hooks/networks/test_temporary_teachers.py",),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "CW-BASS",
         "Tarubinga et al., IJCNN 2025",
         "`MeanConfidenceThresholdHook`, `ConfidenceWeightHook`, `BoundaryLossHook`",
@@ -245,6 +264,17 @@ SEGMENTATION = (
                 instead=("fixmatch",),
             ),
         },
+    ),
+    Method(
+        "CW-BASS v2",
+        "Tarubinga et al., code of 2025",
+        "`ReliabilityGateHook`, `ConfidenceWeightHook`, `BoundaryLossHook`",
+        config="cw_bass",
+        tests=(
+            "tests/thresholds/test_saturation.py",
+            "tests/hooks/thresholds/test_reliability_gate.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
     ),
     Method(
         "ShrinkMatch, per pixel",

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import HOOKS, MODELS, TRANSFORMS, DefaultScope
 
 from ssdet.engine.configs import load_config
+
+from ...helpers import on_meta
 
 
 class Built:
@@ -34,7 +35,7 @@ class Built:
     @cached_property
     def model(self) -> Any:
         """The teacher and the student."""
-        with self._scope(), torch.device("meta"):
+        with self._scope(), on_meta():
             return MODELS.build(self.config.model)
 
     @cached_property

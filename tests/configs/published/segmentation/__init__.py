@@ -1,11 +1,24 @@
 """Published recipes of segmentation."""
 
 from . import (
-    augmented, corrmatch, cross, decoders, more_pixels, perturbed, prevmatch, slices, u2pl, unimatch,
-)  # fmt: skip
+    augmented,
+    corrmatch,
+    cross,
+    decoders,
+    more_pixels,
+    perturbed,
+    prevmatch,
+    segformer,
+    slices,
+    u2pl,
+    unimatch,
+)
 from ..table import Recipe, Repository
 
-_PARTS = (unimatch, corrmatch, u2pl, augmented, prevmatch, perturbed, cross, more_pixels, slices, decoders)
+_PARTS = (
+    *(unimatch, corrmatch, u2pl, augmented, prevmatch, perturbed, segformer),
+    *(cross, more_pixels, slices, decoders),
+)
 REPOSITORIES: dict[str, Repository] = {k: v for part in _PARTS for k, v in part.REPOSITORIES.items()}
 RECIPES: tuple[Recipe, ...] = tuple(recipe for part in _PARTS for recipe in part.RECIPES)
 UNPUBLISHED: dict[str, str] = {**cross.UNPUBLISHED, **more_pixels.UNPUBLISHED, **slices.UNPUBLISHED}
