@@ -11,6 +11,7 @@ from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
 from .channel_attention import ChannelCrossAttention
 from .class_dice import ClassDiceLoss
+from .clip import CLIPBackbone, DenseTextLabeler
 from .compactness_head import CompactnessHead
 from .correlation_head import CorrelationHead
 from .dinov2 import DINOv2
@@ -28,6 +29,7 @@ from .hf_segmentor import HFSegmentor
 from .hf_zero_shot import HFZeroShotDetector
 from .joint_fcos import JointConfidenceFCOSHead
 from .label_autoencoder import LabelAutoEncoder
+from .language_head import LanguageGuidedHead
 from .layer_decay import LayerDecayConstructor
 from .ohem import HardPixelSampler
 from .pixel_projector import PixelProjector
@@ -46,12 +48,14 @@ __all__ = [
     "AnnotatedFirstAssigner",
     "Averaged",
     "BoxPolisher",
+    "CLIPBackbone",
     "ChannelCrossAttention",
     "ClassDiceLoss",
     "ClassPolisher",
     "CompactnessHead",
     "CorrelationHead",
     "DINOv2",
+    "DenseTextLabeler",
     "DomainBN",
     "DomainGN",
     "EfficientNetLite",
@@ -67,6 +71,7 @@ __all__ = [
     "IoUFCOSHead",
     "JointConfidenceFCOSHead",
     "LabelAutoEncoder",
+    "LanguageGuidedHead",
     "LayerDecayConstructor",
     "PairDataPreProcessor",
     "PixelProjector",

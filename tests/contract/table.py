@@ -191,6 +191,12 @@ PIXELS = [
         model=dict(auxiliary=dict(shrink=tiny_fcn()["decode_head"])),
     ),
     *pixels("TrainingSignalHook", length=5),
+    *pixels(
+        "TextGuidanceHook",
+        length=10,
+        score=0.0,
+        model=dict(auxiliary=dict(clip=dict(type="LabelerForTests"))),
+    ),
     *pixels("UncertaintyFusionHook"),
     *pixels(
         "UnreliableContrastHook",

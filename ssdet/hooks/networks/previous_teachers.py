@@ -12,16 +12,15 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ...labels import IGNORE
-from ...losses import masked_cross_entropy
-from ...losses.pixels import two_channels
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.heads import last_decode_head
 from ...teacher_student.phase import Phase
 from ...teacher_student.pixel_weights import matches_masks
-from ...teacher_student.step import PixelLabels, Step
+from ...teacher_student.step import Step
 from ...validation import check_choice, check_range
 from .._parts.model_kind import segmentor_only
+from .._parts.second_labels import add_labels, second_loss
 from ..step_hook import StepHook
 
 Weight = Literal["triangle", "constant"]
@@ -128,10 +127,7 @@ class PreviousTeachersHook(StepHook):
         large = F.interpolate(self._logits(step), size, mode="bilinear", align_corners=corners)
         scores, labels = model.probabilities(large).max(1)
         known = (scores >= self.score) & pseudo.valid
-        own = labels.where(known, IGNORE)[:, None]
-        before = pseudo.extra_labels
-        self._channel = 0 if before is None else before.shape[1]
-        pseudo.extra_labels = own if before is None else torch.cat([before, own], dim=1)
+        self._channel = add_labels(pseudo, labels.where(known, IGNORE))
         step.count("previous/kept", known.sum() / pseudo.valid.sum().clamp(min=1))
         step.count("previous/members", len(self.members))
 
@@ -141,8 +137,8 @@ class PreviousTeachersHook(StepHook):
             return
         factor = self._factor(step)
         parts = [
-            step.shares[name] * self._loss(step, name, targets)
-            for name, targets in step.targets.items()
+            step.shares[name] * second_loss(step, name, self._channel)
+            for name in step.targets
             if name in step.outputs
         ]
         loss: Any = sum(parts) if parts else step.model.zero_loss()
@@ -170,21 +166,6 @@ class PreviousTeachersHook(StepHook):
             found: Any = functional_call(model.teacher, state, given, {"mode": "tensor"})
             total = total + share * found.float()
         return total
-
-    def _loss(self, step: Step, name: str, targets: PixelLabels) -> Tensor:
-        model: Any = step.model
-        if targets.extra_labels is None or self._channel is None:
-            return step.outputs[name].sum() * 0.0
-        labels = targets.extra_labels[:, self._channel]
-        known = ((labels != IGNORE) & targets.valid).float()
-        corners = last_decode_head(model.student).align_corners
-        size = step.branches[name].inputs.shape[-2:]
-        logits = F.interpolate(
-            step.outputs[name].float(), size, mode="bilinear", align_corners=corners
-        )
-        height, width = labels.shape[-2:]
-        logits = two_channels(logits)[..., :height, :width]
-        return masked_cross_entropy(logits, labels, known, targets.valid, model.reduction)
 
     def _factor(self, step: Step) -> float:
         """lambda: 0 at both ends of the training and 1 in its middle."""

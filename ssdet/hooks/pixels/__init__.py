@@ -25,6 +25,7 @@ from .sample_adaptive import SampleAdaptiveHook as SampleAdaptiveHook
 from .semixup import SemixupHook as SemixupHook
 from .shape_prior import ShapePriorHook as ShapePriorHook
 from .shrink_match import ShrinkMatchHook as ShrinkMatchHook
+from .text_guidance import TextGuidanceHook as TextGuidanceHook
 from .training_signal import TrainingSignalHook as TrainingSignalHook
 from .uncertainty_fusion import UncertaintyFusionHook as UncertaintyFusionHook
 from .unreliable_contrast import UnreliableContrastHook as UnreliableContrastHook

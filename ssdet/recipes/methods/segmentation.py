@@ -349,6 +349,14 @@ SEGMENTATION = (
         measured="mean IoU +5.0",
     ),
     Method(
+        "SemiVL",
+        "Hoyer et al., ECCV 2024",
+        "`TextGuidanceHook`, networks `CLIPBackbone`, `LanguageGuidedHead`, `DenseTextLabeler`",
+        config="semivl",
+        tests=("tests/models/test_clip.py", "tests/hooks/pixels/test_text_guidance.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "FST",
         "Du et al., NeurIPS 2022",
         "`FutureTeacherHook`, `QuantileThresholdHook`",

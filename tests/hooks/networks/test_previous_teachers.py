@@ -116,7 +116,7 @@ def test_a_member_labels_as_the_student_did():
     assert torch.equal(step.pseudo.extra_labels, before)
 
 
-def test_losses_keep_the_sum_of_their_weights():
+def test_losses_keep_the_sum_of_their_weights(monkeypatch):
     """L_x 1, L_u .8, L_prev .6, lambda .5, halves: (1 + .8 + .3) / 2.5 = .84."""
     model = build_seg(sup_weight=0.5, unsup_weight=0.5)
     one = hook()
@@ -124,7 +124,8 @@ def test_losses_keep_the_sum_of_their_weights():
     step.losses = {"sup_loss": torch.tensor(0.5), "unsup_loss": [torch.tensor(0.4)], "acc": 7}
     one._channel, one._factor = 0, lambda _: 0.5
     step.shares = {name: 0.5 for name in step.targets}
-    one._loss = lambda *_: torch.tensor(0.6)
+    module = "ssdet.hooks.networks.previous_teachers"
+    monkeypatch.setattr(f"{module}.second_loss", lambda *_: torch.tensor(0.6))
     one.after_loss(step)
     previous = step.losses.pop("unsup_loss_previous")
     total = step.losses["sup_loss"] + step.losses["unsup_loss"][0] + previous

@@ -9,6 +9,7 @@ from . import (
     perturbed,
     prevmatch,
     segformer,
+    semivl,
     slices,
     u2pl,
     unimatch,
@@ -16,7 +17,7 @@ from . import (
 from ..table import Recipe, Repository
 
 _PARTS = (
-    *(unimatch, corrmatch, u2pl, augmented, prevmatch, perturbed, segformer),
+    *(unimatch, corrmatch, u2pl, augmented, prevmatch, perturbed, segformer, semivl),
     *(cross, more_pixels, slices, decoders),
 )
 REPOSITORIES: dict[str, Repository] = {k: v for part in _PARTS for k, v in part.REPOSITORIES.items()}
