@@ -218,6 +218,7 @@ MIXING = [
     *both("CopyPasteHook"),
     *pixels("EaseCutMixHook", beside=(dict(type="HardnessHook", score=0.0),), views=2),
     *boxes("EraseHook"),
+    *boxes("FeaturePasteHook", prob=1.0),
     *boxes("OccludeHook", prob=1.0),
     *both("PatchShuffleHook"),
     *boxes("PseudoMixupHook"),

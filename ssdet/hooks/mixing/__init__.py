@@ -10,6 +10,7 @@ from .copy_paste import CopyPasteHook as CopyPasteHook
 from .cutmix import CutMixHook as CutMixHook
 from .ease_cutmix import EaseCutMixHook as EaseCutMixHook
 from .erase import EraseHook as EraseHook
+from .feature_paste import FeaturePasteHook as FeaturePasteHook
 from .occlude import OccludeHook as OccludeHook
 from .patch_shuffle import PatchShuffleHook as PatchShuffleHook
 from .pseudo_mixup import PseudoMixupHook as PseudoMixupHook

@@ -173,6 +173,14 @@ PARTS = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "Feature paste",
+        "inspired by UpCycling, Hwang et al., ICCV 2023 (in 2D, at the same place)",
+        "`FeaturePasteHook`",
+        config="feature_paste",
+        tests=("tests/hooks/mixing/test_feature_paste.py",),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Selective training",
         "FedSTO, Kim et al., NeurIPS 2023 (its two phases, on one machine)",
         "`SelectiveTrainingHook`, `OrthogonalityHook`",
