@@ -210,3 +210,23 @@ def test_samples_of_the_demo_set_collate():
     dataset = LabeledUnlabeledDataset([scenes("labeled"), scenes("unlabeled")])
     batch = pseudo_collate([dataset[0], dataset[7]])
     assert set(batch) == {"id", "draw", "pixel"}
+
+
+def test_made_images_are_a_second_labeled_source():
+    """As docs/tasks/other-labels.md says: their share in a batch is their weight."""
+    made = scenes("train", ("load", told), count=50, seed=9, objects=(1, 2))
+    others = [scenes(split, ("load", told), objects=(1, 2)) for split in ("labeled", "unlabeled")]
+    data = LabeledUnlabeledDataset([others[0], made, others[1]], labeled=2)
+    assert [data.is_labeled(number) for number in range(3)] == [True, True, False]
+    sampler = LabeledUnlabeledSampler(data, (2, 1, 3), seed=5)
+    stream = iter(DataLoader(data, 6, sampler=sampler, collate_fn=list))
+    for _ in range(4):
+        found = [(one["folder"], one["annotated"]) for one in next(stream)]
+        here, there = "digit-scenes-0", "digit-scenes-9"
+        assert found == [(here, True)] * 2 + [(there, True)] + [(here, False)] * 3
+
+
+def told(results):
+    """Where a sample comes from, and whether it has annotations."""
+    folder = results["img_path"].split("/")[0]
+    return {"folder": folder, "annotated": bool(results["instances"])}
