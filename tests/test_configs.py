@@ -30,7 +30,7 @@ NAMES = sorted(name for name in FILES if not re.search("(^|/)_", name))
 COMPOSED = sorted(FILES)
 MODEL_NAMES = (
     *("cascade-rcnn", "dino", "faster-rcnn", "fcos", "gfl", "mask-rcnn", "retinanet", "tood"),
-    *("deeplabv3plus", "dpt", "segformer", "siamese-deeplabv3plus", "unet", "vlg"),
+    *("deeplabv3plus", "dpt", "segformer", "siamese-deeplabv3plus", "unet", "vlg", "yolox"),
 )
 DATA_NAMES = (
     *("acdc", "ade20k", "bccd", "cityscapes", "coco", "coco-full", "coco-seg", "demo"),

@@ -56,6 +56,7 @@ FIELDS = {
     "max_stage": Field(ALL_STAGES),
     "objectness": Field(1.0),
     "soft_objectness": Field(1.0),
+    "classified": Field(True),
     "loc_quality": Field(1.0),
     "spread": Field(0.0),
     "source": Field(int(Source.ANNOTATION)),
@@ -76,6 +77,7 @@ class PseudoBoxes(InstanceData):
     | `max_stage` | long (N,) | how many stages of a cascade learn the box |
     | `objectness` | float (N,) | that there is any object, where the detector has such a number |
     | `soft_objectness` | float (N,) | the target of YOLOX's objectness, in [0, 1] |
+    | `classified` | bool (N,) | whether YOLOX learns the class of the box |
     | `loc_quality` | float (N,) | how well the box is placed, in [0, 1] |
     | `spread` | float (N,) | how far repeated regressions scatter, as a share of the sides |
     | `in_rpn`, `in_cls`, `in_box` | bool (N,) | membership in the sets of single tasks |

@@ -25,6 +25,8 @@ NORMS = dict(type="SecondNorms", channels=[8], norm_cfg=GROUPS)
 COMPACT = dict(type="CompactnessHead", in_channels=8, num_classes=4, channels=4, hidden=4)
 # The objects belong to the lower levels of FCOS; the others have no box to learn.
 NO_BOX = r"student\.bbox_head\.scales\.[1-4]\.scale"
+# The same of YOLOX, whose levels share nothing; all of them learn the objectness.
+NO_OBJECT = r"student\.bbox_head\.multi_level_(cls_convs|conv_cls|conv_reg)\.\d\..*"
 # Cascade R-CNN leaves out anchors that cross the border: of the upper levels all of them.
 NO_ANCHOR = r"student\.neck\.fpn_convs\.[123]\.conv\..*"
 
@@ -136,6 +138,7 @@ BOXES = [
     *boxes("PredictionGuidedAssignHook", "faster_rcnn"),
     *boxes("QueryVotesHook", "deformable_detr", votes=1, agreement=0.0),
     *boxes("SelfAssignmentHook", "faster_rcnn"),
+    *boxes("PseudoLabelAssignerHook", "yolox", high=0.955, idle=NO_OBJECT),
     *boxes("SoftObjectnessHook", "yolox"),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
     *boxes("TaskSeparationHook", "joint_fcos", idle=NO_BOX),

@@ -16,6 +16,7 @@ from .gmm_threshold import GMMThresholdHook as GMMThresholdHook
 from .label_distribution_threshold import (
     LabelDistributionThresholdHook as LabelDistributionThresholdHook,
 )
+from .pseudo_label_assigner import PseudoLabelAssignerHook as PseudoLabelAssignerHook
 from .quantile_threshold import QuantileThresholdHook as QuantileThresholdHook
 from .reliability_gate import ReliabilityGateHook as ReliabilityGateHook
 from .threshold_hook import ThresholdHook as ThresholdHook

@@ -305,6 +305,14 @@ DETECTION = (
         },
     ),
     Method(
+        "Efficient Teacher",
+        "Xu et al., 2023 (for YOLOX; the paper has YOLOv5)",
+        "`PseudoLabelAssignerHook`",
+        config="efficient_teacher",
+        tests=("tests/hooks/thresholds/test_pseudo_label_assigner.py",),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "HSSDA in 2D",
         "Liu et al., CVPR 2023",
         "`DualThresholdHook`, `PseudoBoxMemoryHook`, `PatchShuffleHook`",

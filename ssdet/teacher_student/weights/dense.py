@@ -167,8 +167,9 @@ class YOLOXTargets(Mixin):
     """YOLOXHead: objectness of all points, the other losses of the positives, all levels at once.
 
     Objectness is classification: is there something? A field `soft_objectness` (N,) of the boxes is
-    its target at their points, in place of 1. The images are assigned one after the other, and the
-    assigner is not called where there is no box.
+    its target at their points, in place of 1; a field `classified` (N,), whether they learn the
+    class, and count in what the losses are divided by. The images are assigned one after the other,
+    and the assigner is not called where there is no box.
     """
 
     def loss_by_feat(self, *args: Any, **kwargs: Any) -> Any:
@@ -200,7 +201,12 @@ class YOLOXTargets(Mixin):
             found = results[0].weights if results else weights
             centers = priors[:, :2] + priors[:, 2:] * 0.5
             everywhere = found.spread(targets[0], inside(centers, weights.regions))
-            self._images.append((everywhere, found.cls, found.box))
+            cls = found.cls
+            if results and "classified" in gt_instances:
+                learned = gt_instances.classified[results[0].pos_assigned_gt_inds.long()]
+                cls = cls * learned
+                targets = (*targets[:-1], targets[-1] - int((~learned).sum()))
+            self._images.append((everywhere, cls, found.box))
             fields = [torch.cat(field) for field in zip(*self._images, strict=True)]
             self._queue_weights([fields[0]], nonempty(fields[1:2]), nonempty(fields[2:]))
         return targets
