@@ -24,6 +24,10 @@ val_dataloader = dict(
             _base_.load, dict(type='Resize', scale=(2048, 512), keep_ratio=True),
             dict(type='LoadAnnotations'), _base_.pack]))
 test_dataloader = val_dataloader
+# Scores are those of the original size; the model sees windows of an image scaled to that side.
+seen = 'val, original size, windows of 512 of images with a short side of 512, single scale'
+val_evaluator = dict(protocol=dict(resolution=seen))
+test_evaluator = val_evaluator
 
 segmentor = _base_.segmentor
 segmentor.decode_head.update(num_classes=21, concepts=_base_.decoder_names)

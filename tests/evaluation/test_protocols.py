@@ -33,19 +33,23 @@ def test_the_configs_are_found():
 def test_windows_resolution_and_crops(name):
     """Cityscapes: windows as large as the crops, two thirds of them further. VOC: whole images.
 
-    CW-BASS evaluates whole images of Cityscapes, too.
+    CW-BASS evaluates whole images of Cityscapes, too, and SemiVL windows of scaled images of VOC.
     """
     cfg = load_config(name)
     model = cfg.model.segmentor
     size = tuple(model.data_preprocessor.size)
     for source in cfg.train_dataloader.dataset.datasets:
         assert crops(source.pipeline) == [size]
-    assert not any("Resize" in t["type"] for t in cfg.val_dataloader.dataset.pipeline)
+    scales = [t.scale for t in cfg.val_dataloader.dataset.pipeline if "Resize" in t["type"]]
+    assert scales == ([(2048, 512)] if name.startswith("semivl") else [])
     assert cfg.val_dataloader.batch_size == 1
     assert model.data_preprocessor.test_cfg == dict(size_divisor=1)
     said = cfg.val_evaluator.protocol
     assert said == cfg.test_evaluator.protocol
-    if "voc12" in name:
+    if name.startswith("semivl"):
+        assert model.test_cfg.mode == "slide" and tuple(model.test_cfg.crop_size) == size
+        assert "windows of 512" in said.resolution and "short side of 512" in said.resolution
+    elif "voc12" in name:
         assert model.test_cfg.mode == "whole"
         assert cfg.val_dataloader.dataset.ann_file.endswith("Segmentation/val.txt")
         assert said.resolution == "val, original size, single scale"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,7 +90,7 @@ class HybridMatchingHook(StepHook):
                 "custom_hooks, or use another detector."
             )
         super().on_attach(model)
-        self._suppression = student.nms if hugging else None  # in the second stage
+        self._suppression = student.limits.nms if hugging else None  # in the second stage
         if not hugging:
             for network in (student, model.teacher):
                 apply_mixin(network.bbox_head, StagedMatching)
@@ -151,7 +152,8 @@ class HybridMatchingHook(StepHook):
 
     def _suppress(self, network: Any, suppress: bool) -> None:
         if isinstance(network, HFDetector):
-            network.nms = self.nms if suppress else self._suppression
+            nms = self.nms if suppress else self._suppression
+            network.limits = dataclasses.replace(network.limits, nms=nms)
         else:
             network.bbox_head.suppress = (self.min_score, self.nms) if suppress else None
 

@@ -152,13 +152,15 @@ def test_detectors_of_hugging_face(family):
     model.label = confident(model.label)
     early, late = (step_of(model, iteration) for iteration in (0, 2))
     assert torch.isfinite(total(early)) and torch.isfinite(total(late))
-    assert early.keys() == late.keys() and model.student.nms == 0.7
+    assert early.keys() == late.keys() and model.student.limits.nms == 0.7
     if family == "rt_detr_v2":
         assert early["unsup_dn_d0.loss_cls"] == 0 < late["unsup_dn_d0.loss_cls"]
         assert early["sup_dn_d0.loss_cls"] > 0
     model.hooks[0]._enter(1)
     criterion = model.student.network.loss_function
-    assert criterion.one_to_many.weights == criterion.loss.weights and model.teacher.nms == 0.6
+    assert (
+        criterion.one_to_many.weights == criterion.loss.weights and model.teacher.limits.nms == 0.6
+    )
 
 
 def test_others_are_refused_by_name():
