@@ -14,6 +14,7 @@ from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.heads import box_heads
 from ...teacher_student.phase import Phase
+from ...teacher_student.pseudo_boxes import PseudoBoxes
 from ...teacher_student.step import Step
 from ...thresholds.task_agreement import cross_weights, relative_distance
 from ...validation import check_range
@@ -21,7 +22,9 @@ from .._parts.cached_images import are_mixed, comes_with_batch
 from .._parts.softmax_heads import check_softmax_heads
 from ..step_hook import StepHook
 
-ROW = "weak_row"  # which of the teacher's boxes of this step a box is
+# Which of the pseudo boxes of this step a box is; what hooks have pasted into a view is none.
+ROW, NOT_ONE = "weak_row", -1
+PseudoBoxes.declare(ROW, NOT_ONE)
 
 
 @HOOKS.register_module()
@@ -48,7 +51,7 @@ class TeacherGateHook(StepHook):
         TypeError: TeacherGateHook: judges boxes and works with two-stage ...
     """
 
-    phase = Phase.WEIGHT
+    phase = Phase.LOSS  # behind all that drops, adds or stores boxes: they are numbered
     needs = frozenset({"weak_outputs"})
     changes_passes = False  # the weights are those of losses, which a joint pass has, too
 
@@ -77,11 +80,14 @@ class TeacherGateHook(StepHook):
         known = branch in step.targets and comes_with_batch(branch)
         if known and not are_mixed(step.strong[branch]):
             cls, box = self._weights(step, branch)
-            given = [sample.gt_instances for sample in step.targets[branch]]
-            for boxes in (one for one in given if ROW in one):
-                rows = boxes[ROW]
-                boxes.weight_cls = boxes.value("weight_cls") * cls[rows]
-                boxes.weight_box = boxes.value("weight_box") * box[rows]
+            for sample in step.targets[branch]:
+                boxes = sample.gt_instances
+                judged = boxes.value(ROW) != NOT_ONE
+                rows = boxes.value(ROW)[judged]
+                for name, factors in (("weight_cls", cls), ("weight_box", box)):
+                    weights = boxes.value(name).clone()
+                    weights[judged] *= factors[rows]
+                    boxes[name] = weights
         yield
 
     @torch.no_grad()

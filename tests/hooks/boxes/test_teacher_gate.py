@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from ssdet.hooks import OpenSetHook, TeacherGateHook
-from ssdet.teacher_student.pseudo_boxes import HIGH, LOW
+from ssdet.hooks import OpenSetHook, StepHook, TeacherGateHook
+from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.pseudo_boxes import HIGH, LOW, PseudoBoxes
 
 from ...helpers import build_pair, losses, multi_branch, total
 from .test_prototype_label import Says
@@ -13,10 +14,10 @@ from .test_self_assignment import FLIP, pair
 VIEW = "unsup_student"
 
 
-def gated(hook, bias=(0.0, 0.0, 0.0, 0.0), scores=(0.9, 0.4)):
+def gated(hooks, bias=(0.0, 0.0, 0.0, 0.0), scores=(0.9, 0.4)):
     """Pseudo boxes of the classes 0 and 1; the student's classifier says its bias everywhere."""
     says = Says(scores=scores, labels=[0, 1])
-    model = pair("faster_rcnn", says, hook)
+    model = pair("faster_rcnn", says, *hooks)
     with torch.no_grad():
         head = model.student.roi_head.bbox_head
         for layer in (head.fc_cls, head.fc_reg):
@@ -32,7 +33,7 @@ def gated(hook, bias=(0.0, 0.0, 0.0, 0.0), scores=(0.9, 0.4)):
 def test_a_class_that_the_student_is_surer_of_is_not_learned():
     """The student says (.25, .7) for the two classes; the teacher .9 and .4."""
     bias = torch.tensor([0.25, 0.7, 0.02, 0.03]).log().tolist()
-    boxes, step = gated(TeacherGateHook(cross=False), bias)
+    boxes, step = gated([TeacherGateHook(cross=False)], bias)
     assert boxes.weight_cls.tolist() == [1, 0] and boxes.weight_box.tolist() == [1, 1]
     assert step.log["teacher_gate/open"] == 0.5
 
@@ -40,9 +41,37 @@ def test_a_class_that_the_student_is_surer_of_is_not_learned():
 def test_boxes_whose_class_the_student_does_not_see_weigh_more():
     """It places both as they are (IoU 1, distance 0), so the classes weigh the same."""
     bias = torch.tensor([0.25, 0.7, 0.02, 0.03]).log().tolist()
-    boxes, _ = gated(TeacherGateHook(gate=False, disagreement=2.0), bias)
+    boxes, _ = gated([TeacherGateHook(gate=False, disagreement=2.0)], bias)
     assert boxes.weight_box.tolist() == pytest.approx([1 + 2 * 0.75, 1 + 2 * 0.3], rel=1e-3)
     assert boxes.weight_cls.tolist() == pytest.approx([1, 1], rel=1e-3)
+
+
+class Late(StepHook):
+    """A hook that is listed behind: it drops the first box, or pastes one."""
+
+    def __init__(self, phase, drops):
+        self.phase, self.drops = phase, drops
+
+    def after_teacher(self, step):
+        if self.drops:
+            step.drop(0, torch.arange(len(step.pseudo[0])) == 0, "late")
+
+    def before_student(self, step):
+        if not self.drops:
+            (sample,) = step.targets[VIEW]
+            pasted = PseudoBoxes(bboxes=torch.tensor([[4.0, 4, 20, 20]]), labels=torch.tensor([2]))
+            sample.gt_instances = PseudoBoxes.cat([sample.gt_instances, pasted])
+
+
+@pytest.mark.parametrize(
+    ("drops", "phase", "expected"),
+    [(True, Phase.WEIGHT, [0]), (True, Phase.MEMORY, [0]), (False, Phase.MIX, [1, 0, 1])],
+)
+def test_a_box_keeps_its_own_judgment_whatever_others_drop_and_paste(drops, phase, expected):
+    """The class of the second box is the one that the student is surer of."""
+    bias = torch.tensor([0.25, 0.7, 0.02, 0.03]).log().tolist()
+    boxes, _ = gated([TeacherGateHook(cross=False), Late(phase, drops)], bias)
+    assert boxes.weight_cls.tolist() == expected
 
 
 def test_without_boxes_and_with_other_detectors():
