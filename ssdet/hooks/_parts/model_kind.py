@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from mmdet.models.dense_heads import YOLOXHead
 
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.detector import TeacherStudentDetector
+from ...teacher_student.foreign import inner
 from ...teacher_student.segmentor import TeacherStudentSegmentor
+from ...teacher_student.weights.dense import YOLOXTargets
 from ..step_hook import StepHook
 
 Kind = TypeVar("Kind", bound=TeacherStudent)
@@ -34,6 +38,20 @@ def honors_weights(hook: StepHook, model: TeacherStudentSegmentor) -> None:
 def detector_only(hook: StepHook, model: TeacherStudent, does: str) -> TeacherStudentDetector:
     """The model, if it finds boxes."""
     return _only(TeacherStudentDetector, hook, model, does, "")
+
+
+def objectness_only(hook: StepHook, model: TeacherStudent, does: str) -> TeacherStudentDetector:
+    """The model, if the teacher has an objectness and the student learns one."""
+    found = detector_only(hook, model, does)
+    teacher: Any = inner(found.teacher)
+    for network, kind in ((found.student, YOLOXTargets), (teacher, YOLOXHead)):
+        if not isinstance(getattr(network, "bbox_head", None), kind):
+            raise TypeError(
+                f"{type(hook).__name__}: a {type(network).__name__} has no objectness as YOLOX "
+                "has, which student and teacher need. Take the hook out of custom_hooks, or use "
+                "a threshold (DualThresholdHook has two)."
+            )
+    return found
 
 
 def _only(kind: type[Kind], hook: StepHook, model: TeacherStudent, does: str, instead: str) -> Kind:

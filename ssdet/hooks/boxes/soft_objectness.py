@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from mmdet.models.dense_heads import YOLOXHead
-
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
-from ...teacher_student.foreign import inner
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
-from ...teacher_student.weights.dense import YOLOXTargets
 from ...validation import check_range
-from .._parts.model_kind import detector_only
+from .._parts.model_kind import objectness_only
 from ..step_hook import StepHook
 
 
@@ -44,15 +40,7 @@ class SoftObjectnessHook(StepHook):
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors without an objectness to learn."""
-        name = type(self).__name__
-        super().on_attach(detector_only(self, model, "changes what an objectness learns"))
-        teacher = inner(model.teacher)
-        for network, kind in ((model.student, YOLOXTargets), (teacher, YOLOXHead)):
-            if not isinstance(getattr(network, "bbox_head", None), kind):
-                raise TypeError(
-                    f"{name}: a {type(network).__name__} has no objectness as YOLOX has. Take the "
-                    "hook out of custom_hooks, or use YOLOX"
-                )
+        super().on_attach(objectness_only(self, model, "changes what an objectness learns"))
 
     def after_teacher(self, step: Step) -> None:
         """Give each box its target."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
-from ...teacher_student.weights.dense import YOLOXTargets
 from ...validation import check_range
-from .._parts.model_kind import detector_only
+from .._parts.model_kind import objectness_only
 from ..step_hook import StepHook
 
 TINY = 1e-6
@@ -39,7 +36,7 @@ class PseudoLabelAssignerHook(StepHook):
         >>> from ssdet.testing import detector
         >>> detector().attach(PseudoLabelAssignerHook())
         Traceback (most recent call last):
-        TypeError: PseudoLabelAssignerHook: teaches objectness and works with YOLOX, not with a ...
+        TypeError: PseudoLabelAssignerHook: a RetinaNet has no objectness as YOLOX has, ...
     """
 
     phase = Phase.FILTER
@@ -63,14 +60,7 @@ class PseudoLabelAssignerHook(StepHook):
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse detectors without an objectness that is learned."""
-        student: Any = detector_only(self, model, "teaches objectness").student
-        if not isinstance(getattr(student, "bbox_head", None), YOLOXTargets):
-            raise TypeError(
-                f"{type(self).__name__}: teaches objectness and works with YOLOX, not with a "
-                f"{type(student).__name__}. Take it out of custom_hooks, or use a threshold "
-                "(DualThresholdHook has two)."
-            )
-        super().on_attach(model)
+        super().on_attach(objectness_only(self, model, "teaches objectness"))
 
     def after_teacher(self, step: Step) -> None:
         """Drop the lowest boxes; say what the others are learned for."""

@@ -12,6 +12,8 @@ from torch import Tensor
 from .boxes import BoxWeights, JudgedPriors, Mixin, complete, inside, recording
 from .losses import queue_weights
 
+TINY = 1e-6
+
 
 def nonempty(weights: Iterable[Tensor]) -> list[Tensor]:
     """Heads do not call a loss for a level (or a batch) without positives."""
@@ -205,7 +207,9 @@ class YOLOXTargets(Mixin):
             if results and "classified" in gt_instances:
                 learned = gt_instances.classified[results[0].pos_assigned_gt_inds.long()]
                 cls = cls * learned
-                targets = (*targets[:-1], targets[-1] - int((~learned).sum()))
+                # Not 0 where a prior has a box: YOLOX would leave out the box losses, too.
+                count = max(targets[-1] - int((~learned).sum()), TINY if len(learned) else 0)
+                targets = (*targets[:-1], count)
             self._images.append((everywhere, cls, found.box))
             fields = [torch.cat(field) for field in zip(*self._images, strict=True)]
             self._queue_weights([fields[0]], nonempty(fields[1:2]), nonempty(fields[2:]))

@@ -111,6 +111,15 @@ def test_uncertain_boxes_alone():
     assert found["loss_cls"] == found["loss_bbox"] == 0 and found["loss_obj"] > 0
 
 
+def test_a_certain_place_is_learned_without_any_reliable_box():
+    """The losses are divided by 1 then, as they are beside a reliable box of one prior."""
+    detector, head, predictions = head_and_predictions()
+    fields = dict(soft_objectness=[0.995, 0.2], weight_box=[1.0, 0.0])
+    alone = learned(detector, head, predictions, **fields)
+    beside = learned(detector, head, predictions, **{**fields, "soft_objectness": [0.995, 1.0]})
+    assert alone["loss_cls"] == 0 < alone["loss_bbox"] == beside["loss_bbox"]
+
+
 @pytest.mark.parametrize("scores", [(), (0.9,), (0.3, 0.2)])
 def test_a_step_of_any_boxes(scores):
     found = run(Says(scores, [0.9] * len(scores)), PseudoLabelAssignerHook(), unsup=2)
@@ -118,7 +127,12 @@ def test_a_step_of_any_boxes(scores):
 
 
 def test_others_are_refused():
-    with pytest.raises(TypeError, match="PseudoLabelAssignerHook: teaches objectness and works"):
+    with pytest.raises(TypeError, match="PseudoLabelAssignerHook: a FCOS has no objectness"):
         build_pair(small_config("fcos")).attach(PseudoLabelAssignerHook())
+    # A teacher of another kind: all of its boxes would be certain.
+    names = list("abc")
+    teacher = dict(model=small_config("retinanet"), classes=names, student_classes=names)
+    with pytest.raises(TypeError, match="PseudoLabelAssignerHook: a RetinaNet has no objectness"):
+        build_pair(small_config("yolox"), teacher=teacher).attach(PseudoLabelAssignerHook())
     with pytest.raises(ValueError, match=r"high=0\.3"):
         PseudoLabelAssignerHook(0.4, 0.3)
