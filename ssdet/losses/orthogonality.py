@@ -20,10 +20,12 @@ def orthogonality(weight: Tensor, start: Tensor, steps: int = 2) -> tuple[Tensor
     matrix = weight.float().flatten(1)
     matrix = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     vector = start.to(matrix)
-    with torch.no_grad():
-        for _ in range(max(steps - 1, 0)):
-            vector = _unit(_times(matrix, vector))
-    found = _times(matrix, vector)
+    # Near an orthogonal matrix this is a small difference, which half precision rounds away.
+    with torch.autocast(weight.device.type, enabled=False):
+        with torch.no_grad():
+            for _ in range(max(steps - 1, 0)):
+                vector = _unit(_times(matrix, vector))
+        found = _times(matrix, vector)
     value = found.norm() / vector.norm().clamp(min=1e-12)
     return value, _unit(found.detach())
 

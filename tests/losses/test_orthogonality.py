@@ -40,3 +40,10 @@ def test_a_step_along_the_gradient_lowers_it():
     value, _ = converged(weight)
     value.backward()
     assert converged(weight - 0.01 * weight.grad)[0] < value
+
+
+def test_half_precision_does_not_round_it():
+    """diag(1.01, 1): 1.01^2 - 1."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value, _ = converged(torch.diag(torch.tensor([1.01, 1.0])))
+    assert value.item() == pytest.approx(0.0201, rel=1e-3)
