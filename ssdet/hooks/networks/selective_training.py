@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
@@ -24,8 +25,8 @@ class SelectiveTrainingHook(StepHook):
 
     FedSTO (Kim et al., NeurIPS 2023): first the backbone learns alone, so that noisy pseudo labels
     do not spoil neck and head; then everything does. Parameters that rest keep their values
-    exactly: no momentum and no weight decay moves them. Layers all of whose parameters rest use
-    their running statistics.
+    exactly: no momentum and no weight decay moves them, and their gradients are no part of a norm
+    that is clipped. Layers all of whose parameters rest use their running statistics.
 
     Args:
         phases: (end, names): up to this iteration, what matches the regular expression at the start
@@ -59,6 +60,9 @@ class SelectiveTrainingHook(StepHook):
                     f"{type(self).__name__}: no parameter's name begins with {names!r}; the "
                     f"student has {parts}"
                 )
+        for own, parameter in self._parameters():
+            if parameter.requires_grad:
+                parameter.register_hook(partial(self._gradient, own))
 
     def before_train(self, runner: Any) -> None:
         """Keep the optimizers from moving what rests."""
@@ -96,10 +100,15 @@ class SelectiveTrainingHook(StepHook):
     def _parameters(self) -> list[tuple[str, nn.Parameter]]:
         return list(self.attached_model.student.named_parameters())
 
+    def _rests(self, own: str) -> bool:
+        # The step has counted the iteration already.
+        return not re.match(self.learning(self.attached_model.iteration - 1), own)
+
+    def _gradient(self, own: str, gradient: Tensor) -> Tensor | None:
+        return torch.zeros_like(gradient) if self._rests(own) else None
+
     def _skip(self, *_: Any) -> None:
-        # The step has counted the iteration already. Without a gradient an optimizer leaves a
-        # parameter alone; with zeros it would decay it.
-        names = self.learning(self.attached_model.iteration - 1)
+        # Without a gradient an optimizer leaves a parameter alone; with zeros it would decay it.
         for own, parameter in self._parameters():
-            if not re.match(names, own):
+            if self._rests(own):
                 parameter.grad = None

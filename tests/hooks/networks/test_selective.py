@@ -37,6 +37,15 @@ def test_what_rests_does_not_move_by_a_bit_statistics_included():
     assert model.student.decode_head.training and model.student.backbone.bn1.training
 
 
+def test_what_rests_has_no_part_in_a_norm_that_is_clipped():
+    model = build_seg()
+    model.attach(SelectiveTrainingHook([(5, "backbone")]))
+    total(losses(model, seg_batch())).backward()
+    norms = {name: p.grad.norm() for name, p in model.student.named_parameters()}
+    assert {name for name, norm in norms.items() if norm > 0 and "backbone" not in name} == set()
+    assert any(norm > 0 for norm in norms.values())
+
+
 @pytest.mark.parametrize("phases", [[], [(5, "backbone"), (5, "neck")], [(0, "backbone")]])
 def test_phases_are_checked(phases):
     with pytest.raises(ValueError, match="SelectiveTrainingHook: phases="):
