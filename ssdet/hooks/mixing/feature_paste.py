@@ -47,7 +47,7 @@ class FeaturePasteHook(StepHook):
         tensor(True)
     """
 
-    phase = Phase.MIX
+    phase = Phase.LOSS  # behind all mixing of pictures, which do not show what is pasted
     needs = frozenset({"features"})
 
     def __init__(self, prob: float = 0.5, *, objects: int = 3, covered: float = 0.5) -> None:

@@ -67,6 +67,23 @@ def test_objects_come_with_their_boxes_and_hide_others():
     total(found).backward()
 
 
+class Mixes(StepHook):
+    """A hook that mixes pictures, listed behind: it keeps the boxes that it finds."""
+
+    phase = Phase.MIX
+
+    def before_student(self, step):
+        self.boxes = step.targets["unsup_student"][0].gt_instances
+
+
+def test_what_mixes_pictures_finds_no_box_that_they_do_not_show():
+    mixes, model = Mixes(), build_pair()
+    for hook in (Says(), FeaturePasteHook(prob=1.0), mixes):
+        model.attach(hook)
+    assert losses(model, multi_branch())["feature_paste/objects"] == 1
+    assert mixes.boxes.labels.tolist() == [1, 2]
+
+
 def test_without_luck_or_labels_nothing_is_pasted():
     for hook, batch in ((FeaturePasteHook(prob=0.0), {}), (FeaturePasteHook(1.0), dict(sup=0))):
         step, found = pasted(hook, **batch)
