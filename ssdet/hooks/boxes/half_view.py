@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch.nn.functional as F
 from mmdet.models.roi_heads import StandardRoIHead
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...models.shifted_fpn import ShiftedFPN
 from ...ranks import any_rank
@@ -17,7 +18,7 @@ from ...teacher_student.core import STRONG, TeacherStudent, weighted
 from ...teacher_student.heads import check_roi_heads
 from ...teacher_student.phase import Phase
 from ...teacher_student.recording import replaced
-from ...teacher_student.step import Step
+from ...teacher_student.step import Step, Views
 from ...validation import check_range
 from ..step_hook import StepHook
 
@@ -65,24 +66,38 @@ class HalfViewHook(StepHook):
 
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
-        """After the pass: the losses of the half view."""
+        """Within the context, the losses of the half view follow those of the whole one.
+
+        So they have all that other hooks change in the pass, whatever their order.
+        """
         if branch not in step.targets:
             yield
             return
-        student: Any = self.attached_model.student
-        seen: list[Any] = []  # what the RPN learns
-        sampled: list[tuple[Tensor, Any, Any]] = []  # what the RoI head learns
-        with (
-            replaced(student.rpn_head, "loss_and_predict", _keep_samples(seen)),
-            replaced(student.roi_head.bbox_head, "loss_and_target", _keep_sampled(sampled)),
-        ):
+        with replaced(self.attached_model, "student_losses", partial(self._twice, step, branch)):
             yield
-        losses = self._half(step.strong[branch].inputs, seen[0], sampled)
+
+    def _twice(self, step: Step, branch: str, learn: Any) -> Any:
         model = self.attached_model
-        learns = any_rank(not model.targets_empty(step.targets[branch]))
-        factor = step.unsup_weight * step.shares[branch] if learns else 0.0
-        prefix = branch.replace(STRONG, "unsup") + "_half_"
-        step.losses.update(weighted(losses, prefix, factor * self.weight))
+        student: Any = model.student
+
+        def both(views: Views, targets: Any, network: nn.Module | None = None) -> dict[str, Any]:
+            if network not in (None, student):
+                return learn(views, targets, network)
+            seen: list[Any] = []  # what the RPN learns
+            sampled: list[tuple[Tensor, Any, Any]] = []  # what the RoI head learns
+            with (
+                replaced(student.rpn_head, "loss_and_predict", _keep_samples(seen)),
+                replaced(student.roi_head.bbox_head, "loss_and_target", _keep_sampled(sampled)),
+            ):
+                losses: dict[str, Any] = learn(views, targets, network)
+            half = self._half(views.inputs, seen[0], sampled)
+            learns = any_rank(not model.targets_empty(targets))
+            factor = step.unsup_weight * step.shares[branch] if learns else 0.0
+            prefix = branch.replace(STRONG, "unsup") + "_half_"
+            step.losses.update(weighted(half, prefix, factor * self.weight))
+            return losses
+
+        return both
 
     def _half(self, inputs: Tensor, samples: Any, sampled: list[Any]) -> dict[str, Any]:
         student: Any = self.attached_model.student

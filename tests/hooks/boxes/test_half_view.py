@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ssdet.hooks import (
+    BackgroundScoreHook,
     ConsistencyVotingHook,
     FixedThresholdHook,
     HalfViewHook,
@@ -109,6 +110,16 @@ def test_weights_of_a_vote_are_counted_once():
         for order in (kinds, kinds[::-1])
     ]
     assert torch.equal(values[0]["unsup_half_loss_bbox"], values[1]["unsup_half_loss_bbox"])
+
+
+def test_what_others_change_in_the_pass_counts_in_any_order():
+    """Negatives are weighted by the teacher in the whole view and in the half one."""
+    kinds = [HalfViewHook, BackgroundScoreHook]
+    first, second, plain = (
+        run(pair(Says((4, 4, 40, 40)), *(kind() for kind in order)))["unsup_half_loss_cls"].item()
+        for order in (kinds, kinds[::-1], kinds[:1])
+    )
+    assert first == pytest.approx(second) and abs(first - plain) > 1e-3
 
 
 def test_masks_learn_from_the_whole_view_alone():
