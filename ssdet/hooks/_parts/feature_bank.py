@@ -34,7 +34,9 @@ class FeatureBank:
             self.rows = [rows[:0] for _ in range(members.shape[1])]
         for c, old in enumerate(self.rows):
             limit = self.size if c else self.first
-            self.rows[c] = torch.cat([old.to(rows.device), rows[classes == c]])[-limit:]
+            # Autocast of bfloat16 refuses to join tensors of the other half precision.
+            with torch.autocast(rows.device.type, enabled=False):
+                self.rows[c] = torch.cat([old.to(rows.device), rows[classes == c]])[-limit:]
 
     def draw(
         self, number: int, shape: tuple[int, ...], generator: torch.Generator
