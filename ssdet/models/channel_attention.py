@@ -77,14 +77,13 @@ class ChannelCrossAttention(BaseModule):
         height, width = maps.shape[-2:]
         entered = self.enter(maps).flatten(2).transpose(1, 2)  # (B, N, C)
         embedded = self.before(entered)
-        if self.labeled is None:
+        if self.labeled is None or not self.training:
             found = self._cross(embedded, embedded[:, None])
         else:
             self.embedded = embedded.detach()
             labeled, unlabeled = embedded[: self.labeled], embedded[self.labeled :]
             sources = unlabeled if self.memory is None else self._remembered(embedded)
-            everyone = sources[None].expand(len(labeled), *sources.shape)
-            parts = [self._cross(labeled, everyone)] if len(sources) else [labeled * 0.0]
+            parts = [self._cross(labeled, sources[None])] if len(sources) else [labeled * 0.0]
             found = torch.cat([*parts, self._self(unlabeled)])
         left = self.behind(found + entered).transpose(1, 2).unflatten(2, (height, width))
         return self.leave(left)
@@ -108,7 +107,7 @@ class ChannelCrossAttention(BaseModule):
         return self.dropout(self.own.out(found))
 
     def _cross(self, embedded: Tensor, sources: Tensor) -> Tensor:
-        """Channels of each image (B, N, C) attend to those of its sources (B, K, N, C)."""
+        """Channels of each image (B, N, C) attend to those of its sources (B or 1, K, N, C)."""
         query, key, value = self.other.of(embedded, sources)
         # The channels of all sources stand side by side.
         key, value = (one.transpose(2, 3).flatten(1, 2) for one in (key, value))

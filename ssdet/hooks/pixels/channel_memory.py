@@ -94,11 +94,12 @@ class ChannelMemoryHook(StepHook):
         step.losses["unsup_loss_channels"] = step.model.zero_loss(neck)
 
     def _channels(self, step: Step, embedded: Tensor) -> tuple[Tensor, Tensor]:
-        """The channels (M, N) of all strong views, and their classes."""
+        """The channels (M, N) of the strong views with images, and their classes."""
         neck = self._neck(step)
         found, classes = [], []
         for name, targets in step.targets.items():
-            if name not in step.rows or targets.soft is None:
+            # The neck, a part of the encoder, does not see branches that are derived from others.
+            if name not in step.rows or name in step.derived or targets.soft is None:
                 continue
             own = embedded[step.rows[name]]
             size = self._map_size(step, name, own.shape[1])

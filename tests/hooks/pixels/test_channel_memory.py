@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ssdet.hooks import ChannelMemoryHook, StepHook
+from ssdet.hooks import ChannelMemoryHook, FeaturePerturbationHook, StepHook
 from ssdet.hooks.pixels.channel_memory import ChannelMemory
 from ssdet.models.channel_attention import channel_classes
 from ssdet.teacher_student.phase import Phase
@@ -123,6 +123,28 @@ def test_batches_of_one_kind():
     assert one.memory is None and found["sup_decode.loss_ce"] > 0
     found, _ = taken(pair(), one, seg_batch(0, 2))
     assert found["unsup_decode.loss_ce"] > 0
+
+
+def test_a_stream_of_features_has_no_channels_of_its_own():
+    """The stream of UniMatch has rows of the heads alone, behind those of the neck."""
+    one, model = ChannelMemoryHook(), pair()
+    model.attach(FeaturePerturbationHook(shared=True))
+    found, step = taken(model, one)
+    assert found["unsup_features_decode.loss_ce"] > 0 and len(step.derived) == 1
+    assert one.memory.written.sum() == 2 * 4
+
+
+def test_a_measure_of_the_weak_view_sees_each_image_alone():
+    class Measure(StepHook):
+        phase = Phase.OBSERVE
+        needs = frozenset({"weak_outputs"})
+
+    model = pair()
+    model.attach(Measure())
+    _, step = taken(model, ChannelMemoryHook())
+    with torch.no_grad():
+        alone = model.student.eval()(step.weak.inputs)
+    torch.testing.assert_close(step.weak_outputs, alone)
 
 
 def test_the_memory_travels():
