@@ -183,8 +183,8 @@ def _precision(folders: list[Path], truth: Path, classes: int, names: list[str])
         path = (truth / name).with_suffix(".png")
         if not path.is_file():
             continue
-        seen += 1
         real = _labels(path, classes)
+        seen += bool((real != IGNORE).any())
         for number, folder in enumerate(folders):
             file = folder / name
             one = np.load(file).argmax(0) if file.suffix == ".npy" else _labels(file, classes)
@@ -193,8 +193,8 @@ def _precision(folders: list[Path], truth: Path, classes: int, names: list[str])
             right[number] += np.bincount(one[both & (one == real)], minlength=classes)
     if not seen:
         raise UsageError(
-            f"{option('truth', str(truth))}: none of the {len(names)} maps has a true one there; "
-            f"the first would be {(truth / names[0]).with_suffix('.png')}"
+            f"{option('truth', str(truth))}: none of the {len(names)} maps has a true one with "
+            f"labels there; the first would be {(truth / names[0]).with_suffix('.png')}"
         )
     overall = right.sum(1, keepdims=True) / np.maximum(said.sum(1, keepdims=True), 1)
     return np.where(said > 0, right / np.maximum(said, 1), overall)

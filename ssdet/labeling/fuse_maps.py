@@ -98,7 +98,9 @@ class DawidSkene:
 
     def _count(self, labels: np.ndarray, counts: np.ndarray, truth: np.ndarray) -> None:
         seen = truth * counts[:, None]
-        self.prior = seen.sum(0) / seen.sum()
+        # A class that the true maps do not show is rare, and not impossible.
+        self.prior = seen.sum(0) + self.smoothing
+        self.prior /= self.prior.sum()
         for source, table in enumerate(self.confusion):
             table[:] = self.smoothing
             known = labels[:, source] != IGNORE

@@ -243,6 +243,19 @@ def test_confusions_are_counted_where_the_truth_is_known(tmp_path):
     assert right[0] < 0.3 and right[2] > 0.85
 
 
+def test_a_class_that_the_true_maps_do_not_show_stays(tmp_path, capsys):
+    """True maps of some images need not have all classes, but must have a known pixel."""
+    said = dict(a=np.zeros((64, 64)), b=np.eye(64))
+    folders = [maps(tmp_path / name, **said) for name in ("one", "two")]
+    known = maps(tmp_path / "truth", a=np.zeros((64, 64)))
+    arguments = ["fuse", *folders, "--mode", "dawid-skene", "--classes", "2", "--truth", known]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert (np.array(loaded(tmp_path / "out" / "x" / "b.png")) == np.eye(64)).all()
+    maps(tmp_path / "truth", a=np.full((64, 64), 255))
+    assert main([*arguments, "--out", str(tmp_path / "other")]) == 2
+    assert "none of the 2 maps has a true one with labels there" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("one", "message"),
     [([[0, 7]], "value 7"), ([[0]], "maps of different sizes"), (None, "no .png in a source")],
