@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -27,24 +28,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check, train, and compare."""
-    from ..exits import UsageError
     from ..run_files import INFO
     from . import main
+    from .processes import start
 
     folder = args.run.parent if args.run.name == INFO else args.run
     info = _read(folder)
     again = args.work_dir or folder.with_name(f"{folder.resolve().name}-again")
+    command, processes = _command(folder, info, again), info.get("world_size", 1)
+    if processes == 1 or "TORCHELASTIC_RUN_ID" not in os.environ:
+        _check(folder, info, again)
+        print(f"ssdet {shlex.join(command)}", flush=True)
+        if processes > 1:  # each of them runs this command again, so that one compares at the end
+            start(processes, args.command_line)
+    code = main(command)
+    if code == 0 and os.environ.get("RANK", "0") == "0":
+        print(_compared(folder, again))
+    return code
+
+
+def _check(folder: Path, info: dict[str, Any], again: Path) -> None:
+    from ..exits import UsageError
+
     if again.exists():
         raise UsageError(f"{again} is there already; name another folder with --work-dir")
     _check_data(folder, info)
     for line in _other_versions(info):
         print(line)
-    command = _command(folder, info, again)
-    print(f"ssdet {shlex.join(command)}", flush=True)
-    code = main(command)
-    if code == 0:
-        print(_compared(folder, again))
-    return code
 
 
 def _read(folder: Path) -> dict[str, Any]:
