@@ -244,5 +244,8 @@ class DenseTextLabeler(BaseModule):
         """Probabilities (B, C, H, W) of images (B, 3, H, W) in RGB, from 0 to 255."""
         (directions,) = self.encoder((images - self.mean) / self.std)
         scores = self.texts.best(self.texts.similarities(directions.float()))
-        large = F.interpolate(scores, images.shape[-2:], mode="bilinear", align_corners=False)
-        return (self.scale * large).softmax(1)
+        # The encoder pads an image to whole patches.
+        size = [side * self.encoder.patch for side in scores.shape[-2:]]
+        large = F.interpolate(scores, size, mode="bilinear", align_corners=False)
+        height, width = images.shape[-2:]
+        return (self.scale * large[..., :height, :width]).softmax(1)

@@ -155,6 +155,16 @@ def test_probabilities_of_a_labeler():
     torch.testing.assert_close(found[0, :, 5, 7], expected, atol=1e-4, rtol=0)
 
 
+def test_a_labeler_does_not_stretch_images_that_are_no_whole_patches():
+    """Two patches of 8 pixels for a width of 12: the second one begins at 8, not at 6."""
+    labeler = DenseTextLabeler([["a"], ["b"]], config={**CLIP, "projection_dim": 2})
+    labeler.texts.features.copy_(torch.eye(2))
+    directions = torch.eye(2).view(1, 2, 1, 2)
+    labeler.encoder.forward = lambda images: (directions,)
+    labels = labeler(torch.zeros(1, 3, 8, 12)).argmax(1)
+    assert labels[0, 3].tolist() == 8 * [0] + 4 * [1]
+
+
 def head(**settings):
     torch.manual_seed(0)
     given = dict(
