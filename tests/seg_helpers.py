@@ -106,6 +106,15 @@ def seg_batch(sup=2, unsup=2, views=1, size=(32, 32), homography=None, classes=4
     return batch
 
 
+def with_other_labeled(batch, size):
+    """The batch with labeled images of another size, so that a joint pass has to pad."""
+    unlabeled = sum(one is not None for one in batch["inputs"]["unsup_teacher"])
+    large = seg_batch(unsup=0, size=size)
+    for key in batch:
+        batch[key]["sup"] = large[key]["sup"] + [None] * unlabeled
+    return batch
+
+
 def padded_from(batch, column):
     """The batch, with the unlabeled views marked as padding from a column on."""
     for name, samples in batch["data_samples"].items():

@@ -13,7 +13,7 @@ from .foreign import ForeignTeacher
 from .joint import joint_pass
 from .phase import LAYER, LAYER_INPUT, TEACHER_ON
 from .recording import eval_mode, recorded_features, recorded_parts
-from .step import Step
+from .step import PixelLabels, Step, enlarged
 
 if TYPE_CHECKING:
     from .core import TeacherStudent
@@ -80,6 +80,7 @@ def joined(model: TeacherStudent, step: Step) -> Iterator[None]:
         with joint_pass(model.student, views, model.joint_heads(), step.derived) as rows:
             recording.close()
             step.rows = rows
+            _pad_labels(step)
             if pixels:
                 step.pixel_features = {name: pixels[0][row] for name, row in rows.items()}
             step.layers = {
@@ -88,6 +89,16 @@ def joined(model: TeacherStudent, step: Step) -> Iterator[None]:
                 for name, row in rows.items()
             }
             yield
+
+
+def _pad_labels(step: Step) -> None:
+    """A joint pass has padded the views to one size: so are the labels of their pixels."""
+    for name, targets in step.targets.items():
+        if isinstance(targets, PixelLabels):
+            size = step.strong[name].inputs.shape[-2:]
+            step.targets[name] = targets.padded(size)
+            if name in step.shown:
+                step.shown[name] = enlarged(step.shown[name], size, -1)
 
 
 def extra_passes(model: TeacherStudent, step: Step) -> None:

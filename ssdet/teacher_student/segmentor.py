@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmengine.logging import print_log
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
@@ -108,7 +107,6 @@ class TeacherStudentSegmentor(TeacherStudent):
         self, views: Views, targets: PixelLabels, network: nn.Module | None = None
     ) -> dict[str, Any]:
         """The segmentor's own losses, with the weights of the pixels in their means."""
-        targets = padded(targets, views.inputs.shape[-2:])
         trained = effective_weights(targets.weights, targets.valid, self.reduction) > 0
         maps = targets.labels.where(trained, self._ignore_index)
         samples = [
@@ -269,10 +267,3 @@ def _warped(pseudo: PixelLabels, matrices: list[Any], size: torch.Size) -> Pixel
     soft = maps[:, 4 : 4 + classes] if pseudo.soft is not None else None
     extra_labels = maps[:, 4 + classes :].long() if pseudo.extra_labels is not None else None
     return PixelLabels(labels.long(), scores, weights, (valid > 0) & inside, soft, extra_labels)
-
-
-def padded(targets: PixelLabels, size: Any) -> PixelLabels:
-    """Targets of a view that joint features padded further."""
-    height, width = targets.labels.shape[-2:]
-    missing = (0, size[1] - width, 0, size[0] - height)
-    return targets if not any(missing) else targets.map(lambda field: F.pad(field, missing))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from mmengine.dist import get_rank
 from torch import Tensor
 
+from ..labels import IGNORE
 from ..seeds import derive_seed
 from .pseudo_boxes import PseudoBoxes
 
@@ -53,9 +55,22 @@ class PixelLabels:
         """The same change, made to every field that is set."""
         return PixelLabels(**{name: change(field) for name, field in self.fields().items()})
 
+    def padded(self, size: Sequence[int]) -> PixelLabels:
+        """The same in a larger (height, width), where what is added is not valid."""
+        unknown = dict.fromkeys(("labels", "extra_labels"), IGNORE)
+        return PixelLabels(
+            **{k: enlarged(v, size, unknown.get(k, 0)) for k, v in self.fields().items()}
+        )
+
     def fields(self) -> dict[str, Tensor]:
         """The fields that are set, by name."""
         return {name: field for name, field in vars(self).items() if field is not None}
+
+
+def enlarged(maps: Tensor, size: Sequence[int], value: int) -> Tensor:
+    """Maps (..., H, W) in a larger (height, width), with a value at the bottom and the right."""
+    missing = (0, size[1] - maps.shape[-1], 0, size[0] - maps.shape[-2])
+    return F.pad(maps, missing, value=value) if any(missing) else maps
 
 
 PseudoLabels: TypeAlias = "list[PseudoBoxes] | PixelLabels"

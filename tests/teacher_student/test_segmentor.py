@@ -12,7 +12,15 @@ from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels, Step, Views
 
 from ..helpers import losses, tiny_retinanet, total
-from ..seg_helpers import CROSS_ENTROPY, build_seg, plain, seg_batch, seg_sample, tiny_fcn
+from ..seg_helpers import (
+    CROSS_ENTROPY,
+    build_seg,
+    plain,
+    seg_batch,
+    seg_sample,
+    tiny_fcn,
+    with_other_labeled,
+)
 
 FLIP = [[-1, 0, 32], [0, 1, 0], [0, 0, 1]]
 
@@ -290,10 +298,7 @@ def test_a_joint_pass_gives_the_same_losses_without_batch_statistics():
 def test_a_joint_pass_pads_the_labels_with_the_views():
     """A padded view must not have its output squeezed into its smaller label map."""
     model = build_seg(joint_pass=True)
-    batch = seg_batch(size=(64, 48))
-    small = seg_batch(unsup=0, size=(32, 48))
-    for key in batch:
-        batch[key]["sup"] = small[key]["sup"] + [None, None]
+    batch = with_other_labeled(seg_batch(size=(64, 48)), (32, 48))
     found = losses(model, batch)
     data = model.data_preprocessor(copy.deepcopy(batch), True)
     padded = F.pad(data["inputs"]["sup"], (0, 0, 0, 32))

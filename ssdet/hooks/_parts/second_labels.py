@@ -31,8 +31,7 @@ def second_loss(step: Step, name: str, channel: int | None) -> Tensor:
     labels = targets.extra_labels[:, channel]
     known = ((labels != IGNORE) & targets.valid).float()
     corners = last_decode_head(model.student).align_corners
-    size = step.branches[name].inputs.shape[-2:]
-    logits = F.interpolate(step.outputs[name].float(), size, mode="bilinear", align_corners=corners)
-    height, width = labels.shape[-2:]
-    logits = two_channels(logits)[..., :height, :width]
-    return masked_cross_entropy(logits, labels, known, targets.valid, model.reduction)
+    logits = two_channels(step.outputs[name].float())
+    size = labels.shape[-2:]
+    large = F.interpolate(logits, size, mode="bilinear", align_corners=corners)
+    return masked_cross_entropy(large, labels, known, targets.valid, model.reduction)

@@ -26,12 +26,9 @@ def passes_together(step: Step, names: list[str]) -> Iterator[list[str]]:
 
 def valid_pixels(step: Step, name: str, size: torch.Size | tuple[int, int]) -> Tensor:
     """Which pixels (B, h, w) of a view are no padding, in the size of a map."""
-    views = step.branches[name]
     if name == "sup":
-        found = torch.stack([one.gt_sem_seg.data[0] for one in views.samples]) != IGNORE
+        samples = step.branches[name].samples
+        found = torch.stack([one.gt_sem_seg.data[0] for one in samples]) != IGNORE
     else:
         found = step.targets[name].valid
-    height, width = views.inputs.shape[-2:]  # a joint pass may have padded the view
-    missing = (0, width - found.shape[-1], 0, height - found.shape[-2])
-    whole = F.pad(found.to(views.inputs.device).float(), missing)
-    return F.interpolate(whole[:, None], tuple(size), mode="nearest")[:, 0] > 0
+    return F.interpolate(found[:, None].float(), tuple(size), mode="nearest")[:, 0] > 0

@@ -18,7 +18,6 @@ from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.heads import last_decode_head
 from ...teacher_student.phase import LAYER_INPUT, TEACHER_ON, Phase
-from ...teacher_student.segmentor import padded
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_range
 from .._parts.layers import check_layer
@@ -178,7 +177,7 @@ class DensityDescentHook(StepHook):
         head: Any = last_decode_head(model.student)
         layer = model.student.get_submodule(self.layer)
         given = step.layers[name][LAYER_INPUT + self.layer]
-        targets = padded(step.targets[name], step.strong[name].inputs.shape[-2:])
+        targets = step.targets[name]
         state = model.auxiliary[self.norms].state_for(layer) if self.norms is not None else {}
         moved = given + self._move(step, (layer, state), given.detach(), targets).to(given.dtype)
         logits = two_channels(head.cls_seg(functional_call(layer, state, (moved,))).float())

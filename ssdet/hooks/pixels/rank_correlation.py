@@ -136,10 +136,7 @@ class RankCorrelationHook(StepHook):
         targets = step.targets[name]
         shown = step.shown.get(name)
         known = (own_places(targets) if shown is None else shown).where(targets.valid, -1)
-        height, width = step.strong[name].inputs.shape[-2:]  # a joint pass may have padded it
-        missing = (0, width - known.shape[-1], 0, height - known.shape[-2])
-        whole = F.pad(known.float(), missing, value=-1.0)
-        return F.interpolate(whole[:, None], size, mode="nearest")[:, 0].long()
+        return F.interpolate(known[:, None].float(), size, mode="nearest")[:, 0].long()
 
 
 def _has_images(step: Step, name: str) -> bool:

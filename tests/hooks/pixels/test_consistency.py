@@ -10,7 +10,7 @@ from ssdet.teacher_student.phase import Phase
 from ssdet.teacher_student.step import PixelLabels
 
 from ...helpers import build_pair, losses
-from ...seg_helpers import build_seg, seg_batch, tiny_fcn
+from ...seg_helpers import build_seg, seg_batch, tiny_fcn, with_other_labeled
 
 LOSS = "unsup_loss_consistency"
 
@@ -108,3 +108,24 @@ def test_a_sharpened_teacher_by_hand():
     loss = hook._loss(torch.zeros(1, 3, 1, 1), PixelLabels(one.long(), one, one, one.bool(), soft))
     expected = (sharp * (sharp * 3).log()).sum()
     assert loss.item() == pytest.approx(expected.item(), abs=2e-3)
+
+
+def test_a_joint_pass_pads_the_labels_of_pixels_with_the_views():
+    """The student's map of a padded view must not be squeezed into a smaller map of labels."""
+
+    class Spy(StepHook):
+        phase = Phase.OBSERVE
+
+        def after_loss(self, step):
+            self.step = step
+
+    model, spy = build_seg(joint_pass=True), Spy()
+    for one in (ConsistencyHook(), spy):
+        model.attach(one)
+    found = losses(model, with_other_labeled(seg_batch(), (64, 32)))
+    logits, targets = (getattr(spy.step, key)["unsup_student"] for key in ("outputs", "targets"))
+    assert targets.labels.shape == (2, 64, 32) and not targets.valid[:, 32:].any()
+    assert (targets.labels[:, 32:] == 255).all()
+    large = torch.nn.functional.interpolate(logits, (64, 32), mode="bilinear").softmax(1)
+    expected = (large - targets.soft)[:, :, :32].square().mean()
+    torch.testing.assert_close(found["unsup_loss_consistency"], expected)

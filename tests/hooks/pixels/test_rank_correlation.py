@@ -15,7 +15,7 @@ from ssdet.hooks import (
 from ssdet.teacher_student.phase import Phase
 
 from ...helpers import build_pair, losses
-from ...seg_helpers import build_seg, padded_from, seg_batch
+from ...seg_helpers import build_seg, padded_from, seg_batch, with_other_labeled
 
 LAYER = "decode_head.convs"
 SETTINGS = dict(agents=8, layer=LAYER)
@@ -94,6 +94,10 @@ def test_pixels_of_images_that_are_not_there_are_left_out(given, images):
 def test_padding_takes_no_part():
     _, step = taken(hook(), batch=padded_from(seg_batch(), 16))
     assert step.log["ranks/pixels"].item() == pytest.approx(0.5)
+    large = with_other_labeled(seg_batch(), (64, 32))
+    _, step = taken(CutMixHook(1.0), hook(), batch=large, joint_pass=True)
+    assert step.log["ranks/pixels"].item() == pytest.approx(0.5)
+    assert (step.shown["unsup_student"][:, 32:] == -1).all()
 
 
 def test_the_loss_trains_the_strong_view_alone_and_no_classifier():

@@ -6,7 +6,7 @@ import torch
 from ssdet.hooks import SemixupHook
 
 from ...helpers import losses
-from ...seg_helpers import build_seg, seg_batch
+from ...seg_helpers import build_seg, seg_batch, with_other_labeled
 from .test_hardness import step_of
 
 LOSS = "unsup_loss_semixup"
@@ -48,6 +48,12 @@ def test_lambda_is_a_beta_variate():
     drawn = torch.tensor([hook._share(generator) for _ in range(2000)])
     assert drawn.mean().item() == pytest.approx(0.5, abs=0.03)
     assert drawn.var().item() == pytest.approx(0.1, abs=0.01)  # 1 / (4 (2 alpha + 1))
+
+
+def test_views_that_a_joint_pass_pads():
+    model = build_seg(joint_pass=True)
+    batch = with_other_labeled(seg_batch(2, 2, views=2), (64, 32))
+    assert torch.isfinite(step_of(SemixupHook(), model=model, batch=batch).losses[LOSS])
 
 
 def test_views_that_show_other_parts_are_refused():
