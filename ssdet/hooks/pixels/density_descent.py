@@ -204,10 +204,9 @@ class DensityDescentHook(StepHook):
             features = functional_call(module, state, (given.float() + move,)).movedim(1, -1)
             trained = targets.valid & (targets.weights > 0)
             known = _reduced(trained.long(), features.shape[1:3]) > 0
-            if not known.any():
-                return move.detach()
-            density = mixture_density(flow(features[known]))
-            (gradient,) = torch.autograd.grad(-density.mean(), move)
+            # Without any known pixel, too: in SyncBN other processes wait for this gradient.
+            density = mixture_density(flow(features[known])).sum() / known.sum().clamp(min=1)
+            (gradient,) = torch.autograd.grad(-density, move)
         step.count("density/moved", known.float().mean() / len(step.targets))
         return ascent(gradient, self.length)
 

@@ -79,6 +79,22 @@ def test_pixels_without_a_kept_label_do_not_move():
     assert move[1].abs().sum() > 0
 
 
+def test_the_direction_is_sought_without_a_kept_label_too():
+    """In SyncBN another process, which has labels, waits for the gradient of this one."""
+    model, one, gradients = pair(), hook(), []
+    _, step = taken(one, model=model)
+    targets, layer = step.targets["unsup_student"], model.student.get_submodule(LAYER)
+    targets.weights[:] = 0
+    given = step.layers["unsup_student"]["layer_input:" + LAYER].detach()
+
+    def watch(_, __, output):
+        output.register_hook(gradients.append)
+
+    layer.register_forward_hook(watch)
+    move = one._move(step, (layer, {}), given, targets)
+    assert not move.any() and len(gradients) == 1 and not gradients[0].any()
+
+
 def test_the_flow_learns_by_its_own_loss_and_nothing_else_by_it():
     model = pair()
     found, _ = taken(hook(), model=model)
