@@ -23,7 +23,16 @@ from ..validation import check_choice, check_range
 from .checkpoints import drop_other_teachers, spread_to_both
 from .foreign import ForeignTeacher
 from .hook_points import log_order, needs_of, overrides, phase_of
-from .passes import STRONG, WEAK, extra_passes, joined, student_pass, teacher_labels, weak_pass
+from .passes import (
+    STRONG,
+    WEAK,
+    extra_passes,
+    joined,
+    pad_views,
+    student_pass,
+    teacher_labels,
+    weak_pass,
+)
 from .preprocessor import Branches
 from .schedules import checked_ramp, ramp
 from .step import Step, Views
@@ -223,6 +232,8 @@ class TeacherStudent(BaseModel):
             step.targets = self.transfer(step)
             step.shares = dict.fromkeys(step.targets, 1 / len(step.targets))
             self._call("before_student", step)
+        pad_views(self, step)
+        if labeling:
             extra_passes(self, step)
         self.passing = "student"
         with joined(self, step):

@@ -25,11 +25,10 @@ def joint_pass(
 ) -> Iterator[dict[str, slice]]:
     """Within the context, backbone and heads process all views at once, and return each part.
 
-    Batch statistics are those of all views together, and are updated once. Views of different size
-    are padded alike first. The encoder does not see the views that are derived from others; the
+    Batch statistics are those of all views together, and are updated once. The views have one size
+    (`pad_alike`). The encoder does not see the views that are derived from others; the
     heads do. Gives the rows of each view in the batch of the heads, in the order of the views.
     """
-    pad_alike(list(views.values()))
     seen = {name: view for name, view in views.items() if name not in derived}
     features = model.extract_feat(torch.cat([view.inputs for view in seen.values()]))
     rows = dict(zip(seen, rows_of(list(seen.values())), strict=True))

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from .foreign import ForeignTeacher
-from .joint import joint_pass
+from .joint import joint_pass, pad_alike
 from .phase import LAYER, LAYER_INPUT, TEACHER_ON
 from .recording import eval_mode, recorded_features, recorded_parts
-from .step import PixelLabels, Step, enlarged
+from .step import PixelLabels, Step, Views, enlarged
 
 if TYPE_CHECKING:
     from .core import TeacherStudent
@@ -63,24 +63,33 @@ def student_pass(model: TeacherStudent, step: Step, branch: str) -> Iterator[Non
         step.features[branch] = found["features"]
 
 
+def pad_views(model: TeacherStudent, step: Step) -> None:
+    """Give the views of a joint pass one size, and the labels of their pixels with them."""
+    views = _joint_views(model, step)
+    if not views:
+        return
+    pad_alike(list(views.values()))
+    for name, targets in step.targets.items():
+        if isinstance(targets, PixelLabels):
+            size = views[name].inputs.shape[-2:]
+            step.targets[name] = targets.padded(size)
+            if name in step.shown:
+                step.shown[name] = enlarged(step.shown[name], size, -1)
+
+
 @contextmanager
 def joined(model: TeacherStudent, step: Step) -> Iterator[None]:
     """With `joint_pass`, one pass of the student over all its views."""
-    branches = [name for name in ("sup", WEAK) if name in step.branches]
-    if WEAK in branches and "weak_pass" not in model.needs:
-        branches.remove(WEAK)
-    branches += step.targets
-    if not (model.joint_pass and len(branches) > 1):
+    views = _joint_views(model, step)
+    if not views:
         yield
         return
-    views = {name: step.branches[name] for name in branches}
     with ExitStack() as recording:
         _, pixels = _recorded(model, recording, model.student, "")
         layers = recording.enter_context(recorded_parts(model.student, _layers(model)))
         with joint_pass(model.student, views, model.joint_heads(), step.derived) as rows:
             recording.close()
             step.rows = rows
-            _pad_labels(step)
             if pixels:
                 step.pixel_features = {name: pixels[0][row] for name, row in rows.items()}
             step.layers = {
@@ -89,16 +98,6 @@ def joined(model: TeacherStudent, step: Step) -> Iterator[None]:
                 for name, row in rows.items()
             }
             yield
-
-
-def _pad_labels(step: Step) -> None:
-    """A joint pass has padded the views to one size: so are the labels of their pixels."""
-    for name, targets in step.targets.items():
-        if isinstance(targets, PixelLabels):
-            size = step.strong[name].inputs.shape[-2:]
-            step.targets[name] = targets.padded(size)
-            if name in step.shown:
-                step.shown[name] = enlarged(step.shown[name], size, -1)
 
 
 def extra_passes(model: TeacherStudent, step: Step) -> None:
@@ -122,6 +121,16 @@ def weak_pass(model: TeacherStudent, step: Step) -> None:
     """The student's pass on the weak views, with its graph and without a loss."""
     with student_pass(model, step, WEAK):
         step.outputs[WEAK] = model.forward_outputs(step.weak_views)
+
+
+def _joint_views(model: TeacherStudent, step: Step) -> dict[str, Views]:
+    """What one pass goes over; nothing where each view has a pass of its own."""
+    branches = [name for name in ("sup", WEAK) if name in step.branches]
+    if WEAK in branches and "weak_pass" not in model.needs:
+        branches.remove(WEAK)
+    branches += step.targets
+    together = model.joint_pass and len(branches) > 1
+    return {name: step.branches[name] for name in branches} if together else {}
 
 
 def _layers(model: TeacherStudent) -> list[str]:

@@ -7,7 +7,7 @@ from ssdet.hooks import DensityDescentHook, FixedThresholdHook, StepHook, Teache
 from ssdet.teacher_student.phase import Phase
 
 from ...helpers import build_pair, losses
-from ...seg_helpers import build_seg, padded_from, seg_batch, tiny_fcn
+from ...seg_helpers import build_seg, padded_from, seg_batch, tiny_fcn, with_other_labeled
 
 FLOW = dict(type="FeatureFlow", dim=8, num_classes=4, hidden=8)
 NORMS = dict(type="SecondNorms", channels=[8], norm_cfg=dict(type="BN"))
@@ -138,6 +138,15 @@ def test_annotated_pixels_of_255_and_padding_teach_the_flow_nothing():
             sample.gt_sem_seg.data[:] = 255
     found, _ = taken(hook(), batch=padded_from(batch, 0))
     assert found["flow_loss"] == 0
+
+
+def test_the_teacher_sees_views_that_a_joint_pass_has_padded():
+    """Else its features would be of another frame than the labels of their pixels."""
+    batch = with_other_labeled(seg_batch(size=(64, 32)), (32, 32))
+    _, step = taken(hook(), model=pair(joint_pass=True), batch=batch)
+    labels = step.sup.samples[0].gt_sem_seg.data
+    assert labels.shape == (1, 64, 32) and step.sup.inputs.shape[-2:] == (64, 32)
+    assert step.teacher_pixels["sup"].shape == step.pixel_features["sup"].shape
 
 
 def test_what_cannot_work_is_refused():
