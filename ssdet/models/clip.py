@@ -243,7 +243,9 @@ class DenseTextLabeler(BaseModule):
     def forward(self, images: Tensor) -> Tensor:
         """Probabilities (B, C, H, W) of images (B, 3, H, W) in RGB, from 0 to 255."""
         (directions,) = self.encoder((images - self.mean) / self.std)
-        scores = self.texts.best(self.texts.similarities(directions.float()))
+        # Half precision is too coarse for differences of cosines that count a hundredfold.
+        with torch.autocast(images.device.type, enabled=False):
+            scores = self.texts.best(self.texts.similarities(directions.float()))
         # The encoder pads an image to whole patches.
         size = [side * self.encoder.patch for side in scores.shape[-2:]]
         large = F.interpolate(scores, size, mode="bilinear", align_corners=False)

@@ -153,6 +153,9 @@ def test_probabilities_of_a_labeler():
     assert found.shape == (2, 3, 32, 32)
     expected = torch.tensor([0.9465, 0.0471, 0.0064])
     torch.testing.assert_close(found[0, :, 5, 7], expected, atol=1e-4, rtol=0)
+    with torch.autocast("cpu", torch.float16):
+        found = labeler(torch.zeros(2, 3, 32, 32))
+    torch.testing.assert_close(found[0, :, 5, 7], expected, atol=1e-4, rtol=0)
 
 
 def test_a_labeler_does_not_stretch_images_that_are_no_whole_patches():
