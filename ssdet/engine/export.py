@@ -69,13 +69,14 @@ def plain_checkpoint(
     if role == "teacher" and "teacher.sha256" in state:
         prefix, classes = "teacher.network.", (teacher or {}).get("classes")
     weights = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
-    if not weights and "teacher.sha256" in state and role == "teacher":
-        weights, names = _from_its_file(state["teacher.sha256"], teacher or {})
-        classes = classes or names
-    if not weights:
+    elsewhere = not weights and "teacher.sha256" in state and role == "teacher"
+    if not weights and not elsewhere:
         raise CheckpointError(f"it has no {role}; a checkpoint of `ssdet train` has both models")
     with DefaultScope.overwrite_default_scope(config.default_scope):
         model = MODELS.build(config.model)
+    if elsewhere:
+        weights, names = _from_its_file(state["teacher.sha256"], teacher or {}, model)
+        classes = classes or names
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -100,12 +101,16 @@ def _warn_of_draws(model: Any) -> None:
         )
 
 
-def _from_its_file(sha256: Any, teacher: Any) -> tuple[dict[str, Any], Any]:
+def _from_its_file(sha256: Any, teacher: Any, model: Any) -> tuple[dict[str, Any], Any]:
     """Weights and classes of a frozen teacher, of which a checkpoint has the sha256 alone."""
     name = teacher.get("checkpoint")
-    if name is None:
+    if name is not None:
+        weights, classes, found = read_weights(name)
+    elif hasattr(model, "read_published"):
+        name, found = model.pretrained, model.read_published()
+        weights, classes = model.state_dict(), model.classes
+    else:
         raise CheckpointError("it has no weights of the teacher, and the config names no file")
-    weights, classes, found = read_weights(name)
     if not bool((found == sha256.cpu()).all()):
         raise CheckpointError(f"its teacher was another file than {name} is now: restore the file")
     return weights, classes

@@ -12,8 +12,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from ..teacher_student.by_reference import ByReference
 from ..validation import check_range
-from .hf_loading import model_config, named_errors, read_pretrained, transformers
+from .hf_loading import model_config, named_errors, published_sha256, read_pretrained, transformers
 
 MEAN, STD = (122.7709, 116.7460, 104.0937), (68.5005, 66.6322, 70.3232)  # RGB, of CLIP itself
 
@@ -194,8 +195,10 @@ class ClassTexts(nn.Module):
 
 
 @MODELS.register_module()
-class DenseTextLabeler(BaseModule):
+class DenseTextLabeler(ByReference, BaseModule):
     """A frozen CLIP that says how much each pixel looks like the names of each class.
+
+    Checkpoints hold the directions of the names, and of the published weights the sha256 alone.
 
     Args:
         concepts: For each class its names.
@@ -203,8 +206,10 @@ class DenseTextLabeler(BaseModule):
         config: Of the image encoder, as in `CLIPBackbone`.
         scale: Cosines times this go into the softmax.
         template, average: See `ClassTexts`.
+        keep_weights: Put the weights into every checkpoint.
     """
 
+    part = "encoder"
     mean: Tensor
     std: Tensor
 
@@ -217,10 +222,12 @@ class DenseTextLabeler(BaseModule):
         scale: float = 100.0,
         template: str = "a photo of a {}",
         average: bool = False,
+        keep_weights: bool = False,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.scale = scale
+        self.refer_to(pretrained, keep_weights=keep_weights)
         self.encoder = CLIPBackbone(pretrained, config=config, skips=(), learning=())
         self.texts = ClassTexts(
             type(self).__name__, concepts, self.encoder.out_channels[-1], pretrained=pretrained,
@@ -236,12 +243,18 @@ class DenseTextLabeler(BaseModule):
 
     def init_weights(self) -> None:
         """Read the weights, and encode the names."""
-        self.encoder.init_weights()
+        self.ready()
         self.texts.read()
+
+    def _read(self) -> None:
+        self.encoder.init_weights()
+        if self.source is not None:
+            self.sha256.copy_(published_sha256(self.owner, self.source))
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """Probabilities (B, C, H, W) of images (B, 3, H, W) in RGB, from 0 to 255."""
+        self.ready()
         (directions,) = self.encoder((images - self.mean) / self.std)
         # Half precision is too coarse for differences of cosines that count a hundredfold.
         with torch.autocast(images.device.type, enabled=False):

@@ -7,8 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from ..exits import UsageError
 from ..extras import load
+from ..teacher_student.by_reference import digest_of
+
+# In the order in which transformers looks for them.
+WEIGHTS = (
+    "model.safetensors", "model.safetensors.index.json",
+    "pytorch_model.bin", "pytorch_model.bin.index.json",
+)  # fmt: skip
 
 
 def transformers() -> Any:
@@ -78,6 +87,21 @@ def named_errors(owner: str, name: str) -> Iterator[None]:
             f"download it elsewhere (`hf download {name} --local-dir FOLDER`), copy it, and "
             "set pretrained=FOLDER; HF_HUB_OFFLINE=1 takes what has been downloaded before"
         ) from None
+
+
+def published_sha256(owner: str, pretrained: str) -> Tensor:
+    """The sha256 (32 bytes) of the file of weights that `from_pretrained` takes."""
+    hub = load("transformers.utils.hub", extra="hf")
+    for name in WEIGHTS:
+        try:
+            path = hub.cached_file(pretrained, name)
+        except OSError:  # it has none of this name
+            continue
+        parts = [path]
+        if name.endswith(".json"):
+            parts += hub.get_checkpoint_shard_files(pretrained, path)[0]
+        return digest_of(map(Path, parts))
+    raise UsageError(f"{owner}: pretrained={pretrained!r} has none of {', '.join(WEIGHTS)}")
 
 
 def read_pretrained(owner: str, network: Any, pretrained: str) -> None:

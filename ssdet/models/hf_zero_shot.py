@@ -15,7 +15,7 @@ from ..exits import UsageError
 from ..losses.set_prediction import corners
 from ..registry import MODELS
 from .hf_boxes import Limits, best_boxes, in_original_frame, large_enough, pixel_mask
-from .hf_loading import model_config, named_errors, read_pretrained, transformers
+from .hf_loading import model_config, named_errors, published_sha256, read_pretrained, transformers
 
 KINDS = ("grounding-dino", "mm-grounding-dino")
 
@@ -101,7 +101,16 @@ class HFZeroShotDetector(BaseDetector):
         """Read the published weights, if there are any, and the tokenizer."""
         _ = self.prompts  # a training begins: not after an hour
         if self.pretrained is not None:
-            read_pretrained(type(self).__name__, self.network, self.pretrained)
+            self.read_published()
+
+    def read_published(self) -> Tensor:
+        """Read the published weights; return the sha256 of their file (32 bytes)."""
+        _ = self.prompts
+        name = type(self).__name__
+        if self.pretrained is None:
+            raise UsageError(f"{name}: has no published weights: give pretrained=<folder or name>")
+        read_pretrained(name, self.network, self.pretrained)
+        return published_sha256(name, self.pretrained)
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list[Any]) -> dict[str, Any]:
         """It has none."""

@@ -13,7 +13,8 @@ from mmengine.model import stack_batch
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ..exits import DataChangedError, UsageError
+from ..exits import UsageError
+from .by_reference import ByReference
 from .class_map import class_map
 from .foreign_parts import form_of, normalization_between, padding_of, read_weights
 from .heads import count_classes, last_decode_head
@@ -23,14 +24,15 @@ from .step import Views
 SAME = 0.6  # IoU from which two boxes are one, where several of the teacher's classes became one
 
 
-class ForeignTeacher(nn.Module):
+class ForeignTeacher(ByReference):
     """A frozen model of another config, which answers in the frame and the classes of the student.
 
     What it is given is normalized for the student: that is undone, the images are resized, and
     normalized and padded for the teacher. Its boxes and maps come back in the student's view.
 
-    Its weights come from a file. A checkpoint of the run holds the sha256 of that file and not a
-    copy of the weights, unless `keep_weights`; the file is read when it is first needed.
+    Its weights come from a file, or from what is published under a name, where the model itself
+    reads all of its weights from there (`read_published`). Checkpoints of the run do not hold them;
+    see `ByReference`.
 
     Args:
         network: The model, built.
@@ -38,7 +40,8 @@ class ForeignTeacher(nn.Module):
         pixels: The student's data preprocessor.
         num_classes: The student's number of classes.
         checkpoint: The weights: a file, an address, or the checkpoint of a run of ssdet (of which
-            it takes the teacher). None: those that the model's own config loads.
+            it takes the teacher). None: those that the model's own config loads, which are put
+            into every checkpoint unless the model has `read_published`.
         classes: Names of the teacher's classes; None: those in the checkpoint, or its own.
         student_classes: Names of the student's. Both can be left out where the lists are the same.
         class_map: Teacher's name -> student's name, where the two differ; see `class_map`.
@@ -47,10 +50,11 @@ class ForeignTeacher(nn.Module):
         keep_weights: Put the weights into every checkpoint.
     """
 
+    part = "network"
+    found = ("places", "sha256")
     gain: Tensor
     shift: Tensor
     places: Tensor
-    sha256: Tensor
 
     def __init__(
         self,
@@ -73,25 +77,21 @@ class ForeignTeacher(nn.Module):
         self.num_classes, self.classes, self.student_classes = num_classes, classes, student_classes
         self.renamed, self.checkpoint = class_map, checkpoint
         self.scale = scale if isinstance(scale, (int, float)) else tuple(scale)
-        self.keep_weights = keep_weights or checkpoint is None
         own = getattr(network, "data_preprocessor", None)
         gain, shift, self.flips = normalization_between(pixels, own)
         self.divisor, self.pad_value = padding_of(own)
         self.register_buffer("gain", gain, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
-        # The student's class of each of its classes; these two travel in place of the weights.
+        # The student's class of each of its classes.
         self.register_buffer("places", torch.full((self._own_classes(),), -1))
-        self.register_buffer("sha256", torch.zeros(32, dtype=torch.uint8))
-        self._expected: Tensor | None = None
-        self._ready = False
-        self._register_state_dict_hook(_leave_out_weights)
+        published = getattr(network, "pretrained", None)
+        source = checkpoint or (published if hasattr(network, "read_published") else None)
+        self.refer_to(source, keep_weights=keep_weights, owner="teacher")
 
     # ------------------------------------------------------------------ weights
 
-    def ready(self) -> ForeignTeacher:
-        """Read the weights and match the classes, if that has not been done."""
-        if self._ready:
-            return self
+    def _read(self) -> None:
+        """Read the weights and match the classes."""
         classes = self.classes or getattr(self.network, "classes", None)
         if self.checkpoint is not None:
             weights, names, digest = read_weights(self.checkpoint)
@@ -103,6 +103,8 @@ class ForeignTeacher(nn.Module):
                     f"teacher: the weights in {self.checkpoint} do not fit its model: {error}"
                 ) from None
             self.sha256.copy_(digest)
+        elif self.source is not None:
+            self.sha256.copy_(self.network.read_published())
         ours = self.student_classes
         for name, names, count in (
             ("classes", classes, len(self.places)),
@@ -115,13 +117,10 @@ class ForeignTeacher(nn.Module):
                 )
         found = class_map(classes or len(self.places), ours or self.num_classes, self.renamed)
         self.places.copy_(found)
-        self._ready = True
-        self._check_file()
-        return self
 
     def init_weights(self) -> None:
         """A training begins: read the file now, and not after the burn-in."""
-        if self.checkpoint is None and hasattr(self.network, "init_weights"):
+        if self.source is None and hasattr(self.network, "init_weights"):
             self.network.init_weights()
         self.ready()
 
@@ -130,33 +129,6 @@ class ForeignTeacher(nn.Module):
             return count_classes(self.network)
         head = last_decode_head(self.network)
         return max(2, getattr(head, "out_channels", None) or head.num_classes)
-
-    def _check_file(self) -> None:
-        if self._expected is None or self.checkpoint is None:
-            return
-        if not torch.equal(self._expected.cpu(), self.sha256.cpu()):
-            was, now = (bytes(d.cpu().tolist()).hex()[:12] for d in (self._expected, self.sha256))
-            raise DataChangedError(
-                f"teacher: {self.checkpoint} is not the file that the run was started with: sha256 "
-                f"{now} instead of {was}. Restore the file, or start a new run"
-            )
-        self._expected = None
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
-        digest = state_dict.get(prefix + "sha256")
-        if any(key.startswith(prefix + "network.") for key in state_dict):
-            # The run has kept all that there is to know, and the file may be gone.
-            super()._load_from_state_dict(state_dict, prefix, *args)
-            self._ready = True
-            return
-        own = {f"network.{key}": value for key, value in self.network.state_dict().items()}
-        for key, value in {**own, "places": self.places, "sha256": self.sha256}.items():
-            state_dict[prefix + key] = value.clone()
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        if digest is not None and bool(digest.any()):
-            self._expected = digest
-            if self._ready:
-                self._check_file()
 
     # ------------------------------------------------------------------ what the student asks
 
@@ -289,12 +261,3 @@ class ForeignTeacher(nn.Module):
 def inner(network: Any) -> Any:
     """The model of MMDetection or MMSegmentation itself."""
     return network.network if isinstance(network, ForeignTeacher) else network
-
-
-def _leave_out_weights(
-    teacher: ForeignTeacher, state: dict[str, Any], prefix: str, _: Any
-) -> dict[str, Any]:
-    if not teacher.keep_weights:
-        for key in [key for key in state if key.startswith(prefix + "network.")]:
-            del state[key]
-    return state

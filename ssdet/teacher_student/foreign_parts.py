@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from ..exits import UsageError
+from .by_reference import digest_of
 from .heads import last_decode_head
 
 
@@ -21,14 +21,9 @@ def read_weights(name: str) -> tuple[dict[str, Tensor], Sequence[str] | None, Te
     path = Path(name).expanduser()
     if not path.is_file():  # an address, which has just been downloaded
         path = Path(torch.hub.get_dir()) / "checkpoints" / name.split("?")[0].rsplit("/", 1)[-1]
-    digest = hashlib.sha256()
-    if path.is_file():
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
     about = (content.get("meta") or {}).get("dataset_meta") or {}
-    sha256 = torch.tensor(list(digest.digest()), dtype=torch.uint8)
-    return _weights(content), about.get("classes"), sha256
+    files = [path] if path.is_file() else []
+    return _weights(content), about.get("classes"), digest_of(files)
 
 
 def _weights(content: dict[str, Any]) -> dict[str, Tensor]:

@@ -1,12 +1,14 @@
 """CLIP for pixels: the value path, names as directions, the head of SemiVL, a frozen labeler."""
 
 import copy
+import hashlib
 
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.runner.checkpoint import load_state_dict
 
-from ssdet.exits import UsageError
+from ssdet.exits import DataChangedError, UsageError
 from ssdet.models import CLIPBackbone, DenseTextLabeler, LanguageGuidedHead
 from ssdet.models.clip import ClassTexts
 
@@ -88,7 +90,7 @@ def test_names_that_cannot_be_told_apart_are_refused(names, message):
         ClassTexts("Test", names, 4)
 
 
-def saved_clip(folder):
+def saved_clip(folder, seed=3):
     """A folder as `from_pretrained` reads it: random weights, and a tokenizer of letters."""
     import json
 
@@ -102,7 +104,7 @@ def saved_clip(folder):
         num_attention_heads=2, max_position_embeddings=64, projection_dim=12, bos_token_id=0,
         eos_token_id=1, pad_token_id=1,
     )  # fmt: skip
-    torch.manual_seed(3)
+    torch.manual_seed(seed)
     config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=12)
     CLIPModel(config).save_pretrained(folder)
     vocabulary = {word: number for number, word in enumerate(words)}
@@ -115,12 +117,12 @@ def saved_clip(folder):
 def test_weights_and_texts_are_read_from_a_folder(tmp_path):
     folder = saved_clip(tmp_path)
     labeler = DenseTextLabeler(NAMES, pretrained=folder)
-    before = copy.deepcopy(labeler.state_dict())
+    weight = labeler.encoder.network.visual_projection.weight
+    before, drawn = copy.deepcopy(labeler.state_dict()), weight.clone()
     labeler.init_weights()
     after = labeler.state_dict()
     assert not torch.equal(before["texts.features"], after["texts.features"])
-    key = "encoder.network.visual_projection.weight"
-    assert not torch.equal(before[key], after[key])
+    assert not torch.equal(drawn, weight)
     norms = after["texts.features"].norm(dim=1)
     torch.testing.assert_close(norms, torch.ones(5))
     again = DenseTextLabeler(NAMES, pretrained=folder)
@@ -129,6 +131,36 @@ def test_weights_and_texts_are_read_from_a_folder(tmp_path):
     mean = ClassTexts("Test", NAMES, 12, pretrained=folder, average=True)
     mean.read()
     assert torch.equal(mean.features[1], after["texts.features"][2])
+
+
+def test_checkpoints_hold_the_texts_and_of_the_weights_the_sha256(tmp_path):
+    folder = saved_clip(tmp_path)
+    build = lambda **keep: build_seg(  # noqa: E731
+        auxiliary=dict(
+            clip=dict(type="DenseTextLabeler", concepts=NAMES, pretrained=folder, **keep)
+        )
+    )
+    model = build()
+    model.init_weights()
+    state = copy.deepcopy(model.state_dict())
+    own = {key.removeprefix("auxiliary.clip.") for key in state if "clip" in key}
+    assert own == {"sha256", "texts.features", "texts.owners"}
+    digest = hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest()
+    assert bytes(state["auxiliary.clip.sha256"].tolist()).hex() == digest
+
+    again, image = build(), torch.rand(1, 3, 32, 32) * 255
+    assert not load_state_dict(again, copy.deepcopy(state), strict=True)
+    found = again.auxiliary["clip"](image)  # reads the file, which nothing has read so far
+    torch.testing.assert_close(found, model.auxiliary["clip"](image))
+
+    saved_clip(tmp_path, seed=4)
+    other = build()
+    other.init_weights()
+    with pytest.raises(DataChangedError, match=r"DenseTextLabeler: .* is not the file"):
+        load_state_dict(other, copy.deepcopy(state))
+    kept = build(keep_weights=True)
+    kept.init_weights()
+    assert any(key.startswith("auxiliary.clip.encoder.") for key in kept.state_dict())
 
 
 def test_what_is_missing_is_named(tmp_path):

@@ -1,11 +1,15 @@
 """Grounding DINO as a frozen teacher: a small random one, with a vocabulary of four words."""
 
 import copy
+import hashlib
+import shutil
 
 import pytest
 import torch
+from mmengine.config import Config
 
-from ssdet.exits import UsageError
+from ssdet.engine.export import plain_checkpoint
+from ssdet.exits import CheckpointError, DataChangedError, UsageError
 from ssdet.hooks import StepHook, TeacherEMAHook
 from ssdet.models.hf_zero_shot import prompts_of
 from ssdet.registry import MODELS
@@ -15,6 +19,8 @@ from ..families.hugging_face import PREPROCESSOR
 from ..helpers import build_pair, losses, multi_branch, sample, tiny_retinanet, total
 
 transformers = pytest.importorskip("transformers")  # which Python 3.10 does not get
+from safetensors.torch import load_file, save_file  # noqa: E402
+
 CLASSES = ["cat", "red car", "boat"]
 SWIN = dict(
     model_type="swin", embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
@@ -137,8 +143,60 @@ def test_it_labels_for_a_detector_whose_classes_are_other_ones(folder):
     state = copy.deepcopy(model.state_dict())
     assert not any(p.requires_grad for p in model.teacher.parameters())
     again = build_pair(tiny_retinanet(), teacher=teacher)
+    again.init_weights()  # its weights are not in the state, and are read as a run reads them
     again.load_state_dict(state)
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in state.items())
+
+
+def saved_run(folder, path, **settings):
+    teacher = dict(model=detector(pretrained=folder), **settings)
+    model = build_pair(tiny_retinanet(), teacher=teacher)
+    model.init_weights()
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    return teacher, model, torch.load(path)
+
+
+def test_checkpoints_hold_the_sha256_of_its_file_and_no_weights(folder, tmp_path):
+    copied = tmp_path / "published"
+    shutil.copytree(folder, copied)
+    weights = copied / "model.safetensors"
+    teacher, model, saved = saved_run(str(copied), tmp_path / "run.pth")
+    state = saved["state_dict"]
+    assert {k for k in state if k.startswith("teacher.")} == {"teacher.places", "teacher.sha256"}
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert bytes(state["teacher.sha256"].tolist()).hex() == digest
+
+    again = build_pair(tiny_retinanet(), teacher=teacher)
+    again.load_state_dict(state)  # a test of the student alone does not read the file
+    config = Config(dict(default_scope="mmdet", model=teacher["model"]))
+    exported = plain_checkpoint(saved, config, "teacher", teacher)
+    expected = model.teacher.network.state_dict()
+    for found in (again.teacher.ready().network.state_dict(), exported["state_dict"]):
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], expected[key]) for key in expected)
+    assert exported["meta"]["dataset_meta"]["classes"] == tuple(CLASSES)
+
+    changed = load_file(weights)
+    first = next(iter(changed))
+    save_file({**changed, first: changed[first] + 1}, weights, metadata={"format": "pt"})
+    late = build_pair(tiny_retinanet(), teacher=teacher)
+    late.load_state_dict(copy.deepcopy(state))
+    with pytest.raises(DataChangedError, match="published is not the file that the run was"):
+        late.teacher.ready()
+    with pytest.raises(CheckpointError, match="published is now: restore the file"):
+        plain_checkpoint(saved, config, "teacher", teacher)
+
+
+def test_weights_can_be_kept_and_a_run_that_kept_them_goes_on_so(folder, tmp_path):
+    teacher, model, saved = saved_run(folder, tmp_path / "run.pth", keep_weights=True)
+    state = saved["state_dict"]
+    state["teacher.sha256"].zero_()  # as a run had it that knew no file
+    resumed = build_pair(tiny_retinanet(), teacher=dict(teacher, keep_weights=False))
+    resumed.init_weights()
+    resumed.load_state_dict(state)
+    expected = model.teacher.network.state_dict()
+    found = resumed.state_dict()
+    assert all(torch.equal(found[f"teacher.network.{k}"], v) for k, v in expected.items())
 
 
 def test_settings_are_checked(folder):
