@@ -31,6 +31,7 @@ BASES = {
     "dinov3-s-dino": "ssdet::_base_/models/dinov3-s_dino.py",
     "dinov3-b-retinanet": "ssdet::_base_/models/dinov3-b_retinanet.py",
     "dinov3-b-faster-rcnn": "ssdet::_base_/models/dinov3-b_faster-rcnn.py",
+    "dinov3-b-dino": "ssdet::_base_/models/dinov3-b_dino.py",
     "retinanet-lite0": "ssdet::_base_/models/retinanet_lite0.py",
     "faster-rcnn-lite0": "ssdet::_base_/models/faster-rcnn_lite0.py",
     "fcos-lite0": "ssdet::_base_/models/fcos_lite0.py",
@@ -48,6 +49,7 @@ BASES = {
     "dinov3-s": "ssdet::_base_/models/dinov3-s_dpt.py",
     "dinov3-b": "ssdet::_base_/models/dinov3-b_dpt.py",
     "dinov3-s-linear": "ssdet::_base_/models/dinov3-s_linear.py",
+    "dinov3-b-linear": "ssdet::_base_/models/dinov3-b_linear.py",
     "deeplabv3plus-lite0": "ssdet::_base_/models/deeplabv3plus_lite0.py",
     "fpn-lite0": "ssdet::_base_/models/fpn_lite0.py",
 }  # fmt: skip

@@ -13,8 +13,6 @@ MILLIONS = {"s": 21.6, "b": 85.7, "l": 303.1}  # of the encoders, by their model
 @pytest.mark.parametrize("head", ["dpt", "retinanet", "faster-rcnn", "dino", "linear"])
 @pytest.mark.parametrize("size", MILLIONS)
 def test_heads_fit_their_encoder(size, head):
-    if head in ("dino", "linear") and size != "s":
-        pytest.skip("shipped for S")
     config = load_config(f"_base_/models/dinov3-{size}_{head}.py")
     scope = "mmseg" if head in ("dpt", "linear") else "mmdet"
     with DefaultScope.overwrite_default_scope(scope), torch.device("meta"):

@@ -63,7 +63,7 @@ OTHERS = [
 # Segmentors among the configs of ours.
 SEGMENTORS = (
     "deeplabv3plus_lite0", "fpn_lite0", "dinov3-s_dpt", "dinov3-b_dpt", "dinov3-s_linear",
-    "segformer_b0_hf", "mask2former_swin-t",
+    "dinov3-b_linear", "segformer_b0_hf", "mask2former_swin-t",
 )  # fmt: skip
 # The cheapest of each kind, for every run of the suite.
 FAST = ["rtmdet-lite0", "fpn-lite0"]
