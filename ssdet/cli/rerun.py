@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -30,19 +29,15 @@ def run(args: argparse.Namespace) -> int:
     """Check, train, and compare."""
     from ..run_files import INFO
     from . import main
-    from .processes import start
 
     folder = args.run.parent if args.run.name == INFO else args.run
     info = _read(folder)
     again = args.work_dir or folder.with_name(f"{folder.resolve().name}-again")
-    command, processes = _command(folder, info, again), info.get("world_size", 1)
-    if processes == 1 or "TORCHELASTIC_RUN_ID" not in os.environ:
-        _check(folder, info, again)
-        print(f"ssdet {shlex.join(command)}", flush=True)
-        if processes > 1:  # each of them runs this command again, so that one compares at the end
-            start(processes, args.command_line)
+    command = _command(folder, info, again)
+    _check(folder, info, again)
+    print(f"ssdet {shlex.join(command)}", flush=True)
     code = main(command)
-    if code == 0 and os.environ.get("RANK", "0") == "0":
+    if code == 0:
         print(_compared(folder, again))
     return code
 

@@ -79,8 +79,11 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train."""
-    if args.gpus:
-        _share(args)
+    if args.gpus and _starts_others(args):
+        from .processes import start
+
+        print(f"ssdet train {args.config}: starting {args.gpus} processes", flush=True)
+        return start(args.gpus, args.command_line)
     if os.environ.get("RANK", "0") == "0":  # the imports below take seconds
         print(f"ssdet train {args.config}: loading PyTorch and MMDetection", flush=True)
     from ..exits import UsageError
@@ -107,10 +110,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _share(args: argparse.Namespace) -> None:
-    """Start the processes; each of them runs this command again, and joins the others here."""
+def _starts_others(args: argparse.Namespace) -> bool:
+    """Whether this process starts those that train; each of them joins the others here."""
     from ..exits import UsageError
-    from .processes import start
 
     if args.launcher != "none":
         raise UsageError(
@@ -119,9 +121,8 @@ def _share(args: argparse.Namespace) -> None:
         )
     if "TORCHELASTIC_RUN_ID" in os.environ:
         args.launcher = "pytorch"
-    elif args.gpus > 1 and not args.dry_run:  # a trial is one process
-        print(f"ssdet train {args.config}: starting {args.gpus} processes", flush=True)
-        start(args.gpus, args.command_line)
+        return False
+    return bool(args.gpus > 1 and not args.dry_run)  # a trial is one process
 
 
 def _apply(config: Any, args: argparse.Namespace) -> None:

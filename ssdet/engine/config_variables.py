@@ -98,7 +98,7 @@ def check_known(config: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         name, dot, _ = key.partition(".")
         if name in config or name in read_by_mmengine():
             continue
-        near = difflib.get_close_matches(name, [*config, *read_by_mmengine()], n=3, cutoff=0.8)
+        near = difflib.get_close_matches(name, {*config, *read_by_mmengine()}, n=3, cutoff=0.8)
         if dot or near:
             hint = (
                 f"did you mean {' or '.join(near)}?" if near else "its names: " + ", ".join(config)

@@ -1,45 +1,66 @@
-"""`ssdet train --gpus N` becomes torchrun, and each of its processes joins the others."""
+"""`ssdet train --gpus N` starts processes as torchrun does, and each of them joins the others."""
 
 import os
+import signal
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed import run
+from torch.distributed.elastic.multiprocessing.api import SignalException
 
 from ssdet.cli import main
+
+ROOT, RUN = Path(__file__).parents[2], run.run
 
 COMMAND = ["train", "my config.py", "--gpus", "2", "--work-dir", "run"]
 
 
 @pytest.fixture
 def started(monkeypatch):
-    """The command line that would take the place of this process."""
-    lines = []
-
-    def instead(program, line):
-        lines.append((program, line))
-        raise SystemExit(0)
-
-    monkeypatch.setattr(os, "execv", instead)
-    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    """What torchrun's agent would have been asked to start."""
+    asked = []
+    monkeypatch.setattr(run, "run", asked.append)
+    for name in ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_SIGNALS_TO_HANDLE"):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return lines
+    return asked
 
 
-def test_the_command_becomes_torchrun(started, capsys):
-    with pytest.raises(SystemExit, match="0"):
-        main(COMMAND)
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    assert started == [(sys.executable, [sys.executable, *launch, "-m", "ssdet.cli", *COMMAND])]
+def test_each_process_runs_the_command(started, capsys):
+    assert main(COMMAND) == 0
+    (asked,) = started
+    assert asked.standalone and asked.module and asked.nproc_per_node == "2"
+    assert [asked.training_script, *asked.training_script_args] == ["ssdet.cli", *COMMAND]
     assert capsys.readouterr().out == "ssdet train my config.py: starting 2 processes\n"
 
 
 def test_processes_share_the_cores_unless_told_otherwise(started, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 9)
     monkeypatch.delenv("OMP_NUM_THREADS")
-    with pytest.raises(SystemExit):
-        main(COMMAND)
+    assert main(COMMAND) == 0
     assert os.environ["OMP_NUM_THREADS"] == "4"
+
+
+def test_a_process_that_fails_gives_its_code_and_no_traceback(started, monkeypatch, capfd):
+    monkeypatch.setattr(run, "run", RUN)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert main([*COMMAND, "--cfg-options", "a"]) == 2
+    told = capfd.readouterr().err
+    assert "--cfg-options 'a': expected KEY=VALUE" in told
+    assert "Traceback" not in told and "torch" not in told.replace(sys.executable, "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
+def test_a_signal_gives_the_code_of_one_process(started, monkeypatch, number, code):
+    def stopped(_):
+        raise SignalException("stopped", number)
+
+    monkeypatch.setattr(run, "run", stopped)
+    assert main(COMMAND) == code
+    assert "SIGUSR1" in os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"]
 
 
 def test_more_processes_than_gpus_are_refused(started, monkeypatch, capsys):
