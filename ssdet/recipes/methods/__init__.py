@@ -8,13 +8,15 @@ from .adaptation import ADAPTATION
 from .balance import BALANCE
 from .detection import DETECTION
 from .labels import LABELS
+from .medical import MEDICAL
 from .noise import NOISE
 from .parts import PARTS
 from .segmentation import SEGMENTATION
+from .several_networks import SEVERAL_NETWORKS
 
 TABLE: dict[str, tuple[Method, ...]] = {
     "Detection and instance segmentation": DETECTION,
-    "Segmentation": SEGMENTATION,
+    "Segmentation": (*SEGMENTATION, *SEVERAL_NETWORKS, *MEDICAL),
     "Labels of other models, and labels with gaps": LABELS,
     "Unlabeled images of another domain": ADAPTATION,
     "Rare classes": BALANCE,

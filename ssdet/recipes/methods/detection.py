@@ -68,14 +68,6 @@ DETECTION = (
         measured="box AP 58.7 ± 0.6, from a teacher of 64.3 (its own average: 52.0 ± 1.8)",
     ),
     Method(
-        "Labels of a model that needs only names",
-        "with Grounding DINO, Liu et al., ECCV 2024 (the settings are ours)",
-        "`teacher=dict(model=dict(type='HFZeroShotDetector', ...))`, `FixedThresholdHook`",
-        config="zero_shot",
-        tests=("tests/models/test_hf_zero_shot.py", "tests/teacher_student/test_other_teachers.py"),
-        measured="not yet: 0 of 3 seeds",
-    ),
-    Method(
         "Data distillation",
         "Radosavovic et al., CVPR 2018 (labels on the fly are ours)",
         "`BoxFusionHook`",
@@ -327,14 +319,6 @@ DETECTION = (
         config="dual_polish",
         tests=("tests/losses/test_polishing.py", "tests/hooks/networks/test_polish.py"),
         measured="box AP +5.5 (Faster R-CNN)",
-    ),
-    Method(
-        "Self-training in rounds",
-        "pseudo labels on disk (below), for boxes",
-        "`PseudoLabelDiskHook`",
-        config="label_disk",
-        tests=("tests/hooks/memory/test_pseudo_label_disk.py",),
-        measured="box AP +2.3 (GFL)",
     ),
     Method(
         "Dual mean teachers",

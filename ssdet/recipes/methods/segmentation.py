@@ -1,4 +1,4 @@
-"""Methods for segmentors."""
+"""Methods for a segmentor and its teacher."""
 
 from ..recipe import EMA, Code, Method, Note, Recipe
 
@@ -59,18 +59,6 @@ SEGMENTATION = (
                 instead=("fixmatch",),
             ),
         },
-    ),
-    Method(
-        "BCP",
-        "Bai et al., CVPR 2023",
-        "`CopyPasteHook(mode='bidirectional')`, `LargestComponentHook`, loss `ClassDiceLoss`",
-        config="bcp",
-        tests=(
-            "tests/hooks/mixing/test_copy_paste_regions.py",
-            "tests/losses/test_class_dice.py",
-            "tests/datasets/test_medical.py",
-        ),
-        measured="mean IoU +9.5",
     ),
     Method(
         "UniMatch",
@@ -234,14 +222,6 @@ SEGMENTATION = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
-        "Dual Teacher",
-        "Na et al., NeurIPS 2023",
-        "`TemporaryTeachersHook`, `CutMixHook`, `ClassMixHook`",
-        config="temporary_teachers",
-        tests=("tests/hooks/networks/test_temporary_teachers.py",),
-        measured="not yet: 0 of 3 seeds",
-    ),
-    Method(
         "CW-BASS",
         "Tarubinga et al., IJCNN 2025",
         "`MeanConfidenceThresholdHook`, `ConfidenceWeightHook`, `BoundaryLossHook`",
@@ -293,32 +273,12 @@ SEGMENTATION = (
         measured="mean IoU +5.3",
     ),
     Method(
-        "Anatomically-aware uncertainty",
-        "MICCAI 2022, MedIA 2024",
-        "`ShapePriorHook`, network `LabelAutoEncoder`",
-        config="shape_prior",
-        tests=(
-            "tests/losses/test_shape_prior.py",
-            "tests/hooks/pixels/test_shape_prior.py",
-            "tests/models/test_label_autoencoder.py",
-        ),
-        measured="mean IoU +0.9",
-    ),
-    Method(
         "Uncertainty by dropout",
         "UA-MT, 2019",
         "`DropoutUncertaintyHook`, `ConsistencyHook`",
         config="shape_prior",
         tests=("tests/hooks/pixels/test_dropout_uncertainty.py",),
         measured="mean IoU +1.4",
-    ),
-    Method(
-        "Noise-weighted Dice",
-        "annotation-efficient learning, TMI 2022",
-        "`NoisyDiceHook`, `PseudoLabelDiskHook`",
-        config="noisy_dice",
-        tests=("tests/losses/test_agreement.py", "tests/hooks/boxes/test_weighted_losses.py"),
-        measured="mean IoU +3.8",
     ),
     Method(
         "Deformation equivariance",
@@ -363,74 +323,5 @@ SEGMENTATION = (
         config="fst",
         tests=("tests/hooks/networks/test_future.py", "tests/reliability/test_several_networks.py"),
         measured="mean IoU +9.2",
-    ),
-    Method(
-        "CPS",
-        "Chen et al., CVPR 2021",
-        "`CrossSupervisionHook`, `CutMixHook`",
-        config="cps",
-        tests=(
-            "tests/hooks/networks/test_cross_supervision.py",
-            "tests/reliability/test_several_networks.py",
-        ),
-        measured="mean IoU +7.8",
-    ),
-    Method(
-        "Dual mean teachers",
-        "Guo et al., NeurIPS 2023 (pixels and boxes are our port)",
-        "`DualTeacherHook`",
-        config="dual_teacher",
-        tests=("tests/hooks/networks/test_dual_teacher.py", "tests/thresholds/test_consensus.py"),
-        measured="mean IoU +8.7",
-    ),
-    Method(
-        "UMCT in 2D",
-        "Xia et al., WACV 2020",
-        "`UncertaintyFusionHook`",
-        config="umct",
-        tests=("tests/hooks/pixels/test_uncertainty_fusion.py", "tests/thresholds/test_fusion.py"),
-        measured="mean IoU +6.9",
-    ),
-    Method(
-        "MC-Net+ in 2D",
-        "Wu et al., MedIA 2022",
-        "`MutualDecodersHook`, network `UNetDecoderHead`",
-        config="mc_net",
-        tests=("tests/losses/test_consistency.py", "tests/hooks/networks/test_mutual_decoders.py"),
-        measured="not yet: 0 of 3 seeds",
-    ),
-    Method(
-        "SS-Net in 2D",
-        "Wu et al., MICCAI 2022",
-        "`AdversarialSmoothnessHook`, `ClassCompactnessHook`, network `CompactnessHead`",
-        config="ss_net",
-        tests=(
-            "tests/losses/test_compactness.py",
-            "tests/hooks/pixels/test_adversarial_smoothness.py",
-            "tests/hooks/pixels/test_class_compactness.py",
-        ),
-        measured="not yet: 0 of 3 seeds",
-    ),
-    Method(
-        "MGD",
-        "Qin et al., ECCV 2022",
-        "`MultiGranularityHook`",
-        config="mgd",
-        tests=(
-            "tests/hooks/networks/test_multi_granularity.py",
-            "tests/losses/test_distillation.py",
-        ),
-        measured="mean IoU +5.7",
-    ),
-    Method(
-        "RAIL in 2D",
-        "Region-Aware Instructive Learning, 2025",
-        "`RegionInstructionHook`",
-        config="rail",
-        tests=(
-            "tests/hooks/networks/test_region_instruction.py",
-            "tests/losses/test_disagreement.py",
-        ),
-        measured="mean IoU +0.3",
     ),
 )
