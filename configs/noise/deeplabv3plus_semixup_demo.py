@@ -1,19 +1,13 @@
 # Demo: two strong views of one geometry. Semixup compares them and their mixtures; images that are easy
 # get a harder view (SAA); the student trusts itself more and more.
-_base_ = '../_base_/demo/segmentation.py'
+_base_ = '../_base_/demo/segmentation_two_views.py'
 
 colors = _base_.strong_view[len(_base_.geometry):]
 unlabeled_scenes = _base_.unlabeled_scenes
-unlabeled_scenes.pipeline = [
-    dict(
-        type='WeakStrongViews',
-        branch_field=('sup', 'unsup_teacher', 'unsup_student', 'unsup_student_2'),
-        shared=[dict(type='LoadDigitScene'), *_base_.geometry],
-        views=dict(
-            unsup_teacher=_base_.weak_view, unsup_student=colors, unsup_student_2=colors))]
-labeled_scenes = _base_.labeled_scenes
-labeled_scenes.pipeline[0].branch_field = unlabeled_scenes.pipeline[0].branch_field
-train_dataloader = dict(dataset=dict(datasets=[labeled_scenes, unlabeled_scenes]))
+unlabeled_scenes.pipeline[0].shared = [dict(type='LoadDigitScene'), *_base_.geometry]
+unlabeled_scenes.pipeline[0].views = dict(
+    unsup_teacher=_base_.weak_view, unsup_student=colors, unsup_student_2=colors)
+train_dataloader = dict(dataset=dict(datasets=[_base_.labeled_scenes, unlabeled_scenes]))
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=_base_.score),

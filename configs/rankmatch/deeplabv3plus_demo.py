@@ -1,17 +1,13 @@
 # RankMatch on the demo scenes: views that show the same part of a scene, as the ranks need it, and a
 # pass for each view as all demos have it.
-_base_ = '../_base_/demo/segmentation.py'
-branches = ('sup', 'unsup_teacher', 'unsup_student', 'unsup_student_2')
-labeled_scenes = _base_.labeled_scenes
-labeled_scenes.pipeline[0].branch_field = branches
+_base_ = '../_base_/demo/segmentation_two_views.py'
 unlabeled_scenes = _base_.unlabeled_scenes
-unlabeled_scenes.pipeline[0].branch_field = branches
 unlabeled_scenes.pipeline[0].shared = [dict(type='LoadDigitScene'), *_base_.geometry]
 unlabeled_scenes.pipeline[0].views = dict(
     unsup_teacher=_base_.weak_view,
     unsup_student=_base_.strong_view[2:],
     unsup_student_2=_base_.strong_view[2:])
-train_dataloader = dict(dataset=dict(datasets=[labeled_scenes, unlabeled_scenes]))
+train_dataloader = dict(dataset=dict(datasets=[_base_.labeled_scenes, unlabeled_scenes]))
 
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),

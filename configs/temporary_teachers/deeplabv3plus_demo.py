@@ -1,13 +1,6 @@
 # Dual Teacher on the demo scenes: a new teacher every 75 iterations, CutMix and ClassMix in turns, and a
 # second strong view that is not mixed.
-_base_ = '../_base_/demo/segmentation.py'
-branches = ('sup', 'unsup_teacher', 'unsup_student', 'unsup_student_2')
-labeled_scenes = _base_.labeled_scenes
-labeled_scenes.pipeline[0].branch_field = branches
-unlabeled_scenes = _base_.unlabeled_scenes
-unlabeled_scenes.pipeline[0].branch_field = branches
-unlabeled_scenes.pipeline[0].views.unsup_student_2 = _base_.strong_view
-train_dataloader = dict(dataset=dict(datasets=[labeled_scenes, unlabeled_scenes]))
+_base_ = '../_base_/demo/segmentation_two_views.py'
 
 model = dict(reduction='image', predict_with='student')
 custom_hooks = [

@@ -1,12 +1,5 @@
 # UniMatch on the demo scenes: two strong views and a stream of perturbed features.
-_base_ = '../_base_/demo/segmentation.py'
-branches = ('sup', 'unsup_teacher', 'unsup_student', 'unsup_student_2')
-labeled_scenes = _base_.labeled_scenes
-labeled_scenes.pipeline[0].branch_field = branches
-unlabeled_scenes = _base_.unlabeled_scenes
-unlabeled_scenes.pipeline[0].branch_field = branches
-unlabeled_scenes.pipeline[0].views.unsup_student_2 = _base_.strong_view
-train_dataloader = dict(dataset=dict(datasets=[labeled_scenes, unlabeled_scenes]))
+_base_ = '../_base_/demo/segmentation_two_views.py'
 
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.0),
