@@ -56,6 +56,7 @@ class ChannelCrossAttention(BaseModule):
         self.labeled: int | None = None  # how many rows of the next batch are labeled
         self.memory: Tensor | None = None  # channels of classes (K, C, N)
         self.embedded: Tensor | None = None  # of the latest batch with labeled rows (B, N, C)
+        self.size: torch.Size | None = None  # height and width of its maps
 
     def init_weights(self) -> None:
         """Xavier for the projections."""
@@ -74,18 +75,18 @@ class ChannelCrossAttention(BaseModule):
         return tuple(levels)
 
     def _rebuilt(self, maps: Tensor) -> Tensor:
-        height, width = maps.shape[-2:]
+        size = maps.shape[-2:]
         entered = self.enter(maps).flatten(2).transpose(1, 2)  # (B, N, C)
         embedded = self.before(entered)
         if self.labeled is None or not self.training:
             found = self._cross(embedded, embedded[:, None])
         else:
-            self.embedded = embedded.detach()
+            self.embedded, self.size = embedded.detach(), size
             labeled, unlabeled = embedded[: self.labeled], embedded[self.labeled :]
             sources = unlabeled if self.memory is None else self._remembered(embedded)
             parts = [self._cross(labeled, sources[None])] if len(sources) else [labeled * 0.0]
             found = torch.cat([*parts, self._self(unlabeled)])
-        left = self.behind(found + entered).transpose(1, 2).unflatten(2, (height, width))
+        left = self.behind(found + entered).transpose(1, 2).unflatten(2, size)
         return self.leave(left)
 
     def _remembered(self, embedded: Tensor) -> Tensor:

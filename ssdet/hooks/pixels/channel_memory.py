@@ -102,22 +102,12 @@ class ChannelMemoryHook(StepHook):
             if name not in step.rows or name in step.derived or targets.soft is None:
                 continue
             own = embedded[step.rows[name]]
-            size = self._map_size(step, name, own.shape[1])
-            maps = F.interpolate(targets.soft, size, mode="bilinear", align_corners=False)
+            maps = F.interpolate(targets.soft, neck.size, mode="bilinear", align_corners=False)
             found.append(own.transpose(1, 2).flatten(0, 1))
             classes.append(channel_classes(own, maps.flatten(2)).flatten())
         if not found:
             return embedded.new_zeros(0, embedded.shape[1]), neck.before.weight.new_zeros(0).long()
         return torch.cat(found), torch.cat(classes)
-
-    @staticmethod
-    def _map_size(step: Step, name: str, places: int) -> tuple[int, int]:
-        """Height and width of a map with so many places, from the shape of the view."""
-        height, width = step.strong[name].inputs.shape[-2:]
-        rows = max(1, round((places * height / width) ** 0.5))
-        while places % rows:  # rounding may miss the height by one
-            rows -= 1
-        return rows, places // rows
 
     def _neck(self, step: Step) -> Any:
         return step.model.student.neck
