@@ -9,6 +9,8 @@ from mmdet.models.dense_heads import YOLOXHead
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.detector import TeacherStudentDetector
 from ...teacher_student.foreign import inner
+from ...teacher_student.heads import last_decode_head
+from ...teacher_student.pixel_weights import matches_masks
 from ...teacher_student.segmentor import TeacherStudentSegmentor
 from ...teacher_student.weights.dense import YOLOXTargets
 from ..step_hook import StepHook
@@ -21,6 +23,18 @@ def segmentor_only(
 ) -> TeacherStudentSegmentor:
     """The model, if it labels pixels; `does` ("weights pixels") is why the hook needs one."""
     return _only(TeacherStudentSegmentor, hook, model, does, instead)
+
+
+def logits_only(hook: StepHook, model: TeacherStudent, does: str) -> TeacherStudentSegmentor:
+    """The model, if its last head gives logits of pixels."""
+    found = segmentor_only(hook, model, does)
+    head = last_decode_head(found.student)
+    if matches_masks(head):
+        raise TypeError(
+            f"{type(hook).__name__}: {does}, but {type(head).__name__} gives masks of queries and "
+            "no logits of pixels. Take the hook out of custom_hooks, or use another decode head."
+        )
+    return found
 
 
 def honors_weights(hook: StepHook, model: TeacherStudentSegmentor) -> None:

@@ -16,10 +16,9 @@ from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.heads import last_decode_head
 from ...teacher_student.phase import Phase
-from ...teacher_student.pixel_weights import matches_masks
 from ...teacher_student.step import Step
 from ...validation import check_choice, check_range
-from .._parts.model_kind import segmentor_only
+from .._parts.model_kind import logits_only
 from .._parts.second_labels import add_labels, second_loss
 from ..step_hook import StepHook
 
@@ -91,15 +90,7 @@ class PreviousTeachersHook(StepHook):
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a model without logits of pixels."""
-        model = segmentor_only(self, model, "averages logits of pixels")
-        head = last_decode_head(model.student)
-        if matches_masks(head):
-            raise TypeError(
-                f"{type(self).__name__}: {type(head).__name__} gives masks of queries and no "
-                "logits of pixels to average. Take the hook out of custom_hooks, or use another "
-                "head."
-            )
-        super().on_attach(model)
+        super().on_attach(logits_only(self, model, "averages logits of pixels"))
 
     def before_teacher(self, step: Step) -> None:
         """Keep the student, before it learns in this step."""

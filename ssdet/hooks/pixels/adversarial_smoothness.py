@@ -13,13 +13,11 @@ from torch import Tensor, nn
 from ...losses.consistency import soft_dice
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
-from ...teacher_student.heads import last_decode_head
 from ...teacher_student.phase import Phase
-from ...teacher_student.pixel_weights import matches_masks
 from ...teacher_student.schedules import Ramp, ramp
 from ...teacher_student.step import Step, Views
 from ...validation import check_choice, check_range
-from .._parts.model_kind import segmentor_only
+from .._parts.model_kind import logits_only
 from .._parts.student_views import passed_views, passes_together, valid_pixels
 from ..step_hook import StepHook
 
@@ -73,14 +71,7 @@ class AdversarialSmoothnessHook(StepHook):
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse heads that have no logits of pixels."""
-        model = segmentor_only(self, model, "compares pixels")
-        head = last_decode_head(model.student)
-        if matches_masks(head):
-            raise TypeError(
-                f"{type(self).__name__}: {type(head).__name__} gives masks of queries and no "
-                "logits of pixels. Take the hook out of custom_hooks, or use another decode head."
-            )
-        super().on_attach(model)
+        super().on_attach(logits_only(self, model, "compares pixels"))
 
     def after_loss(self, step: Step) -> None:
         """Find the noise and add the loss."""

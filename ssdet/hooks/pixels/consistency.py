@@ -14,11 +14,10 @@ from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.heads import last_decode_head
 from ...teacher_student.phase import Phase
-from ...teacher_student.pixel_weights import matches_masks
 from ...teacher_student.schedules import Ramp, ramp
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_choice, check_range
-from .._parts.model_kind import segmentor_only
+from .._parts.model_kind import logits_only
 from ..step_hook import StepHook
 
 Distance = Literal["squared", "kl"]
@@ -78,15 +77,8 @@ class ConsistencyHook(StepHook):
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse heads that have no logits of pixels."""
-        model = segmentor_only(self, model, "compares pixels")
-        head = last_decode_head(model.student)
-        if matches_masks(head):
-            raise TypeError(
-                f"{type(self).__name__}: {type(head).__name__} gives masks of queries and no "
-                "logits of pixels; leave the hook out and use pseudo labels only"
-            )
         self.learns_without_labels = not self.needs_labels
-        super().on_attach(model)
+        super().on_attach(logits_only(self, model, "compares pixels"))
 
     def after_loss(self, step: Step) -> None:
         """Add a loss for each strong view."""

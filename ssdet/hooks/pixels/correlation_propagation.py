@@ -17,11 +17,10 @@ from ...teacher_student.core import TeacherStudent
 from ...teacher_student.heads import last_decode_head
 from ...teacher_student.passes import WEAK
 from ...teacher_student.phase import Phase
-from ...teacher_student.pixel_weights import matches_masks
 from ...teacher_student.recording import eval_mode
 from ...teacher_student.step import PixelLabels, Step
 from ...validation import check_choice, check_range
-from .._parts.model_kind import segmentor_only
+from .._parts.model_kind import logits_only
 from ..step_hook import StepHook
 
 
@@ -85,13 +84,7 @@ class CorrelationPropagationHook(StepHook):
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a model that is no segmentor, or has no such head."""
         name = type(self).__name__
-        model = segmentor_only(self, model, "correlates pixels")
-        decode = last_decode_head(model.student)
-        if matches_masks(decode):
-            raise TypeError(
-                f"{name}: {type(decode).__name__} gives masks of queries and no logits of pixels "
-                "to spread. Take the hook out of custom_hooks, or use another decode head."
-            )
+        model = logits_only(self, model, "correlates pixels")
         head = dict(model.auxiliary.items()).get(self.head)
         classes = getattr(head, "num_classes", None)
         if classes != model.num_classes:
