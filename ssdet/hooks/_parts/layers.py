@@ -8,12 +8,23 @@ from torch import nn
 
 
 def check_layer(owner: Any, network: nn.Module, name: str) -> nn.Module:
-    """The layer of a network by its name; a ValueError if there is none."""
+    """The layer of a network by its name; a ValueError with names near it if there is none."""
     try:
         return network.get_submodule(name)
-    except AttributeError as error:
-        head = getattr(network, "decode_head", network)
-        there = ", ".join(f"decode_head.{key}" for key, _ in head.named_children())
+    except AttributeError:
         raise ValueError(
-            f"{type(owner).__name__}: layer={name!r}: {error}. The decode head has {there}."
+            f"{type(owner).__name__}: layer={name!r}: the student has no such layer. Near it are "
+            f"{', '.join(_near(network, name))}. Give a name of model.student.named_modules()."
         ) from None
+
+
+def _near(network: nn.Module, name: str) -> list[str]:
+    """What the network has at the place of a layer, or else layers of the same last name."""
+    layers = dict(network.named_modules())
+    parent, _, last = name.rpartition(".")
+    while parent not in layers or not list(layers[parent].children()):
+        parent = parent.rpartition(".")[0]
+    alike = [own for own in layers if own.rpartition(".")[2] == last]
+    if not parent and alike:
+        return alike
+    return [f"{parent}.{own}".lstrip(".") for own, _ in layers[parent].named_children()]

@@ -14,6 +14,7 @@ from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_range
+from .._parts.layers import check_layer
 from ..step_hook import StepHook
 
 
@@ -47,15 +48,7 @@ class NestedDropoutHook(StepHook):
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a student without this layer."""
-        layers = dict(model.student.named_modules())
-        if self.layer not in layers:
-            last = self.layer.rpartition(".")[2]
-            near = [name for name in layers if name.rpartition(".")[2] == last]
-            raise ValueError(
-                f"{type(self).__name__}: layer={self.layer!r}: the student has no such layer"
-                f"{f'; {near} have this last name' if near else ''}. Give a name of "
-                "model.student.named_modules(), the one that classifies"
-            )
+        check_layer(self, model.student, self.layer)
         super().on_attach(model)
 
     @contextmanager

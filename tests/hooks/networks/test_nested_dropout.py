@@ -28,6 +28,15 @@ def test_the_student_sees_prefixes_and_nobody_else_does(monkeypatch):
     assert all(one[:, 3:].any() for one in (seen["teacher"][0], seen["student"][2]))
 
 
-def test_an_unknown_layer_is_named_with_those_that_are_near():
-    with pytest.raises(ValueError, match=r"layer='head.conv_seg'.*\['decode_head.conv_seg'\]"):
-        build_seg().attach(NestedDropoutHook("head.conv_seg"))
+@pytest.mark.parametrize(
+    ("layer", "near"),
+    [
+        ("head.conv_seg", "decode_head.conv_seg"),
+        ("neck", "data_preprocessor, backbone, decode_head"),
+        ("decode_head.conv_seg.0", "decode_head.loss_decode, decode_head.conv_seg, .*"),
+        ("backbone.layer9", ".*, backbone.layer1, .*"),
+    ],
+)
+def test_an_unknown_layer_is_named_with_those_that_are_near(layer, near):
+    with pytest.raises(ValueError, match=f"layer='{layer}': .* Near it are {near}. Give a name"):
+        build_seg().attach(NestedDropoutHook(layer))
