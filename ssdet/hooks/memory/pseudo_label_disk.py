@@ -28,6 +28,7 @@ from ...thresholds import box_quality
 from ...thresholds.refinement import first_labels, refine_boxes, refine_labels
 from ...validation import check_range
 from .._parts.file_labels import FileLabels
+from .._parts.image_names import image_name
 from .._parts.stored_boxes import boxes_of, entry_of, to_image, to_view
 from ..step_hook import StepHook
 
@@ -196,7 +197,7 @@ class PseudoLabelDiskHook(StepHook):
         written = self.write and step.iteration >= self.start
         changed = 0
         for image, sample in enumerate(step.weak_views.samples):
-            name = _image_of(sample)
+            name = image_name(type(self).__name__, sample)
             key = self._label_folder.key(name)
             matrix, meta = _geometry(sample), {"image": str(name), "iteration": step.iteration}
             if isinstance(step.pseudo, PixelLabels):
@@ -315,23 +316,13 @@ class PseudoLabelDiskHook(StepHook):
         )
 
 
-def _image_of(sample: Any) -> str | int:
-    """The path of a sample's image, or its number."""
-    name = sample.metainfo.get("img_path", sample.metainfo.get("img_id"))
-    if name is None:
-        raise ValueError(
-            "PseudoLabelDiskHook: a weak view has neither img_path nor img_id; add one to the "
-            "meta_keys of the transform that packs it"
-        )
-    return name
-
-
 def _geometry(sample: Any) -> np.ndarray:
     """Original image -> view; a view of another size needs a recorded homography."""
     unknown = "homography_matrix" not in sample.metainfo
     if unknown and tuple(sample.img_shape[:2]) != tuple(sample.ori_shape[:2]):
+        owner = "PseudoLabelDiskHook"
         raise ValueError(
-            f"PseudoLabelDiskHook: the view of {_image_of(sample)} has another size than its image "
-            "and no homography_matrix; make the views with WeakStrongViews, which records it"
+            f"{owner}: the view of {image_name(owner, sample)} has another size than its image and "
+            "no homography_matrix; make the views with WeakStrongViews, which records it"
         )
     return homography(sample)

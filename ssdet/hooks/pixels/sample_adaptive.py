@@ -18,6 +18,7 @@ from ...teacher_student.phase import Phase
 from ...teacher_student.step import PixelLabels, Step
 from ...thresholds import two_means
 from ...validation import check_range
+from .._parts.image_names import image_name
 from .._parts.model_kind import segmentor_only
 from .._parts.score_history import gathered
 from ..step_hook import StepHook
@@ -125,8 +126,7 @@ class SampleAdaptiveHook(StepHook):
 
 
 def _key(sample: Any) -> int:
-    meta = sample.metainfo
-    return zlib.crc32(str(meta.get("img_path", meta.get("img_id"))).encode())
+    return zlib.crc32(str(image_name(SampleAdaptiveHook.__name__, sample)).encode())
 
 
 def _losses(logits: Tensor, targets: PixelLabels) -> Tensor:

@@ -93,3 +93,11 @@ def test_one_strong_view_is_not_enough():
     model.attach(SampleAdaptiveHook())
     with pytest.raises(ValueError, match=r"\['unsup_student'\]. Add 'unsup_student_2'"):
         losses(model, seg_batch())
+
+
+def test_images_without_a_name_are_refused():
+    """Else all of them would have one history."""
+    model = build_seg()
+    model.attach(SampleAdaptiveHook())
+    with pytest.raises(ValueError, match="SampleAdaptiveHook: a view has neither img_path nor"):
+        losses(model, seg_batch(2, 2, views=2))
