@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from ssdet.engine.checkpoint_file import read_checkpoint
+from ssdet.registry import MODELS
 
+from .families.detectors import small_config
 from .test_demos import _confidence, run, small  # noqa: F401
 
 PATH = Path(__file__).parents[1] / "tools" / "calibrate_head.py"
@@ -45,6 +48,18 @@ def test_empty_boxes_hold_no_object():
     assert len(found) > 5 and bbox_overlaps(found, object_).max() < 0.3
     assert (found >= 0).all() and (found[:, 2] <= 80).all() and (found[:, 3] <= 100).all()
     assert len(tool.empty_boxes(object_[:0], (100, 80))) == tool.BACKGROUND
+
+
+def test_the_images_of_a_supervised_training_are_read_too():
+    """Its data set is no pair of sources, and its samples have no branches."""
+    steps = ["LoadDigitScene", "LoadAnnotations", "PackDetInputs"]
+    pipeline = [dict(type=step) for step in steps]
+    scenes = dict(type="DigitScenes", count=3, labeled=2, split="labeled", image_size=64)
+    loader = dict(dataset=dict(**scenes, digits=(0, 1, 2), pipeline=pipeline))
+    config = Config(dict(default_scope="mmdet", train_dataloader=loader))
+    model = MODELS.build(dict(small_config("faster_rcnn"), _scope_="mmdet")).eval()
+    found, labels = tool.labeled_features(model, config, passes=1)
+    assert len(found) == len(labels) and {3} < set(labels.tolist()) <= {0, 1, 2, 3}
 
 
 @pytest.mark.long

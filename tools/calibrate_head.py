@@ -88,8 +88,9 @@ def labeled_features(
     for number in numbers_of(dataset, labeled=True) * passes:
         with seeded(derive_seed(number, len(found))):
             batch = pseudo_collate([dataset[number]])
-            inputs, samples = (batch[key].get("sup", batch[key]) for key in batch)
-            data = model.data_preprocessor({"inputs": inputs, "data_samples": samples}, False)
+            # Of several branches the labeled one; a plain data set has none.
+            one = {k: v["sup"] if isinstance(v, dict) else v for k, v in batch.items()}
+            data = model.data_preprocessor(one, False)
             boxes = data["data_samples"][0].gt_instances
             others = empty_boxes(boxes.bboxes, data["data_samples"][0].img_shape)
         corners = torch.cat([boxes.bboxes, others.to(boxes.bboxes)])
