@@ -185,9 +185,9 @@ def _precision(folders: list[Path], truth: Path, classes: int, names: list[str])
             continue
         real = _labels(path, classes)
         seen += bool((real != IGNORE).any())
-        for number, folder in enumerate(folders):
-            file = folder / name
-            one = np.load(file).argmax(0) if file.suffix == ".npy" else _labels(file, classes)
+        maps = [(file, _said(file, classes)) for file in (folder / name for folder in folders)]
+        _, *all_said = _same_size([(path, real), *maps])
+        for number, one in enumerate(all_said):
             both = (one != IGNORE) & (real != IGNORE)
             said[number] += np.bincount(one[both], minlength=classes)
             right[number] += np.bincount(one[both & (one == real)], minlength=classes)
@@ -198,3 +198,10 @@ def _precision(folders: list[Path], truth: Path, classes: int, names: list[str])
         )
     overall = right.sum(1, keepdims=True) / np.maximum(said.sum(1, keepdims=True), 1)
     return np.where(said > 0, right / np.maximum(said, 1), overall)
+
+
+def _said(file: Path, classes: int) -> np.ndarray:
+    """The labels (H, W) that a source says: those of its map, or the most probable ones."""
+    if file.suffix == ".npy":
+        return _probabilities([file.parent], file.name, classes)[0].argmax(0)
+    return _labels(file, classes)

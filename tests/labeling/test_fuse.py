@@ -267,3 +267,13 @@ def test_maps_that_do_not_fit_are_named(tmp_path, capsys, one, message):
     arguments = ["fuse", second, first, "--classes", "2", "--out", str(tmp_path / "out")]
     assert main(arguments) != 0
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("real", [[[0]], [[0, 1, 1]]])
+def test_true_maps_of_another_size_are_refused(tmp_path, capsys, real):
+    """A single pixel would fit to any map, where NumPy decides."""
+    given = [maps(tmp_path / name, a=[[0, 1]]) for name in ("one", "two")]
+    more = ["--truth", maps(tmp_path / "truth", a=real), "--out", str(tmp_path / "out")]
+    assert main(["fuse", *given, "--classes", "2", *more]) == 65
+    told = capsys.readouterr().err
+    assert "maps of different sizes" in told and f"as {tmp_path / 'truth' / 'x' / 'a.png'}" in told
