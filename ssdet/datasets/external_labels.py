@@ -134,9 +134,7 @@ class DigitExternalLabels(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add `second_seg_map`."""
         file = results["scene"]
-        key = (file.options.seed, int(file.options.validation), file.index, 7)
-        dice = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
-        results[KEY] = self.labels_of(file.open(), len(file.options.digits), dice)
+        results[KEY] = self.labels_of(file.open(), len(file.options.digits), file.dice(7))
         return results
 
     def labels_of(self, scene: Scene, classes: int, dice: Any) -> np.ndarray:

@@ -34,6 +34,11 @@ class SceneFile:
         """Draw the scene (or remember it)."""
         return (draw_once if self.cache else draw)(self.options, self.index)
 
+    def dice(self, *purpose: int) -> np.random.Generator:
+        """Random numbers of the scene for a purpose, beside those that it is drawn with."""
+        key = (self.options.seed, int(self.options.validation), self.index, *purpose)
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+
 
 @DATASETS.register_module()
 class DigitScenes(BaseDataset):
@@ -176,7 +181,7 @@ class LoadDigitScene(BaseTransform):
         scene = file.open()
         results["img"] = scene.image.copy()
         if self.domain != "clear":
-            results["img"] = in_domain(scene, self.domain, _dice(file))
+            results["img"] = in_domain(scene, self.domain, file.dice(14))
         results["img_shape"] = results["ori_shape"] = scene.image.shape[:2]
         if not file.annotated:
             return results
@@ -189,11 +194,6 @@ class LoadDigitScene(BaseTransform):
 
     def __repr__(self) -> str:
         return f"LoadDigitScene(domain={self.domain!r})"
-
-
-def _dice(file: SceneFile) -> np.random.Generator:
-    """Random numbers of a scene, beside those that it is drawn with."""
-    return np.random.default_rng([file.options.seed, file.options.validation, file.index, 14])
 
 
 def scene_numbers(split: str, count: int, labeled: int, fold: int) -> list[int]:

@@ -55,7 +55,7 @@ class DigitDetections(DigitScenes):
     def get_data_info(self, idx: int) -> dict:
         """The entry of a scene, with the boxes that were found."""
         info = super().get_data_info(idx)
-        dice = _dice(info["scene"], 11, *filter(None, [self.detector]))
+        dice = info["scene"].dice(11, *filter(None, [self.detector]))
         scene = info["scene"].open()
         return {**info, "instances": [*self._found(scene, dice), *self._phantoms(dice)]}
 
@@ -165,8 +165,3 @@ class ScribbleDigits(BaseTransform):
 
     def __repr__(self) -> str:
         return f"ScribbleDigits(length={self.length}, strokes={self.strokes})"
-
-
-def _dice(file: Any, *purpose: int) -> np.random.Generator:
-    key = (file.options.seed, int(file.options.validation), file.index, *purpose)
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
