@@ -42,8 +42,8 @@ def start_process_group(launcher: str, timeout: float = 1800.0, **_: Any) -> Non
     if missing:
         raise UsageError(
             f"--launcher {launcher}: {', '.join(missing)} not set; start it with "
-            f"torchrun --nproc_per_node N -m ssdet.cli train CONFIG --launcher pytorch "
-            f"(or tools/dist_train.sh CONFIG N)"
+            "torchrun --nproc_per_node N -m ssdet.cli train CONFIG --launcher pytorch "
+            "(on one machine: ssdet train CONFIG --gpus N)"
         )
     has_cuda = torch.cuda.is_available()
     if has_cuda:

@@ -55,7 +55,12 @@ def test_every_command_explains_itself(name, capsys):
         (["train", RETINANET, "--cfg-options", "model.type=Retina"], 2, "did you mean RetinaNet?"),
         (["train", RETINANET, "--cfg-options", "optim_wrapper.type=My", "--amp"], 2, "is 'My'"),
         (["train", RETINANET, "--cfg-options", "model.bbox_hed=1"], 2, "did you mean bbox_head?"),
-        (["train", RETINANET, "--launcher", "pytorch"], 2, "RANK, WORLD_SIZE not set; start it"),
+        (
+            ["train", RETINANET, "--launcher", "pytorch"],
+            2,
+            "RANK, WORLD_SIZE not set; start it with torchrun --nproc_per_node N -m ssdet.cli "
+            "train CONFIG --launcher pytorch (on one machine: ssdet train CONFIG --gpus N)",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_message(arguments, code, words, tmp_path, capsys, monkeypatch):
