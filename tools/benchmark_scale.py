@@ -224,7 +224,8 @@ def _timed(command: list[str]) -> tuple[float, float]:
     done = subprocess.run(command, capture_output=True, text=True)
     seconds = time.perf_counter() - start
     if done.returncode not in (0, 65):  # 65: the images are not there
-        print(done.stdout[-2000:], done.stderr[-2000:], file=sys.stderr)
+        tail = (done.stdout + done.stderr)[-2000:]
+        raise SystemExit(f"{' '.join(command[1:])}: exit code {done.returncode}:\n{tail}")
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
 
 
