@@ -22,7 +22,7 @@ test: $(READY)  ## The test suite without its long tests
 test-reliability: $(VENV)/.slurm  ## The long tests: every kill, much hostile input (8 minutes)
 	$(BIN)/python -m pytest -n 2 -m long $(ARGS)
 
-test-bases: $(READY)  ## Init and a dry run with every short name and 40 configs
+test-bases: $(READY)  ## Init and a dry run with every short name and 41 configs
 	$(BIN)/python -m pytest -n 2 -m bases $(ARGS)
 
 lint: $(READY)  ## Ruff (lint and format) and mypy
