@@ -1,5 +1,7 @@
 """Consistency voting: weights by hand, and that they reach the box loss alone."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -40,6 +42,29 @@ def test_a_box_on_which_all_agree_keeps_its_loss_up_to_the_mean_overlap(family):
     assert 0.1 < share < 1.0
     if len(stages) == 1:
         assert share.item() == pytest.approx(two["voting/agreement"].item(), rel=1e-4)
+
+
+def test_boxes_of_two_images_have_votes_of_their_own():
+    """The first box of each image, with one positive: overlaps of .8 and .4."""
+
+    class Head:
+        def regress_by_class(self, priors, labels, moves, meta):
+            return moves
+
+    def sampled(negatives):
+        goal = torch.tensor([[0.0, 0, 10, 10]])
+        return SimpleNamespace(
+            pos_priors=goal, neg_priors=goal.repeat(negatives, 1), pos_gt_bboxes=goal,
+            pos_gt_labels=torch.tensor([0]), pos_assigned_gt_inds=torch.tensor([0]),
+            weights=SimpleNamespace(box=torch.tensor([0.5])),
+        )  # fmt: skip
+
+    results = [sampled(2), sampled(1)]
+    said = torch.tensor([[0.0, 0, 10, 8], *[[0, 0, 0, 0]] * 2, [0, 0, 4, 10], [0, 0, 0, 0]])
+    agreement = ConsistencyVotingHook()._vote(Head(), said, results, [{}, {}])
+    assert agreement.item() == pytest.approx(0.6)
+    weights = [result.weights.box.item() for result in results]
+    assert weights == pytest.approx([0.5 * 0.96, 0.5 * 0.24])
 
 
 def test_others_are_refused():

@@ -118,6 +118,28 @@ def test_the_loss_is_a_mean_over_boxes_and_images_without_any():
     assert found["unsup_loss_query"].item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_each_model_sees_the_boxes_of_its_own_view():
+    """The strong view is mirrored: its boxes are those of the weak one from the other side."""
+    hook, seen = CrossViewQueryHook(), {}
+    model, teach = pair(Says(2, 1), hook), hook._teach
+    decode = model.student.forward_decoder
+
+    def taught(step, queries):
+        seen["teacher"] = queries.boxes
+        return teach(step, queries)
+
+    def decoded(**given):
+        seen["student"] = given["reference_points"][:, :2]
+        return decode(**given)
+
+    hook._teach, model.student.forward_decoder = taught, decoded
+    step_of(model)
+    expected = torch.tensor([[14.0, 14, 20, 20], [45, 45, 30, 30]]) / 64
+    torch.testing.assert_close(seen["teacher"][0], expected)
+    expected[:, 0] = 1 - expected[:, 0]
+    torch.testing.assert_close(seen["student"][0], expected)
+
+
 def test_boxes_below_the_threshold_are_queries_too():
     class Mines(CostMiningHook):
         """All candidates are cheap."""

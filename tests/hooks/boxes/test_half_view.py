@@ -9,8 +9,10 @@ from ssdet.hooks import (
     FixedThresholdHook,
     HalfViewHook,
     PredictionGuidedAssignHook,
+    StepHook,
 )
 from ssdet.models import ShiftedFPN
+from ssdet.teacher_student.phase import Phase
 
 from ...families.detectors import initialized, small_config
 from ...helpers import build_pair, losses, multi_branch, total
@@ -69,6 +71,15 @@ def _list(value):
     return [torch.as_tensor(v) for v in (value if isinstance(value, list) else [value])]
 
 
+class Share(StepHook):
+    """Strong views have a quarter of the weight."""
+
+    phase = Phase.LABEL
+
+    def before_student(self, step):
+        step.shares["unsup_student"] = 0.25
+
+
 @pytest.mark.parametrize("before", [(), (ConsistencyVotingHook,)])
 @pytest.mark.parametrize("behind", [(), (ConsistencyVotingHook,)])
 def test_the_same_maps_have_the_same_losses(before, behind):
@@ -77,7 +88,7 @@ def test_the_same_maps_have_the_same_losses(before, behind):
     So the weights of a vote count once in each view, whatever the order of the list.
     """
     voting = [[kind() for kind in kinds] for kinds in (before, behind)]
-    model = pair(Says((4, 4, 40, 40)), *voting[0], HalfViewHook(weight=0.5), *voting[1])
+    model = pair(Says((4, 4, 40, 40)), Share(), *voting[0], HalfViewHook(weight=0.5), *voting[1])
     for part in (model.student.roi_head.bbox_sampler, model.student.rpn_head.sampler):
         part.num = 100000  # nothing is drawn
     extract, whole = model.student.extract_feat, []
@@ -99,6 +110,18 @@ def test_the_same_maps_have_the_same_losses(before, behind):
         rpn, first = (sum(_list(found[f"unsup_{which}{name}"])) for which in ("half_", ""))
         assert rpn.item() == pytest.approx(0.5 * first.item(), rel=1e-3)
     assert model.student.neck.start == 1
+
+
+def test_where_no_image_has_a_box_the_half_view_teaches_nothing_either():
+    class Asks(StepHook):
+        """The student sees the strong view all the same."""
+
+        phase = Phase.LOSS
+        learns_without_labels = True
+
+    found = run(pair(Says(), HalfViewHook(), Asks()))
+    half = {name: value for name, value in found.items() if "half_loss" in name}
+    assert len(half) == 4 and total(half) == 0
 
 
 def test_with_sets_of_boxes_and_the_other_parts_of_pseco():

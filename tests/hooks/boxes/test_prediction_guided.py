@@ -79,6 +79,17 @@ def test_the_student_learns_from_the_proposals_of_the_teacher():
     assert type(model.student.roi_head.bbox_assigner).__name__ == "MaxIoUAssigner"
 
 
+def test_proposals_that_the_strong_view_shows_with_probabilities_among_objects():
+    """The strong view is the weak one, shifted by 40 pixels; a proposal has the same two bounds."""
+    says, hook = Says((4, 4, 40, 40)), PredictionGuidedAssignHook()
+    model = pair(says, hook)
+    run(model, homography=[[1, 0, -40], [0, 1, 0], [0, 0, 1]])
+    theirs = says.step.teacher_outputs["unsup_teacher"].proposals
+    for own, found in zip(theirs, hook._proposals(says.step, "unsup_student"), strict=True):
+        assert 0 < len(found) == int((own.bboxes[:, 2] > 40).sum()) < len(own.bboxes)
+        assert found.chances.sum(1).tolist() == pytest.approx([1.0] * len(found), abs=1e-5)
+
+
 def test_what_the_teacher_refines_well_is_an_object_wherever_it_lies():
     """The teacher's head is told to move every proposal onto the box: all are in the bag."""
     says, sampled = Says((4, 4, 40, 40)), Sampled()

@@ -60,6 +60,15 @@ def test_an_uncertain_box_has_the_labels_of_its_features():
     assert found["unsup_loss_cls_soft"] > 0 and torch.isfinite(total(found))
 
 
+def test_soft_labels_have_a_weight():
+    found = []
+    for weight in (0.1, 0.3):
+        torch.manual_seed(0)
+        hook = PrototypeLabelHook(weight=weight)
+        found.append(trained(hook, Says(), steps=2)[1]["unsup_loss_cls_soft"].item())
+    assert found[0] > 0 and found[1] == pytest.approx(3 * found[0], rel=1e-5)
+
+
 def test_probabilities_follow_the_cosines(monkeypatch):
     hook = PrototypeLabelHook(temperature=0.2)
     _, _ = trained(hook, Says())
@@ -96,7 +105,7 @@ def test_uncertain_boxes_on_certain_ones_are_dropped():
 
 def test_the_margin_weighs_boxes_once_every_class_is_known():
     hook, says = PrototypeLabelHook(margin=True, soft="none"), Says()
-    model, _ = trained(hook, says)
+    model, _ = trained(hook, says, steps=2)  # in the second step one class of three is known
     assert says.step.pseudo[0].weight_cls.tolist() == [1, 1]
     hook.bank.rows = [torch.randn(1, hook.bank.rows[0].shape[1]) for _ in range(3)]
     losses(model, multi_branch(sup=1, unsup=1))

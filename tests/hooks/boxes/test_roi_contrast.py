@@ -48,7 +48,7 @@ def seen_of(weak, certain):
 
 
 def test_prototypes_are_running_means_of_certain_proposals():
-    hook = RoIContrastHook(certain=0.8, momentum=0.5)
+    hook = RoIContrastHook(certain=0.8, momentum=0.75)
     _, step, _ = contrasted(hook, unsup=1)
     hook.prototypes = None
     one = [[2.0, 0, 0, 0], [0, 3.0, 0, 0]]
@@ -58,13 +58,23 @@ def test_prototypes_are_running_means_of_certain_proposals():
     assert hook.prototypes[:2].tolist() == [[1, 0, 0, 0], [0, 1, 0, 0]]
     assert not hook.prototypes[2:].any()
     hook._move(step, seen_of([[0, 0, 5.0, 0]], 0.9))
-    middle = F.normalize(torch.tensor([1.0, 0, 1, 0]), dim=0)
-    assert torch.allclose(hook.prototypes[0], middle) and hook.prototypes[1].tolist() == [
-        0,
-        1,
-        0,
-        0,
-    ]
+    moved = F.normalize(torch.tensor([3.0, 0, 1, 0]), dim=0)  # 3/4 of it and 1/4 of the new one
+    assert torch.allclose(hook.prototypes[0], moved)
+    assert hook.prototypes[1].tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(("row", "expected"), [(1, 0.6265), (2, 0.0970)])
+def test_background_of_which_the_teacher_is_unsure_repels_less(row, expected):
+    """Two of the class 0 and one across: 2 ln(1 + a / e), a = 1 for an object, .135 for background.
+
+    The teacher says (.6, .2, .2), an entropy of .950 of 1.099.
+    """
+    hook = RoIContrastHook(weight=2.0, map_weight=5.0, temperature=1.0)
+    _, step, _ = contrasted(hook, unsup=1)
+    seen = seen_of([[1.0, 0, 0, 0], [1.0, 0, 0, 0], [0, 1.0, 0, 0]], 0.6)
+    hook.prototypes = torch.zeros(3, 4)
+    hook.prototypes[0, 0] = hook.prototypes[row, 1] = 1.0
+    assert hook._losses(step, seen).item() == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_nearest_prototype_gives_the_class():

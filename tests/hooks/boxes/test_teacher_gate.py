@@ -46,6 +46,26 @@ def test_boxes_whose_class_the_student_does_not_see_weigh_more():
     assert boxes.weight_cls.tolist() == pytest.approx([1, 1], rel=1e-3)
 
 
+def test_each_image_has_its_own_judgment():
+    """The student says (.25, .7); the teacher .9 and .4, and in the second image .2 and .8."""
+
+    class Differs(Says):
+        def after_teacher(self, step):
+            super().after_teacher(step)
+            step.pseudo[1].scores = torch.tensor([0.2, 0.8])
+
+    bias = torch.tensor([0.25, 0.7, 0.02, 0.03]).log()
+    says = Differs(scores=(0.9, 0.4), labels=[0, 1])
+    model = pair("faster_rcnn", says, TeacherGateHook(cross=False))
+    with torch.no_grad():
+        classifier = model.student.roi_head.bbox_head.fc_cls
+        classifier.weight.zero_()
+        classifier.bias.copy_(bias)
+    losses(model, multi_branch(sup=1, unsup=2, homography=FLIP))
+    found = [sample.gt_instances.weight_cls.tolist() for sample in says.step.targets[VIEW]]
+    assert found == [[1, 0], [0, 1]]
+
+
 class Late(StepHook):
     """A hook that is listed behind: it drops the first box, or pastes one."""
 

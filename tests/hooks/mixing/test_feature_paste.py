@@ -37,14 +37,17 @@ class Says(StepHook):
 
     phase = Phase.FILTER
 
+    def __init__(self, first=(8, 8, 40, 38)):
+        self.first = first
+
     def after_teacher(self, step):
-        boxes = [[8, 8, 40, 38], [44, 44, 60, 60]]
+        boxes = [self.first, [44, 44, 60, 60]]
         step.pseudo = [pseudo(boxes, [0.9, 0.9], [1, 2]) for _ in step.pseudo]
         self.step = step
 
 
-def pasted(hook, **batch):
-    says, model = Says(), build_pair()
+def pasted(hook, says=None, **batch):
+    says, model = says or Says(), build_pair()
     for one in (says, hook):
         model.attach(one)
     found = losses(model, multi_branch(**batch))
@@ -64,7 +67,17 @@ def test_objects_come_with_their_boxes_and_hide_others():
         assert any(torch.equal(own[0, :, place, place], one[:, place, place]) for one in other)
     corner = strong[0][0, :, -1, -1]  # coarse levels have a cell for all of the image
     assert not any(torch.equal(corner, one[:, -1, -1]) for one in labeled[0])
-    total(found).backward()
+    labeled[0].retain_grad()
+    total({name: value for name, value in found.items() if "unsup" in name}).backward()
+    assert labeled[0].grad is None, "what is pasted teaches the labeled image nothing"
+
+
+@pytest.mark.parametrize(("first", "stays"), [((10, 10, 20, 20), False), ((30, 8, 60, 40), True)])
+def test_a_box_is_removed_by_the_share_of_it_that_is_covered(first, stays):
+    """A small one inside of the object, and a third of a large one."""
+    step, _ = pasted(FeaturePasteHook(prob=1.0), Says(first))
+    labels = step.targets["unsup_student"][0].gt_instances.labels.tolist()
+    assert labels == ([1, 2, 0] if stays else [2, 0])
 
 
 class Mixes(StepHook):
