@@ -51,8 +51,8 @@ class CLIPBackbone(BaseModule):
         super().__init__(init_cfg)
         found = model_config(type(self).__name__, pretrained, config)
         found = getattr(found, "vision_config", found)
-        check_range(type(self).__name__, "skips", max(skips, default=0), 0,
-                    found.num_hidden_layers - 1)  # fmt: skip
+        for block in skips:
+            check_range(type(self).__name__, "skips", block, 0, found.num_hidden_layers - 1)
         self.pretrained, self.skips = pretrained, frozenset(skips)
         self.network: Any = transformers().CLIPVisionModelWithProjection(found)
         self.patch, self.size = int(found.patch_size), int(found.image_size)

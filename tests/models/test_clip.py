@@ -62,6 +62,12 @@ def test_only_attention_and_positions_learn_and_all_that_learns_is_used():
     assert not any(p.requires_grad for p in frozen.parameters())
 
 
+def test_blocks_that_are_not_there_are_refused():
+    for skips in ((0, 3), (-1, 2)):
+        with pytest.raises(ValueError, match=r"skips=(3|-1) is not in"):
+            encoder(skips=skips)
+
+
 def test_a_class_is_as_similar_as_its_best_name():
     """Concepts {0: (.1, .3), 1: .2} -> (.3, .2)."""
     texts = ClassTexts("Test", [["a", "b"], ["c"]], 4)
