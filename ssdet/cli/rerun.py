@@ -31,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     from . import main
 
     folder = args.run.parent if args.run.name == INFO else args.run
+    if folder.name in ("", ".."):  # a way to it, and not what it is called
+        folder = folder.resolve()
     info = _read(folder)
     again = args.work_dir or folder.with_name(f"{folder.resolve().name}-again")
     command = _command(folder, info, again)

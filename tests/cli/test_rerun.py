@@ -53,6 +53,16 @@ def test_the_same_numbers_come_out(copied, tmp_path, capsys):
     assert "my run-again is there already; name another" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", [".", "run.json", "plots/.."])
+def test_a_run_is_found_from_within_its_folder(copied, tmp_path, monkeypatch, capsys, given):
+    """Its name is not in what was typed; its neighbor is there already, to keep this short."""
+    (tmp_path / "my run-again").mkdir()
+    (copied / "plots").mkdir(exist_ok=True)
+    monkeypatch.chdir(copied)
+    assert main(["rerun", given]) == 2
+    assert "my run-again is there already" in capsys.readouterr().err
+
+
 def test_a_run_of_several_processes_is_compared_too(copied, tmp_path, monkeypatch, capsys):
     """The processes train; this one waits for them, and compares."""
     asked = []
