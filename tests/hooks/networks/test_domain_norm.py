@@ -103,10 +103,13 @@ def test_until_the_end_of_the_burn_in_all_images_are_of_one_domain():
     assert torch.equal(layer.labeled.running_mean, first["running_mean"])
     learned = layer.running_mean.clone()
     assert not torch.equal(learned, first["running_mean"])
+    with torch.no_grad():
+        layer.weight.fill_(3.0)  # as if the optimizer had stepped
     losses(model, seg_batch())
     moved = layer.labeled.running_mean
     expected = 0.9 * learned  # the twin began as a copy, and has seen one batch since
     assert not torch.equal(moved, learned) and (moved - expected).abs().max() < learned.abs().max()
+    assert (layer.labeled.weight == 3).all() and int(layer.labeled.num_batches_tracked) == 3
     assert not any(one.on_labeled for one in domain_norms(model.student))
 
 

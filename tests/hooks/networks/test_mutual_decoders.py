@@ -10,7 +10,14 @@ from ssdet.models import UNetDecoderHead
 from ssdet.teacher_student.phase import Phase
 
 from ...helpers import build_pair, losses
-from ...seg_helpers import CROSS_ENTROPY, PREPROCESSOR, build_seg, seg_batch, tiny_fcn
+from ...seg_helpers import (
+    CROSS_ENTROPY,
+    PREPROCESSOR,
+    build_seg,
+    padded_from,
+    seg_batch,
+    tiny_fcn,
+)
 
 HEADS = ["second", "third"]
 
@@ -49,16 +56,40 @@ def test_every_head_learns_the_labels_and_follows_the_others():
     assert any(p.grad is not None and p.grad.any() for p in model.student.backbone.parameters())
 
 
-def test_equal_heads_have_the_loss_of_their_own_sharpening():
-    """Six pairs of |p - sharp(p)|^2, over labeled and unlabeled pixels alike."""
+@pytest.mark.parametrize("column", [32, 16])
+def test_equal_heads_have_the_loss_of_their_own_sharpening(column):
+    """Six pairs of |p - sharp(p)|^2, over labeled and unlabeled pixels alike, but for padding."""
     model = pair()
     for name in HEADS:
         model.auxiliary[name].load_state_dict(model.student.decode_head.state_dict())
-    found, step = taken(model, MutualDecodersHook(HEADS, weight=0.5))
+    batch = padded_from(seg_batch(), column)
+    found, step = taken(model, MutualDecodersHook(HEADS, weight=0.5), batch)
     p = torch.cat([step.outputs[name] for name in ("sup", "unsup_student")]).softmax(1)
     sharp = p**10 / (p**10 + (1 - p) ** 10)
-    expected = 0.5 * 6 * (p - sharp).square().mean()
+    seen = torch.ones_like(p[:, 0], dtype=torch.bool)
+    seen[2:, :, column * seen.shape[-1] // 32 :] = False
+    expected = 0.5 * 6 * (p - sharp).square().mean(1)[seen].mean()
     torch.testing.assert_close(found["unsup_loss_mutual"], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_further_heads_have_the_weight_of_labels():
+    found = []
+    for weight in (1.0, 0.5):
+        model = pair(sup_weight=weight)
+        torch.manual_seed(1)
+        found.append(taken(model, MutualDecodersHook(HEADS))[0]["sup_second_loss_ce"].item())
+    assert found[1] == pytest.approx(0.5 * found[0], rel=1e-5)
+
+
+def test_the_gradient_through_the_sharpened_is_a_choice():
+    gradients = []
+    for detach in (True, False):
+        model = pair()
+        torch.manual_seed(1)
+        found, _ = taken(model, MutualDecodersHook(HEADS, detach=detach))
+        found["unsup_loss_mutual"].backward()
+        gradients.append(model.auxiliary["second"].conv_seg.weight.grad)
+    assert not torch.allclose(*gradients)
 
 
 @pytest.mark.parametrize("joint", [False, True])

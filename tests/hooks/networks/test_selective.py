@@ -62,14 +62,14 @@ def test_names_are_those_of_the_student():
 def test_the_penalty_is_on_the_layers_that_are_named():
     torch.manual_seed(0)
     model = build_seg()
-    hook = OrthogonalityHook("decode_head.conv_seg", weight=1.0, steps=50)
+    hook = OrthogonalityHook("decode_head.conv_seg", weight=0.5, steps=50)
     model.attach(hook)
     with torch.no_grad():
         matrix = torch.zeros(4, 8)
         matrix[0, 0] = 2.0
         model.student.decode_head.conv_seg.weight.copy_(matrix.view(4, 8, 1, 1))
     found = losses(model, seg_batch(unsup=0))
-    assert found["sup_loss_orthogonality"].item() == pytest.approx(3.0, rel=1e-4)
+    assert found["sup_loss_orthogonality"].item() == pytest.approx(0.5 * 3.0, rel=1e-4)
     assert set(hook.vectors) == {"decode_head.conv_seg.weight"}
     hook.begin = 100
     assert losses(model, seg_batch(unsup=0))["sup_loss_orthogonality"].item() == 0

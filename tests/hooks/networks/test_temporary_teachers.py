@@ -98,6 +98,8 @@ def test_the_implicit_consistency_is_not_mixed_and_has_its_share():
     assert step.shares == {"unsup_student": 1.0, SECOND: 0.2}
     assert torch.equal(step.targets[SECOND].labels, step.pseudo.labels)
     assert not torch.equal(step.targets["unsup_student"].labels, step.pseudo.labels)
+    among = taken(build_seg(), TemporaryTeachersHook(1, mixes=None, view=SECOND), views=3)
+    assert among.shares == {"unsup_student": 0.5, SECOND: 0.2, "unsup_student_3": 0.5}
     alone = taken(build_seg(), TemporaryTeachersHook(1, mixes=None, view=SECOND))
     assert alone.shares == {"unsup_student": 1.0}
 
