@@ -56,6 +56,24 @@ def test_the_worst_noise_is_worse_than_a_random_one():
         assert worst > sum(distances) / 2
 
 
+def test_the_noise_that_probes_and_the_noise_that_is_borne_have_their_own_lengths():
+    torch.manual_seed(0)
+    model, spy = build_seg(), Spy()
+    for each in (AdversarialSmoothnessHook(probe=0.2, strength=0.05), spy):
+        model.attach(each)
+    forward, seen = model.forward_outputs, []
+
+    def watched(views, *network):
+        seen.append(views.inputs.detach())
+        return forward(views, *network)
+
+    model.forward_outputs = watched
+    losses(model, seg_batch(0, 2))
+    clean = spy.step.branches["unsup_student"].inputs
+    lengths = [(noisy - clean).square().mean((1, 2, 3)).sqrt() for noisy in seen[-2:]]
+    torch.testing.assert_close(torch.stack(lengths), torch.tensor([[0.2] * 2, [0.05] * 2]))
+
+
 def test_statistics_are_those_of_the_student_alone():
     states = {}
     for name, hook in (("with", AdversarialSmoothnessHook()), ("without", Spy())):
@@ -83,7 +101,10 @@ def test_batch_norms_use_the_batch_and_remember_none():
 @pytest.mark.parametrize("joint", [False, True])
 def test_the_gradient_reaches_the_student_and_a_batch_of_one_kind_works(joint):
     found, step = taken(AdversarialSmoothnessHook(weight=1.0), joint_pass=joint)
+    for output in step.outputs.values():
+        output.retain_grad()
     found["unsup_loss_smooth"].backward()
+    assert all(output.grad is None for output in step.outputs.values()), "they are the target"
     assert all(p.grad is not None for p in step.model.student.parameters())
     alone, _ = taken(AdversarialSmoothnessHook(), seg_batch(2, 0), joint_pass=joint)
     assert alone["unsup_loss_smooth"] > 0

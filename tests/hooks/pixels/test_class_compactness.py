@@ -50,6 +50,18 @@ def test_rightly_predicted_pixels_are_remembered_without_the_background():
     assert sizes(everything)[0] == min(8, int((right == 0).sum()))
 
 
+def test_pixels_without_an_annotation_are_left_out():
+    batch = seg_batch(2, 0)
+    for sample in batch["data_samples"]["sup"]:
+        sample.gt_sem_seg.data[..., 16:] = 255
+    one = ClassCompactnessHook()
+    _, step = taken(one, batch=batch)
+    features, labels, _ = one._pixels(step, "sup")
+    maps = step.pixel_features["sup"].movedim(1, -1)
+    torch.testing.assert_close(features, maps[:, :, : maps.shape[2] // 2].flatten(0, 2))
+    assert labels.max() < 4
+
+
 def test_features_are_pulled_and_the_selection_moves_none():
     model = pair()
     found, step = taken(ClassCompactnessHook(), model)

@@ -39,12 +39,13 @@ def taken(*hooks, model=None, batch=None):
     return losses(model, batch or seg_batch()), spy.step
 
 
-def test_a_move_of_length_0_is_the_strong_view_itself():
+@pytest.mark.parametrize("share", [0.5, 0.2])
+def test_a_move_of_length_0_is_the_strong_view_itself(share):
     """But for the statistics: the second normalizations start as the first ones did."""
-    found, step = taken(hook(length=0.0))
-    expected = found["unsup_decode.loss_ce"]
+    found, step = taken(hook(length=0.0, share=share))
+    expected = found["unsup_decode.loss_ce"] * share / (1 - share)
     torch.testing.assert_close(found["unsup_loss_density"], expected)
-    assert step.shares["unsup_student"] == 0.5
+    assert step.shares["unsup_student"] == 1 - share
 
 
 def test_moved_features_lie_less_densely():
@@ -100,6 +101,7 @@ def test_the_flow_learns_by_its_own_loss_and_nothing_else_by_it():
     found, _ = taken(hook(), model=model)
     found["flow_loss"].backward()
     flow = model.auxiliary["flow"]
+    assert 8 * found["flow_loss"].item() == pytest.approx(-found["density/mean"].item(), rel=1e-5)
     assert all(p.grad is not None for p in flow.parameters())
     assert all(p.grad is None or not p.grad.any() for p in model.student.parameters())
     model.zero_grad()

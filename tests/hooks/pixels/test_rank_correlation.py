@@ -102,12 +102,32 @@ def test_padding_takes_no_part():
 
 def test_the_loss_trains_the_strong_view_alone_and_no_classifier():
     found, step = taken(hook())
+    weak = step.layers["unsup_teacher"]["layer:" + LAYER]
+    weak.retain_grad()
     found["unsup_loss_ranks"].backward()
+    assert weak.requires_grad and weak.grad is None
     student = step.model.student
     assert any(p.grad is not None and p.grad.any() for p in student.backbone.parameters())
     assert all(
         p.grad is None or not p.grad.any() for p in student.decode_head.conv_seg.parameters()
     )
+
+
+def test_orders_in_the_strong_view_follow_those_of_the_weak_one(monkeypatch):
+    seen = []
+
+    def divergence(weak, strong, agents, top):
+        seen.append((weak, strong))
+        return strong.sum(1)
+
+    monkeypatch.setattr("ssdet.hooks.pixels.rank_correlation.rank_divergence", divergence)
+    _, step = taken(hook())
+    weak, strong = (
+        step.layers[name]["layer:" + LAYER].movedim(1, -1).flatten(1, 2)
+        for name in ("unsup_teacher", "unsup_student")
+    )
+    assert all(torch.equal(own, weak[image]) for image, (own, _) in enumerate(seen))
+    assert all(torch.equal(own, strong[image]) for image, (_, own) in enumerate(seen))
 
 
 def test_weights_and_views():

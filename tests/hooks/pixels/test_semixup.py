@@ -6,17 +6,17 @@ import torch
 from ssdet.hooks import SemixupHook
 
 from ...helpers import losses
-from ...seg_helpers import build_seg, seg_batch, with_other_labeled
+from ...seg_helpers import build_seg, padded_from, seg_batch, with_other_labeled
 from .test_hardness import step_of
 
 LOSS = "unsup_loss_semixup"
 
 
-def found_with(share, monkeypatch, **settings):
+def found_with(share, monkeypatch, change=lambda batch: batch, **settings):
     torch.manual_seed(0)
     hook = SemixupHook(**settings)
     monkeypatch.setattr(hook, "_share", lambda _: share)
-    step = step_of(hook, batch=seg_batch(2, 2, views=2))
+    step = step_of(hook, batch=change(seg_batch(2, 2, views=2)))
     p, q = (
         hook.enlarged(step.outputs[view], (32, 32)) for view in ("unsup_student", "unsup_student_2")
     )
@@ -41,6 +41,20 @@ def test_all_that_is_mixed_is_the_neighbor_at_zero(monkeypatch):
     other = p.roll(1, dims=0)
     expected = (other - p).square().mean() + (other - q).square().mean()
     torch.testing.assert_close(loss, expected)
+
+
+def test_where_one_of_both_images_is_padding_no_mixture_is_compared(monkeypatch):
+    def half_padded(batch):
+        batch = padded_from(batch, 16)
+        for name, samples in batch["data_samples"].items():
+            if name != "sup":  # all of the second image is seen
+                samples[3].gt_sem_seg.data[:] = 0
+        return batch
+
+    loss, p, q = found_with(0.0, monkeypatch, half_padded, inside=0, between=0, outside=1)
+    other = p.roll(1, dims=0)
+    pairs = [(other - one)[..., :16].square().mean() for one in (p, q)]
+    torch.testing.assert_close(loss, sum(pairs))
 
 
 def test_lambda_is_a_beta_variate():

@@ -34,9 +34,9 @@ class Labeler(nn.Module):
         return found
 
 
-def taken(probability, *hooks, segmentor=None, batch=None, **settings):
+def taken(probability, *hooks, segmentor=None, batch=None, burn_in=0, **settings):
     torch.manual_seed(0)
-    model, spy = build_seg(segmentor), Spy()
+    model, spy = build_seg(segmentor, burn_in=burn_in), Spy()
     model.auxiliary["clip"] = Labeler(probability)
     for one in (*hooks, TextGuidanceHook(**{"length": 100, **settings}), spy):
         model.attach(one)
@@ -55,6 +55,30 @@ def test_the_weight_fades_and_the_loss_is_that_of_the_labels():
     assert step.log["text/weight"] == pytest.approx(0.075) and step.log["text/kept"] == 1
 
 
+def test_the_weight_is_that_of_the_iterations_behind_the_burn_in():
+    _, step = taken(0.95, burn_in=5)
+    assert step.log["text/weight"] == pytest.approx(0.08)
+
+
+def test_views_have_their_shares():
+    class Shares(StepHook):
+        phase = Phase.LABEL
+
+        def __init__(self, first, second):
+            self.shares = dict(unsup_student=first, unsup_student_2=second)
+
+        def before_student(self, step):
+            step.shares.update(self.shares)
+
+    found = []
+    for shares in ((1.0, 0.0), (0.0, 1.0), (0.25, 0.75)):
+        torch.manual_seed(2)
+        batch = seg_batch(views=2)
+        found.append(taken(0.95, Shares(*shares), batch=batch)[0]["unsup_loss_text"].item())
+    assert found[0] != pytest.approx(found[1])
+    assert found[2] == pytest.approx(0.25 * found[0] + 0.75 * found[1], rel=1e-5)
+
+
 def test_labels_below_the_score_are_none():
     found, step = taken(0.88)
     assert found["unsup_loss_text"] == 0 and step.log["text/kept"] == 0
@@ -66,6 +90,7 @@ def test_padding_has_no_label():
     _, step = taken(0.95, batch=padded_from(seg_batch(), 16))
     labels = step.targets["unsup_student"].extra_labels[:, 0]
     assert (labels[..., :16] == 2).all() and (labels[..., 16:] == 255).all()
+    assert step.log["text/kept"] == 1, "a share of what is no padding"
 
 
 def test_labels_are_cut_like_the_images():

@@ -5,6 +5,7 @@ import torch
 
 from ssdet.hooks import ClassBalanceHook, StepHook
 from ssdet.teacher_student.phase import Phase
+from ssdet.testing import pixel_step
 from ssdet.thresholds import effective_number_weights
 
 from ...helpers import build_pair, instances, losses, multi_branch, pseudo
@@ -23,9 +24,9 @@ class Says(StepHook):
         self.step = step
 
 
-def boxes_of(hook, steps=1):
+def boxes_of(*hooks, steps=1):
     model, says = build_pair(), Says()
-    for one in (says, hook):
+    for one in (says, *hooks):
         model.attach(one)
     batch = multi_branch(sup=2, unsup=2)
     batch["data_samples"]["sup"][1].gt_instances = instances([(0, 0, 9, 9)], [2])
@@ -49,6 +50,32 @@ def test_counts_of_boxes_by_hand():
     before = effective_number_weights(torch.tensor([1.0, 0.0, 1.0]), 0.9)  # no pseudo label yet
     torch.testing.assert_close(first.weight_cls, before[[0]])
     torch.testing.assert_close(second.weight_cls, before[[2]])
+
+
+class Halves(StepHook):
+    """Another hook weighs boxes, too."""
+
+    phase = Phase.FILTER
+
+    def after_teacher(self, step):
+        for boxes in step.pseudo:
+            boxes.weight_cls = boxes.weight_cls * 0.5
+
+
+def test_the_weights_of_others_stay():
+    alone, both = (
+        boxes_of(*hooks, ClassBalanceHook()).pseudo[0].weight_cls for hooks in ((), (Halves(),))
+    )
+    torch.testing.assert_close(both, 0.5 * alone)
+
+
+def test_pixels_that_a_threshold_has_dropped_are_not_counted():
+    step = pixel_step([[0.9, 0.8, 0.7, 0.2]], labels=[[0, 0, 1, 1]])
+    step.pseudo.weights[0, 0, 2:] = 0
+    hook = ClassBalanceHook()
+    step.model.attach(hook)
+    hook.after_teacher(step)
+    assert hook.found.tolist() == pytest.approx([0.85, 0, 0, 0, 1])
 
 
 def test_counts_are_those_of_all_images_and_pseudo_labels_fade():
