@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from .published import detection, segmentation
 from .published.built import Built
 from .published.page import REPOSITORIES, SECTIONS, UNPUBLISHED, page
 from .published.table import SAME, wrong_rows
@@ -40,6 +41,13 @@ def test_every_source_is_a_file_of_a_known_repository_or_recalled():
         assert row.recalled or (key in REPOSITORIES and place), f"{config}: {row.name}"
         exact = re.search(r"\w:\S", place)  # a line, a function or a heading of the file
         assert row.recalled or row.ours is not SAME or exact, f"{config}: {row.name}"
+
+
+def test_no_two_repositories_have_one_key():
+    """The later one would be named as the source of the rows of both."""
+    parts = [detection.REPOSITORIES, *(part.REPOSITORIES for part in segmentation.PARTS)]
+    keys = [key for part in parts for key in part]
+    assert sorted(keys) == sorted(REPOSITORIES)
 
 
 def test_no_two_rows_of_a_recipe_have_one_name():

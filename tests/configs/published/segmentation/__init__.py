@@ -16,10 +16,10 @@ from . import (
 )
 from ..table import Recipe, Repository
 
-_PARTS = (
+PARTS = (
     *(unimatch, corrmatch, u2pl, augmented, prevmatch, perturbed, segformer, semivl),
     *(cross, more_pixels, slices, decoders),
 )
-REPOSITORIES: dict[str, Repository] = {k: v for part in _PARTS for k, v in part.REPOSITORIES.items()}
-RECIPES: tuple[Recipe, ...] = tuple(recipe for part in _PARTS for recipe in part.RECIPES)
+REPOSITORIES: dict[str, Repository] = {k: v for part in PARTS for k, v in part.REPOSITORIES.items()}
+RECIPES: tuple[Recipe, ...] = tuple(recipe for part in PARTS for recipe in part.RECIPES)
 UNPUBLISHED: dict[str, str] = {**cross.UNPUBLISHED, **more_pixels.UNPUBLISHED, **slices.UNPUBLISHED}

@@ -43,7 +43,7 @@ def _rows(script: str, network: str, turns: str) -> list[Row]:
     ]  # fmt: skip
 
 
-_MC, _UNET = "MC:MC-Net/code/train_mcnet_2d.py", "MC:code/networks/unet.py"
+_MC, _UNET = "MC:code/train_mcnet_2d.py", "MC:code/networks/unet.py"
 _HOOK = "MutualDecodersHook"
 
 

@@ -9,7 +9,7 @@ from .deeplab import deeplab
 from .unimatch import BLENDER, CLASSIC, LONG_SIDE, STRONG
 
 REPOSITORIES = {
-    "RM": Repository("mai556/RankMatch", "3093259"),
+    "RM": Repository("mai556/RankMatch", "abb13e1"),
     "DD": Repository("Gavinwxy/DDFP", "68b29d0"),
 }
 _RANKS = "RankCorrelationHook"
@@ -105,7 +105,7 @@ DDFP = Recipe(
             "DD:dataset/transform.py:generate_unsup_data"),
         Row("weak view", _VIEW, read.view("unsup_teacher"), f"{_YAML}:8",
             ours=_VIEW.replace("its own size", "500 x 500"), why=LONG_SIDE),
-        Row("strong view: then", STRONG, pixels.colors(), "DD:dataset/transform.py:color_jitter"),
+        Row("strong view: then", STRONG, pixels.colors(), "DD:dataset/pascal_voc.py:ColorJitter"),
         *deeplab(
             dict(
                 backbone=f"{_YAML}:67", stem="DD:model/model/resnet.py:ResNet",

@@ -11,7 +11,7 @@ from .unimatch import BLENDER, CLASSIC, LONG_SIDE, PADDED, ROADS, STRONG
 
 REPOSITORIES = {
     "AL": Repository("xmed-lab/AllSpark", "9da63e2"),
-    "DT": Repository("naver-ai/dual-teacher", "868e6e7"),
+    "DUAL": Repository("naver-ai/dual-teacher", "868e6e7"),
 }
 _SCRIPT, _NECK, _DATA = "AL:train_allspark.py", "AL:model/semseg/allspark.py", "AL:dataset/semi.py"
 
@@ -65,14 +65,14 @@ VOC = Recipe(
     protocol="val, MiT-B5, crops of 513, best epoch (README)",
     rows=(
         *_rows(
-            "AL:configs/pascal.yaml", own="its own size", size=513, lr=0.001, head=10,
+            "AL:configs/pascal_allspark.yaml", own="its own size", size=513, lr=0.001, head=10,
             loss="cross entropy", warmup=6555,
         ),
         Row("iterations, classic", {"1/16": 104880, "1/8": 104000, "1/4": 102160, "1/2": 98480,
             "1/1": 91200}, pixels.lengths(*CLASSIC, protocol="classic"), f"{_SCRIPT}:main"),
         Row("iterations, blender", {"1/16": 99200, "1/8": 92560, "1/4": 79360},
             pixels.lengths(*BLENDER, protocol="blender"), f"{_SCRIPT}:main"),
-        Row("evaluation", "whole images, their own size", pixels.evaluation, "AL:evaluate.py:evaluate"),
+        Row("evaluation", "whole images, their own size", pixels.evaluation, "AL:train_baseline_sup.py:evaluate"),
     ),
 )  # fmt: skip
 CITYSCAPES = Recipe(
@@ -82,18 +82,18 @@ CITYSCAPES = Recipe(
     protocol="val, MiT-B5, crops of 801, best epoch (README)",
     rows=(
         *_rows(
-            "AL:configs/cityscapes.yaml", own="2048 x 1024", size=801, lr=0.005, head=1, warmup=5235,
+            "AL:configs/cityscapes_allspark.yaml", own="2048 x 1024", size=801, lr=0.005, head=1, warmup=5235,
             loss="cross entropy of hard pixels, below 0.7, 100,000 or more of each image",
         ),
         Row("iterations", {"1/30": 86160, "1/16": 83760, "1/8": 78000, "1/4": 66960, "1/2": 44640},
             pixels.lengths(*ROADS), f"{_SCRIPT}:main"),
         Row("evaluation", "windows of 801, 534 apart, the last one cut off", pixels.evaluation,
-            "AL:evaluate.py:evaluate", ours="windows of 801, 534 apart, the last one moved back",
+            "AL:train_baseline_sup.py:evaluate", ours="windows of 801, 534 apart, the last one moved back",
             why="as the other recipes of Cityscapes; MMSegmentation has no other windows"),
     ),
     notes="The code keeps 200,000 hard pixels of the two images of a process.",
 )  # fmt: skip
-_DUAL, _MIXES, _TURNS = "DT:tools/train.py", "DT:seg_core/augmentations.py", "TemporaryTeachersHook"
+_DUAL, _MIXES, _TURNS = "DUAL:tools/train.py", "DUAL:seg_core/augmentations.py", "TemporaryTeachersHook"
 _CROP = "crop 512 x 512; flip 0.5"
 DUAL = Recipe(
     config="temporary_teachers/segformer_b1_ade20k.py",
@@ -108,7 +108,7 @@ DUAL = Recipe(
         Row("weight decay, of all parameters", 0.01, read.decay, f"{_DUAL}:main"),
         Row("optimizer", "AdamW", read.optimizer, f"{_DUAL}:main"),
         Row("schedule", "1,500 iterations from 1e-06 of it, then polynomial 1 to 0", pixels.schedule,
-            "DT:seg_core/optimizer.py:PolyWarmupAdamW"),
+            "DUAL:seg_core/optimizer.py:PolyWarmupAdamW"),
         Row("iterations", {"1/32": 15800, "1/16": 31600, "1/8": 63000, "1/4": 126200},
             pixels.lengths("1_32", "1_16", "1_8", "1_4"), f"{_DUAL}:train_dual"),
         Row("loss of labeled images", "cross entropy", pixels.sup_loss, f"{_DUAL}:main"),

@@ -10,6 +10,8 @@ from .unimatch import CLASSIC, NEXT, PADDED, STRONG
 
 REPOSITORIES = {"SV": Repository("google-research/semivl", "13ee65d")}
 _EXPERIMENTS, _SCRIPT, _MODEL = "SV:experiments.py", "SV:semivl.py", "SV:model"
+_NETWORK = "SV:configs/_base_/models/vlm-vlg-aspp-s2p4-sk04-ftap-mcvitb.py"
+_DATA = "SV:third_party/unimatch/dataset"
 _GUIDE, _STREAM = "TextGuidanceHook", "FeaturePerturbationHook"
 _VIEW = "resize by 0.5 to 2 of 2048 x 512; crop 512 x 512; flip 0.5"
 
@@ -45,8 +47,8 @@ VOC = Recipe(
         Row("iterations, classic", {"1/16": 104880, "1/8": 104000, "1/4": 102160, "1/2": 98480,
             "1/1": 91200}, pixels.lengths(*CLASSIC, protocol="classic"), f"{_SCRIPT}:main"),
         Row("loss of labeled images", "cross entropy", pixels.sup_loss, f"{_SCRIPT}:main"),
-        Row("weights of the losses", (0.5, 0.5), pixels.weights, f"{_SCRIPT}:316"),
-        Row("of it, perturbed features", 0.5, read.hook(_STREAM, "share"), f"{_SCRIPT}:316"),
+        Row("weights of the losses", (0.5, 0.5), pixels.weights, f"{_SCRIPT}:319"),
+        Row("of it, perturbed features", 0.5, read.hook(_STREAM, "share"), f"{_SCRIPT}:319"),
         Row("dropped channels", 0.5, read.hook(_STREAM, "prob"), f"{_MODEL}/vlm.py:VLM"),
         Row("threshold", 0.95, pixels.threshold, f"{_EXPERIMENTS}:config_from_vars"),
         Row("mean over", "valid", read.model("reduction"), f"{_SCRIPT}:main"),
@@ -65,21 +67,21 @@ VOC = Recipe(
         Row("what learns of the encoder", "attn, pos_embed",
             lambda built: sorted({part for name in built.groups if "backbone" in name
                                   for part in ("self_attn", "position_embedding") if part in name}),
-            f"{_MODEL}/maskclip_vit.py:MaskClipVisionTransformer",
+            f"{_NETWORK}:exclude_keys",
             ours=["position_embedding", "self_attn"], why="their names in transformers"),
         Row("blocks that are read beside the last", (0, 4),
             lambda built: tuple(sorted(built.model.student.backbone.skips)),
-            "SV:configs/_base_/models/vlm-vlg-aspp-s2p4-sk04-ftap-mcvitb.py:model"),
+            f"{_NETWORK}:out_indices"),
         Row("channels of the decoder", 128, read.model("student.decode_head.channels"),
-            f"{_MODEL}/vlg_head.py:VLGHead"),
+            f"{_NETWORK}:channels=128"),
         Row("CutMix: a box shows", "another crop of the same image", pixels.partner,
             f"{_SCRIPT}:main", ours="the next image of the batch", why=NEXT),
-        Row("weak view", _VIEW, read.view("unsup_teacher"), "SV:configs/_base_/datasets/pascal.py:train"),
-        Row("strong views: then", STRONG, pixels.colors(), "SV:datasets/semi.py:__getitem__"),
+        Row("weak view", _VIEW, read.view("unsup_teacher"), f"{_DATA}/semi.py:Resize"),
+        Row("strong views: then", STRONG, pixels.colors(), f"{_DATA}/semi.py:ColorJitter"),
         Row("padding of crops", "black, not trained on", pixels.padding,
-            "SV:datasets/transform.py:crop", ours="the mean color, not trained on", why=PADDED),
+            f"{_DATA}/transform.py:crop", ours="the mean color, not trained on", why=PADDED),
         Row("evaluation", "windows of 512, 426 apart, the last one moved back", pixels.evaluation,
-            "SV:configs/_base_/models/vlm-vlg-aspp-s2p4-sk04-ftap-mcvitb.py:test_cfg"),
+            f"{_EXPERIMENTS}:zegclip_sliding_window"),
     ),
 )  # fmt: skip
 RECIPES = (VOC,)
