@@ -56,9 +56,9 @@ def dino():
     return initialized(build_pair(small_config("dino")))
 
 
-def run(model, scores, hook, monkeypatch, queries=None):
+def run(model, scores, hook, monkeypatch, queries=None, says=Says):
     """A step with these scores; the student's queries are boxes of the strong view, given."""
-    says = Says(scores)
+    says = says(scores)
     model.hooks = []
     for one in (says, hook):
         model.attach(one)
@@ -103,6 +103,18 @@ def test_a_dear_one_is_not_mined_and_a_cheap_one_may_be_learned(dino, monkeypatc
     assert target.query_boxes.bboxes.tolist() == [[44, 4, 60, 20]]
     assert target.gt_instances.bboxes.tolist() == [[44, 4, 60, 20]]
     assert found["mining/added"] == 1 and found["unsup_loss_cls"] > 0
+
+
+def test_mixed_views_have_the_labels_of_the_threshold_alone(dino, monkeypatch):
+    class Mixed(Says):
+        def before_student(self, step):
+            for view in step.strong["unsup_student"].samples:
+                view.set_metainfo(dict(pieces=2))
+
+    found, step = run(dino, [SCORES], CostMiningHook(0.4), monkeypatch, seen(*NEAR), Mixed)
+    (target,) = step.targets["unsup_student"]
+    assert len(target.gt_instances) == 1 and "query_boxes" not in target
+    assert found["mining/limit"] == 0
 
 
 def test_labels_are_reliable_at_any_cost(dino, monkeypatch):

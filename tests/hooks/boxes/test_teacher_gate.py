@@ -104,23 +104,30 @@ def test_without_boxes_and_with_other_detectors():
         TeacherGateHook(gate=False, cross=False)
 
 
-def open_set(hook, bias):
-    """The binary classifiers say their bias everywhere."""
+def open_set(hook, bias, background=0.0):
+    """The binary classifiers, and the teacher's one, say their bias everywhere."""
     says = Says(labels=[0, 1])
     head = dict(type="FeatureProjector", in_channels=32, hidden=8, channels=3)
     model = pair("faster_rcnn", says, hook, auxiliary=dict(open_set=head))
     with torch.no_grad():
         model.auxiliary.open_set.layers[-1].weight.zero_()
         model.auxiliary.open_set.layers[-1].bias.copy_(torch.tensor(bias))
+        classifier = model.teacher.roi_head.bbox_head.fc_cls
+        classifier.weight.zero_()
+        classifier.bias.copy_(torch.tensor([0.0, 0.0, 0.0, background]))
     found = losses(model, multi_branch(sup=1, unsup=1))
     assert torch.isfinite(total(found))
     return says.step, found
 
 
+@pytest.mark.parametrize("background", [0.0, 5.0])
 @pytest.mark.parametrize(("bias", "level"), [(3.0, HIGH), (-3.0, LOW)])
-def test_unknown_objects_are_ignored(bias, level):
-    """pos = .95 for all classes: unknown with .05; and the other way round."""
-    step, found = open_set(OpenSetHook(), (bias,) * 3)
+def test_unknown_objects_are_ignored(bias, level, background):
+    """pos = .95 for all classes: unknown with .05; and the other way round.
+
+    How probable the background is does not matter.
+    """
+    step, found = open_set(OpenSetHook(), (bias,) * 3, background)
     assert step.pseudo[0].level.tolist() == [level] * 2
     assert found["open_set/unknown"] == (0 if level == HIGH else 2)
     regions = step.targets[VIEW][0].ignored_instances.bboxes

@@ -68,10 +68,11 @@ def test_the_noise_that_probes_and_the_noise_that_is_borne_have_their_own_length
         return forward(views, *network)
 
     model.forward_outputs = watched
-    losses(model, seg_batch(0, 2))
-    clean = spy.step.branches["unsup_student"].inputs
-    lengths = [(noisy - clean).square().mean((1, 2, 3)).sqrt() for noisy in seen[-2:]]
-    torch.testing.assert_close(torch.stack(lengths), torch.tensor([[0.2] * 2, [0.05] * 2]))
+    losses(model, padded_from(seg_batch(0, 2), 24))
+    noise = torch.stack(seen[-2:]) - spy.step.branches["unsup_student"].inputs
+    lengths = noise.square().mean((2, 3, 4)).sqrt()
+    torch.testing.assert_close(lengths, torch.tensor([[0.2] * 2, [0.05] * 2]))
+    assert not noise[..., 24:].any(), "padding gets none"
 
 
 def test_statistics_are_those_of_the_student_alone():
