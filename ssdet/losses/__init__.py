@@ -22,6 +22,7 @@ from .disagreement import (
 from .distillation import gap_logit_l1, region_similarity, self_similarity
 from .early_learning import early_learning
 from .focal import softmax_focal
+from .neighbors import neighbor_energy
 from .one_to_many import OneToManyLoss, aligned_focal, claimed
 from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_mean
 from .queries import beside_mask, direction_gap, distinct, query_votes
@@ -63,6 +64,7 @@ __all__ = [
     "masked_cross_entropy",
     "mixture_density",
     "mutual_consistency",
+    "neighbor_energy",
     "order_probabilities",
     "pixel_mean",
     "place_targets",

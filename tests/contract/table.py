@@ -172,6 +172,7 @@ PIXELS = [
     *pixels("FeaturePerturbationHook"),
     *pixels("HardnessHook", score=0.0),
     *pixels("LargestComponentHook"),
+    *pixels("NeighborLossHook", radius=1, stride=2),
     *pixels("NoisyDiceHook"),
     *pixels("SampleAdaptiveHook", interval=1, views=2),
     *pixels("SemixupHook", views=2),
