@@ -16,7 +16,7 @@ from ..formats.write import may_write
 from ..formats.writers.files import text_file
 from .fuse_boxes import Boxes, Mode, fuse_boxes, iou
 from .fuse_folders import MapResult, fuse_folders
-from .fuse_sources import BoxSource, read_source
+from .fuse_sources import BoxSource, Size, read_source
 
 __all__ = ["FuseResult", "MapResult", "Worth", "fuse", "fuse_boxes", "fuse_folders", "measure"]
 TRUE_IOU = 0.5
@@ -107,6 +107,7 @@ def fuse(
     read_ones = [read_source(Path(path), Path(like) if like else None) for path in sources]
     classes = tuple(dict.fromkeys(name for source in read_ones for name in source.classes))
     _share_images(read_ones)
+    _same_sizes(read_ones)
     worth = [] if truth is None else _worth(read_ones, classes, Path(truth))
     trust = np.stack([one.reliability for one in worth]) if worth else (
         np.ones((len(read_ones), len(classes)))
@@ -202,6 +203,23 @@ def _share_images(sources: list[BoxSource]) -> None:
             )
 
 
+def _same_sizes(sources: list[BoxSource]) -> None:
+    """Refuse an image that has another size in another source: its boxes do not fit together."""
+    sizes: dict[str, tuple[Size, str]] = {}
+    for source in sources:
+        for name, row in source.rows.items():
+            size = source.sizes[row]
+            known, where = sizes.setdefault(name, (size, source.name))
+            if known != size and all(known) and all(size):
+                raise_data_error(
+                    "image of two sizes",
+                    f"{source.name}, {name}",
+                    found=f"{size[0]}x{size[1]}",
+                    allowed=f"{known[0]}x{known[1]}, as in {where}",
+                    advice="Its boxes are of a resized or turned copy; label the same files",
+                )
+
+
 def _worth(sources: list[BoxSource], classes: tuple[str, ...], path: Path) -> list[Worth]:
     truth = read_source(path)
     if not set(truth.classes) & set(classes):
@@ -212,8 +230,21 @@ def _worth(sources: list[BoxSource], classes: tuple[str, ...], path: Path) -> li
             allowed=f"some of {', '.join(classes)}",
             advice="Names are case-sensitive",
         )
+    _same_sizes([truth, *sources])
+    if truth.exhaustive and not any(known is None or known for known in truth.exhaustive):
+        raise_data_error(
+            "truth with gaps",
+            path,
+            found="images of which no class is labeled exhaustively",
+            allowed="images in which every object is labeled, at least of some classes",
+            advice="A box beside such labels may be right",
+        )
     known = [classes.index(name) if name in classes else -1 for name in truth.classes]
     truth.labels = np.array(known)[truth.labels]
+    truth.exhaustive = [
+        None if labels is None else tuple(known[label] for label in labels)
+        for labels in truth.exhaustive
+    ]
     found = [measure(source, truth, classes) for source in sources]
     for source, worth in zip(sources, found, strict=True):
         if not worth.images:
@@ -228,17 +259,24 @@ def _worth(sources: list[BoxSource], classes: tuple[str, ...], path: Path) -> li
 
 
 def measure(source: BoxSource, truth: BoxSource, classes: Sequence[str]) -> Worth:
-    """Compare a source with the truth, whose labels are positions in `classes`."""
+    """Compare a source with the truth, whose labels are positions in `classes`.
+
+    Where not every object is labeled, only the classes count of which every object is.
+    """
     own = np.array([classes.index(name) for name in source.classes])
     right, boxes, objects = np.zeros((3, len(classes)))
     images = 0
     for name in truth.rows.keys() & source.rows.keys():
-        images += 1
+        known = truth.exhaustive_in(name)
+        judged = np.ones(len(classes), dtype=bool)
+        if known is not None:
+            judged = np.isin(np.arange(len(classes)), known)
+        images += bool(judged.any())
         theirs, there = source.of(name) or slice(0, 0), truth.of(name) or slice(0, 0)
         labels, real = own[source.labels[theirs]], truth.labels[there]
-        counted = real >= 0
+        counted = (real >= 0) & judged[real]
         corners, real = truth.corners[there][counted], real[counted]
-        np.add.at(boxes, labels, 1)
+        np.add.at(boxes, labels[judged[labels]], 1)
         np.add.at(objects, real, 1)
         free = np.ones(len(real), dtype=bool)
         for row in np.argsort(-source.scores[theirs], kind="stable"):

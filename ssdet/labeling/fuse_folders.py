@@ -15,6 +15,7 @@ from ..formats.issues import raise_data_error
 from ..formats.options import option
 from ..formats.write import may_write
 from ..labels import IGNORE
+from ..messages import warn
 from .fuse_maps import DawidSkene, majority, mean_probability, patterns
 
 MapMode = Literal["majority", "mean", "dawid-skene"]
@@ -127,6 +128,9 @@ def _names(folders: list[Path], suffix: str) -> list[str]:
             allowed=f"names as in {folders[0]}: {min(found[0])!r}",
             advice="Give both the same names",
         )  # fmt: skip
+    left_out = set.union(*found) - common
+    if left_out:
+        warn(f"{len(left_out)} maps are left out, as not every source has them: {min(left_out)}...")
     return sorted(common)
 
 

@@ -32,6 +32,7 @@ class BoxSource:
         starts: Where the boxes of an image begin (one more than there are images).
         corners, labels, scores: Of the boxes, image by image.
         outlines: Polygons or run lengths, where the source has any.
+        exhaustive: Of each image, as of an `ImageRecord`; empty: everything is labeled.
     """
 
     name: str
@@ -43,11 +44,16 @@ class BoxSource:
     labels: np.ndarray
     scores: np.ndarray
     outlines: dict[int, Any] = field(default_factory=dict)
+    exhaustive: list[tuple[int, ...] | None] = field(default_factory=list)
 
     def of(self, image: str) -> slice | None:
         """The boxes of an image; None where the source does not have it."""
         row = self.rows.get(image)
         return None if row is None else slice(int(self.starts[row]), int(self.starts[row + 1]))
+
+    def exhaustive_in(self, image: str) -> tuple[int, ...] | None:
+        """The classes all of whose objects are labeled in an image; None: all classes."""
+        return self.exhaustive[self.rows[image]] if self.exhaustive else None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,13 +80,24 @@ def read_source(path: Path, like: Path | None = None, *, strict: bool = False) -
         reading = Reading()
         parts = CocoParts(open_coco(found.source), found.source, reading)
         sizes = [(r.width or 0, r.height or 0) for r in parts.records]
-        source = _gather(str(path), parts.classes, parts.records, sizes, parts)
+        source = _gather(str(path), parts.classes, parts.records, sizes, _pairs(parts))
+        parts.gaps.finish(parts.records)
+        if any(record.exhaustive is not None for record in parts.records):
+            source.exhaustive = [record.exhaustive for record in parts.records]
         reading.issues.finish(strict=strict or not len(source))
         return source
     data = read(found.source, found.format, strict=strict, **found.reading)
     pairs = ((record, instance) for record in data.records for instance in record.instances)
     sizes = [size_of(data, record) for record in data.records]
     return _gather(str(path), data.classes, data.records, sizes, pairs)
+
+
+def _pairs(parts: CocoParts) -> Iterator[tuple[ImageRecord, Instance]]:
+    """The boxes; where LVIS's lists speak of an image, they stay with it to be looked at."""
+    for record, instance in parts:
+        if record.id in parts.gaps.open:
+            record.instances.append(instance)
+        yield record, instance
 
 
 def _gather(

@@ -75,6 +75,51 @@ def test_what_a_source_is_worth(sources, tmp_path, capsys):
     assert "on 1 labeled images precision 0.50, recall 1.00" in capsys.readouterr().out
 
 
+def with_gaps(path, **gaps):
+    """The file, in which an image says what is not labeled in it."""
+    content = json.loads(path.read_text())
+    for image in content["images"]:
+        image |= gaps.get(image["file_name"][0], {})
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_truth_with_gaps_judges_what_is_labeled_exhaustively(sources, tmp_path, capsys):
+    """In `a.jpg` nobody looked for dogs, in `b.jpg` for nothing: no box there is wrong."""
+    images = {"a.jpg": [(PLACE, "cat", None)], "b.jpg": []}
+    truth = coco(tmp_path / "truth.json", images)
+    first, second = fuse(sources, tmp_path / "a.json", truth=truth).worth
+    assert (first.precision, second.precision) == (0.5, 0.5)
+    with_gaps(truth, a=dict(exhaustive_category_ids=[5]), b=dict(complete=False))
+    first, second = fuse(sources, tmp_path / "b.json", truth=truth).worth
+    assert (first.precision, second.precision) == (1.0, 1.0)
+    assert first.boxes.tolist() == first.objects.tolist() == [1, 0]
+    assert first.images == 1
+    with_gaps(truth, a=dict(exhaustive_category_ids=[]))
+    assert main(["fuse", str(sources[0]), "--truth", str(truth), "--out", "c.json"]) != 0
+    assert "truth with gaps" in capsys.readouterr().err
+
+
+def test_a_truth_with_lists_of_lvis(sources, tmp_path):
+    """Cats are labeled in `a.jpg`, so all of them; of dogs, neither found nor denied, nothing."""
+    truth = coco(tmp_path / "truth.json", {"a.jpg": [(PLACE, "cat", None)]})
+    with_gaps(truth, a=dict(neg_category_ids=[], not_exhaustive_category_ids=[]))
+    _, second = fuse(sources, tmp_path / "a.json", truth=truth).worth
+    assert second.boxes.tolist() == [1, 0] and second.precision == 1.0
+
+
+def test_boxes_of_a_resized_copy_are_refused(sources, tmp_path, capsys):
+    content = json.loads(sources[1].read_text())
+    content["images"][0] |= dict(width=32, height=32)
+    small = tmp_path / "small.json"
+    small.write_text(json.dumps(content))
+    for arguments in ([sources[0], small], [sources[0], "--truth", small]):
+        assert main(["fuse", *map(str, arguments), "--out", str(tmp_path / "out.json")]) != 0
+        error = capsys.readouterr().err
+        assert "image of two sizes" in error and "32x32" in error and "64x64" in error
+    assert not (tmp_path / "out.json").exists()
+
+
 def test_votes_and_the_lowest_score(sources, tmp_path):
     out = tmp_path / "fused.json"
     assert [box[:2] for box in _fused(sources, out, mode="vote")] == [
@@ -172,7 +217,9 @@ def loaded(path):
         return np.asarray(image).tolist()
 
 
-def test_majority_of_label_maps(tmp_path, capsys):
+def test_majority_of_label_maps(tmp_path, capsys, monkeypatch):
+    warned = []
+    monkeypatch.setattr("ssdet.labeling.fuse_folders.warn", warned.append)
     folders = [
         maps(tmp_path / "one", a=[[0, 1, 1]], b=[[0, 0, 0]]),
         maps(tmp_path / "two", a=[[0, 1, 0]]),
@@ -182,6 +229,7 @@ def test_majority_of_label_maps(tmp_path, capsys):
     assert main(["fuse", *folders, "--classes", "2", "--out", str(out)]) == 0
     assert loaded(out / "x" / "a.png") == [[0, 1, 255]]
     assert "1 label maps, 33.3 % of pixels unknown" in capsys.readouterr().out
+    assert warned == ["1 maps are left out, as not every source has them: x/b.png..."]
 
 
 def test_a_measured_precision_breaks_the_tie(tmp_path, capsys):

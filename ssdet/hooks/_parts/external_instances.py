@@ -50,7 +50,9 @@ class ExternalInstances:
         number = self.places.of(str(sample.metainfo.get("img_path", "")))
         if number is None:
             return None
-        known = [one for one in self.data.get_data_info(number)["instances"] if self._usable(one)]
+        info = self.data.get_data_info(number)
+        self._check_size(info, sample)
+        known = [one for one in info["instances"] if self._usable(one)]
         corners = torch.tensor([one["bbox"] for one in known], dtype=torch.float32).reshape(-1, 4)
         boxes = PseudoBoxes(
             bboxes=corners,
@@ -66,6 +68,16 @@ class ExternalInstances:
             boxes.masks = self._masks(known, sample, matrix).to(like.bboxes.device)
         whole = areas(hull)
         return boxes[(areas(boxes.bboxes) >= min_visible * whole) & (areas(boxes.bboxes) > 0)]
+
+    def _check_size(self, info: dict[str, Any], sample: Any) -> None:
+        """Boxes of a resized or turned copy lie elsewhere in the image."""
+        said, size = (info.get("height"), info.get("width")), tuple(sample.ori_shape[:2])
+        if all(said) and said != size:
+            raise ValueError(
+                f"{self.owner}: the labels say that {info['img_path']} has {said[1]}x{said[0]} "
+                f"pixels, and {sample.img_path} has {size[1]}x{size[0]}. Their boxes are of a "
+                "resized or turned copy; let the other model label these files"
+            )
 
     def _usable(self, instance: dict[str, Any]) -> bool:
         return not instance.get("ignore_flag") and instance["bbox_label"] in self.label

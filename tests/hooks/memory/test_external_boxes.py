@@ -15,8 +15,8 @@ PLACE, OTHER = [8.0, 8.0, 24.0, 24.0], [40.0, 40.0, 56.0, 56.0]
 class Labels:
     """A data set of one list of boxes for each image: (box, label, score)."""
 
-    def __init__(self, images, classes=()):
-        self.metainfo = dict(classes=classes)
+    def __init__(self, images, classes=(), **size):
+        self.metainfo, self.size = dict(classes=classes), size
         self.images = list(images.items())
 
     def __len__(self):
@@ -25,7 +25,8 @@ class Labels:
     def get_data_info(self, number):
         name, boxes = self.images[number]
         keys = ("bbox", "bbox_label", "score")
-        return {"img_path": name, "instances": [dict(zip(keys, b, strict=True)) for b in boxes]}
+        found = [dict(zip(keys, b, strict=True)) for b in boxes]
+        return {"img_path": name, "instances": found, **self.size}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,17 @@ def teacher(*found):
 def step_of(model, own, one=None):
     views = Views(torch.zeros(1, 3, 64, 64), [one or named()])
     return Step(model, 0, weak=views, pseudo=[own], dropped=[{}])
+
+
+def test_boxes_of_a_resized_copy_are_refused(model):
+    for size in (dict(height=64, width=64), dict(height=None, width=None)):
+        hook = ExternalBoxesHook(Labels({"a.jpg": [(PLACE, 1, 0.7)]}, **size))
+        hook.on_attach(model)
+        hook.after_teacher(step_of(model, teacher([], [])))
+    hook = ExternalBoxesHook(Labels({"a.jpg": [(PLACE, 1, 0.7)]}, height=32, width=64))
+    hook.on_attach(model)
+    with pytest.raises(ValueError, match=r"say that a\.jpg has 64x32 pixels.* has 64x64"):
+        hook.after_teacher(step_of(model, teacher([], [])))
 
 
 def test_a_reliable_box_is_learned_where_the_teacher_is_blind(model):
