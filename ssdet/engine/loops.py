@@ -71,9 +71,10 @@ class TeacherStudentLoop(ValLoop):
         self.runner.call_hook("before_val_epoch")
         self.runner.model.eval()
         self.truth = self.truth or BoxTruth(self.dataloader.dataset)
-        self.qualities = {name: QualityByScore(self.truth) for name in self.models}
         self.worst = WorstImages(self.truth)
         with role_kept(self.runner) as model:
+            known = self.truth, getattr(model, "probabilities", None)
+            self.qualities = {name: QualityByScore(*known) for name in self.models}
             for evaluator in self.evaluators.values():
                 set_model(model, evaluator)
             for index, batch in enumerate(self.dataloader):

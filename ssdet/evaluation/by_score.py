@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from mmdet.structures.bbox import get_box_tensor
 from mmengine.dist import all_gather_object
 from mmengine.structures import BaseDataElement
+from torch import Tensor
 
 from ..labels import IGNORE
+from ..teacher_student.pixel_scores import pixel_probabilities
 from .pseudo_labels import matched
 from .truth import BoxTruth
 
@@ -30,10 +31,17 @@ class QualityByScore:
 
     Args:
         truth: Where the labeled objects are found (default: in the samples).
+        probabilities: Of pixels (B, C, H, W), from the output of the segmentor (default: it gives
+            logits).
     """
 
-    def __init__(self, truth: BoxTruth | None = None) -> None:
+    def __init__(
+        self,
+        truth: BoxTruth | None = None,
+        probabilities: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         self._truth = truth or BoxTruth()
+        self._probabilities = probabilities or pixel_probabilities
         self.unit = "boxes"
         # Rows: class; columns: score. Index 0: all predictions, 1: the right ones.
         self.counts: np.ndarray = np.zeros((2, 0, BINS))
@@ -78,13 +86,9 @@ class QualityByScore:
             self.problem = f"logits, predictions and labels differ in size: {sizes}"
             return
         step = max(round((labels.numel() / PIXELS) ** 0.5), 1)
-        logits, labels = logits[:, ::step, ::step].float(), labels[::step, ::step]
+        logits, labels = logits[:, ::step, ::step], labels[::step, ::step]
         wanted = wanted[::step, ::step]
-        if len(logits) == 1:
-            sure = logits.sigmoid()[0]
-            scores = torch.maximum(sure, 1 - sure)
-        else:
-            scores = logits.softmax(0).amax(0)
+        scores = self._probabilities(logits[None])[0].gather(0, wanted[None].long())[0]
         known = labels.cpu().numpy() != IGNORE
         truth, found = labels.cpu().numpy()[known], wanted.cpu().numpy()[known]
         self._count(truth, found, scores.cpu().numpy()[known], truth == found)

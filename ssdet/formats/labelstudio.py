@@ -31,14 +31,19 @@ def read_labelstudio(source: Path, reading: Reading) -> Annotations:
     files: dict[str, list[Path]] = {}
     for path in find_images(root.folder):
         files.setdefault(path.name, []).append(path)
-    records = []
+    records, predicted = [], False
     for position, task in enumerate(_tasks(source)):
         where = f"{source}, [{position}] (id {task.get('id')!r})"
         results = _results(task, reading.predictions)
         if results is None:
+            told = _results(task, True) is not None
+            predicted |= told
             issues.warn(
-                "task without an annotation (left out)", where, found="none, or a skipped one",
-                allowed="an annotation", advice="Annotate it, or use its image as an unlabeled one",
+                "task without an annotation (left out)", where,
+                found="predictions alone" if told else "none, or a skipped one",
+                allowed="an annotation",
+                advice=f"Read what a model predicted with {option('predictions', True)}" if told
+                else "Annotate it, or use its image as an unlabeled one",
             )  # fmt: skip
             continue
         record = _record(task, root, files, where, issues)
@@ -50,10 +55,11 @@ def read_labelstudio(source: Path, reading: Reading) -> Annotations:
         issues.raise_empty(
             "no annotated task with its image",
             source,
-            found="none",
+            found="predictions alone" if predicted else "none",
             allowed="at least one",
-            advice=f"Name the folder of the images with {option('images')}",
-        )
+            advice=f"Read what a model predicted with {option('predictions', True)}" if predicted
+            else f"Name the folder of the images with {option('images')}",
+        )  # fmt: skip
     classes = names.finish(records)
     return Annotations(source, root.folder, classes, records, issues=issues.found)
 

@@ -72,6 +72,8 @@ class LabelingResult:
         if counts.boxes:
             named = [f"{self.classes[k]} {n:,}" for k, n in sorted(counts.of_class.items())]
             rows.append(("objects", f"{counts.boxes:,} ({', '.join(named)})"))
+        elif counts.maps:
+            rows.append(("label maps", f"{counts.maps:,}"))
         elif self.format != "masks" and counts.images > counts.errors:
             rows.append(("objects", "none reached its threshold; a lower --threshold shows more"))
         if counts.errors:

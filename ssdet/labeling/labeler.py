@@ -13,13 +13,15 @@ import torch
 from mmcv.transforms import Compose
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import TRANSFORMS, DefaultScope
-from torch import Tensor
 
 from ..datasets.bad_images import keeps_depth, unfit, unreadable
 from ..datasets.sources import Source
 from ..formats.labeled import LabeledImage, objects, pack_map
 from ..formats.segments import encode
 from ..labels import IGNORE
+from ..teacher_student.heads import last_decode_head
+from ..teacher_student.pixel_scores import pixel_probabilities
+from ..teacher_student.pixel_weights import matches_masks
 from .network import Network
 from .thresholds import Thresholds
 from .views import View, fused_boxes, fused_maps
@@ -174,8 +176,7 @@ class Labeler:
     def _record(self, record: LabeledImage, found: list[Any]) -> None:
         size = record.height, record.width
         if "pred_instances" not in found[0]:
-            maps = fused_maps([_probabilities(one) for one in found], self.views)
-            self._add_map(record, maps)
+            self._add_map(record, found)
             return
         instances = [one.pred_instances for one in found]
         one = instances[0] if len(found) == 1 else fused_boxes(instances, self.views, size)
@@ -188,22 +189,22 @@ class Labeler:
         for key, value in kept.items():
             setattr(record, key, value)
 
-    def _add_map(self, record: LabeledImage, probabilities: Tensor) -> None:
+    def _add_map(self, record: LabeledImage, found: list[Any]) -> None:
+        """The labels that the model itself would give, and their probabilities."""
+        head: Any = last_decode_head(self.model) if hasattr(self.model, "decode_head") else None
+        masks = head is not None and matches_masks(head)
+        outputs = [one.seg_logits.data for one in found]
+        maps = [pixel_probabilities(one[None], masks=masks)[0] for one in outputs]
+        probabilities = fused_maps(maps, self.views)
         scores, labels = probabilities.max(0)
+        if len(outputs[0]) == 1:  # an object from the threshold of the head on, not from a half
+            labels = (probabilities[1] > getattr(head, "threshold", 0.5)).long()
+            scores = probabilities.gather(0, labels[None])[0]
         if not bool(scores.isfinite().all()):
             raise ValueError("the model gave scores that are not finite")
         known = scores >= self.thresholds.to(scores)[labels]
         record.map = pack_map(labels.where(known, IGNORE).cpu().numpy())
         record.map_scores = pack_map((scores * 255).round().cpu().numpy())
-
-
-def _probabilities(sample: Any) -> Tensor:
-    """Of each class (C, H, W), as large as the image."""
-    logits = sample.seg_logits.data
-    if len(logits) > 1:
-        return logits.softmax(0)
-    inside = logits.sigmoid()
-    return torch.cat([1 - inside, inside])
 
 
 def _sample(address: str, place: int) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Counts:
     images: int = 0
     boxes: int = 0
     errors: int = 0
+    maps: int = 0
     of_class: dict[int, int] = field(default_factory=dict)
     bad: list[tuple[str, str]] = field(default_factory=list)
 
@@ -50,6 +51,7 @@ class Counts:
         """Count an image."""
         self.images += 1
         self.boxes += len(record.boxes)
+        self.maps += record.map is not None
         for label in record.labels:
             self.of_class[label] = self.of_class.get(label, 0) + 1
         if record.error:
@@ -61,6 +63,7 @@ class Counts:
         self.images += other.images
         self.boxes += other.boxes
         self.errors += other.errors
+        self.maps += other.maps
         self.bad = (self.bad + other.bad)[:_SHOWN_ERRORS]
         for label, count in other.of_class.items():
             self.of_class[label] = self.of_class.get(label, 0) + count

@@ -59,9 +59,9 @@ def thresholds_of(
 
 def _pairs(word: str) -> list[tuple[str, float]]:
     """Classes and numbers in a word of the command line; "" stands for all others."""
-    name, mark, value = word.rpartition("=")
-    if not mark and Path(word).is_file():
+    if Path(word).is_file():  # before anything else: its path may have a "="
         return _file(Path(word))
+    name, _, value = word.rpartition("=")
     try:
         return [(name, float(value))]
     except ValueError:

@@ -20,6 +20,7 @@ from .core import TeacherStudent
 from .foreign import inner
 from .geometry import between, warp
 from .heads import last_decode_head, stages
+from .pixel_scores import pixel_probabilities
 from .pixel_weights import PixelWeights, matches_masks
 from .recording import changed_results, recorded_input
 from .step import PixelLabels, Step, Views
@@ -184,19 +185,12 @@ class TeacherStudentSegmentor(TeacherStudent):
 
         One channel becomes two: the background and the object.
         """
-        logits = logits.float()
-        if matches_masks(self._head):
-            return logits / logits.sum(1, keepdim=True).clamp(min=1.0)
-        if logits.shape[1] == 1:
-            return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=1)
-        return logits.softmax(1)
+        return pixel_probabilities(logits, masks=matches_masks(self._head))
 
     def _classify(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Labels and scores; no map of all classes is made for them."""
         logits = logits.float()
         if matches_masks(self._head):
-            # Class of a query times its mask, summed over the queries: no logits. The classes of a
-            # trained model share at most 1; those of an untrained one all exceed it.
             scores, labels = logits.max(1)
             return labels, scores / logits.sum(1).clamp(min=1.0)
         if logits.shape[1] == 1:

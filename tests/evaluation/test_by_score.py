@@ -1,6 +1,7 @@
 """Counts of right predictions by score, and the images with the most errors, by hand."""
 
 import json
+from functools import partial
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from mmseg.structures import SegDataSample
 from ssdet.evaluation.by_score import BINS, QualityByScore
 from ssdet.evaluation.truth import BoxTruth
 from ssdet.evaluation.worst import SHOWN, WorstImages
+from ssdet.teacher_student.pixel_scores import pixel_probabilities
 
 
 def boxes(found, truth, size=(32, 32)):
@@ -66,6 +68,24 @@ def test_pixels_by_their_scores():
     assert proposed.sum() == 3 and proposed[0].sum() == 2
     assert right[0].sum() == 1 and right[1].sum() == 1
     assert proposed[:, int(0.9 * BINS) - 1 : int(0.9 * BINS) + 1].sum() == 3
+
+
+def test_pixels_of_a_head_that_matches_masks():
+    """Its output are shares: 0.71 is no logit, of which the softmax would be 0.65."""
+    quality = QualityByScore(probabilities=partial(pixel_probabilities, masks=True))
+    quality.add([pixels([[[0.71] * 2] * 2, [[0.1] * 2] * 2], [[0, 0], [0, 0]])])
+    right = np.array(quality.summary()["right"])
+    assert right[0, int(0.71 * BINS)] == 4
+
+
+def test_one_channel_counts_under_the_score_of_its_label():
+    """From its threshold of 0.3 on the head says 1, and is sure of it by 0.4."""
+    quality = QualityByScore()
+    sample = pixels(np.log([[[0.4 / 0.6] * 2] * 2]), [[1, 1], [1, 1]])
+    sample.pred_sem_seg.data[:] = 1
+    quality.add([sample])
+    right = np.array(quality.summary()["right"])
+    assert right[1, int(0.4 * BINS) - 1 : int(0.4 * BINS) + 1].sum() == 4
 
 
 def test_labels_in_another_frame_count_nothing():

@@ -13,6 +13,7 @@ from PIL import Image
 from ssdet.cli import main
 from ssdet.formats import (
     FORMATS,
+    DataError,
     ImageRecord,
     Instance,
     MaskEncoding,
@@ -220,6 +221,17 @@ def test_label_studio_regions(data):
     assert (data.records[1].name, dog.label, dog.box) == ("001.png", 1, (8, 12, 40, 18))
     assert cat.segmentation == [[0, 0, 32, 0, 32, 24]]
     assert "task without an annotation (left out)" in [issue.what for issue in data.issues]
+
+
+def test_label_studio_says_how_predictions_are_read(tmp_path):
+    source = miniature.labelstudio_data(tmp_path, count=2)
+    tasks = json.loads(source.read_text())
+    for task in tasks:
+        task["predictions"] = task.pop("annotations", [])
+    source.write_text(json.dumps(tasks))
+    with pytest.raises(DataError, match=r"predictions alone.*--predictions"):
+        read(source, "labelstudio", images=tmp_path / "media")
+    assert read(source, "labelstudio", images=tmp_path / "media", predictions=True).records
 
 
 def test_label_studio_turns_about_the_upper_left_corner(tmp_path):

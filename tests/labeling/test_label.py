@@ -1,12 +1,15 @@
 """`ssdet label`: what the model says, for every image, once, however often the job is killed."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
+from mmengine.structures import PixelData
 from mmseg.apis import inference_model, init_model
+from mmseg.models import FCNHead
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -14,9 +17,11 @@ import ssdet
 from ssdet.cli import main
 from ssdet.exits import Exit, UsageError
 from ssdet.formats import DataError, read
+from ssdet.formats.labeled import LabeledImage, unpack_map
 from ssdet.labeling.label import LabelingResult
 from ssdet.labeling.labeler import Labeler
 from ssdet.labeling.shards import Counts, ShardError, ShardFolder
+from ssdet.labeling.views import views_of
 
 from .conftest import CLASSES
 
@@ -228,6 +233,33 @@ def test_label_maps_are_those_of_mmsegmentation(segmentor, images, tmp_path):
     assert len(data.records) == 30
 
 
+ONE_CHANNEL = dict(
+    in_channels=4, channels=4, num_classes=2, out_channels=1, threshold=0.3,
+    loss_decode=dict(type="CrossEntropyLoss", use_sigmoid=True),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("head", "output", "labels", "scores"),
+    [
+        # One that matches masks gives shares, and no logits.
+        (torch.nn.Identity(), torch.tensor([0.6, 0.1, 0.1]).view(3, 1, 1), [[0]], [[0.6]]),
+        # One with a single channel has a threshold of its own.
+        (ONE_CHANNEL, torch.tensor([0.4, 0.2]).logit().view(1, 1, 2), [[1, 0]], [[0.4, 0.8]]),
+    ],
+)
+def test_labels_and_scores_are_those_of_the_head(head, output, labels, scores):
+    labeler = Labeler.__new__(Labeler)
+    built = FCNHead(**head) if isinstance(head, dict) else head
+    labeler.model, labeler.views = SimpleNamespace(decode_head=built), views_of([])
+    labeler.thresholds = torch.full((3,), 0.35)
+    record = LabeledImage("a.png")
+    labeler._add_map(record, [SimpleNamespace(seg_logits=PixelData(data=output))])
+    assert record.label_map().tolist() == labels
+    expected = np.multiply(scores, 255).round().tolist()
+    assert unpack_map(record.map_scores).tolist() == expected
+
+
 def test_one_job_in_several_formats(detector, images, tmp_path):
     """The shards of the first call are written again; each format is opened by our reader."""
     targets = {"coco": "a.json", "voc": "voc", "yolo": "yolo", "cvat": "a.xml",
@@ -267,6 +299,7 @@ def test_ids_of_a_coco_source_are_kept(detector, images, tmp_path, capsys):
         ("coco", Counts(images=3, errors=1), True),
         ("coco", Counts(images=3, boxes=1, of_class={0: 1}), False),
         ("masks", Counts(images=3), False),
+        ("coco", Counts(images=3, maps=3), False),
     ],
 )
 def test_no_object_at_all_is_said_with_what_to_do(form, counts, told):

@@ -31,6 +31,13 @@ def test_numbers_classes_and_files(tmp_path):
     assert thresholds_of([str(tmp_path / "t.txt"), "dog=0.9"], plain, 0.3) == (0.5, 0.9)
 
 
+def test_a_file_whose_path_has_an_equals_sign(tmp_path):
+    file = tmp_path / "lr=0.1" / "limits.json"
+    file.parent.mkdir()
+    file.write_text('{"cat": 0.2}')
+    assert thresholds_of([str(file)], network(), 0.3) == (0.2, 0.3)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

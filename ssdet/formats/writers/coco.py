@@ -12,6 +12,8 @@ from pycocotools import mask as rle
 from ..labeled import LabelSet
 from .files import text_file
 
+_json = json.JSONEncoder(allow_nan=False).encode  # `json.dumps` would build one for each box
+
 
 def write(data: LabelSet, target: Path) -> None:
     """A data set: `images`, `annotations` with their `score`, `categories`.
@@ -81,7 +83,3 @@ def _results(data: LabelSet) -> Iterator[dict[str, Any]]:
 def _categories(data: LabelSet) -> list[dict[str, Any]]:
     pairs = zip(data.ids, data.classes, strict=True)
     return [{"id": number, "name": name, "supercategory": ""} for number, name in pairs]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, allow_nan=False)

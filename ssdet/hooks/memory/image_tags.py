@@ -121,8 +121,11 @@ class ImageTagHook(StepHook):
         return [self.class_names.index(name) for name in names]
 
     def _labels(self, path: str, names: Any) -> list[int]:
-        known = self.class_names
-        unknown = [names] if isinstance(names, str) else [n for n in names if n not in known]
+        known, lists = (
+            self.class_names,
+            isinstance(names, Collection) and not isinstance(names, str),
+        )
+        unknown = [n for n in names if n not in known] if lists else [names]
         if unknown:
             raise ValueError(
                 f"{type(self).__name__}: tags of {path!r}: found {unknown[0]!r}, allowed a list of "

@@ -101,6 +101,7 @@ def test_a_file_of_tags(model, tmp_path):
     [
         ('{"a.jpg": ["cat"]}', r"tags of 'a\.jpg': found 'cat', allowed a list of 0, 1, 2"),
         ('{"a.jpg": "0"}', "found '0', allowed a list"),
+        ('{"a.jpg": null}', "found None, allowed a list"),
         ("[]", r"holds a list, allowed is an object"),
         ("{", "cannot read the tags"),
     ],
