@@ -7,7 +7,7 @@ that add one to a step (`ssdet.hooks`), and weights that reach into the losses o
 
 from .compactness import class_distances
 from .consistency import mutual_consistency, sharpened_pair, soft_dice
-from .contrast import class_sums, cross_view_contrast, info_nce
+from .contrast import class_means, class_sums, cross_view_contrast, info_nce, local_contrast
 from .correlation import correlation, propagate, regions, spread
 from .dense import dense_boxes, dense_classes, dense_quality, quality_focal, richest
 from .density import ascent, density_loss, mixture_density
@@ -40,6 +40,7 @@ __all__ = [
     "claimed",
     "class_dice",
     "class_distances",
+    "class_means",
     "class_sums",
     "correlation",
     "cross_view_contrast",
@@ -61,6 +62,7 @@ __all__ = [
     "joint_probability",
     "listening_loss",
     "listens",
+    "local_contrast",
     "masked_cross_entropy",
     "mixture_density",
     "mutual_consistency",

@@ -62,6 +62,41 @@ def class_sums(features: Tensor, members: Tensor) -> Tensor:
     return members.float().T @ counted
 
 
+def class_means(features: Tensor, members: Tensor) -> Tensor:
+    """Mean feature (C, D) of each class; zero for a class without any."""
+    sums = class_sums(features, members)
+    return sums[:, :-1] / sums[:, -1:].clamp(min=1)
+
+
+def local_contrast(
+    anchors: Tensor, labels: Tensor, own: Tensor, other: Tensor | None, temperature: float
+) -> Tensor:
+    """Sum over anchors of how far they are from the means of their class in two images.
+
+    Chaitanya et al. With e(m) = exp(cos(anchor, m) / temperature), each anchor of class c adds
+    -log(e(own_c) / sum), and the same with other_c, where the sum is over all means of both images.
+    A class that an image lacks (a mean of zero) takes no part. Means learn, too.
+
+    Args:
+        anchors: (n, D).
+        labels: Their classes (n,); `own` has a mean of each of them.
+        own: Means (C, D) of the image that the anchors are of.
+        other: Those of another image, or None: `own` alone.
+        temperature: By which cosines are divided.
+    """
+    means = own if other is None else torch.cat([own, other])
+    known = means.detach().any(1)
+    directions = F.normalize(means.float(), dim=1)
+    logits = F.normalize(anchors.float(), dim=1) @ directions.T / temperature
+    whole = logits.masked_fill(~known, -torch.inf).logsumexp(1)
+    total = logits.sum() * 0.0
+    for start in range(0, len(means), len(own)):
+        places = labels + start
+        found = whole - logits.gather(1, places[:, None])[:, 0]
+        total = total + found[known[places]].sum()
+    return total
+
+
 def class_ranks(probabilities: Tensor) -> Tensor:
     """At which place (from 0, the most probable) each class (N, C) stands."""
     return probabilities.argsort(dim=1, descending=True).argsort(dim=1)

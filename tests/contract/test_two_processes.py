@@ -23,6 +23,7 @@ CHOSEN = (
     "CrossViewQueryHook-dino",
     "ShrinkMatchHook-fcn",
     "UnreliableContrastHook-fcn",
+    "LocalContrastHook-fcn",
     "DensityDescentHook-fcn",
     "MutualDecodersHook-fcn",
     "ChannelMemoryHook-fcn_channels",

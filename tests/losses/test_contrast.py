@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ssdet.losses import class_sums, cross_view_contrast, info_nce
+from ssdet.losses import class_means, class_sums, cross_view_contrast, info_nce, local_contrast
 from ssdet.losses.contrast import annotated_negatives, class_ranks, unreliable_negatives
 
 # Classes in the order 3 1 4 0 2.
@@ -77,3 +77,39 @@ def test_without_partners_the_contrast_is_zero_with_a_graph(count):
     loss = cross_view_contrast(strong, torch.randn(count, 4), labels, torch.ones(count), 0.1)
     loss.backward()
     assert loss.item() == 0
+
+
+def toward(cosine):
+    """A direction with this cosine to (1, 0)."""
+    return [cosine, math.sqrt(1 - cosine**2)]
+
+
+def test_local_contrast_within_an_image():
+    """Cosines .8 to the own mean, .5 and .2 to the others, at .1: ln(1 + e^-3 + e^-6)."""
+    means = torch.tensor([toward(0.5), toward(0.8), toward(0.2)])
+    anchor, label = torch.tensor([[7.0, 0.0]]), torch.tensor([1])
+    found = local_contrast(anchor, label, means, None, 0.1)
+    assert found.item() == pytest.approx(0.0509, abs=1e-4)
+
+
+def test_local_contrast_across_images():
+    """Own image: .8 and .5; the other one: class 0 is missing, class 1 at .6.
+
+    Of class 1 (.5) ln(e^8 + e^5 + e^6) - 5 and - 6; of class 0 the second term is left out.
+    """
+    own = torch.tensor([toward(0.8), toward(0.5)])
+    other = torch.tensor([[0.0, 0.0], toward(0.6)])
+    anchors = torch.tensor([[1.0, 0.0]], requires_grad=True)
+    whole = math.log(math.exp(8) + math.exp(5) + math.exp(6))
+    found = local_contrast(anchors, torch.tensor([1]), own, other, 0.1)
+    assert found.item() == pytest.approx(2 * whole - 11, abs=1e-4)
+    found = local_contrast(anchors, torch.tensor([0]), own, other, 0.1)
+    assert found.item() == pytest.approx(whole - 8, abs=1e-4)
+    found.backward()
+    assert anchors.grad.isfinite().all() and anchors.grad.any()
+
+
+def test_means_of_classes_and_nothing_for_a_missing_one():
+    members = torch.tensor([[True, False], [True, False]])
+    found = class_means(torch.tensor([[1.0, 2.0], [3.0, 6.0]]), members)
+    assert found.tolist() == [[2.0, 4.0], [0.0, 0.0]]

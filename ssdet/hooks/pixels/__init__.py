@@ -19,6 +19,7 @@ from .equivariance import EquivarianceHook as EquivarianceHook
 from .feature_perturbation import FeaturePerturbationHook as FeaturePerturbationHook
 from .hardness import HardnessHook as HardnessHook
 from .largest_component import LargestComponentHook as LargestComponentHook
+from .local_contrast import LocalContrastHook as LocalContrastHook
 from .neighbor_loss import NeighborLossHook as NeighborLossHook
 from .noisy_dice import NoisyDiceHook as NoisyDiceHook
 from .rank_correlation import RankCorrelationHook as RankCorrelationHook

@@ -129,6 +129,14 @@ SEGMENTATION = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "Local contrast",
+        "Chaitanya et al., MedIA 2023",
+        "`LocalContrastHook`, network `PixelProjector`",
+        config="local_contrast",
+        tests=("tests/losses/test_contrast.py", "tests/hooks/pixels/test_local_contrast.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "AugSeg",
         "Zhao et al., CVPR 2023",
         "`AdaptiveCutMixHook`, transform `RandomIntensity`",
