@@ -46,7 +46,14 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["ssdet", "ssdet.*"]),
-    package_data={"ssdet": ["py.typed", "report/templates/*", "labeling/audit/templates/*"]},
+    package_data={
+        "ssdet": [
+            "py.typed",
+            "report/templates/*",
+            "labeling/audit/templates/*",
+            "labeling/discovery/templates/*",
+        ]
+    },
     install_requires=requirements("runtime"),
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["ssdet = ssdet.cli:command"]},

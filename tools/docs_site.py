@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "hooks", "hooks.thresholds", "hooks.boxes", "hooks.pixels", "hooks.mixing", "hooks.networks",
     "hooks.memory", "hooks.observe", "teacher_student", "thresholds", "mixing", "losses", "models",
-    "datasets", "formats", "doctor", "labeling.label", "labeling.audit", "labeling.fuse", "recipes",
+    "datasets", "formats", "doctor", "labeling.label", "labeling.audit", "labeling.fuse",
+    "labeling.discovery", "recipes",
     "evaluation", "engine", "report", "report.browse", "report.live", "notebook", "testing",
 )  # fmt: skip
 IN_FULL = ("StepHook", "ThresholdHook", "Step", "PixelLabels", "PseudoBoxes", "TeacherStudent")

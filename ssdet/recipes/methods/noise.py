@@ -75,6 +75,14 @@ NOISE = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "Candidates for new classes",
+        "inspired by GPC, Zhao et al., ICCV 2023 (its splits and merges, after the training)",
+        "`tools/discover_classes.py`, for objects that `OpenSetHook` ignores",
+        config="open_set",
+        tests=("tests/thresholds/test_split_merge.py", "tests/labeling/test_discovery.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Margins and neighbors of boxes",
         "WAD (its margin); SimMatchV2, Zheng et al., ICCV 2023 (its propagation alone)",
         "`PrototypeLabelHook(margin=True, soft='neighbors')`",
