@@ -43,6 +43,7 @@ TOTALS = {
     "dense_teacher/fcos_r50_coco-full.py": (16, 16),
     "dense_teacher/fcos_r50_coco.py": (16, 16),
     "dual_polish/faster-rcnn_r50_coco.py": (8, 24),
+    "efficient_teacher/yolox_l_coco.py": (64, 64),
     "fst/deeplabv3plus_r101_cityscapes.py": (16, 16),
     "fst/deeplabv3plus_r101_voc12.py": (16, 16),
     "imas/deeplabv3plus_r101_voc12.py": (16, 16),

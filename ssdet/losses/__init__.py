@@ -20,6 +20,7 @@ from .disagreement import (
     squared_error,
 )
 from .distillation import gap_logit_l1, region_similarity, self_similarity
+from .domains import domain_loss, reversed_gradient
 from .early_learning import early_learning
 from .focal import softmax_focal
 from .neighbors import neighbor_energy
@@ -52,6 +53,7 @@ __all__ = [
     "direction_gap",
     "disagreement_focused",
     "distinct",
+    "domain_loss",
     "early_learning",
     "effective_weights",
     "farthest_agents",
@@ -76,6 +78,7 @@ __all__ = [
     "rank_divergence",
     "region_similarity",
     "regions",
+    "reversed_gradient",
     "richest",
     "self_similarity",
     "sharpen",

@@ -15,6 +15,7 @@ from .clip import CLIPBackbone, DenseTextLabeler
 from .compactness_head import CompactnessHead
 from .correlation_head import CorrelationHead
 from .dinov2 import DINOv2
+from .domain_classifier import DomainClassifier
 from .domain_norm import DomainBN, DomainGN
 from .dpt_head import ExactDPTHead
 from .efficientnet_lite import EfficientNetLite
@@ -57,6 +58,7 @@ __all__ = [
     "DINOv2",
     "DenseTextLabeler",
     "DomainBN",
+    "DomainClassifier",
     "DomainGN",
     "EfficientNetLite",
     "ExactDPTHead",

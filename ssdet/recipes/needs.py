@@ -76,6 +76,12 @@ def _dense_head(base: Base) -> bool:
     return _one_stage(base) and head.get("type") in dense
 
 
+def _objectness(base: Base) -> bool:
+    """An objectness that the head learns, or RTMDet's scores in its place; no masks."""
+    head: dict[str, Any] = base.model.get("bbox_head") or {}
+    return head.get("type") in ("YOLOXHead", "RTMDetHead", "RTMDetSepBNHead")
+
+
 def _one_box_head(base: Base) -> bool:
     return _two_stage(base) and isinstance(base.model["roi_head"].get("bbox_head"), dict)
 
@@ -102,6 +108,7 @@ NEEDS: dict[str, tuple[str, Callable[[Base], bool]]] = {
     "two-stage": ("a two-stage detector with an RPN", _two_stage),
     "one-stage": ("a dense one-stage detector", _one_stage),
     "dense head": ("a RetinaNet, FCOS, ATSS, GFL or RTMDet", _dense_head),
+    "objectness": ("a YOLOX or an RTMDet", _objectness),
     "queries": ("a DINO, Deformable DETR or RT-DETR", _queries),
     "one box head": ("a two-stage detector with an RPN and one box head", _one_box_head),
     "masks": ("a detector with masks, such as mask-rcnn-r50", lambda base: base.has_masks),

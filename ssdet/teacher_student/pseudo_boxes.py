@@ -77,7 +77,7 @@ class PseudoBoxes(InstanceData):
     | `max_stage` | long (N,) | how many stages of a cascade learn the box |
     | `objectness` | float (N,) | that there is any object, where the detector has such a number |
     | `soft_objectness` | float (N,) | the target of YOLOX's objectness, in [0, 1] |
-    | `classified` | bool (N,) | whether YOLOX learns the class of the box |
+    | `classified` | bool (N,) | whether YOLOX learns the class of the box; RTMDet: or its score |
     | `loc_quality` | float (N,) | how well the box is placed, in [0, 1] |
     | `spread` | float (N,) | how far repeated regressions scatter, as a share of the sides |
     | `in_rpn`, `in_cls`, `in_box` | bool (N,) | membership in the sets of single tasks |

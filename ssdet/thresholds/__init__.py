@@ -11,6 +11,7 @@ from .consensus import Fusion, confident_overlap, fuse_boxes, match_boxes
 from .count import count_threshold
 from .effective_number import effective_number_weights
 from .entropy import certainty, entropy_of
+from .epoch_scores import epoch_thresholds
 from .fusion import Uncertainty, fuse, uncertainty_of, variance_of
 from .gmm import Mixture, MixturePolicy, fit_mixtures, mixture_thresholds
 from .hardness import ease, weighted_iou
@@ -55,6 +56,7 @@ __all__ = [
     "effective",
     "effective_number_weights",
     "entropy_of",
+    "epoch_thresholds",
     "expected_counts",
     "fit_mixtures",
     "fuse",

@@ -50,6 +50,14 @@ def _yolox():
     return cfg
 
 
+def _rtmdet():
+    cfg = small_config("rtmdet")
+    for part in (cfg.backbone, cfg.neck, cfg.bbox_head):  # batch norm would part two processes
+        part.norm_cfg = dict(type="GN", num_groups=4)
+    cfg.test_cfg.update(score_thr=0.0, max_per_img=5)
+    return cfg
+
+
 DETECTORS = {
     "joint_fcos": lambda: _fcos(type="JointConfidenceFCOSHead"),
     "uncertain_fcos": lambda: _fcos(type="UncertainFCOSHead", reg_max=4),
@@ -59,6 +67,7 @@ DETECTORS = {
     "cascade_rcnn": lambda: _two_stage("cascade_rcnn"),
     "mask_rcnn": lambda: _two_stage("mask_rcnn"),
     "yolox": _yolox,
+    "rtmdet": _rtmdet,
     "deformable_detr": lambda: small_config("deformable_detr"),
     "dino": lambda: small_config("dino"),
 }

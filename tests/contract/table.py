@@ -27,6 +27,8 @@ COMPACT = dict(type="CompactnessHead", in_channels=8, num_classes=4, channels=4,
 NO_BOX = r"student\.bbox_head\.scales\.[1-4]\.scale"
 # The same of YOLOX, whose levels share nothing; all of them learn the objectness.
 NO_OBJECT = r"student\.bbox_head\.multi_level_(cls_convs|conv_cls|conv_reg)\.\d\..*"
+# And of RTMDet, whose levels share convolutions, and not norms and last layers.
+NO_PLACE = r"student\.bbox_head\.(reg_convs|rtm_reg)\..*"
 # Cascade R-CNN leaves out anchors that cross the border: of the upper levels all of them.
 NO_ANCHOR = r"student\.neck\.fpn_convs\.[123]\.conv\..*"
 
@@ -139,6 +141,8 @@ BOXES = [
     *boxes("QueryVotesHook", "deformable_detr", votes=1, agreement=0.0),
     *boxes("SelfAssignmentHook", "faster_rcnn"),
     *boxes("PseudoLabelAssignerHook", "yolox", high=0.955, idle=NO_OBJECT),
+    *boxes("PseudoLabelAssignerHook", "rtmdet", high=0.955, idle=NO_PLACE),
+    *boxes("AdaptiveAssignerHook", "rtmdet", epoch=4, idle=NO_PLACE),
     *boxes("SoftObjectnessHook", "yolox"),
     *boxes("StageAgreementHook", "cascade_rcnn", idle=NO_ANCHOR),
     *boxes("TaskSeparationHook", "joint_fcos", idle=NO_BOX),
@@ -243,6 +247,12 @@ NETWORKS = [
         "DualTeacherHook",
         agreement=0.0,
         model=dict(auxiliary=SECOND, auxiliary_teachers=["second"]),
+    ),
+    *boxes(
+        "DomainAlignmentHook",
+        model=dict(
+            auxiliary=dict(domains=dict(type="DomainClassifier", in_channels=(16, 16, 16))),
+        ),
     ),
     *pixels("DomainNormHook", "fcn_domains"),
     *pixels("FutureTeacherHook", steps=1),

@@ -20,6 +20,8 @@ CHOSEN = (
     "DualThresholdHook-fcn",
     "PseudoBoxMemoryHook-retinanet",
     "PolishHook-retinanet",
+    "AdaptiveAssignerHook-rtmdet",
+    "DomainAlignmentHook-retinanet",
     "CrossViewQueryHook-dino",
     "ShrinkMatchHook-fcn",
     "UnreliableContrastHook-fcn",

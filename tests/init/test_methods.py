@@ -19,7 +19,12 @@ from ssdet.recipes.views import STRONG
 
 TWO_STAGE = {name: "faster-rcnn-r50" for name in ("two-stage", "one box head")}
 DETR = "mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py"
-BASES = {**TWO_STAGE, "masks": "mask-rcnn-r50", "queries": DETR}  # others: the tiny ones
+BASES = {
+    **TWO_STAGE,
+    "masks": "mask-rcnn-r50",
+    "queries": DETR,
+    "objectness": "rtmdet-tiny",
+}  # others: the tiny ones
 
 
 @pytest.fixture
@@ -138,6 +143,7 @@ MODELS_OF_ALL_KINDS = {
         ("unbiased-teacher", "retina", "soft-teacher-one-stage"),
         ("dense-teacher", "rcnn", "mean-teacher"),
         ("semi-detr", "retina", "mean-teacher"),
+        ("efficient-teacher", "retina", "mean-teacher"),
         ("copy-paste", "rcnn", "mixpl"),
         ("cw-bass", "mask2former", "fixmatch"),
         ("mean-teacher-soft", "mask2former", "fixmatch"),

@@ -4,6 +4,7 @@ Not here: the networks' layers (`ssdet.models`) and losses (`ssdet.losses`).
 """
 
 from .cross_supervision import CrossSupervisionHook as CrossSupervisionHook
+from .domain_alignment import DomainAlignmentHook as DomainAlignmentHook
 from .domain_norm import DomainNormHook as DomainNormHook
 from .dual_teacher import DualTeacherHook as DualTeacherHook
 from .future_teacher import FutureTeacherHook as FutureTeacherHook

@@ -5,6 +5,7 @@ pixels alike. What is shared is in `threshold_hook.py`; the maths (mixtures, qua
 `ssdet.thresholds`. Not here: selecting a box by its geometry (`boxes`).
 """
 
+from .adaptive_assigner import AdaptiveAssignerHook as AdaptiveAssignerHook
 from .calibrated_threshold import CalibratedThresholdHook as CalibratedThresholdHook
 from .class_balance import ClassBalanceHook as ClassBalanceHook
 from .confidence_weight import ConfidenceWeightHook as ConfidenceWeightHook

@@ -298,11 +298,26 @@ DETECTION = (
     ),
     Method(
         "Efficient Teacher",
-        "Xu et al., 2023 (for YOLOX; the paper has YOLOv5)",
-        "`PseudoLabelAssignerHook`",
+        "Xu et al., 2023 (for YOLOX and RTMDet; the paper has YOLOv5)",
+        "`PseudoLabelAssignerHook`, `AdaptiveAssignerHook`, `DomainAlignmentHook`, network "
+        "`DomainClassifier`",
         config="efficient_teacher",
-        tests=("tests/hooks/thresholds/test_pseudo_label_assigner.py",),
+        tests=(
+            "tests/hooks/thresholds/test_pseudo_label_assigner.py",
+            "tests/hooks/thresholds/test_soft_class.py",
+            "tests/hooks/thresholds/test_adaptive_assigner.py",
+            "tests/hooks/networks/test_domain_alignment.py",
+        ),
         measured="not yet: 0 of 3 seeds",
+        recipes={
+            "efficient-teacher": Recipe(
+                "detection",
+                "YOLOX, RTMDet: uncertain boxes are learned as the teacher scores them",
+                hooks=[EMA, dict(type="PseudoLabelAssignerHook", low=0.1, high=0.6)],
+                needs="objectness",
+                instead=("mean-teacher",),
+            ),
+        },
     ),
     Method(
         "HSSDA in 2D",

@@ -27,7 +27,8 @@ class BoxWeights:
     """Weights of boxes (or of the positives assigned to them) and of the background.
 
     `regions` (K, 4) are the regions in which negatives are ignored. `max_stage` is how many stages
-    of a cascade learn each box; None: all.
+    of a cascade learn each box; None: all. `soft` is the score that RTMDet learns for the class of
+    a box that is not `classified`, -1 for the others; None: all are.
     """
 
     cls: Tensor
@@ -35,6 +36,7 @@ class BoxWeights:
     background: float
     regions: Tensor
     max_stage: Tensor | None = None
+    soft: Tensor | None = None
 
     @classmethod
     def of(cls, gt_instances: InstanceData) -> BoxWeights | None:
@@ -44,12 +46,18 @@ class BoxWeights:
             return None
         background = gt_instances.get(BACKGROUND)
         weights = gt_instances.weight_cls, gt_instances.weight_box
-        return cls(*weights, background, regions, gt_instances.get(MAX_STAGE))
+        soft = None
+        if "classified" in gt_instances:
+            scores = gt_instances.get("scores", torch.ones_like(weights[0]))
+            soft = scores.to(weights[0]).masked_fill(gt_instances.classified, -1.0)
+        return cls(*weights, background, regions, gt_instances.get(MAX_STAGE), soft)
 
     def at(self, boxes: Tensor) -> BoxWeights:
         """The same for positives, given the box that each is assigned to."""
         last = None if self.max_stage is None else self.max_stage[boxes]
-        return BoxWeights(self.cls[boxes], self.box[boxes], self.background, self.regions, last)
+        soft = None if self.soft is None else self.soft[boxes]
+        own = self.cls[boxes], self.box[boxes]
+        return BoxWeights(*own, self.background, self.regions, last, soft)
 
     def in_stage(self, stage: int) -> BoxWeights:
         """The same in a stage (from 0): weight 0 where `max_stage` is not above it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from .boxes import BoxWeights, JudgedPriors, Mixin, complete, inside, recording
 from .losses import queue_weights
 
 TINY = 1e-6
+NO_LOSS = -50.0  # a logit whose quality focal loss as background, and its gradient, are 0
 
 
 def nonempty(weights: Iterable[Tensor]) -> list[Tensor]:
@@ -91,14 +93,56 @@ class GFLTargets(ATSSTargets):
 
 
 class RTMDetTargets(ATSSTargets):
-    """RTMDetHead: no centerness."""
+    """RTMDetHead: no centerness.
+
+    Where a field `classified` (N,) of the boxes is false, their points learn the box's score for
+    its class and nothing about the other classes. They do not count in what the losses are divided
+    by.
+    """
 
     box_losses: ClassVar[dict[str, int]] = {"loss_bbox": 1}
 
+    def get_targets(self, *args: Any, **kwargs: Any) -> Any:
+        """As in the base class."""
+        self._soft: deque[Tensor] = deque()  # for each level (images, points); -1: not soft
+        targets = super().get_targets(*args, **kwargs)
+        for metrics, soft in zip(targets[4] if self._soft else (), self._soft, strict=True):
+            metrics.copy_(soft.where(soft >= 0, metrics))
+        return targets
 
-class TOODTargets(RTMDetTargets):
+    def by_level(
+        self, labels: list[Tensor], weights: list[BoxWeights]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """As in the base class."""
+        if any(w.soft is not None for w in weights):
+            flat = torch.cat(labels, 1)
+            soft = weights[0].cls.new_full(flat.shape, -1.0)
+            known = [torch.full_like(w.cls, -1.0) if w.soft is None else w.soft for w in weights]
+            soft[(flat >= 0) & (flat < self.num_classes)] = torch.cat(known)
+            self._soft.extend(soft.split([level.shape[1] for level in labels], 1))
+        return super().by_level(labels, weights)
+
+    def loss_by_feat_single(
+        self, cls_score: Tensor, bbox_pred: Tensor, labels: Tensor, *targets: Any
+    ) -> Any:
+        """As in the base class; called for one level after the other."""
+        if not self._soft:
+            return super().loss_by_feat_single(cls_score, bbox_pred, labels, *targets)
+        unsure = self._soft.popleft() >= 0
+        scores = cls_score.permute(0, 2, 3, 1)
+        others = labels[..., None] != torch.arange(scores.shape[-1], device=labels.device)
+        nothing = (unsure[..., None] & others).view(scores.shape)
+        scores = scores.masked_fill(nothing, NO_LOSS).permute(0, 3, 1, 2)
+        cls, box, *counted = super().loss_by_feat_single(scores, bbox_pred, labels, *targets)
+        *_, metrics, _ = targets  # weights, boxes, overlaps, stride
+        soft = (metrics * unsure).sum()
+        return cls, box, *(count - soft for count in counted)
+
+
+class TOODTargets(ATSSTargets):
     """TOODHead: one classification loss for the first epochs, another one afterwards."""
 
+    box_losses: ClassVar[dict[str, int]] = {"loss_bbox": 1}
     cls_losses: ClassVar[tuple[str, ...]] = ("loss_cls", "initial_loss_cls")
 
 

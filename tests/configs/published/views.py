@@ -132,6 +132,10 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "RandomOrder": lambda step: f"in random order: {_all(step)}",
     "RandomApply": lambda step: f"with probability {step.prob:g}: {_all(step)}",
     "RandomCrop": lambda step: f"crop {_size(step.crop_size)}",
+    "YOLOXHSVRandomAug": lambda step: (
+        f"hue, saturation and value by up to {step.hue_delta}, {step.saturation_delta}, "
+        f"{step.value_delta}"
+    ),
     "PhotoMetricDistortion": lambda step: "photometric distortion",
     "RandomScale": lambda step: (
         f"resize by {step.ratio_range[0]:g} to {step.ratio_range[1]:g} of its own size"

@@ -1,0 +1,3 @@
+# Efficient Teacher on the demo scenes: a small RTMDet, which has no objectness.
+_base_ = ['../_base_/models/rtmdet_r18_tiny.py', './_scenes.py']
+model = dict(type='TeacherStudentDetector', detector=_base_.detector, **_base_.method)
