@@ -26,7 +26,7 @@ from .focal import softmax_focal
 from .neighbors import neighbor_energy
 from .one_to_many import OneToManyLoss, aligned_focal, claimed
 from .pixels import Reduction, effective_weights, masked_cross_entropy, pixel_mean
-from .queries import beside_mask, direction_gap, distinct, query_votes
+from .queries import beside_mask, direction_gap, distinct, query_votes, text_contrast
 from .ranks import farthest_agents, order_probabilities, rank_divergence
 from .separation import joint_focal, joint_probability, place_targets, split_places
 from .uncertainty import certainty, listening_loss, listens, sides_likelihood
@@ -89,5 +89,6 @@ __all__ = [
     "split_places",
     "spread",
     "squared_error",
+    "text_contrast",
     "weighted_dice",
 ]

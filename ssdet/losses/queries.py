@@ -47,3 +47,20 @@ def query_votes(logits: Tensor, boxes: Tensor, target: BoxTargets, agreement: fl
     ious, _ = overlaps(corners(boxes.float())[:, None], corners(target.boxes)[None])
     same = logits.argmax(-1)[:, None] == target.labels
     return (same & (ious >= agreement)).sum(0)
+
+
+def text_contrast(texts: Tensor, found: Tensor, noise: Tensor, temperature: float) -> Tensor:
+    """-log softmax of the cosine of a box's query with its text, among those of noise (G, N).
+
+    Args:
+        texts: What each box is called (N, D).
+        found: G decoded queries of each box (G, N, D).
+        noise: As many that were made of places beside the boxes; those of a group are the negatives
+            of all its boxes.
+        temperature: By which cosines are divided.
+    """
+    texts, found, noise = (F.normalize(one.float(), dim=-1) for one in (texts, found, noise))
+    near = (found * texts).sum(-1, keepdim=True)
+    far = torch.einsum("nd,gmd->gnm", texts, noise)
+    logits = torch.cat([near, far], -1) / temperature
+    return logits.logsumexp(-1) - logits[..., 0]

@@ -11,6 +11,7 @@ from .assigner import AdaptiveSampleAssigner
 from .averaged import Averaged
 from .channel_attention import ChannelCrossAttention
 from .class_dice import ClassDiceLoss
+from .class_texts import ClassTextProjector
 from .clip import CLIPBackbone, DenseTextLabeler
 from .compactness_head import CompactnessHead
 from .correlation_head import CorrelationHead
@@ -53,6 +54,7 @@ __all__ = [
     "ChannelCrossAttention",
     "ClassDiceLoss",
     "ClassPolisher",
+    "ClassTextProjector",
     "CompactnessHead",
     "CorrelationHead",
     "DINOv2",

@@ -148,6 +148,17 @@ BOXES = [
     *boxes("TaskSeparationHook", "joint_fcos", idle=NO_BOX),
     *boxes("TaskWeightHook", box=0.5),
     *boxes("TeacherGateHook", "faster_rcnn"),
+    *boxes(
+        "TextQueryHook",
+        "dino",
+        model=dict(
+            auxiliary=dict(
+                texts=dict(
+                    type="ClassTextProjector", concepts=[["a"], ["b"], ["c"]], channels=16, dim=8
+                )
+            )
+        ),
+    ),
 ]
 PIXELS = [
     *pixels("BootstrapHook"),

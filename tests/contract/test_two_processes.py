@@ -23,6 +23,7 @@ CHOSEN = (
     "AdaptiveAssignerHook-rtmdet",
     "DomainAlignmentHook-retinanet",
     "CrossViewQueryHook-dino",
+    "TextQueryHook-dino",
     "ShrinkMatchHook-fcn",
     "UnreliableContrastHook-fcn",
     "LocalContrastHook-fcn",

@@ -29,3 +29,4 @@ from .stage_agreement import StageAgreementHook as StageAgreementHook
 from .task_separation import TaskSeparationHook as TaskSeparationHook
 from .task_weight import TaskWeightHook as TaskWeightHook
 from .teacher_gate import TeacherGateHook as TeacherGateHook
+from .text_query import TextQueryHook as TextQueryHook

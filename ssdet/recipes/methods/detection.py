@@ -270,6 +270,14 @@ DETECTION = (
         },
     ),
     Method(
+        "Text queries",
+        "inspired by STEP-DETR, Shehzadi et al., ICCV 2025 (its abstract is what is public)",
+        "`TextQueryHook`, network `ClassTextProjector`; `TeacherFusionHook` for a super teacher",
+        config="step_detr",
+        tests=("tests/losses/test_text_contrast.py", "tests/hooks/boxes/test_text_query.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "PseCo",
         "Li et al., ECCV 2022",
         "`PredictionGuidedAssignHook`, `ConsistencyVotingHook`, `HalfViewHook`, neck `ShiftedFPN`",

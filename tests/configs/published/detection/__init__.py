@@ -69,6 +69,7 @@ UNPUBLISHED = {
     "label_disk/faster-rcnn_r50_coco_second.py": _OURS,
     "dual_teacher/faster-rcnn_r50_coco.py": "the paper is about pixels; boxes are our port",
     "dual_teacher/faster-rcnn_r50_voc.py": "the paper is about pixels; boxes are our port",
+    "step_detr/dino_r50_coco.py": "inspired by STEP-DETR, whose settings are not public; Semi-DETR's, with text queries",
     "hssda/faster-rcnn_r50_coco.py": "the paper is about boxes in 3D; images are our port",
     "hssda/faster-rcnn_r50_voc.py": "the paper is about boxes in 3D; images are our port",
 }
