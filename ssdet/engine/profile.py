@@ -23,6 +23,7 @@ from ..validation import check_range
 FOLDER = "profile"
 IMAGES, OTHER, PAUSE = "waiting for images", "everything else", "evaluation and checkpoints"
 STEP_POINTS = ("before_teacher", "after_teacher", "before_student", "student_loss", "after_loss")
+STUDENT = "student's passes"
 STEP_CONTEXTS = ("teacher_pass", "student_pass")
 RUNNER_POINTS = ("before_train_iter", "after_train_iter")
 
@@ -158,7 +159,15 @@ class ProfileHook(Hook):
         self._wrap(runner.optim_wrapper, "backward", "backward")
         self._wrap(model.data_preprocessor, "forward", "images to the device")
         if isinstance(model, TeacherStudent):
-            self._wrap(model.student, "forward", "student's passes")
+            self._wrap(model.student, "forward", STUDENT)
+            # Losses of tasks of their own, and head outputs, do not come from `forward`.
+            self._wrap(model, "student_losses", STUDENT)
+            outputs = model.forward_outputs
+            for_students = self.watch.timed(STUDENT, outputs)
+            model.forward_outputs = lambda views, network=None: (
+                for_students(views) if network is None else outputs(views, network)
+            )
+            self._undo.append(lambda: delattr(model, "forward_outputs"))
             self._wrap(model, "label", "teacher's labels")
             for hook in model.hooks:
                 for point in STEP_POINTS:

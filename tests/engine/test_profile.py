@@ -1,13 +1,18 @@
 """The table of a step: what takes time, each moment counted once, and a run that is not changed."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.hooks import Hook
 
-from ssdet.engine.profile import ProfileHook, Stopwatch, table
+from ssdet.engine.profile import STUDENT, ProfileHook, Stopwatch, table
+from ssdet.hooks import StepHook
 from ssdet.registry import HOOKS
+from ssdet.teacher_student.phase import Phase
 
+from ..helpers import build_pair, losses, multi_branch
 from .toy import toy
 
 
@@ -82,6 +87,49 @@ def test_a_run_with_it_is_the_run_without_it(tmp_path):
     assert "run_iter" not in vars(runner.train_loop)
     for name, value in plain.model.state_dict().items():
         assert value.equal(runner.model.state_dict()[name])
+
+
+class Divided(StepHook):
+    """Boxes that teach the classes alone."""
+
+    phase = Phase.LABEL
+
+    def after_teacher(self, step):
+        for boxes in step.pseudo:
+            boxes.in_box = torch.zeros(len(boxes), dtype=torch.bool)
+
+
+class Own(StepHook):
+    """A loss of head outputs, in place of the detector's."""
+
+    phase = Phase.LOSS
+    replaces_loss = True
+
+    def student_loss(self, step, name, outputs):
+        return dict(loss_own=outputs.cls[0].mean())
+
+
+@pytest.mark.parametrize("hook", [Divided, Own])
+def test_the_students_passes_count_whoever_asks_for_them(hook):
+    """Each pass through its backbone takes a second, and nothing else does."""
+    clock, model = Clock(), build_pair()
+    model.attach(hook())
+    profile = ProfileHook()
+    runner = SimpleNamespace(
+        model=model, hooks=[], val_loop=None, train_loop=SimpleNamespace(run_iter=None),
+        optim_wrapper=SimpleNamespace(update_params=None, backward=None),
+    )  # fmt: skip
+    profile._start(runner)
+    profile.watch.clock = clock
+    passes = []
+
+    def waits(*args):
+        passes.append(1)
+        clock.now += 1
+
+    model.student.backbone.register_forward_hook(waits)
+    losses(model, multi_branch(sup=1, unsup=1))
+    assert profile.watch.seconds[STUDENT] == len(passes) == 2
 
 
 def test_a_run_that_ends_sooner_tells_what_it_has(tmp_path):
