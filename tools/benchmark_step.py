@@ -2,7 +2,8 @@
 
     python tools/benchmark_step.py [--models retinanet faster-rcnn dino deeplabv3plus soft-teacher]
                                    [--size 256 320] [--rounds 20] [--device cpu]
-                                   [--precision fp32] [--threads 1] [--channels-last]
+                                   [--precision fp32] [--threads 1] [--channels-last] [--compile]
+                                   [--memory]
 
 All sides start from the same weights and get the same images: as many labeled as unlabeled ones,
 with the same number of pseudo boxes. Each round takes a step of every side in turn. A bare loop is
@@ -26,6 +27,7 @@ from typing import Any
 import ssdet  # before MMDetection, for whose operators it stands in
 
 # isort: split
+import benchmark_memory
 import numpy as np
 import torch
 from mmdet.engine.hooks import MeanTeacherHook
@@ -73,6 +75,8 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", choices=list(PRECISIONS), default="fp32")
     parser.add_argument("--channels-last", action="store_true", help="in ssdet: channels_last=True")
+    parser.add_argument("--compile", action="store_true", help="in ssdet: compile_student=dict()")
+    parser.add_argument("--memory", action="store_true", help="compare peaks on a CPU, too")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -85,14 +89,17 @@ def main() -> None:
 def compare(name: str, given: argparse.Namespace) -> str:
     """Take the steps in turn and put the medians into a line."""
     others = SIDES.get(name, ("bare", "MMDetection"))
-    makers = dict(ssdet=partial(ours, given.channels_last), bare=bare, MMDetection=peer)
+    settings = dict(channels_last=given.channels_last)
+    if given.compile:
+        settings["compile_student"] = dict()
+    makers = dict(ssdet=partial(ours, settings), bare=bare, MMDetection=peer)
     sides = {}
     for side in ("ssdet", *others):
         torch.manual_seed(0)
         model = small(name, given.depth, given.boxes)
         sides[side] = makers[side](name, model, given.device, PRECISIONS[given.precision])
     times: dict[str, list[float]] = {side: [] for side in sides}
-    memory: dict[str, int] = {}
+    memory: dict[str, float] = {}
     for number in range(given.rounds + 2):  # the first two warm up
         for side, step in sides.items():
             data = batch(number, given.images, tuple(given.size))
@@ -100,13 +107,18 @@ def compare(name: str, given: argparse.Namespace) -> str:
             if number >= 2:
                 times[side].append(seconds)
                 memory[side] = max(peak, memory.get(side, 0))
-    step = statistics.median(times["ssdet"]) * 1000
-    parts = [f"{name}, {given.device}, {given.precision}: {step:.0f} ms a step of ssdet"]
+    if given.memory and given.device == "cpu":
+        data = batch(0, given.images, tuple(given.size))
+        memory = {
+            side: benchmark_memory.peak(partial(step, data))[0] for side, step in sides.items()
+        }
+    own = statistics.median(times["ssdet"]) * 1000
+    parts = [f"{name}, {given.device}, {given.precision}: {own:.0f} ms a step of ssdet"]
     for other in others:
         ratios = [a / b for a, b in zip(times["ssdet"], times[other], strict=True)]
-        low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
-        line = f"{middle:.2f} x {other} ({low:.2f} to {high:.2f})"
-        if memory["ssdet"]:
+        low, half, high = np.quantile(ratios, (0.25, 0.5, 0.75))
+        line = f"{half:.2f} x {other} ({low:.2f} to {high:.2f})"
+        if any(memory.values()):
             line += f", memory {memory['ssdet'] / memory[other]:.2f} x"
         parts.append(line)
     return "; ".join(parts)
@@ -187,7 +199,11 @@ def wrapper(parameters: Any, precision: torch.dtype | None) -> OptimWrapper:
 
 
 def ours(
-    channels_last: bool, name: str, model: ConfigDict, device: str, precision: torch.dtype | None
+    settings: dict[str, Any],
+    name: str,
+    model: ConfigDict,
+    device: str,
+    precision: torch.dtype | None,
 ) -> Step:
     """The step of `ssdet train` with its usual hooks, in a joint pass where they allow it."""
     average = TeacherEMAHook(momentum=MOMENTUM)
@@ -199,8 +215,7 @@ def ours(
         config["joint_pass"] = False
         jitter = BoxJitterHook(times=JITTER[0], scale=JITTER[1], max_spread=ANY_SPREAD)
         hooks = [FixedThresholdHook(score=0.0), jitter, BackgroundScoreHook(), average]
-    config["channels_last"] = channels_last
-    network: Any = MODELS.build(config).to(device)
+    network: Any = MODELS.build({**config, **settings}).to(device)
     network.init_weights()
     network.train()
     for hook in hooks:
