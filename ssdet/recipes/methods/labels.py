@@ -40,6 +40,14 @@ LABELS = (
         },
     ),
     Method(
+        "Warm start from unsupervised weights",
+        "U2Seg, Niu et al., CVPR 2024 (its detector as a start; clusters matched in our way)",
+        "`tools/warm_start.py`, for any `TeacherStudentDetector`",
+        config="warm_start",
+        tests=("tests/engine/test_detectron2_weights.py", "tests/tools/test_warm_start.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Another model's label maps",
         "as evidence for the teacher's labels, by Bayes' rule: ours",
         "`ExternalMapsHook`, data `LoadExternalLabels`, `PackExternalLabels`",
