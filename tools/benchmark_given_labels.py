@@ -32,7 +32,7 @@ PAIRS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {f"detections.{key}": value for key, value in GARBAGE.items()}),
     ("external maps", "external_labels/deeplabv3plus_maps_demo.py", "ExternalMapsHook", {}),
     ("partial boxes", "partial_boxes/gfl_demo.py", "PartialLabelsHook", {}),
-    ("scribbles", "scribbles/deeplabv3plus_demo.py", "PartialLabelsHook", {}),
+    ("scribbles", "scribbles/deeplabv3plus_demo.py", "NeighborLossHook", {}),
     ("tags", "tags/gfl_demo.py", "ImageTagHook", {}),
     ("two-shot video", "label_disk/deeplabv3plus_video_demo.py", "PseudoLabelDiskHook", {}),
 )  # fmt: skip
