@@ -37,6 +37,7 @@ TOTALS = {
     "augseg/deeplabv3plus_r101_voc12.py": (16, 16),
     "consistent_teacher/retinanet_r50_coco_2x8.py": (8, 8),
     "consistent_teacher/retinanet_r50_voc.py": (8, 32),
+    "cpc_sam/unet_acdc.py": (6, 6),
     "cw_bass/deeplabv3plus_r50_cityscapes.py": (16, 16),
     "cw_bass/deeplabv3plus_r50_voc12.py": (16, 16),
     "ddfp/deeplabv3plus_r101_voc12.py": (16, 16),

@@ -27,6 +27,7 @@ from .focal_loss import SoftmaxFocalLoss
 from .guided_assigner import PredictionGuidedAssigner
 from .hf_backbone import HFBackbone
 from .hf_detector import HFDetector
+from .hf_promptable import HFPromptedSegmentor
 from .hf_segmentor import HFSegmentor
 from .hf_zero_shot import HFZeroShotDetector
 from .joint_fcos import JointConfidenceFCOSHead
@@ -69,6 +70,7 @@ __all__ = [
     "FeatureProjector",
     "HFBackbone",
     "HFDetector",
+    "HFPromptedSegmentor",
     "HFSegmentor",
     "HFZeroShotDetector",
     "HardPixelSampler",

@@ -164,6 +164,14 @@ class ForeignTeacher(ByReference):
         mapped = self._mapped(probabilities)
         return mapped if self.as_scores else mapped.clamp_min(1e-30).log()
 
+    def prompted(self, inputs: Tensor, prompts: Sequence[Any]) -> list[tuple[Tensor, Tensor]]:
+        """What a model that has to be asked answers for each image of the student: its `masks_of`.
+
+        Prompts and masks are in the frame of the student's view.
+        """
+        self.ready()
+        return self.network.masks_of(self._seen(inputs), prompts)  # type: ignore[no-any-return]
+
     def views(self, views: Views) -> Views:
         """Views of the student as this teacher sees them, with its sizes in the metainfo."""
         images, samples = [], []

@@ -18,6 +18,7 @@ from .hardness import ease, weighted_iou
 from .label_distribution import expected_counts, ranked_thresholds
 from .mining import cost_limit, mined
 from .peaks import class_peaks, mean_peak, moved_threshold
+from .prompts import Acceptance, Component, believed, components, repainted
 from .prototypes import (
     class_cosines,
     groups_of,
@@ -34,7 +35,9 @@ from .two_teachers import Combination, agreed_weight, combine_certain
 from .voting import clusters, vote
 
 __all__ = [
+    "Acceptance",
     "Combination",
+    "Component",
     "DualThreshold",
     "Fusion",
     "Mixture",
@@ -43,12 +46,14 @@ __all__ = [
     "Uncertainty",
     "agreed_weight",
     "average_precision",
+    "believed",
     "certainty",
     "choose",
     "class_cosines",
     "class_peaks",
     "clusters",
     "combine_certain",
+    "components",
     "confident_overlap",
     "cost_limit",
     "count_threshold",
@@ -79,6 +84,7 @@ __all__ = [
     "push_scores",
     "quantile_thresholds",
     "ranked_thresholds",
+    "repainted",
     "score_grid",
     "signal_threshold",
     "truncate",

@@ -216,6 +216,24 @@ class LabelerForTests(torch.nn.Module):
         return (-(images.mean(1, keepdim=True) - levels).abs()).softmax(1)
 
 
+@MODELS.register_module()
+class PromptedForTests(torch.nn.Module):
+    """A promptable model: a square around each point, of which it is sure."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.decode_head = SimpleNamespace(num_classes=num_classes)
+
+    def masks_of(self, images, prompts):
+        found = []
+        for one in prompts:
+            masks = torch.zeros(len(one), *images.shape[-2:], dtype=torch.bool)
+            for mask, (x, y) in zip(masks, one.points[:, 0].long().tolist(), strict=True):
+                mask[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5] = True
+            found.append((masks, torch.full((len(one),), 0.9)))
+        return found
+
+
 @DATASETS.register_module(force=True)
 class LabelsForTests:
     """What another model says of the images of `loop.batch_of`: a box in each of them."""

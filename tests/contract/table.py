@@ -253,6 +253,16 @@ NETWORKS = [
     ),
     *both("TeacherEMAHook"),
     *both("HeldOutGuardHook", interval=1),
+    *pixels(
+        "CrossPromptHook",
+        min_area=4,
+        overlap=0.1,
+        foreign=1.0,
+        model=dict(
+            auxiliary=SECOND,
+            teacher=dict(model=dict(type="PromptedForTests", num_classes=4), beside_twin=True),
+        ),
+    ),
     *pixels("CrossSupervisionHook", model=dict(auxiliary=SECOND)),
     *pixels(
         "DualTeacherHook",

@@ -29,6 +29,7 @@ CHOSEN = (
     "LocalContrastHook-fcn",
     "DensityDescentHook-fcn",
     "MutualDecodersHook-fcn",
+    "CrossPromptHook-fcn",
     "ChannelMemoryHook-fcn_channels",
     "ReliabilityGateHook-fcn",
     "RegionInstructionHook-fcn",

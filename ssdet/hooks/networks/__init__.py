@@ -3,6 +3,7 @@
 Not here: the networks' layers (`ssdet.models`) and losses (`ssdet.losses`).
 """
 
+from .cross_prompt import CrossPromptHook as CrossPromptHook
 from .cross_supervision import CrossSupervisionHook as CrossSupervisionHook
 from .domain_alignment import DomainAlignmentHook as DomainAlignmentHook
 from .domain_norm import DomainNormHook as DomainNormHook

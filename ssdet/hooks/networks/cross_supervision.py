@@ -6,7 +6,7 @@ from typing import Any
 
 from ...registry import HOOKS
 from ...teacher_student.phase import Phase
-from ...teacher_student.step import Step
+from ...teacher_student.step import PixelLabels, Step
 from .._parts.network_hook import NetworkHook, require_average, targets_of
 
 
@@ -50,7 +50,10 @@ class CrossSupervisionHook(NetworkHook):
 
     def after_teacher(self, step: Step) -> None:
         """Swap the labels: those of the student are for the other network."""
-        own, other = step.pseudo_pixels, self.label(step, self.names[0])
+        self.swap(step, step.pseudo_pixels, self.label(step, self.names[0]))
+
+    def swap(self, step: Step, own: PixelLabels, other: PixelLabels) -> None:
+        """The labels of the second network are for the student, its own travel beside them."""
         other.extra_labels = own.labels[:, None]
         step.pseudo = other
         same = (own.labels == other.labels) & own.valid

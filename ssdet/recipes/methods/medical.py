@@ -36,6 +36,18 @@ MEDICAL = (
         measured="mean IoU +3.8",
     ),
     Method(
+        "Cross prompting of SAM",
+        "after CPC-SAM, Miao et al., MICCAI 2024 (two networks prompt a frozen SAM: our port)",
+        "`CrossPromptHook`, teacher `HFPromptedSegmentor`",
+        config="cpc_sam",
+        tests=(
+            "tests/thresholds/test_prompts.py",
+            "tests/hooks/networks/test_cross_prompt.py",
+            "tests/models/test_hf_promptable.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "SS-Net in 2D",
         "Wu et al., MICCAI 2022",
         "`AdversarialSmoothnessHook`, `ClassCompactnessHook`, network `CompactnessHead`",

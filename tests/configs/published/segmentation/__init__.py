@@ -8,6 +8,7 @@ from . import (
     more_pixels,
     perturbed,
     prevmatch,
+    prompting,
     segformer,
     semivl,
     slices,
@@ -18,7 +19,7 @@ from ..table import Recipe, Repository
 
 PARTS = (
     *(unimatch, corrmatch, u2pl, augmented, prevmatch, perturbed, segformer, semivl),
-    *(cross, more_pixels, slices, decoders),
+    *(cross, more_pixels, slices, decoders, prompting),
 )
 REPOSITORIES: dict[str, Repository] = {k: v for part in PARTS for k, v in part.REPOSITORIES.items()}
 RECIPES: tuple[Recipe, ...] = tuple(recipe for part in PARTS for recipe in part.RECIPES)
