@@ -29,7 +29,8 @@ FILES = {str(path.relative_to(CONFIGS)): path.read_text() for path in CONFIGS.rg
 NAMES = sorted(name for name in FILES if not re.search("(^|/)_", name))
 COMPOSED = sorted(FILES)
 MODEL_NAMES = (
-    *("cascade-rcnn", "dino", "faster-rcnn", "fcos", "gfl", "mask-rcnn", "retinanet", "rtmdet"),
+    *("cascade-rcnn", "dino", "faster-rcnn", "fcos", "gfl", "mask-rcnn", "mask2former"),
+    *("retinanet", "rtmdet"),
     *("deeplabv3plus", "dpt", "segformer", "siamese-deeplabv3plus", "tood", "unet", "vlg", "yolox"),
 )
 DATA_NAMES = (

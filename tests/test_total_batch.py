@@ -47,6 +47,7 @@ TOTALS = {
     "efficient_teacher/yolox_l_coco.py": (64, 64),
     "fst/deeplabv3plus_r101_cityscapes.py": (16, 16),
     "fst/deeplabv3plus_r101_voc12.py": (16, 16),
+    "guided_distillation/mask2former_r50_coco.py": (16, 16),
     "imas/deeplabv3plus_r101_voc12.py": (16, 16),
     "imas/deeplabv3plus_r50_cityscapes.py": (16, 16),
     "labelmatch/faster-rcnn_r50_coco.py": (16, 16),

@@ -145,7 +145,8 @@ def shorten(config: Any, folder: Path) -> None:
     config.default_hooks = hooks
     config.visualizer = dict(type="Visualizer", vis_backends=None)
     if "burn_in" in config.get("model", {}):
-        config.model.burn_in = 0
+        # The last step has unlabeled images; a hook may need the teacher of a burn-in.
+        config.model.burn_in = min(config.model.burn_in, STEPS - 1)
     if config.get("param_scheduler"):
         config.param_scheduler = [s for s in _listed(config.param_scheduler) if not _by_epoch(s)]
 

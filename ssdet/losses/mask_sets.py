@@ -19,6 +19,19 @@ from ..labels import IGNORE
 from .set_prediction import Matches, gathered, matched_places
 
 
+def mask_confidence(logits: Tensor) -> Tensor:
+    """The mean probability (N,) of the pixels inside of each mask (N, H, W), which logit > 0 says.
+
+    0 where nothing is inside.
+
+    >>> mask_confidence(torch.tensor([[[2.0, 1.0, -1.0]]]))
+    tensor([0.8059])
+    """
+    inside = (logits > 0).flatten(1)
+    probabilities = logits.sigmoid().flatten(1)
+    return (probabilities * inside).sum(1) / inside.sum(1).clamp(min=1)
+
+
 @dataclass(frozen=True)
 class MaskTargets:
     """What the queries of one image learn.

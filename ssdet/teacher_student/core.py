@@ -73,6 +73,8 @@ class TeacherStudent(BaseModel):
     """
 
     scope = "mmengine"
+    # Whether the teachers keep their weights in this step: no average moves them.
+    teacher_rests = False
 
     def __init__(
         self,

@@ -233,7 +233,7 @@ def _pseudo_boxes(found: InstanceData) -> PseudoBoxes:
     finite = bboxes.isfinite().all(-1) & found.scores.isfinite()
     # SOLO's labels are floats where it finds nothing.
     boxes = PseudoBoxes(bboxes=bboxes, labels=found.labels.long(), scores=found.scores.float())
-    for name in ("masks", "objectness", "side_logits", "in_cls", "in_box"):
+    for name in ("masks", "mask_score", "objectness", "side_logits", "in_cls", "in_box"):
         if name in found:
             boxes[name] = found[name]
     boxes = boxes[finite]

@@ -58,6 +58,7 @@ FIELDS = {
     "soft_objectness": Field(1.0),
     "classified": Field(True),
     "loc_quality": Field(1.0),
+    "mask_score": Field(1.0),
     "spread": Field(0.0),
     "source": Field(int(Source.ANNOTATION)),
     **{f"in_{task}": Field(True) for task in TASKS},
@@ -79,6 +80,7 @@ class PseudoBoxes(InstanceData):
     | `soft_objectness` | float (N,) | the target of YOLOX's objectness, in [0, 1] |
     | `classified` | bool (N,) | whether YOLOX learns the class of the box; RTMDet: or its score |
     | `loc_quality` | float (N,) | how well the box is placed, in [0, 1] |
+    | `mask_score` | float (N,) | how good the mask is, in [0, 1], where a hook asks for it |
     | `spread` | float (N,) | how far repeated regressions scatter, as a share of the sides |
     | `in_rpn`, `in_cls`, `in_box` | bool (N,) | membership in the sets of single tasks |
     | `side_logits` | float (N, 4) | logits: how unsure of left, top, right, bottom |

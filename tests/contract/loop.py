@@ -58,6 +58,12 @@ def _rtmdet():
     return cfg
 
 
+def _mask_queries():
+    cfg = small_config("mask2former")
+    cfg.test_cfg.max_per_image = 5
+    return cfg
+
+
 DETECTORS = {
     "joint_fcos": lambda: _fcos(type="JointConfidenceFCOSHead"),
     "uncertain_fcos": lambda: _fcos(type="UncertainFCOSHead", reg_max=4),
@@ -66,6 +72,7 @@ DETECTORS = {
     "shifted_rcnn": _shifted,
     "cascade_rcnn": lambda: _two_stage("cascade_rcnn"),
     "mask_rcnn": lambda: _two_stage("mask_rcnn"),
+    "mask2former": _mask_queries,
     "yolox": _yolox,
     "rtmdet": _rtmdet,
     "deformable_detr": lambda: small_config("deformable_detr"),
@@ -265,7 +272,7 @@ def batch_of(kind, views=1, rank=0):
             if kind in SEGMENTORS:
                 labels = torch.randint(3, (1, *sample.img_shape), dtype=torch.uint8)
                 sample.second_sem_seg = PixelData(data=labels)
-            elif kind == "mask_rcnn":
+            elif kind in ("mask_rcnn", "mask2former"):
                 sample.gt_instances.masks = _filled(sample.gt_instances.bboxes, sample.img_shape)
     return batch
 

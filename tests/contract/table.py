@@ -138,6 +138,7 @@ BOXES = [
         ),
     ),
     *boxes("PredictionGuidedAssignHook", "faster_rcnn"),
+    *boxes("QueryMaskLabelHook", "mask2former", min_pixels=0.0),
     *boxes("QueryVotesHook", "deformable_detr", votes=1, agreement=0.0),
     *boxes("SelfAssignmentHook", "faster_rcnn"),
     *boxes("PseudoLabelAssignerHook", "yolox", high=0.955, idle=NO_OBJECT),
@@ -252,6 +253,7 @@ NETWORKS = [
         beside=(dict(type="CutMixHook"), dict(type="ClassMixHook")),
     ),
     *both("TeacherEMAHook"),
+    *both("GuidedBurnInHook", length=2, model=dict(burn_in=1)),
     *both("HeldOutGuardHook", interval=1),
     *pixels(
         "CrossPromptHook",

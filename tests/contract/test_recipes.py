@@ -35,7 +35,10 @@ def parts_of(name):
         if hook.pop("pipeline", None):  # of the held-out images; here those of the loop must do
             hook.update(target=0.0, background=0.0)  # a teacher without training is never right
     kind = "fcn" if recipe.task == "segmentation" else KINDS.get(recipe.needs, "retinanet")
-    return kind, config.custom_hooks, {k: v for k, v in config.pair.items() if k != "burn_in"}
+    pair = {k: v for k, v in config.pair.items() if k != "burn_in"}
+    if any(hook.type == "GuidedBurnInHook" for hook in config.custom_hooks):
+        pair["burn_in"] = 1  # which makes its teacher
+    return kind, config.custom_hooks, pair
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -22,6 +22,8 @@ CHOSEN = (
     "PolishHook-retinanet",
     "AdaptiveAssignerHook-rtmdet",
     "DomainAlignmentHook-retinanet",
+    "GuidedBurnInHook-retinanet",
+    "QueryMaskLabelHook-mask2former",
     "CrossViewQueryHook-dino",
     "TextQueryHook-dino",
     "ShrinkMatchHook-fcn",

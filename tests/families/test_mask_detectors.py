@@ -271,3 +271,21 @@ def test_a_hook_asks_and_the_error_arrives():
     said = build_pair(num_classes=5)
     said.attach(hook := FixedThresholdHook(0.5))
     assert hook.num_classes == 5
+
+
+def test_masks_of_images_of_two_sizes_are_padded_to_the_batch():
+    """Predictions are of the padded batch: the masks would be stretched, and not fit together."""
+    model = pair("mask2former")
+    truths = [sample([(4, 4, 36, 30)], masks=True, size=size) for size in ((64, 64), (48, 40))]
+    whole = [sample([(4, 4, 36, 30)], masks=True, size=(64, 64)) for _ in truths]
+    for truth in truths:
+        truth.set_metainfo(dict(batch_input_shape=(64, 64)))
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(4))
+    found = []
+    for samples in (truths, whole):
+        torch.manual_seed(3)
+        found.append(model.student.loss(images, samples))
+    assert found[0].keys() == found[1].keys()
+    for key, value in found[0].items():
+        torch.testing.assert_close(value, found[1][key])
+    assert truths[1].gt_instances.masks.masks.shape == (1, 48, 40), "the sample stays as it is"

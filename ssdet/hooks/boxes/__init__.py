@@ -2,7 +2,7 @@
 
 Jitter, the spread of the boxes that NMS merged, agreement of cascade stages or decoder layers,
 weights for each task; dense labels, which take the place of boxes; how boxes are matched with the
-queries of a DETR or with proposals, and queries made of boxes.
+queries of a DETR or with proposals, and queries made of boxes; labels of masks.
 Not here: plain thresholds (`thresholds`), and hooks that change images (`mixing`).
 """
 
@@ -21,6 +21,7 @@ from .listen import ListenHook as ListenHook
 from .open_set import OpenSetHook as OpenSetHook
 from .prediction_guided import PredictionGuidedAssignHook as PredictionGuidedAssignHook
 from .prototype_label import PrototypeLabelHook as PrototypeLabelHook
+from .query_masks import QueryMaskLabelHook as QueryMaskLabelHook
 from .query_votes import QueryVotesHook as QueryVotesHook
 from .roi_contrast import RoIContrastHook as RoIContrastHook
 from .self_assignment import SelfAssignmentHook as SelfAssignmentHook

@@ -9,6 +9,7 @@ from .domain_alignment import DomainAlignmentHook as DomainAlignmentHook
 from .domain_norm import DomainNormHook as DomainNormHook
 from .dual_teacher import DualTeacherHook as DualTeacherHook
 from .future_teacher import FutureTeacherHook as FutureTeacherHook
+from .guided_burn_in import GuidedBurnInHook as GuidedBurnInHook
 from .held_out_guard import HeldOutGuardHook as HeldOutGuardHook
 from .multi_granularity import MultiGranularityHook as MultiGranularityHook
 from .mutual_decoders import MutualDecodersHook as MutualDecodersHook

@@ -29,7 +29,8 @@ class TeacherEMAHook(StepHook):
     """teacher = momentum * teacher + (1 - momentum) * student (Tarvainen & Valpola 2017, eq. 3).
 
     Updated once for each step that the optimizer really takes: gradient accumulation, a skipped
-    step of a gradient scaler or of the guard against non-finite numbers changes nothing.
+    step of a gradient scaler or of the guard against non-finite numbers changes nothing, nor does a
+    step in which another hook lets the teacher rest (`model.teacher_rests`).
     The start is an exact copy of the student, buffers included, or comes from a checkpoint. Each
     auxiliary network with a teacher (`auxiliary_teachers` of the model) is averaged alike.
 
@@ -145,7 +146,8 @@ class TeacherEMAHook(StepHook):
         """Move the teacher once."""
         if self.model is None:
             raise RuntimeError(f"{type(self).__name__}: attach it to a model first")
-        if self.stop_after is not None and self.updates >= self.stop_after:
+        stopped = self.stop_after is not None and self.updates >= self.stop_after
+        if stopped or self.model.teacher_rests:
             return
         for name, (student, teacher) in self.model.pairs.items():
             if name not in self.model.frozen:

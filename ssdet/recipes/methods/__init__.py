@@ -8,6 +8,7 @@ from .adaptation import ADAPTATION
 from .balance import BALANCE
 from .detection import DETECTION
 from .labels import LABELS
+from .masks import MASKS
 from .medical import MEDICAL
 from .noise import NOISE
 from .parts import PARTS
@@ -15,7 +16,7 @@ from .segmentation import SEGMENTATION
 from .several_networks import SEVERAL_NETWORKS
 
 TABLE: dict[str, tuple[Method, ...]] = {
-    "Detection and instance segmentation": DETECTION,
+    "Detection and instance segmentation": (*DETECTION, *MASKS),
     "Segmentation": (*SEGMENTATION, *SEVERAL_NETWORKS, *MEDICAL),
     "Labels of other models, and labels with gaps": LABELS,
     "Unlabeled images of another domain": ADAPTATION,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmdet.models import losses as mmdet_losses
 from mmdet.models.task_modules import assigners
 from mmdet.utils import reduce_mean
@@ -44,6 +45,23 @@ class MaskQueries(Mixin):
                 new[name] = torch.cat([old[name], old[name].new_ones(missing)])
             new.set_metainfo({REGIONS: old.get(REGIONS), BACKGROUND: old.get(BACKGROUND)})
         return found
+
+    def loss_by_feat(
+        self,
+        all_cls_scores: Tensor,
+        all_mask_preds: Tensor,
+        batch_gt_instances: list[InstanceData],
+        batch_img_metas: list[dict[str, Any]],
+    ) -> Any:
+        """As in the base class, with masks of the size of the padded batch, as predictions have."""
+        for objects, meta in zip(batch_gt_instances, batch_img_metas, strict=True):
+            height, width = meta.get("batch_input_shape", objects.masks.shape[-2:])
+            missing = width - objects.masks.shape[-1], height - objects.masks.shape[-2]
+            if max(missing) > 0:  # pseudo masks have the size of their image
+                objects.masks = F.pad(objects.masks, (0, missing[0], 0, missing[1]))
+        return super().loss_by_feat(
+            all_cls_scores, all_mask_preds, batch_gt_instances, batch_img_metas
+        )
 
     def _loss_by_feat_single(
         self,

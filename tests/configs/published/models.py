@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from mmengine.structures import InstanceData
 
+from ssdet.teacher_student.foreign import inner
+
 from .built import Built
 
 
@@ -18,7 +20,7 @@ def losses(*paths: str) -> Callable[[Built], tuple[str, ...]]:
 
     They are the teacher's: it has the student's config, and its losses are as they were built.
     """
-    return lambda built: tuple(_loss(attrgetter(path)(built.model.teacher)) for path in paths)
+    return lambda built: tuple(_loss(attrgetter(path)(inner(built.model.teacher))) for path in paths)
 
 
 TWO_STAGE_LOSSES = losses(
@@ -153,4 +155,5 @@ _NAMES: dict[str, Callable[[Any], str]] = {
     "SoftmaxFocalLoss": lambda loss: f"softmax focal ({loss.gamma:g})",
     "L1Loss": lambda loss: "L1",
     "GIoULoss": lambda loss: "GIoU",
+    "DiceLoss": lambda loss: "Dice",
 }

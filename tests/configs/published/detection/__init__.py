@@ -7,6 +7,7 @@ from . import (
     dense_teacher,
     dual_polish,
     efficient_teacher,
+    guided_distillation,
     labelmatch,
     mixpl,
     pseco,
@@ -30,6 +31,7 @@ REPOSITORIES = {
     "PD": Repository("PaddlePaddle/PaddleDetection", "78f8dad9"),
     "CV": Repository("Megvii-BaseDetection/cvpods", "01f0f9a4"),
     "PC": Repository("ligang-cs/PseCo", "33b06eee"),
+    "GD": Repository("facebookresearch/GuidedDistillation", "b48f2a81"),
     "SD": Repository("JCZ404/Semi-DETR", "6afea669"),
     "MM": Repository("VBTI-development/onedl-mmdetection", "c1d83f03"),
 }
@@ -46,6 +48,7 @@ RECIPES: tuple[Recipe, ...] = (
     *arsl.RECIPES,
     *labelmatch.RECIPES,
     *dual_polish.RECIPES,
+    *guided_distillation.RECIPES,
 )
 _OURS = "a combination of ours"
 UNPUBLISHED = {

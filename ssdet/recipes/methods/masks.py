@@ -1,0 +1,33 @@
+"""Methods for detectors with masks."""
+
+from ..recipe import Code, Method, Note, Recipe
+
+MASKS = (
+    Method(
+        "Guided distillation",
+        "Berrada et al., WACV 2024",
+        "`GuidedBurnInHook`, `QueryMaskLabelHook`",
+        config="guided_distillation",
+        tests=(
+            "tests/hooks/networks/test_guided_burn_in.py",
+            "tests/hooks/boxes/test_query_masks.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+        recipes={
+            "guided-distillation": Recipe(
+                "detection",
+                "a new student learns from labels and a resting teacher, then replaces it",
+                hooks=[
+                    dict(type="TeacherEMAHook", momentum=Code("momentum")),
+                    dict(type="GuidedBurnInHook", length=Code("iterations // 4")),
+                    Note(
+                        dict(type="FixedThresholdHook", score=0.7),
+                        "Mask2Former: dict(type='QueryMaskLabelHook') labels by single queries.",
+                    ),
+                ],
+                momentum=0.9996,
+                model=dict(unsup_weight=2.0),
+            ),
+        },
+    ),
+)
