@@ -30,7 +30,7 @@ NAMES = sorted(name for name in FILES if not re.search("(^|/)_", name))
 COMPOSED = sorted(FILES)
 MODEL_NAMES = (
     *("cascade-rcnn", "dino", "faster-rcnn", "fcos", "gfl", "mask-rcnn", "mask2former"),
-    *("retinanet", "rtmdet"),
+    *("ms-rcnn", "retinanet", "rtmdet"),
     *("deeplabv3plus", "dpt", "segformer", "siamese-deeplabv3plus", "tood", "unet", "vlg", "yolox"),
 )
 DATA_NAMES = (

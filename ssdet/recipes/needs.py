@@ -103,6 +103,10 @@ def _queries(base: Base) -> bool:
     )  # fmt: skip
 
 
+def _one_mask_head(base: Base) -> bool:
+    return _one_box_head(base) and isinstance(base.model["roi_head"].get("mask_head"), dict)
+
+
 # Of a model: (what it is called, whether a base has it).
 NEEDS: dict[str, tuple[str, Callable[[Base], bool]]] = {
     "two-stage": ("a two-stage detector with an RPN", _two_stage),
@@ -112,5 +116,6 @@ NEEDS: dict[str, tuple[str, Callable[[Base], bool]]] = {
     "queries": ("a DINO, Deformable DETR or RT-DETR", _queries),
     "one box head": ("a two-stage detector with an RPN and one box head", _one_box_head),
     "masks": ("a detector with masks, such as mask-rcnn-r50", lambda base: base.has_masks),
+    "one mask head": ("a two-stage detector with one mask head, like Mask R-CNN", _one_mask_head),
     "pixels": ("a segmentor whose head scores pixels", _pixels),
 }

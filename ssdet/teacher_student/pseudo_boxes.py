@@ -52,6 +52,7 @@ FIELDS = {
     "scores": Field(1.0),
     "weight_cls": Field(1.0),
     "weight_box": Field(1.0),
+    "weight_mask": Field(1.0),
     "level": Field(HIGH),
     "max_stage": Field(ALL_STAGES),
     "objectness": Field(1.0),
@@ -74,6 +75,7 @@ class PseudoBoxes(InstanceData):
     | `labels` | long (N,) | classes |
     | `scores` | float (N,) | the teacher's confidence in [0, 1] |
     | `weight_cls`, `weight_box` | float (N,) | factors on the losses of classification and box |
+    | `weight_mask` | float (N,) | a further factor on the loss of the mask |
     | `level` | long (N,) | HIGH, AMBIGUOUS (both are trained on) or LOW (a region to ignore) |
     | `max_stage` | long (N,) | how many stages of a cascade learn the box |
     | `objectness` | float (N,) | that there is any object, where the detector has such a number |

@@ -113,6 +113,7 @@ BOXES = [
     *boxes("DenseLabelHook", ratio=0.1),
     *boxes("HalfViewHook", "shifted_rcnn"),
     *boxes("HybridMatchingHook", "dino", switch=2),
+    *boxes("MaskScoreHook", "mask_rcnn"),
     *boxes("LayerAgreementHook", "deformable_detr"),
     *boxes("ListenHook", "uncertain_fcos", idle=NO_BOX),
     *boxes(

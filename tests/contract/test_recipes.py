@@ -10,6 +10,7 @@ from .assertions import assert_contract
 from .loop import Loop
 
 KINDS = {"two-stage": "faster_rcnn", "one box head": "faster_rcnn", "masks": "mask_rcnn",
+         "one mask head": "mask_rcnn",
          "queries": "deformable_detr", "objectness": "rtmdet"}  # fmt: skip
 # What every written config assigns before its hooks, here for a run of 48 iterations.
 VARIABLES = """

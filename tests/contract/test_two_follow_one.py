@@ -37,6 +37,7 @@ OWN_DRAWS = {
     # No draw, but a normalizer that so few boxes would leave at its least value.
     "HybridMatchingHook": dict(switch=0),
     "DenseLabelHook": dict(per_image=True),  # no draw, but the richest places of all its images
+    "MaskScoreHook": None,  # no draw either, but there are no masks
 }  # fmt: skip
 SILENT = ", one silent"  # from the third step on the second process has no pseudo label
 NAMES = [*METHODS, f"mean-teacher{SILENT}", f"fixmatch{SILENT}"]

@@ -289,3 +289,13 @@ def test_masks_of_images_of_two_sizes_are_padded_to_the_batch():
     for key, value in found[0].items():
         torch.testing.assert_close(value, found[1][key])
     assert truths[1].gt_instances.masks.masks.shape == (1, 48, 40), "the sample stays as it is"
+
+
+def test_the_weight_of_a_mask_is_a_factor_on_the_losses_of_mask2formers_masks_alone():
+    model, c = pair("mask2former"), 0.25
+    plain = student_loss(model, weight_cls=[1.0] * 2)
+    less = student_loss(model, weight_mask=[c] * 2)
+    masks = {key for key in plain if "mask" in key or "dice" in key}
+    assert masks and masks < set(plain)
+    for key, value in plain.items():
+        torch.testing.assert_close(less[key], value * (c if key in masks else 1))

@@ -152,3 +152,20 @@ def test_layers_of_ddq_may_keep_another_number_of_queries_of_each_image():
     assert len(cls) == len(box) == 21
     assert cls[:12].sort().values.tolist() == pytest.approx([0.2, 0.5, *[1.0] * 10])
     assert cls[12:].tolist() == [1.0] * 9
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_weight_of_a_mask_is_a_factor_on_its_loss_alone(family):
+    """Times that of its box."""
+    model, weights = model_of(family), dict(weight_mask=[0.5, 0.5])
+    plain = run(model, objects([1.0, 1.0]))
+    less = run(model, objects([1.0, 1.0], **weights))
+    both = run(model, objects([1.0, 1.0], [0.5, 0.5], **weights))
+    alone = run(model, sample(BOXES, masks=True, **weights))
+    assert "loss_mask" in plain
+    for key, value in plain.items():
+        factor = 0.5 if key == "loss_mask" else 1.0
+        torch.testing.assert_close(less[key], value * factor)
+        torch.testing.assert_close(alone[key], value * factor)
+        if key == "loss_mask":
+            torch.testing.assert_close(both[key], value * 0.25)

@@ -18,10 +18,11 @@ from ssdet.recipes.recipe import Code, Note
 from ssdet.recipes.views import STRONG
 
 TWO_STAGE = {name: "faster-rcnn-r50" for name in ("two-stage", "one box head")}
+MASKS = {name: "mask-rcnn-r50" for name in ("masks", "one mask head")}
 DETR = "mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py"
 BASES = {
     **TWO_STAGE,
-    "masks": "mask-rcnn-r50",
+    **MASKS,
     "queries": DETR,
     "objectness": "rtmdet-tiny",
 }  # others: the tiny ones

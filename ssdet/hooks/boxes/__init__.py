@@ -2,7 +2,7 @@
 
 Jitter, the spread of the boxes that NMS merged, agreement of cascade stages or decoder layers,
 weights for each task; dense labels, which take the place of boxes; how boxes are matched with the
-queries of a DETR or with proposals, and queries made of boxes; labels of masks.
+queries of a DETR or with proposals, and queries made of boxes; labels and scores of masks.
 Not here: plain thresholds (`thresholds`), and hooks that change images (`mixing`).
 """
 
@@ -18,6 +18,7 @@ from .half_view import HalfViewHook as HalfViewHook
 from .hybrid_matching import HybridMatchingHook as HybridMatchingHook
 from .layer_agreement import LayerAgreementHook as LayerAgreementHook
 from .listen import ListenHook as ListenHook
+from .mask_score import MaskScoreHook as MaskScoreHook
 from .open_set import OpenSetHook as OpenSetHook
 from .prediction_guided import PredictionGuidedAssignHook as PredictionGuidedAssignHook
 from .prototype_label import PrototypeLabelHook as PrototypeLabelHook

@@ -39,7 +39,7 @@ class QueryMaskLabelHook(StepHook):
 
     The score is the probability of the class, for a threshold (`FixedThresholdHook`). The mask is
     where its probability, in the size of the image, is above 0.5. How good the mask is, the mean
-    probability inside of it, stands in `mask_score`. There is no NMS.
+    probability inside of it, stands in `mask_score`, for `MaskScoreHook`. There is no NMS.
 
     Args:
         min_pixels: Least size of a mask, in pixels of the predictions.

@@ -1,6 +1,6 @@
 """Methods for detectors with masks."""
 
-from ..recipe import Code, Method, Note, Recipe
+from ..recipe import EMA, Code, Method, Note, Recipe
 
 MASKS = (
     Method(
@@ -27,6 +27,27 @@ MASKS = (
                 ],
                 momentum=0.9996,
                 model=dict(unsup_weight=2.0),
+            ),
+        },
+    ),
+    Method(
+        "Polite Teacher",
+        "after Filipiak et al., 2022 (for Mask and Mask Scoring R-CNN; the paper has CenterMask)",
+        "`MaskScoreHook`",
+        config="polite_teacher",
+        tests=("tests/hooks/boxes/test_mask_score.py",),
+        measured="not yet: 0 of 3 seeds",
+        recipes={
+            "polite-teacher": Recipe(
+                "detection",
+                "mask heads: pseudo masks have a threshold of their own",
+                hooks=[
+                    EMA,
+                    dict(type="FixedThresholdHook", score=0.5),
+                    dict(type="MaskScoreHook", mask=0.5),
+                ],
+                needs="one mask head",
+                instead=("copy-paste", "mean-teacher"),
             ),
         },
     ),

@@ -6,6 +6,7 @@ After `honor_weights(detector)`, `detector.loss(inputs, samples)` honors, for ev
   classification loss (objectness included) multiplied by `weight_cls[j]`.
 * `gt_instances.weight_box (N,)`: its other losses (box, IoU, centerness, DFL, mask) are
   multiplied by `weight_box[j]`.
+* `gt_instances.weight_mask (N,)`: its loss of the mask is multiplied by this too.
 * `gt_instances.max_stage (N,)`: from this stage of a cascade on (counted from 0), both are 0.
 * `gt_instances.background_weight`, a float in the metainfo: multiplies the classification loss of
   that image's negatives.

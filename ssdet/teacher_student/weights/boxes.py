@@ -17,6 +17,7 @@ from torch import Tensor
 Mixin: Any = object
 
 REGIONS, BACKGROUND, MAX_STAGE = "ignore_regions", "background_weight", "max_stage"
+MASK = "weight_mask"
 AS_BACKGROUND = "as_background"
 # A negative box is ignored if more than this share of it lies in one region.
 COVERED = 0.5
@@ -28,7 +29,8 @@ class BoxWeights:
 
     `regions` (K, 4) are the regions in which negatives are ignored. `max_stage` is how many stages
     of a cascade learn each box; None: all. `soft` is the score that RTMDet learns for the class of
-    a box that is not `classified`, -1 for the others; None: all are.
+    a box that is not `classified`, -1 for the others; None: all are. `mask` are factors on the
+    losses of masks; None: 1.
     """
 
     cls: Tensor
@@ -37,6 +39,7 @@ class BoxWeights:
     regions: Tensor
     max_stage: Tensor | None = None
     soft: Tensor | None = None
+    mask: Tensor | None = None
 
     @classmethod
     def of(cls, gt_instances: InstanceData) -> BoxWeights | None:
@@ -50,14 +53,20 @@ class BoxWeights:
         if "classified" in gt_instances:
             scores = gt_instances.get("scores", torch.ones_like(weights[0]))
             soft = scores.to(weights[0]).masked_fill(gt_instances.classified, -1.0)
-        return cls(*weights, background, regions, gt_instances.get(MAX_STAGE), soft)
+        extra = gt_instances.get(MAX_STAGE), soft, gt_instances.get(MASK)
+        return cls(*weights, background, regions, *extra)
 
     def at(self, boxes: Tensor) -> BoxWeights:
         """The same for positives, given the box that each is assigned to."""
-        last = None if self.max_stage is None else self.max_stage[boxes]
-        soft = None if self.soft is None else self.soft[boxes]
+        optional = (self.max_stage, self.soft, self.mask)
+        extra = [None if field is None else field[boxes] for field in optional]
         own = self.cls[boxes], self.box[boxes]
-        return BoxWeights(*own, self.background, self.regions, last, soft)
+        return BoxWeights(*own, self.background, self.regions, *extra)
+
+    @property
+    def masks(self) -> Tensor:
+        """Weights of the losses of masks: those of the boxes, times their own."""
+        return self.box if self.mask is None else self.box * self.mask
 
     def in_stage(self, stage: int) -> BoxWeights:
         """The same in a stage (from 0): weight 0 where `max_stage` is not above it."""
@@ -104,7 +113,7 @@ def regions_of(sample: Any) -> Tensor | None:
 
 
 def _has_weights(sample: Any) -> bool:
-    keys = ("weight_cls", "weight_box", BACKGROUND)
+    keys = ("weight_cls", "weight_box", MASK, BACKGROUND)
     return regions_of(sample) is not None or any(k in sample.gt_instances for k in keys)
 
 
@@ -112,7 +121,7 @@ def _with_box_weights(sample: Any) -> Any:
     sample = sample.new()
     boxes = sample.gt_instances.new()
     corners = get_box_tensor(boxes.bboxes)
-    for name in ("weight_cls", "weight_box"):
+    for name in ("weight_cls", "weight_box", *([MASK] if MASK in boxes else [])):
         weight = boxes.get(name, corners.new_ones(len(corners)))
         boxes[name] = torch.as_tensor(weight, dtype=torch.float32, device=corners.device).detach()
     found = regions_of(sample)

@@ -85,6 +85,9 @@ KINDS = (
     Kind(roi_heads.BBoxHead, "loss_and_target loss get_targets _get_targets_single",
          sparse.BBoxTargets, "loss_cls loss_bbox"),
     Kind(roi_heads.FCNMaskHead, "loss_and_target get_targets", sparse.MaskTargets, "loss_mask"),
+    Kind(roi_heads.MaskIoUHead, "loss_and_target get_targets", sparse.MaskScoreTargets,
+         "loss_iou"),
+    Kind(roi_heads.MaskScoringRoIHead, ROI_METHODS),
     Kind(roi_heads.StandardRoIHead, ROI_METHODS),
     Kind(roi_heads.CascadeRoIHead, ROI_METHODS, sparse.CascadeLosses),
 )  # fmt: skip

@@ -13,9 +13,9 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...losses.mask_sets import MaskSetLoss, MaskTargets
-from .boxes import BACKGROUND, REGIONS, BoxWeights, Mixin, complete
+from .boxes import BACKGROUND, MASK, REGIONS, BoxWeights, Mixin, complete
 
-_FIELDS = ("weight_cls", "weight_box")
+_FIELDS = ("weight_cls", "weight_box", MASK)
 
 
 class MaskQueries(Mixin):
@@ -41,7 +41,7 @@ class MaskQueries(Mixin):
             if old.get(REGIONS) is None:
                 continue
             missing = len(new.labels) - len(old.labels)  # regions of stuff, which weigh 1
-            for name in _FIELDS:
+            for name in [name for name in _FIELDS if name in old]:
                 new[name] = torch.cat([old[name], old[name].new_ones(missing)])
             new.set_metainfo({REGIONS: old.get(REGIONS), BACKGROUND: old.get(BACKGROUND)})
         return found
@@ -99,7 +99,7 @@ def _of_objects(objects: InstanceData, weights: BoxWeights) -> MaskTargets:
     for left, top, right, bottom in weights.regions.clamp(min=0).round().long().tolist():
         elsewhere[top:bottom, left:right] = 0.0
     masks = objects.masks.bool()
-    return MaskTargets(objects.labels, masks, pixels, elsewhere, weights.cls, weights.box)
+    return MaskTargets(objects.labels, masks, pixels, elsewhere, weights.cls, weights.masks)
 
 
 def criterion_of(head: Any) -> MaskSetLoss | None:

@@ -17,7 +17,8 @@ from .losses import queue_weights
 class GridTargets(Mixin):
     """SOLOHead: cells of a grid on each level are the priors, and no box is learned.
 
-    A cell lies in a region to ignore if its center does. `weight_box` is the weight of its mask.
+    A cell lies in a region to ignore if its center does. `weight_box`, times `weight_mask`, is the
+    weight of its mask.
     """
 
     def loss_by_feat(self, *args: Any, **kwargs: Any) -> Any:
@@ -42,7 +43,7 @@ class GridTargets(Mixin):
             labels[positive] = classes[assigned].to(labels)
             ignored = inside(_centers(labels, self.image_size(featmap_sizes)), weights.regions)
             cls.append(weights.at(assigned).spread(positive.flatten(), ignored))
-        self._images.append((cls, [weights.box[level] for level in masked]))
+        self._images.append((cls, [weights.masks[level] for level in masked]))
         self._queue()
         return targets
 
@@ -153,7 +154,7 @@ class CondInstMasks(Mixin):
         if weights is None or not len(rows):
             return super()._get_targets_single(mask_preds, gt_instances, positive_info)
         chosen, targets, count = super()._get_targets_single(rows, gt_instances, positive_info)
-        queue_weights(self.loss_mask, [weights.box[positive_info.pos_assigned_gt_inds[chosen]]])
+        queue_weights(self.loss_mask, [weights.masks[positive_info.pos_assigned_gt_inds[chosen]]])
         return mask_preds[chosen], targets, count
 
 
@@ -178,7 +179,7 @@ class RTMDetInsTargets(RTMDetTargets):
         """As in the base class; without any positive the loss has the kernels, too."""
         weights = complete(getattr(one, "weights", None) for one in sampling_results_list)
         queue_weights(
-            self.loss_mask, nonempty([torch.cat([w.box for w in weights])]) if weights else None
+            self.loss_mask, nonempty([torch.cat([w.masks for w in weights])]) if weights else None
         )
         loss: Tensor = super().loss_mask_by_feat(
             mask_feats, flatten_kernels, sampling_results_list, batch_gt_instances

@@ -186,8 +186,21 @@ class MaskTargets(Mixin):
         if not weights:
             queue_weights(self.loss_mask, None)
         else:
-            queue_weights(self.loss_mask, nonempty([torch.cat([found.box for found in weights])]))
+            rows = torch.cat([found.masks for found in weights])
+            queue_weights(self.loss_mask, nonempty([rows]))
         return super().loss_and_target(mask_preds, sampling_results, *args, **kwargs)
+
+
+class MaskScoreTargets(Mixin):
+    """MaskIoUHead: how good the masks of the positives are, with the weights of the masks."""
+
+    def get_targets(self, sampling_results: list[Any], *args: Any, **kwargs: Any) -> Tensor:
+        """As in the base class, which learns nothing from a mask without any overlap."""
+        targets: Tensor = super().get_targets(sampling_results, *args, **kwargs)
+        weights = complete(getattr(result, "weights", None) for result in sampling_results)
+        rows = torch.cat([found.masks for found in weights])[targets > 0] if weights else None
+        queue_weights(self.loss_iou, None if rows is None else nonempty([rows]))
+        return targets
 
 
 class QueryTargets(JudgedPriors):

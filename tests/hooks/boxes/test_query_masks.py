@@ -4,12 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
 
-from ssdet.hooks import QueryMaskLabelHook
+from ssdet.hooks import FixedThresholdHook, MaskScoreHook, QueryMaskLabelHook
 from ssdet.losses.mask_sets import mask_confidence
 
 from ...families.detectors import sample
-from ...families.test_mask_detectors import pair
+from ...families.test_mask_detectors import batch, pair
 from ...helpers import build_pair
 
 
@@ -87,6 +88,27 @@ def test_the_head_is_as_before_afterwards(model):
     labels_of(model, QueryMaskLabelHook())
     assert {*vars(model.teacher.panoptic_head)} == before
     assert "predict" not in vars(model.teacher.panoptic_fusion_head)
+
+
+def test_masks_of_low_quality_are_not_learned_by_mask2former():
+    """Their class is, and the other masks."""
+    losses = {}
+    masks = torch.full((2, 16, 16), -9.0)
+    masks[0, 2:7, 2:7], masks[1, 9:14, 9:14] = logit(0.9), logit(0.6)
+    for least in (0.0, 0.8, 0.95):
+        torch.manual_seed(0)
+        model = pair("mask2former")
+        teacher_says(model, [[3.0, 0, 0, 0], [0, 3.0, 0, 0]], masks)
+        for hook in (QueryMaskLabelHook(), FixedThresholdHook(0.5), MaskScoreHook(mask=least)):
+            model.attach(hook)
+        optimizer = OptimWrapper(torch.optim.SGD(model.student.parameters(), lr=0.0))
+        torch.manual_seed(1)
+        log = model.train_step(batch(), optimizer)
+        losses[least] = {k: float(v) for k, v in log.items() if k.startswith("unsup_")}
+        assert log["pseudo/masks"] == {0.0: 2, 0.8: 1, 0.95: 0}[least]
+    assert losses[0.0]["unsup_loss_cls"] == losses[0.95]["unsup_loss_cls"] > 0
+    mask = {least: found["unsup_loss_dice"] for least, found in losses.items()}
+    assert mask[0.0] > mask[0.8] > mask[0.95] == 0
 
 
 def test_it_needs_queries_that_have_masks():

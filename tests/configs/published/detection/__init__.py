@@ -64,6 +64,7 @@ UNPUBLISHED = {
     "mean_teacher/faster-rcnn_r50_foggy.py": "methods for fog align domains; the burn-in is ours",
     "adaptation/faster-rcnn_r50_foggy.py": "the mean teacher above, with style swap, which is ours",
     "data_distillation/faster-rcnn_r50_coco.py": "the paper labels once and trains again; labels on the fly are ours",
+    "polite_teacher/ms-rcnn_r50_coco.py": "the authors' code holds the supervised baseline only; detector and settings are ours",
     "zero_shot/retinanet_r50_coco.py": _OURS,
     "cascade/cascade-rcnn_r50_coco.py": _OURS,
     "cascade/cascade-rcnn_r50_voc.py": _OURS,
