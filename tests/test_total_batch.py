@@ -55,6 +55,8 @@ TOTALS = {
     "mgd/deeplabv3plus_mobilenet-v2_cityscapes.py": (16, 16),
     "mgd/deeplabv3plus_r18_cityscapes.py": (16, 16),
     "mixpl/dino_r50_coco-full.py": (32, 32),
+    "noisy_boundaries/mask-rcnn_r50_coco.py": (24, 8),
+    "noisy_boundaries/mask-rcnn_r50_coco_baseline.py": (32,),
     "semi_detr/dino_r50_coco-full.py": (32, 32),
     "semi_detr/dino_r50_voc.py": (8, 32),
     "soft_teacher/faster-rcnn_r50_coco-full.py": (32, 32),

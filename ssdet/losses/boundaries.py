@@ -1,4 +1,4 @@
-"""Boundaries between the classes of a label map."""
+"""Boundaries between the classes of a label map, and of predicted masks."""
 
 import torch
 import torch.nn.functional as F
@@ -51,3 +51,24 @@ def boundary_weights(weights: Tensor, boundary: Tensor, valid: Tensor, *, per: T
     """
     trained = boundary & valid & (weights > 0)
     return trained * (per / trained.sum().clamp(min=1))
+
+
+def boundary_map(probabilities: Tensor, factor: float = 3.0) -> Tensor:
+    """How much a predicted mask (N, H, W) changes at a pixel: weights whose mean is `factor`.
+
+    Noisy Boundaries (Wang et al., CVPR 2022): the amount of the Laplacian, 8 times a pixel less its
+    eight neighbors, divided by the mean of the mask. The border is continued, so that it is no
+    boundary by itself. A mask without any change has weights of 0.
+
+    >>> boundary_map(torch.tensor([[[0.0, 0, 0], [0, 1, 0], [0, 0, 0]]]))[0, 1]
+    tensor([ 1.6875, 13.5000,  1.6875])
+    """
+    inner = probabilities.detach().float()
+    padded = F.pad(inner[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+    height, width = inner.shape[-2:]
+    change = torch.zeros_like(inner)
+    for down in range(3):
+        for right in range(3):  # differences, which are exactly 0 where nothing changes
+            change += inner - padded[:, down : down + height, right : right + width]
+    change = change.abs()
+    return factor * change / change.mean((1, 2), keepdim=True).clamp(min=1e-6)

@@ -34,6 +34,7 @@ from .joint_fcos import JointConfidenceFCOSHead
 from .label_autoencoder import LabelAutoEncoder
 from .language_head import LanguageGuidedHead
 from .layer_decay import LayerDecayConstructor
+from .noise_tolerant_mask import BoundaryMaskLoss, NoiseTolerantMaskHead
 from .ohem import HardPixelSampler
 from .pixel_projector import PixelProjector
 from .polishers import BoxPolisher, ClassPolisher
@@ -50,6 +51,7 @@ __all__ = [
     "AdaptiveSampleAssigner",
     "AnnotatedFirstAssigner",
     "Averaged",
+    "BoundaryMaskLoss",
     "BoxPolisher",
     "CLIPBackbone",
     "ChannelCrossAttention",
@@ -79,6 +81,7 @@ __all__ = [
     "LabelAutoEncoder",
     "LanguageGuidedHead",
     "LayerDecayConstructor",
+    "NoiseTolerantMaskHead",
     "PairDataPreProcessor",
     "PixelProjector",
     "PlainASPPHead",

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssdet.losses.boundaries import boundary_weights, label_boundaries
+from ssdet.losses.boundaries import boundary_map, boundary_weights, label_boundaries
 
 
 def sobel(labels, classes):
@@ -58,3 +58,25 @@ def test_weights_of_a_second_mean():
     assert (losses * added).sum() / 10 == (1 + 4) / 2
     nothing = boundary_weights(weights, ~boundary, valid, per=torch.tensor(10.0))
     assert not nothing.any()
+
+
+def test_weights_of_a_predicted_boundary_by_hand():
+    """|8 * 1| in the center and |-1| around it; their mean is 16 / 9, and that of the weights 3."""
+    mask = torch.zeros(1, 3, 3)
+    mask[0, 1, 1] = 1.0
+    found = boundary_map(mask)
+    expected = torch.full((3, 3), 1.6875)
+    expected[1, 1] = 13.5
+    torch.testing.assert_close(found[0], expected)
+    assert found.sum().item() == pytest.approx(27)
+    torch.testing.assert_close(boundary_map(mask, factor=1.0), found / 3)
+
+
+def test_the_border_is_no_boundary_and_a_constant_mask_weighs_nothing():
+    half = torch.zeros(2, 4, 6)
+    half[0, :, 3:] = 1.0
+    half[1] = 0.7
+    found = boundary_map(half)
+    assert found[0, :, [0, 1, 4, 5]].abs().max() < 1e-5
+    torch.testing.assert_close(found[0, :, 2:4], torch.full((4, 2), 9.0))
+    assert found[1].abs().max() == 0

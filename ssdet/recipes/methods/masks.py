@@ -51,4 +51,31 @@ MASKS = (
             ),
         },
     ),
+    Method(
+        "Noisy Boundaries",
+        "Wang et al., CVPR 2022",
+        "head `NoiseTolerantMaskHead`, loss `BoundaryMaskLoss`",
+        config="noisy_boundaries",
+        tests=("tests/models/test_noise_tolerant_mask.py", "tests/losses/test_boundaries.py"),
+        measured="not yet: 0 of 3 seeds",
+        recipes={
+            "noisy-boundaries": Recipe(
+                "detection",
+                "mask heads: pixels weigh most where the predicted mask changes",
+                hooks=[
+                    EMA,
+                    dict(
+                        type="LabelDistributionThresholdHook",
+                        reliable=1.0,
+                        images=500,
+                        floor=0.1,
+                        default=0.5,
+                    ),
+                ],
+                network={"roi_head.mask_head.loss_mask": dict(type="BoundaryMaskLoss")},
+                needs="one mask head",
+                instead=("copy-paste", "mean-teacher"),
+            ),
+        },
+    ),
 )

@@ -102,6 +102,8 @@ def queue_weights(loss: nn.Module, weights: Iterable[Tensor] | None) -> None:
 
 def wrapping_of(loss: Any) -> type[QueuedLoss] | None:
     """The mixin that lets a loss use weights; None if there is none for it."""
+    if QueuedLoss in type(loss).__bases__:  # it reads its weights itself
+        return QueuedLoss
     if getattr(loss, "use_mask", False):
         return WeightedMaskLoss if loss.class_weight is None else None
     if type(loss).forward is mmdet_losses.DiceLoss.forward or isinstance(loss, WeightedRowLoss):

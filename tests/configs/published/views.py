@@ -129,6 +129,10 @@ WORDS: dict[str, Callable[[Any], str]] = {
         f"noise {step.prob:g} (area {step.area[0]:g} to {step.area[1]:g}, "
         f"aspect {step.aspect[0]:g} to {step.aspect[1]:g})"
     ),
+    "CutOut": lambda step: (
+        f"cut out {step.n_holes[0]} to {step.n_holes[1]} regions of up to "
+        f"{_size(max(step.candidates))}"
+    ),
     "RandomOrder": lambda step: f"in random order: {_all(step)}",
     "RandomApply": lambda step: f"with probability {step.prob:g}: {_all(step)}",
     "RandomCrop": lambda step: f"crop {_size(step.crop_size)}",

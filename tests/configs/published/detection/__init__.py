@@ -10,6 +10,7 @@ from . import (
     guided_distillation,
     labelmatch,
     mixpl,
+    noisy_boundaries,
     pseco,
     semi_detr,
     soft_teacher,
@@ -32,6 +33,7 @@ REPOSITORIES = {
     "CV": Repository("Megvii-BaseDetection/cvpods", "01f0f9a4"),
     "PC": Repository("ligang-cs/PseCo", "33b06eee"),
     "GD": Repository("facebookresearch/GuidedDistillation", "b48f2a81"),
+    "NB": Repository("zhenyuw16/noisyboundaries", "0c83823f"),
     "SD": Repository("JCZ404/Semi-DETR", "6afea669"),
     "MM": Repository("VBTI-development/onedl-mmdetection", "c1d83f03"),
 }
@@ -49,6 +51,7 @@ RECIPES: tuple[Recipe, ...] = (
     *labelmatch.RECIPES,
     *dual_polish.RECIPES,
     *guided_distillation.RECIPES,
+    *noisy_boundaries.RECIPES,
 )
 _OURS = "a combination of ours"
 UNPUBLISHED = {
@@ -64,6 +67,7 @@ UNPUBLISHED = {
     "mean_teacher/faster-rcnn_r50_foggy.py": "methods for fog align domains; the burn-in is ours",
     "adaptation/faster-rcnn_r50_foggy.py": "the mean teacher above, with style swap, which is ours",
     "data_distillation/faster-rcnn_r50_coco.py": "the paper labels once and trains again; labels on the fly are ours",
+    "noisy_boundaries/mask-rcnn_r50_coco_baseline.py": "the teacher of its method",
     "polite_teacher/ms-rcnn_r50_coco.py": "the authors' code holds the supervised baseline only; detector and settings are ours",
     "zero_shot/retinanet_r50_coco.py": _OURS,
     "cascade/cascade-rcnn_r50_coco.py": _OURS,
