@@ -1,6 +1,7 @@
 """Everything that `ssdet.datasets` offers; importing it registers what a config can name."""
 
 from .bad_images import BadImageError, SampleError
+from .change_maps import DigitChangeEvents, LoadChangeEvents, change_events
 from .deep_images import LoadDeepImage
 from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
 from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
@@ -26,6 +27,7 @@ from .views import WeakStrongViews
 
 __all__ = [
     "BadImageError",
+    "DigitChangeEvents",
     "DigitDetections",
     "DigitExternalLabels",
     "DigitScenePairs",
@@ -40,6 +42,7 @@ __all__ = [
     "LabeledMasks",
     "LabeledUnlabeledDataset",
     "LabeledUnlabeledSampler",
+    "LoadChangeEvents",
     "LoadDeepImage",
     "LoadDigitPair",
     "LoadDigitScene",
@@ -61,6 +64,7 @@ __all__ = [
     "ViewCheckHook",
     "ViewGeometryError",
     "WeakStrongViews",
+    "change_events",
     "check_views",
     "derive_seed",
     "seeded",

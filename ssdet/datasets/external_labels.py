@@ -19,6 +19,7 @@ from ..registry import TRANSFORMS
 from .demo.scenes import Scene
 
 KEY = "second_seg_map"  # of the results; a data sample calls it `second_sem_seg`
+DATES = "date_seg_maps"  # of a pair, one for each date; a data sample calls it `date_sem_seg`
 
 
 @TRANSFORMS.register_module()
@@ -95,10 +96,13 @@ class LoadExternalLabels(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PackExternalLabels(PackSegInputs):
-    """MMSegmentation's `PackSegInputs`, with the external labels."""
+    """MMSegmentation's `PackSegInputs`, with external labels of an image or a pair."""
 
     def transform(self, results: dict) -> dict:
-        """Put them into the data sample as `second_sem_seg`, in the frame of the image file."""
+        """Put them into the data sample as `second_sem_seg`, in the frame of the image file.
+
+        Those of each date, where there are any, become its `date_sem_seg`.
+        """
         if KEY not in results:
             raise ValueError(
                 "PackExternalLabels: the sample has no external labels; put LoadExternalLabels "
@@ -107,6 +111,9 @@ class PackExternalLabels(PackSegInputs):
         packed = super().transform(results)
         labels = torch.from_numpy(np.ascontiguousarray(results[KEY]))
         packed["data_samples"].second_sem_seg = PixelData(data=labels[None])
+        if DATES in results:
+            dates = torch.from_numpy(np.ascontiguousarray(results[DATES]))
+            packed["data_samples"].date_sem_seg = PixelData(data=dates)
         return packed
 
 

@@ -7,7 +7,14 @@ that add one to a step (`ssdet.hooks`), and weights that reach into the losses o
 
 from .compactness import class_distances
 from .consistency import mutual_consistency, sharpened_pair, soft_dice
-from .contrast import class_means, class_sums, cross_view_contrast, info_nce, local_contrast
+from .contrast import (
+    class_means,
+    class_sums,
+    cross_view_contrast,
+    info_nce,
+    local_contrast,
+    separated,
+)
 from .correlation import correlation, propagate, regions, spread
 from .dense import dense_boxes, dense_classes, dense_quality, quality_focal, richest
 from .density import ascent, density_loss, mixture_density
@@ -81,6 +88,7 @@ __all__ = [
     "reversed_gradient",
     "richest",
     "self_similarity",
+    "separated",
     "sharpen",
     "sharpened_pair",
     "sides_likelihood",

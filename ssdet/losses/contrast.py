@@ -53,6 +53,11 @@ def cross_view_contrast(
     return -each.mean()
 
 
+def separated(distances: Tensor, changed: Tensor, margin: float) -> Tensor:
+    """Contrastive loss of distances: d^2, and where they should be large max(0, margin - d)^2."""
+    return torch.where(changed, (margin - distances).clamp(min=0), distances).square()
+
+
 def class_sums(features: Tensor, members: Tensor) -> Tensor:
     """Sums of the features (N, D) of each class, and in the last column how many: (C, D + 1).
 

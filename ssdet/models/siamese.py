@@ -43,7 +43,14 @@ class SiameseSegmentor(EncoderDecoder):
                 f"{type(self).__name__}: {inputs.shape[1]} channels are not a pair of images; load "
                 "pairs with LoadImagePair and normalize them with PairDataPreProcessor"
             )
-        return self._fused(super().extract_feat(torch.cat(inputs.chunk(2, dim=1))))
+        return self.fuse(super().extract_feat(torch.cat(inputs.chunk(2, dim=1))))
+
+    def fuse(self, features: Any) -> Any:
+        """One map for each pair, from those of all earlier images and, behind them, all later ones.
+
+        Hooks that need each image for itself listen here (`DateDecodersHook`).
+        """
+        return self._fused(features)
 
     def _fused(self, features: Any) -> Any:
         if not isinstance(features, Tensor):

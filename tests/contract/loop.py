@@ -18,7 +18,7 @@ from ssdet.teacher_student.step import PixelLabels
 
 from ..families.detectors import initialized, small_config
 from ..helpers import build_pair, multi_branch, tiny_retinanet
-from ..seg_helpers import build_seg, seg_batch, tiny_fcn
+from ..seg_helpers import PREPROCESSOR, build_seg, seg_batch, tiny_fcn
 
 
 def _two_stage(family):
@@ -78,12 +78,14 @@ DETECTORS = {
     "deformable_detr": lambda: small_config("deformable_detr"),
     "dino": lambda: small_config("dino"),
 }
+PAIRS = {**PREPROCESSOR, "type": "PairDataPreProcessor"}
 CHANNELS = dict(type="ChannelCrossAttention", in_channels=32, channels=8)
 SEGMENTORS = {
     "fcn": tiny_fcn,
     "fcn_dropout": lambda: tiny_fcn(dropout_ratio=0.5),
     "fcn_domains": lambda: tiny_fcn(norm="DomainBN"),
     "fcn_channels": lambda: {**tiny_fcn(), "neck": CHANNELS},
+    "siamese": lambda: {**tiny_fcn(), "type": "SiameseSegmentor", "data_preprocessor": PAIRS},
 }
 
 
@@ -262,6 +264,9 @@ class LabelsForTests:
 def batch_of(kind, views=1, rank=0):
     """Two labeled and two unlabeled images as a data set gives them, with external labels."""
     batch = seg_batch(views=views) if kind in SEGMENTORS else multi_branch(views=views)
+    if kind == "siamese":  # of two images, the later one is the negative of the earlier one
+        for images in batch["inputs"].values():
+            images[:] = [None if one is None else torch.cat([one, 255 - one]) for one in images]
     for samples in batch["data_samples"].values():
         for number, sample in enumerate(samples):
             if sample is None:
@@ -272,6 +277,9 @@ def batch_of(kind, views=1, rank=0):
             if kind in SEGMENTORS:
                 labels = torch.randint(3, (1, *sample.img_shape), dtype=torch.uint8)
                 sample.second_sem_seg = PixelData(data=labels)
+                if kind == "siamese":
+                    dates = torch.randint(2, (2, *sample.img_shape), dtype=torch.uint8)
+                    sample.date_sem_seg = PixelData(data=dates)
             elif kind in ("mask_rcnn", "mask2former"):
                 sample.gt_instances.masks = _filled(sample.gt_instances.bboxes, sample.img_shape)
     return batch

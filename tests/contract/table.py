@@ -328,6 +328,11 @@ NETWORKS = [
     ),
 ]
 MEMORY = [
+    *pixels(
+        "DateDecodersHook",
+        "siamese",
+        model=dict(auxiliary=dict(dates=tiny_fcn()["decode_head"])),
+    ),
     *boxes("ExternalBoxesHook", labels=dict(type="LabelsForTests"), prior=0.9),
     *pixels(
         "ExternalLabelsHook",

@@ -38,6 +38,7 @@ CHOSEN = (
     "MultiGranularityHook-fcn",
     "ExternalBoxesHook-retinanet",
     "ExternalMapsHook-fcn",
+    "DateDecodersHook-siamese",
     "PartialLabelsHook-retinanet",
     "PartialLabelsHook-fcn",
     "ImageTagHook-fcn",

@@ -27,13 +27,26 @@ class PairFile:
 
     def open(self) -> tuple[np.ndarray, np.ndarray]:
         """The pair (H, W, 6), and where a digit came or went (H, W), 1 and else 0."""
-        key = (self.options.seed, int(self.options.validation), self.index)
-        fewest, most = self.options.objects
-        common = fewest + derive_seed(*key, 1) % (most - fewest + 1)
-        poor, rich = self._draw(common), self._draw(common + 1 + derive_seed(*key, 2) % 2)
+        scenes = self.scenes()
+        poor, rich = sorted(scenes, key=lambda scene: len(scene.labels))
         changed = np.any(rich.masks[len(poor.labels) :], axis=0).astype(np.uint8)
-        order = (poor, rich) if derive_seed(*key, 3) % 2 else (rich, poor)
-        return np.concatenate([scene.image for scene in order], axis=2), changed
+        return np.concatenate([scene.image for scene in scenes], axis=2), changed
+
+    def scenes(self) -> tuple[Scene, Scene]:
+        """The earlier and the later scene."""
+        fewest, most = self.options.objects
+        common = fewest + derive_seed(*self._key, 1) % (most - fewest + 1)
+        poor, rich = self._draw(common), self._draw(common + 1 + derive_seed(*self._key, 2) % 2)
+        return (poor, rich) if derive_seed(*self._key, 3) % 2 else (rich, poor)
+
+    def dice(self, *purpose: int) -> np.random.Generator:
+        """Random numbers of the pair for a purpose, beside those that it is drawn with."""
+        seeds = np.random.SeedSequence((*self._key, *purpose))
+        return np.random.Generator(np.random.PCG64(seeds))
+
+    @property
+    def _key(self) -> tuple[int, int, int]:
+        return self.options.seed, int(self.options.validation), self.index
 
     def _draw(self, digits: int) -> Scene:
         options = replace(self.options, objects=(digits, digits))

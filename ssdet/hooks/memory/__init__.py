@@ -3,6 +3,7 @@
 Not here: statistics of scores that a threshold keeps (`thresholds`).
 """
 
+from .date_decoders import DateDecodersHook as DateDecodersHook
 from .external_boxes import ExternalBoxesHook as ExternalBoxesHook
 from .external_labels import ExternalLabelsHook as ExternalLabelsHook
 from .external_maps import ExternalMapsHook as ExternalMapsHook

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -14,23 +13,17 @@ from ...labels import IGNORE
 from ...losses import masked_cross_entropy
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
-from ...teacher_student.geometry import homography, warp
 from ...teacher_student.heads import last_decode_head
-from ...teacher_student.phase import Phase
 from ...teacher_student.recording import recorded_input
-from ...teacher_student.schedules import annealed
 from ...teacher_student.step import Step, Views
-from ...validation import check_range
+from .._parts.fading_labels import FadingLabelsHook, Learner, Mean, external_labels
 from .._parts.model_kind import segmentor_only
-from ..mixing.copy_paste import CopyPasteHook
-from ..step_hook import StepHook
 
-Learner = Literal["labeled", "weak", "strong"]
 FIELD = "second_sem_seg"
 
 
 @HOOKS.register_module()
-class ExternalLabelsHook(StepHook):
+class ExternalLabelsHook(FadingLabelsHook):
     """Learn from labels of another source (a vision-language model, an old map) in a second head.
 
     SemiCD-VL (TGRS 2024) and SemiVL (ECCV 2024): such labels help at first and contradict the
@@ -51,6 +44,8 @@ class ExternalLabelsHook(StepHook):
             whole training.
         on: Where the source is learned: "labeled" images, "weak" views (one more pass of the
             student), "strong" views. Images without external labels have no such term.
+        mean: Over the "known" pixels, or in unlabeled views over "all", as SemiCD-VL's code does:
+            what the source says little of then counts little.
 
     Examples:
         >>> from ssdet.testing import segmentor
@@ -61,7 +56,8 @@ class ExternalLabelsHook(StepHook):
         ValueError: ExternalLabelsHook: there is no projection 'second' of 8 channels; ...
     """
 
-    phase = Phase.LOSS
+    field = FIELD
+    prefix = "second"
 
     def __init__(
         self,
@@ -71,23 +67,9 @@ class ExternalLabelsHook(StepHook):
         end: float = 0.0,
         length: int | None = None,
         on: Sequence[Learner] = ("labeled", "weak", "strong"),
+        mean: Mean = "known",
     ) -> None:
-        name = type(self).__name__
-        for key, weight in dict(start=start, end=end).items():
-            check_range(name, key, weight, 0, float("inf"))
-        if length is not None:
-            check_range(name, "length", length, 1, float("inf"))
-        unknown = sorted(set(on) - set(get_args(Learner)))
-        if unknown or not on:
-            raise ValueError(
-                f"{name}: on={list(on)!r}: give one or more of {list(get_args(Learner))} only"
-            )
-        self.head, self.start, self.end, self.length = head, start, end, length
-        self.on = tuple(on)
-        self.follows_length = length is None
-        self._features: dict[str, Tensor] = {}
-        self._weak: Tensor | None = None
-        self._slot = 0
+        super().__init__(head, start=start, end=end, length=length, on=on, mean=mean)
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a model whose decode head has no projection, or no second one beside it."""
@@ -110,35 +92,6 @@ class ExternalLabelsHook(StepHook):
             )
         super().on_attach(model)
 
-    def before_train(self, runner: Any) -> None:
-        """Let the weight fade over the whole training, unless a length was given."""
-        super().before_train(runner)
-        self.length = self.length or runner.max_iters
-
-    def before_teacher(self, step: Step) -> None:
-        """Clear the last step; annotations of other classes must not be mixed in."""
-        self._features, self._weak = {}, None
-        if self._second(step).num_classes == step.model.num_classes:
-            return
-        for hook in step.model.hooks:
-            if getattr(hook, "source", None) == "labeled" or isinstance(hook, CopyPasteHook):
-                raise ValueError(
-                    f"{type(self).__name__}: {type(hook).__name__} pastes annotations of "
-                    f"{step.model.num_classes} classes into labels of a source with "
-                    f"{self._second(step).num_classes}. Paste between unlabeled images "
-                    "(source='unlabeled', mode='unlabeled')."
-                )
-
-    def after_teacher(self, step: Step) -> None:
-        """Attach the external labels to the pseudo labels, for transfer and mixing."""
-        self._weak = second_labels(step.weak_views)
-        if self._weak is None:
-            return
-        pseudo = step.pseudo_pixels
-        there = [] if pseudo.extra_labels is None else [pseudo.extra_labels]
-        self._slot = sum(labels.shape[1] for labels in there)
-        pseudo.extra_labels = torch.cat([*there, self._weak[:, None]], dim=1)
-
     @contextmanager
     def student_pass(self, step: Step, branch: str) -> Iterator[None]:
         """Keep the features that the decode head projects to its classes in this pass."""
@@ -149,88 +102,38 @@ class ExternalLabelsHook(StepHook):
         with recorded_input(last_decode_head(step.model.student).conv_seg, remember):
             yield
 
-    def after_loss(self, step: Step) -> None:
-        """Add the loss of the second projection."""
-        if self.length is None:
-            raise ValueError(f"{type(self).__name__}: give length=...; there is no runner")
-        weight = annealed(step.iteration, self.length, self.start, self.end)
-        step.log["second/weight"] = weight
-        # Connected to every parameter of the projection in every step.
-        loss = step.model.zero_loss(self._second(step))
-        terms = self._terms(step) if weight > 0 else {}
-        for name, term in terms.items():
-            step.log[f"second/{name}"] = term.detach()
-            loss = loss + weight / len(terms) * term
-        step.losses["second_loss"] = loss
-        self._features = {}
+    def part(self, step: Step) -> Any:
+        """The second projection."""
+        return step.model.auxiliary[self.head]
 
-    def _terms(self, step: Step) -> dict[str, Tensor]:
-        """The cross entropy with the external labels, wherever there are any."""
-        terms: dict[str, Tensor] = {}
-        if "labeled" in self.on and step.sup is not None:
-            maps = second_labels(step.sup)
-            if maps is not None:
-                terms["labeled"] = self._compare(step, "sup", step.sup, maps)
-        if self._weak is not None and "weak" in self.on:
-            terms["weak"] = self._compare(step, "weak", step.weak_views, self._weak)
-        if self._weak is not None and "strong" in self.on:
-            parts = [
-                share * self._compare(step, name, step.strong[name], self._carried(step, name))
-                for name, share in step.shares.items()
-            ]
-            terms["strong"] = torch.stack(parts).sum()
-        return terms
+    def unlike(self, step: Step) -> str:
+        """The source, where its classes are others than those of the model."""
+        number = self.part(step).num_classes
+        return "" if number == step.model.num_classes else f"a source with {number}"
 
-    def _carried(self, step: Step, name: str) -> Tensor:
-        extra_labels = step.targets[name].extra_labels
-        if extra_labels is None:
-            raise ValueError(f"{type(self).__name__}: a hook lost the external labels of {name}")
-        return extra_labels[:, self._slot]
-
-    def _compare(self, step: Step, name: str, views: Views, labels: Tensor) -> Tensor:
-        """Mean cross entropy over the known pixels of a batch."""
-        if name not in self._features:  # not passed by the core: the weak view, or nothing to learn
-            student: Any = step.model.student
-            with self.student_pass(step, name):
-                student(views.inputs, views.samples, mode="tensor")
+    def term(self, step: Step, name: str, maps: Tensor) -> Tensor:
+        """Mean cross entropy of the second projection."""
         if name not in self._features:
             kind = type(last_decode_head(step.model.student)).__name__
             raise TypeError(
                 f"{type(self).__name__}: {kind} has a projection `conv_seg` that it does not "
                 "use. Take another decode head."
             )
+        labels = maps[:, 0]
         known = labels != IGNORE
-        step.count("second/known", known.float().mean() * step.shares.get(name, 0.0))
-        return masked_cross_entropy(
-            self._logits(step, name, labels.shape[-2:]), labels, known.float(), known, "kept"
-        )
+        logits = self._logits(step, name, labels.shape[-2:])
+        return masked_cross_entropy(logits, labels, known.float(), self.over(name, known))
 
     def _logits(self, step: Step, name: str, size: Any) -> Tensor:
         corners = last_decode_head(step.model.student).align_corners
-        logits = self._second(step)(self._features[name])
+        logits = self.part(step)(self._features[name])
         return F.interpolate(logits, size, mode="bilinear", align_corners=corners)
-
-    def _second(self, step: Step) -> Any:
-        return step.model.auxiliary[self.head]
 
 
 def second_labels(views: Views) -> Tensor | None:
-    """The external labels of a batch in the frame of its views, 255 where unknown.
+    """The external labels (B, H, W) of a batch in the frame of its views, 255 where unknown.
 
     None where no sample has any.
     """
-    if not any(FIELD in sample for sample in views.samples):
-        return None
-    size = views.inputs.shape[-2:]
-    maps = []
-    for sample in views.samples:
-        if "homography_matrix" not in sample.metainfo or FIELD not in sample:
-            raise ValueError(
-                f"{sample.metainfo.get('img_path')}: no external labels, or no record of how its "
-                "view lies in the image. Pack all samples of a branch with PackExternalLabels, in "
-                "a view of WeakStrongViews"
-            )
-        labels = sample.get(FIELD).data.to(views.inputs.device).long()
-        moved, inside = warp(labels, homography(sample), size)
-        maps.append(moved[0].where(inside, IGNORE))
-    return torch.stack(maps)
+    maps = external_labels(views, FIELD)
+    return None if maps is None else maps[:, 0]

@@ -317,6 +317,18 @@ SEGMENTATION = (
         measured="mean IoU +5.0",
     ),
     Method(
+        "SemiCD-VL",
+        "Li et al., TGRS 2024",
+        "`DateDecodersHook`, `ExternalLabelsHook`, network `ProjectionHead`, data "
+        "`LoadChangeEvents`, `PackExternalLabels`",
+        config="semicd_vl",
+        tests=(
+            "tests/hooks/memory/test_date_decoders.py",
+            "tests/datasets/test_change_maps.py",
+        ),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "SemiVL",
         "Hoyer et al., ECCV 2024",
         "`TextGuidanceHook`, networks `CLIPBackbone`, `LanguageGuidedHead`, `DenseTextLabeler`",

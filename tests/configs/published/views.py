@@ -13,6 +13,7 @@ from .table import show
 SILENT = (
     *("LoadImageFromFile", "LoadAnnotations", "LoadEmptyAnnotations", "FilterAnnotations"),
     *("LoadMask", "LoadImagePair", "PackDetInputs", "PackSegInputs"),
+    *("LoadChangeEvents", "PackExternalLabels"),
 )
 
 

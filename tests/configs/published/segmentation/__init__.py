@@ -6,6 +6,7 @@ from . import (
     cross,
     decoders,
     more_pixels,
+    pairs,
     perturbed,
     prevmatch,
     prompting,
@@ -19,7 +20,7 @@ from ..table import Recipe, Repository
 
 PARTS = (
     *(unimatch, corrmatch, u2pl, augmented, prevmatch, perturbed, segformer, semivl),
-    *(cross, more_pixels, slices, decoders, prompting),
+    *(cross, more_pixels, pairs, slices, decoders, prompting),
 )
 REPOSITORIES: dict[str, Repository] = {k: v for part in PARTS for k, v in part.REPOSITORIES.items()}
 RECIPES: tuple[Recipe, ...] = tuple(recipe for part in PARTS for recipe in part.RECIPES)

@@ -1,4 +1,4 @@
-"""FST, CW-BASS and SemiCD-VL."""
+"""FST, CW-BASS and a part of SemiCD-VL."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ CW_CITY = Recipe(
 _EXP, _FIX = "VL:experiments.py", "VL:diffmatch_fixmatch.py"
 SEMICD = Recipe(
     config="external_labels/siamese-deeplabv3plus_r50_levir.py",
-    title="SemiCD-VL, changes in LEVIR-CD",
+    title="SemiCD-VL's second projection, changes in LEVIR-CD",
     published_result="IoU of changes 81.9, 82.6, 82.7, 83.0 with 5, 10, 20 and 40 % of the labels",
     protocol="test tiles of 256, ResNet-50, best epoch on the test set",
     rows=(
@@ -225,14 +225,14 @@ SEMICD = Recipe(
             f"{_EXP}:292", ours=(0.05, 0.0), why="of the mean of three terms: 0.1 / 6 each"),
         Row("feature contrast, weight", 0.1,
             lambda built: sum("Contrast" in type(hook).__name__ for hook in built.hooks),
-            f"{_EXP}:295", ours=0, why="not built"),
+            f"{_EXP}:295", ours=0, why="in semicd_vl, the whole method"),
         Row("auxiliary maps of each image", 2, lambda built: len(built.model.auxiliary) - 1,
-            f"{_FIX}:322", ours=0, why="not built: the second projection of changes alone"),
+            f"{_FIX}:322", ours=0, why="in semicd_vl"),
         Row("averaged teacher", "none", pixels.average, f"{_FIX}:280"),
         Row("CutMix: probability", 0.5, pixels.cutmix("prob"),
             "VL:third_party/unimatch/dataset/semicd.py:77"),
         Row("layers of the ResNet", 50, pixels.depth, f"{_EXP}:291"),
     ),
-    notes="One part of the method: the second projection, which learns external labels.",
+    notes="One part of the method, on DeepLabV3+: the second projection, which learns external labels.",
 )  # fmt: skip
 RECIPES = (FST_VOC, FST_CITY, CW_VOC, CW_CITY, SEMICD)
