@@ -31,8 +31,8 @@ COMPOSED = sorted(FILES)
 MODEL_NAMES = (
     *("cascade-rcnn", "dino", "faster-rcnn", "fcos", "gfl", "mask-rcnn", "mask2former"),
     *("ms-rcnn", "retinanet", "rtmdet"),
-    *("deeplabv3plus", "dpt", "segformer", "siamese-deeplabv3plus", "siamese-light", "tood"),
-    *("unet", "vlg", "yolox"),
+    *("deeplabv3plus", "dpt", "segformer", "siamese-deeplabv3plus", "siamese-dpt"),
+    *("siamese-light", "tood", "unet", "vlg", "yolox"),
 )
 DATA_NAMES = (
     *("acdc", "ade20k", "bccd", "cityscapes", "coco", "coco-full", "coco-seg", "demo"),

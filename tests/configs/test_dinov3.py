@@ -28,6 +28,24 @@ def test_heads_fit_their_encoder(size, head):
         assert sizes == [max(first >> level, 1) for level in range(len(sizes))]
 
 
+@pytest.mark.parametrize(
+    ("data", "classes", "total"), [("voc12", 21, 16), ("ade20k", 150, 8), ("coco-seg", 81, 16)]
+)
+def test_only_encoder_and_crops_differ_from_dinov2(data, classes, total):
+    """The head, the hooks, the rates and the length are those of the published setting."""
+    own, other = (load_config(f"unimatch_v2/dpt_dinov{n}-b_{data}.py") for n in (3, 2))
+    for part in ("custom_hooks", "optim_wrapper", "param_scheduler", "train_cfg", "val_dataloader"):
+        assert own[part] == other[part], part
+    assert own.model.segmentor.decode_head == other.model.segmentor.decode_head
+    assert own.model.segmentor.decode_head.num_classes == classes
+    assert own.total_batch == (total, total) == other.total_batch
+    patch = 16
+    for source in own.train_dataloader.dataset.datasets:
+        (crop,) = [one for one in source.pipeline[0].shared if one.type == "RandomCrop"]
+        assert crop.crop_size == own.model.segmentor.data_preprocessor.size == (512, 512)
+        assert all(side % patch == 0 for side in crop.crop_size)
+
+
 @pytest.mark.parametrize("size", MILLIONS)
 def test_unimatch_v2_has_the_same_models(size):
     own = load_config(f"unimatch_v2/dpt_dinov3-{size}_voc12.py").model.segmentor

@@ -23,7 +23,8 @@ UNPUBLISHED = {
     "second version",
     "fixmatch_seg/deeplabv3plus_r101_cityscapes.py": "the same",
     **{
-        f"unimatch_v2/dpt_dinov3-{size}_voc12.py": "the paper has DINOv2" for size in "sbl"
+        f"unimatch_v2/dpt_dinov3-{name}.py": "the paper has DINOv2"
+        for name in ("s_voc12", "b_voc12", "l_voc12", "b_ade20k", "b_coco-seg")
     },
 }
 

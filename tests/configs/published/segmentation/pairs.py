@@ -1,4 +1,4 @@
-"""Changes between two images: SemiCD-VL as a whole."""
+"""Changes between two images: SemiCD-VL as a whole, and UniMatch V2."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ _LAST = (
 )  # fmt: skip
 _NET = "VL:configs/_base_/models/vlm-lighthead-r50.py"
 _HALF = "0.1 / 6 on each of six terms: half of 0.1, times the mean of three"
+
+
+def _labeler(built: Built) -> str:
+    """Whose weights label the weak view."""
+    averaged = built.hook("TeacherEMAHook").momentum > 0
+    return "the averaged teacher" if averaged else "the student"
+
 
 LEVIR = Recipe(
     config="semicd_vl/siamese-light_r50_levir.py",
@@ -87,7 +94,61 @@ LEVIR = Recipe(
     ),
     notes="The code takes the distance of the contrast over the width of the maps, we over channels.",
 )  # fmt: skip
-RECIPES = (LEVIR,)
+_PAIRS = "UM2:remote-sensing/"
+_YAML, _SCRIPT, _DPT = (f"{_PAIRS}{name}" for name in
+                        ("configs/levir.yaml", "unimatch_v2.py", "model/semseg/dpt.py"))
+_OWN, _BOX = f"{_PAIRS}dataset/semicd.py", f"{_PAIRS}dataset/transform.py:71"
+UNIMATCH = Recipe(
+    config="unimatch_v2/siamese-dpt_dinov2-b_levir.py",
+    title="UniMatch V2, changes in LEVIR-CD",
+    published_result="IoU of changes 83.3, 83.8, 84.3, 84.3 with 5, 10, 20 and 40 % of the labels",
+    protocol="test tiles of 256, DINOv2-B, best epoch on the test set (README)",
+    rows=(
+        Row("total batch", (8, 8), read.total_batch, f"{_YAML}:9"),
+        Row("processes", 1, pixels.processes, f"{_YAML}:9"),
+        Row("learning rate", 5e-6, read.rate, f"{_YAML}:10"),
+        Row("learning rate of the head, times", 40, pixels.head_rate, f"{_YAML}:11"),
+        Row("weight decay, of all parameters", 0.01, read.decay, f"{_SCRIPT}:67"),
+        Row("optimizer", "AdamW", read.optimizer, f"{_SCRIPT}:65"),
+        Row("betas", (0.9, 0.999), read.setting("optim_wrapper.optimizer.betas"), f"{_SCRIPT}:67"),
+        Row("schedule", "polynomial 0.9 to 0", pixels.schedule, f"{_SCRIPT}:207"),
+        Row("iterations", {"5 %": 50700, "10 %": 48060, "20 %": 42720, "40 %": 32040},
+            pixels.lengths(5, 10, 20, 40, key="percent"), f"{_YAML}:8"),
+        Row("loss of labeled images", "cross entropy", pixels.sup_loss, f"{_SCRIPT}:86"),
+        Row("weights of the losses", (0.5, 0.5), pixels.weights, f"{_SCRIPT}:191"),
+        Row("threshold", 0.95, pixels.threshold, f"{_YAML}:12"),
+        Row("mean over", "valid", read.model("reduction"), f"{_SCRIPT}:183"),
+        Row("averaged teacher", "min(1 - 1/(t+1), 0.996)", pixels.average, f"{_SCRIPT}:211"),
+        Row("who labels", "the student", _labeler, f"{_SCRIPT}:154",
+            ours="the averaged teacher", why="as the authors' own script for photographs does"),
+        Row("pairs without dropped channels", 0.5, read.hook("ComplementaryDropoutHook", "intact"),
+            f"{_DPT}:170"),
+        Row("one mask for all layers", True,
+            read.hook("ComplementaryDropoutHook", "share_across_stages"), f"{_DPT}:178"),
+        Row("features of a pair", "difference", read.model("student.fusion"), f"{_DPT}:163"),
+        Row("labeled view", "resize by 0.8 to 1.2 of 256 x 256; crop 252 x 252; flip 0.5",
+            read.view("sup"), f"{_OWN}:47"),
+        Row("strong view: then", _EACH, pixels.colors(), f"{_OWN}:60"),
+        Row("second strong view: then", _EACH, pixels.colors("unsup_student_2"), f"{_OWN}:69"),
+        Row("CutMix: probability", 0.5, pixels.cutmix("prob"), f"{_OWN}:63"),
+        Row("CutMix: share of the view", (0.02, 0.4), pixels.cutmix("area"), _BOX),
+        Row("CutMix: height to width", (0.3, 1 / 0.3), pixels.cutmix("aspect"), _BOX),
+        Row("CutMix: a box shows", "an image of the reversed batch", pixels.partner,
+            f"{_SCRIPT}:158", ours="the next image of the batch", why="another order of the batch"),
+        Row("encoder", "base", read.setting("encoder"), f"{_YAML}:16"),
+        Row("encoder is locked", False, read.setting("frozen"), f"{_YAML}:17"),
+        Row("layers of the encoder that are read", (2, 5, 8, 11),
+            read.model("student.backbone.out_indices"), f"{_DPT}:137"),
+        Row("channels of the decoder", 128, read.model("student.decode_head.channels"),
+            f"{_SCRIPT}:54"),
+        Row("evaluation", "whole images, in multiples of 14", pixels.evaluation,
+            f"{_PAIRS}supervised.py:45", ours="whole images, their own size",
+            why="the encoder resizes to multiples of 14 itself"),
+        Row("best epoch on", "test", read.setting("val_dataloader.dataset.data_root"), f"{_OWN}:29",
+            ours="data/LEVIR-CD256/val", why="the test set chooses no checkpoint here"),
+    ),
+)  # fmt: skip
+RECIPES = (LEVIR, UNIMATCH)
 UNPUBLISHED: dict[str, str] = {}
 
 
