@@ -11,6 +11,7 @@ from torch import Tensor
 from ...labels import IGNORE
 from ...losses.compactness import class_distances
 from ...models.compactness_head import CompactnessHead
+from ...ranks import any_rank
 from ...registry import HOOKS
 from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import Phase
@@ -122,9 +123,13 @@ class ClassCompactnessHook(StepHook):
         if len(features) > self.samples:
             drawn = torch.randperm(len(features), generator=generator)[: self.samples]
             features, labels = (one[drawn.to(one.device)] for one in (features, labels))
-        if len(features) < 2:  # batch norm needs two
+        few = len(features) < 2  # batch norm needs two
+        if not any_rank(not few):
             return features.sum() * 0.0
-        predicted, weights = head(features)
+        # Under SyncBN other processes wait for this one: zeros take the pass, and teach nothing.
+        predicted, weights = head(features.new_zeros(2, features.shape[1]) if few else features)
+        if few:
+            return (predicted.sum() + weights.sum() + features.sum()) * 0.0
         return class_distances(predicted, labels, self.bank.rows, weights)
 
     def _pixels(self, step: Step, name: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ssdet.hooks import ClassCompactnessHook, StepHook
+from ssdet.hooks.pixels import class_compactness
 from ssdet.teacher_student.phase import Phase
 
 from ...helpers import build_pair, losses
@@ -109,6 +110,31 @@ def test_few_samples_and_the_burn_in():
     one = ClassCompactnessHook()
     found, _ = taken(one, pair(burn_in=1))
     assert found["unsup_loss_compact"] == 0 and sum(sizes(one)) > 0
+
+
+def test_a_process_without_pixels_takes_the_pass_that_others_wait_for(monkeypatch):
+    """Under SyncBN they wait in each of its two norms; alone, the statistics stay as they are."""
+    batch, asked = seg_batch(2, 0), []
+    for sample in batch["data_samples"]["sup"]:
+        sample.gt_sem_seg.data[:] = 255
+    for others, rows in ((True, [2, 2]), (False, [])):
+        model, seen = pair(), []
+        head = model.auxiliary["compactness"]
+        for part in (head.projection, head.prediction):
+            part[1].register_forward_hook(lambda _, args, __, seen=seen: seen.append(len(args[0])))
+
+        def any_rank(flag, others=others):
+            asked.append(flag)
+            return others or flag
+
+        monkeypatch.setattr(class_compactness, "any_rank", any_rank)
+        found, _ = taken(ClassCompactnessHook(), model, batch)
+        learning = [n for n in seen if n]  # what is remembered passes the first norm, too
+        assert learning == rows
+        found["unsup_loss_compact"].backward()
+        assert found["unsup_loss_compact"] == 0
+        assert all(p.grad is not None and not p.grad.any() for p in head.parameters())
+    assert asked == [False, False]
 
 
 def test_batches_of_one_kind():
