@@ -119,13 +119,14 @@ class PrototypeLabelHook(StepHook):
         found = [boxes.bboxes for boxes in step.pseudo_boxes]
         features, logits = box_features(step.model.teacher, step.teacher_features, found)
         cosines, known = self._cosines(features)
-        soft = self._soft(features, logits, cosines, known)
-        ahead = margins(cosines) if bool(known.all()) else cosines.new_ones(len(cosines))
         counts = [len(one) for one in found]
-        parts = zip(step.pseudo_boxes, soft.split(counts), ahead.split(counts), strict=True)
-        for boxes, own, factor in parts:
-            boxes.soft_labels = own
-            if self.margin:
+        if self.soft != "none":
+            soft = self._soft(features, logits, cosines, known).split(counts)
+            for boxes, own in zip(step.pseudo_boxes, soft, strict=True):
+                boxes.soft_labels = own
+        ahead = margins(cosines) if bool(known.all()) else cosines.new_ones(len(cosines))
+        if self.margin:
+            for boxes, factor in zip(step.pseudo_boxes, ahead.split(counts), strict=True):
                 boxes.weight_cls = boxes.weight_cls * factor
         step.count("prototype/classes", known.sum())
         if len(ahead):
@@ -171,7 +172,7 @@ class PrototypeLabelHook(StepHook):
         samples = step.targets.get(branch, [])
         told = samples and all("soft_labels" in one.gt_instances for one in samples)
         judge = partial(self._judge, step, branch)
-        with judged_proposals(roi_head, judge) if told and self.soft != "none" else nullcontext():
+        with judged_proposals(roi_head, judge) if told else nullcontext():
             yield
 
     def _judge(

@@ -103,6 +103,14 @@ def test_uncertain_boxes_on_certain_ones_are_dropped():
     assert says.step.log["pseudo/dropped_overlap"] == 1
 
 
+def test_labels_that_nobody_learns_are_not_computed(monkeypatch):
+    says = Says()
+    monkeypatch.setattr(PrototypeLabelHook, "_soft", None)
+    _, found = trained(PrototypeLabelHook(soft="none"), says, steps=2)
+    assert "soft_labels" not in says.step.pseudo[0]
+    assert "unsup_loss_cls_soft" not in found and torch.isfinite(total(found))
+
+
 def test_the_margin_weighs_boxes_once_every_class_is_known():
     hook, says = PrototypeLabelHook(margin=True, soft="none"), Says()
     model, _ = trained(hook, says, steps=2)  # in the second step one class of three is known
