@@ -40,6 +40,13 @@ class Averaged(BaseModule):
         super().init_weights()
         self.follow(0.0)
 
+    def is_copy(self) -> bool:
+        """Whether the average is what the learner is now."""
+        pairs = zip(
+            self.average.state_dict().values(), self.learner.state_dict().values(), strict=True
+        )
+        return all(torch.equal(one, other) for one, other in pairs)
+
     @torch.no_grad()
     def follow(self, kept: float) -> None:
         """average <- kept * average + (1 - kept) * learner; integer buffers are copied."""

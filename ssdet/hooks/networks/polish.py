@@ -40,7 +40,8 @@ class PolishHook(StepHook):
     Args:
         box, cls: Names of the two networks in the model's `auxiliary`.
         momentum, gamma: Share that the averages keep in an iteration, a running mean at first:
-            min(momentum, 1 - gamma / (t + gamma)), as in `TeacherEMAHook`.
+            min(momentum, 1 - gamma / (t + gamma)), as in `TeacherEMAHook`. Averages that
+            `load_from` loads keep the full momentum from the first iteration on.
         min_confidence: A class probability, or a score of the teacher, from which a box is
             classified.
         iou: A jittered box has the class of a true one from this overlap on, else background.
@@ -96,6 +97,7 @@ class PolishHook(StepHook):
         self.budget, self.context, self.strides = int(budget), context, strides
         self.box_weight, self.cls_weight = box_weight, cls_weight
         self.updates = 0
+        self.loaded = False  # the averages are those of a checkpoint
 
     # ------------------------------------------------------------------ hook points
 
@@ -127,6 +129,12 @@ class PolishHook(StepHook):
         self.box_features = RoIFeatures(strides, self.boxes.in_channels, self.boxes.roi_size)
         self.cls_features = RoIFeatures(strides, self.classes.in_channels, self.classes.roi_size)
 
+    def before_train(self, runner: Any) -> None:
+        """Find out whether `load_from` has loaded averages, which a mean would discard."""
+        super().before_train(runner)
+        if runner.iter == 0 and self.model is not None:
+            self.loaded = not (self.boxes.is_copy() and self.classes.is_copy())
+
     @torch.no_grad()
     def after_teacher(self, step: Step) -> None:
         """Correct the pseudo boxes, and set which task learns from which."""
@@ -156,18 +164,19 @@ class PolishHook(StepHook):
 
     def update(self) -> None:
         """Move both averages once."""
-        kept = momentum_at(self.updates, self.momentum, schedule="mean", gamma=self.gamma)
+        mean = momentum_at(self.updates, self.momentum, schedule="mean", gamma=self.gamma)
+        kept = self.momentum if self.loaded else mean
         self.boxes.follow(kept)
         self.classes.follow(kept)
         self.updates += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Updates done; the networks are part of the model."""
-        return {"updates": self.updates}
+        """Updates done, and where the averages came from; the networks are part of the model."""
+        return {"updates": self.updates, **({"loaded": True} if self.loaded else {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the count."""
-        self.updates = state["updates"]
+        """Restore both."""
+        self.updates, self.loaded = state["updates"], state.get("loaded", False)
 
     # ------------------------------------------------------------------ using
 

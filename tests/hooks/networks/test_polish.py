@@ -155,6 +155,40 @@ def test_averages_follow_slowly_after_a_running_mean():
     assert hook.state_dict() == {"updates": 3}
 
 
+class Runner:
+    def __init__(self, iteration):
+        self.iter, self.cfg = iteration, {}
+
+
+def test_averages_go_on_where_load_from_has_loaded_them():
+    """Else the first update would make them what the networks are in this moment."""
+    model, hook = polished_pair(momentum=0.75)
+    nn.init.constant_(hook.boxes.average[0].bias, 8.0)
+    saved = model.state_dict()
+    for iteration, restored, expected in (
+        (0, None, 0.75 * 8 + 0.25 * 4),  # a new run from these weights
+        (1, {"updates": 1}, 0.5 * 8 + 0.5 * 4),  # a resumed one: the mean of two
+        (9, {"updates": 9, "loaded": True}, 0.75 * 8 + 0.25 * 4),  # resumed, once loaded
+    ):
+        other, again = polished_pair(momentum=0.75)
+        other.load_state_dict(saved)
+        again._restored = restored
+        again.before_train(Runner(iteration))
+        nn.init.constant_(again.boxes.learner[0].bias, 4.0)
+        again.update()
+        assert again.boxes.average[0].bias[0].item() == pytest.approx(expected)
+        assert again.state_dict().get("loaded", False) is (expected == 7)
+
+
+def test_the_mean_begins_anew_where_the_averages_are_copies():
+    _, hook = polished_pair(momentum=0.75)
+    hook.before_train(Runner(0))
+    assert not hook.loaded
+    nn.init.constant_(hook.boxes.learner[0].bias, 4.0)
+    hook.update()
+    assert hook.boxes.average[0].bias[0].item() == 4.0
+
+
 def test_a_larger_gamma_follows_what_is_learned_now_for_longer():
     """The published code warms up over 100 iterations: of t, 101 / (t + 101) is new."""
     _, hook = polished_pair(gamma=101)
