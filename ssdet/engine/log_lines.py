@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -65,9 +66,28 @@ class ReadableLines(logging.Filter):
 
 
 def make_readable(logger: logging.Logger) -> None:
-    """Let a run's logger say less, and say it better; calling it again changes nothing."""
+    """Let a run's logger say less, and say it better; calling it again changes nothing.
+
+    pycocotools prints what it does, eight lines in each evaluation. Its table of results stays.
+    """
     if not any(isinstance(one, ReadableLines) for one in logger.filters):
         logger.addFilter(ReadableLines(logger))
+    from pycocotools import coco, cocoeval
+
+    for module in (coco, cocoeval):
+        vars(module)["print"] = _print_results  # found before the built-in one
+
+
+def _print_results(*words: object, **options: Any) -> None:
+    """`print`, but for lines that only say that something goes on."""
+    if not _PROGRESS.match(" ".join(map(str, words))):
+        print(*words, **options)
+
+
+_PROGRESS = re.compile(
+    r"(loading|Loading and|creating index|index created|Running per|Evaluate annotation type"
+    r"|Accumulating evaluation|D(one|ONE) \(t=)"
+)
 
 
 _DROPPED = (

@@ -109,3 +109,26 @@ def test_weights_with_more_than_the_model_has_are_no_warning(lines):
     other = {"0.weight": weights["0.weight"], "x": weights["0.bias"]}
     load_state_dict(nn.Sequential(nn.Linear(2, 2)), other, strict=False, logger=logger)
     assert said(lines)[1][0] == logging.WARNING and "missing keys" in said(lines)[1][1]
+
+
+def test_an_evaluation_of_boxes_prints_its_results_and_not_its_progress(lines, capsys):
+    """pycocotools prints past any logger."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    box = dict(image_id=1, category_id=1, bbox=[2.0, 2.0, 8.0, 8.0])
+    truth = COCO()
+    truth.dataset = dict(
+        images=[dict(id=1, width=20, height=20)],
+        categories=[dict(id=1, name="a")],
+        annotations=[dict(box, id=1, area=64.0, iscrowd=0)],
+        info={},
+    )
+    truth.createIndex()
+    evaluation = COCOeval(truth, truth.loadRes([dict(box, score=0.9)]), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    assert capsys.readouterr().out == ""
+    evaluation.summarize()
+    table = capsys.readouterr().out.splitlines()
+    assert len(table) == 12 and table[0].endswith("= 1.000")
