@@ -102,6 +102,15 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def _say_once(text: str) -> None:
+    """The same, unless another process of the same training has said so."""
+    from .processes import is_new
+
+    with is_new(text) as new:
+        if new:
+            _say(text)
+
+
 def _unread() -> bool:
     """Whether nobody reads the output any more: `ssdet init --list | head`."""
     try:
@@ -156,7 +165,7 @@ def _run(run, args: argparse.Namespace, name: str) -> int:  # type: ignore[no-un
         told = error if isinstance(error, RunError) else write_error(error)
         if os.environ.get("SSDET_TRACEBACK"):
             traceback.print_exc()
-        _say(f"{name}: {told}")
+        _say_once(f"{name}: {told}")
         return int(told.exit_code)
     except Exception:
         traceback.print_exc()

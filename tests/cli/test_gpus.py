@@ -1,6 +1,7 @@
 """`ssdet train --gpus N` starts processes as torchrun does, and each of them joins the others."""
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -49,8 +50,26 @@ def test_a_process_that_fails_gives_its_code_and_no_traceback(started, monkeypat
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     assert main([*COMMAND, "--cfg-options", "a"]) == 2
     told = capfd.readouterr().err
-    assert "--cfg-options 'a': expected KEY=VALUE" in told
+    assert told.count("--cfg-options 'a': expected KEY=VALUE") == 1  # not once for each process
     assert "Traceback" not in told and "torch" not in told.replace(sys.executable, "")
+
+
+def test_what_a_process_has_said_the_others_need_not_say(started, monkeypatch, tmp_path, capsys):
+    """They run in the environment that the starter made; another mistake is said all the same."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("SSDET_SAID", str(tmp_path / "said"))
+    for options in (["a"], ["a"], ["b"], ["a"]):
+        assert main([*COMMAND, "--cfg-options", *options]) == 2
+    told = re.findall(r"--cfg-options '(\w)': expected KEY=VALUE", capsys.readouterr().err)
+    assert told == ["a", "b"]
+
+
+def test_each_training_has_a_list_of_its_own_of_what_was_said(started, monkeypatch):
+    places = []
+    monkeypatch.setattr(run, "run", lambda _: places.append(os.environ["SSDET_SAID"]))
+    assert main(COMMAND) == main(COMMAND) == 0
+    assert len(set(places)) == 2 and "SSDET_SAID" not in os.environ
+    assert not any(Path(place).parent.exists() for place in places)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
