@@ -76,6 +76,7 @@ FAMILIES: dict[str, Callable[[Any], SetLoss]] = {
     "yolos": _detr,
 }
 SOFTMAX = ("detr", "yolos")
+SEES_PADDING = ("deformable_detr", "detr")  # by the mask, which RT-DETR ignores
 STRIDE_32 = ("rt_detr", "rt_detr_v2", "d_fine")  # sides of images must be multiples of it
 
 

@@ -24,7 +24,7 @@ from .hf_boxes import (
     large_enough,
     pixel_mask,
 )
-from .hf_criterion import SOFTMAX, STRIDE_32, TARGETS, HFCriterion
+from .hf_criterion import SEES_PADDING, SOFTMAX, STRIDE_32, TARGETS, HFCriterion
 from .hf_loading import labels_of, model_config, read_pretrained, transformers
 
 
@@ -126,14 +126,13 @@ class HFDetector(BaseDetector):
         """The most probable boxes of each image."""
         batch_inputs = self._large_enough(batch_inputs)
         output = self._run(batch_inputs, batch_data_samples)
-        height, width = batch_inputs.shape[-2:]
-        size = batch_inputs.new_tensor([width, height, width, height], dtype=torch.float32)
-        found = [
-            self._boxes(logits.float(), boxes.float() * size, sample.metainfo, rescale)
-            for logits, boxes, sample in zip(
-                output.logits, output.pred_boxes, batch_data_samples, strict=True
-            )
-        ]
+        found = []
+        for logits, boxes, sample in zip(
+            output.logits, output.pred_boxes, batch_data_samples, strict=True
+        ):
+            height, width = self._frame(sample, batch_inputs)
+            places = boxes.float() * boxes.new_tensor([width, height] * 2, dtype=torch.float32)
+            found.append(self._boxes(logits.float(), places, sample.metainfo, rescale))
         return self.add_pred_to_datasample(batch_data_samples, found)
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
@@ -154,10 +153,12 @@ class HFDetector(BaseDetector):
         """Logits (B, Q, K) of the last layer, and its boxes (B, Q, 4) as shares of each image."""
         inputs = self._large_enough(inputs)
         output = self._run(inputs, samples)
-        height, width = inputs.shape[-2:]
-        shapes = [sample.metainfo["img_shape"] for sample in samples]
-        scale = output.pred_boxes.new_tensor([[width / w, height / h] * 2 for h, w, *_ in shapes])
-        return output.logits, output.pred_boxes * scale[:, None]
+        scales = []
+        for sample in samples:
+            height, width = self._frame(sample, inputs)
+            own = sample.metainfo["img_shape"]
+            scales.append([width / own[1], height / own[0]] * 2)
+        return output.logits, output.pred_boxes * output.pred_boxes.new_tensor(scales)[:, None]
 
     # ------------------------------------------------------------------ to and from the library
 
@@ -180,10 +181,18 @@ class HFDetector(BaseDetector):
             given["pixel_mask"] = pixel_mask(inputs, samples)
         return self.network(**given)
 
+    def _frame(self, sample: Any, inputs: Tensor) -> tuple[int, int]:
+        """Height and width of which the boxes of an image are shares.
+
+        A model that is told where the padding is counts places from edge to edge of the image, and
+        cannot know how large the batch is; the others see the batch alone.
+        """
+        shape = sample.metainfo["img_shape"] if self.kind in SEES_PADDING else inputs.shape[-2:]
+        return int(shape[0]), int(shape[1])
+
     def _labels(self, sample: Any, inputs: Tensor) -> dict[str, Any]:
-        """The boxes of a sample as shares of the batch's size, with what counts beside them."""
-        height, width = inputs.shape[-2:]
-        targets = box_targets(sample.gt_instances, (height, width), inputs)
+        """The boxes of a sample as shares of its frame, with what counts beside them."""
+        targets = box_targets(sample.gt_instances, self._frame(sample, inputs), inputs)
         return {"class_labels": targets.labels, "boxes": targets.boxes, TARGETS: targets}
 
     def _boxes(

@@ -140,9 +140,10 @@ class HFZeroShotDetector(BaseDetector):
         config = self.network.config
         strides = [8 * 2**level for level in range(config.num_feature_levels)]
         batch_inputs = large_enough(batch_inputs, strides, config.num_queries)
-        height, width = batch_inputs.shape[-2:]
-        size = batch_inputs.new_tensor([width, height, width, height], dtype=torch.float32)
         mask = pixel_mask(batch_inputs, batch_data_samples)
+        # Its boxes are shares of each image, since the mask says where that ends.
+        width, height = (mask.amax(dim).sum(-1) for dim in (1, 2))
+        size = torch.stack([width, height] * 2, -1)[:, None].to(torch.float32)
         scores, labels, boxes, queries = [], [], [], []
         first_class = first_query = 0
         for prompt in self.prompts:

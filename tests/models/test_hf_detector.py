@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
@@ -176,6 +177,22 @@ def test_boxes_of_predictions_are_those_of_the_library(family):
     wanted = [min(max(v, 0), top) for v, top in zip(limits, (96, 64, 96, 64), strict=True)]
     assert found.bboxes[0].tolist() == pytest.approx(wanted, abs=1e-3)
     assert int(found.labels[0]) == int(scores[best].argmax())
+
+
+@pytest.mark.parametrize("family", ["detr", "deformable_detr"])
+def test_a_model_that_sees_padding_finds_boxes_where_they_are(family):
+    """An image beside a larger one: nothing tells these models how large the batch is."""
+    model, alone = detector(family).eval(), image(1)
+    padded = F.pad(alone, (0, 96, 0, 64))
+    with torch.no_grad():
+        places = [model.queries(one, [sample()])[1] for one in (alone, padded)]
+        found = model.predict(padded, [sample()], rescale=False)[0].pred_instances.bboxes
+    # The edges of its maps differ.
+    torch.testing.assert_close(*(one.mean(1) for one in places), rtol=0.0, atol=0.1)
+    limits = torch.tensor([96.0, 64.0, 96.0, 64.0])
+    expected = torch.minimum((corners(places[1][0]) * limits).clamp(min=0.0), limits)
+    assert torch.cdist(found, expected, p=1).min(1).values.max() < 1e-3
+    assert torch.equal(*(model._labels(sample(), one)["boxes"] for one in (alone, padded)))
 
 
 def test_it_is_written_to_a_folder_of_transformers_and_read_from_it(family, tmp_path):

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 
 from ssdet.engine.export import plain_checkpoint
@@ -100,6 +101,14 @@ def test_scores_and_boxes_are_those_of_the_library(folder):
     wanted = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
     wanted = [min(max(value, 0.0), 64.0) for value in wanted]
     assert found.bboxes[0].tolist() == pytest.approx(wanted, abs=1e-3)
+
+
+def test_padding_moves_no_box(folder):
+    model, alone = built(folder), torch.randn(1, 3, 64, 64)
+    padded = F.pad(alone, (0, 64, 0, 64))
+    with torch.no_grad():
+        places = [model._forward(one, [sample((64, 64))])[2].mean(1) for one in (alone, padded)]
+    torch.testing.assert_close(*places, rtol=0.0, atol=8.0)  # shares of the batch: 32 pixels off
 
 
 def test_more_names_than_a_text_holds_are_asked_one_after_the_other(folder):
