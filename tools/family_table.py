@@ -72,7 +72,6 @@ OUTRO = """
 | PIDNet | learns from maps of edges, which pseudo labels do not have: `ssdet init` refuses it |
 | CenterNet, SSD, YOLACT | `ssdet init` refuses them by name, with the reason |
 | CO-DETR, MaskDINO, YOLOv8 | not in the MMDetection that pip installs: projects beside it |
-| RF-DETR, LW-DETR | `HFDetector` refuses them: their losses are not written yet |
 | Grounding DINO | a [teacher](models.md#a-teacher-that-needs-only-names), not a student |
 | GLIP | learns from texts, so `ssdet init` refuses it |
 | SAN | MMSegmentation cannot initialize it without the weights of CLIP; not run |

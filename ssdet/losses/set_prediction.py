@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Kind = Literal["varifocal", "focal", "softmax"]
+Kind = Literal["varifocal", "aligned", "focal", "softmax"]
 Matches = Sequence[tuple[Tensor, Tensor]]  # of each image: queries, and the box of each
 TINY = 1e-9
+LEAST_GOAL = 0.01  # of "aligned"
 COVERED = 0.5  # a query without a box is ignored if more than this share lies in a region
 
 
@@ -53,8 +54,9 @@ class SetLoss:
     """Costs of the matching, and weights of the losses.
 
     Attributes:
-        kind: "varifocal" (RT-DETR: the IoU is the target), "focal" (Deformable DETR), or "softmax"
-            (DETR: one more class, for nothing).
+        kind: "varifocal" (RT-DETR: the IoU is the target), "aligned" (LW-DETR: the target is
+            p^alpha * IoU^(1 - alpha), and what has no box is weighted by p^gamma), "focal"
+            (Deformable DETR), or "softmax" (DETR: one more class, for nothing).
         costs: Of class, L1 and GIoU in the matching.
         weights: Of class, L1 and GIoU in the loss.
         alpha, gamma: Of the (vari)focal loss.
@@ -72,10 +74,21 @@ class SetLoss:
     nothing: float = 0.1
 
     @torch.no_grad()
-    def match(self, logits: Tensor, boxes: Tensor, targets: Sequence[BoxTargets]) -> Matches:
-        """The cheapest assignment of the boxes of each image to queries (Hungarian method)."""
-        parts = zip(logits, boxes, targets, strict=True)
-        return [self.assign(*part)[:2] for part in parts]
+    def match(
+        self, logits: Tensor, boxes: Tensor, targets: Sequence[BoxTargets], groups: int = 1
+    ) -> Matches:
+        """The cheapest assignment of the boxes of each image to queries (Hungarian method).
+
+        Each of the equally large `groups` of queries is assigned all boxes.
+        """
+        size = logits.shape[1] // groups
+        found = []
+        for own, places, target in zip(logits, boxes, targets, strict=True):
+            parts = zip(own.split(size), places.split(size), strict=True)
+            pairs = [self.assign(*part, target)[:2] for part in parts]
+            queries = [query + number * size for number, (query, _) in enumerate(pairs)]
+            found.append((torch.cat(queries), torch.cat([box for _, box in pairs])))
+        return found
 
     @torch.no_grad()
     def assign(
@@ -131,6 +144,8 @@ class SetLoss:
     def _class_loss(
         self, logits: Tensor, soft: Tensor, iou: Tensor, where: tuple[Tensor, Tensor], rows: Tensor
     ) -> Tensor:
+        if self.kind == "aligned":
+            return self._aligned(logits, soft, iou, where, rows)
         target = torch.zeros_like(logits)
         if self.kind == "softmax":
             target[..., -1] = 1.0
@@ -156,6 +171,19 @@ class SetLoss:
         entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return (rows[..., None] * weight * entropy).sum()
 
+    def _aligned(
+        self, logits: Tensor, soft: Tensor, iou: Tensor, where: tuple[Tensor, Tensor], rows: Tensor
+    ) -> Tensor:
+        """A class of probability s is learned by s, and unlearned by 1 - s as without a box."""
+        p, yes, no = logits.sigmoid(), -F.logsigmoid(logits), -F.logsigmoid(-logits)
+        named, goal = torch.zeros_like(logits), torch.zeros_like(logits)
+        named[where] = soft
+        fit = p.detach()[where] ** self.alpha * iou[:, None] ** (1 - self.alpha)
+        goal[where] = fit.clamp(min=LEAST_GOAL)
+        with_box = goal * yes + (1 - goal) * no
+        without = p**self.gamma * no  # the weight learns, too, as the authors' does
+        return (rows[..., None] * (named * with_box + (1 - named) * without)).sum()
+
 
 def query_weights(boxes: Tensor, targets: Sequence[BoxTargets], matches: Matches) -> Tensor:
     """Factors (B, Q) on the classification loss of each query."""
@@ -170,12 +198,17 @@ def query_weights(boxes: Tensor, targets: Sequence[BoxTargets], matches: Matches
 
 
 def covered(boxes: Tensor, regions: Tensor) -> Tensor:
-    """Which boxes (Q, 4), as corners, lie in one of the regions (K, 4) with most of their area."""
+    """Which boxes (Q, 4), as corners, lie in one of the regions (K, 4) with most of their area.
+
+    A box without area (a proposal in the padding of LW-DETR) lies where its center does.
+    """
     low = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
     high = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
     shared = (high - low).clamp(min=0).prod(-1)
-    area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)
-    return (shared / area.clamp(min=TINY)[:, None] > COVERED).any(1)
+    area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)[:, None]
+    center = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
+    inside = ((center >= regions[:, :2]) & (center <= regions[:, 2:])).all(-1)
+    return (shared / area.clamp(min=TINY) > COVERED).where(area > TINY, inside).any(1)
 
 
 def corners(boxes: Tensor) -> Tensor:

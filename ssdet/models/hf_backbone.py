@@ -17,6 +17,7 @@ from ..registry import MODELS
 from ..validation import check_choice, check_range
 from .hf_loading import model_config, named_errors, transformers
 from .lora import add_lora, merge_lora
+from .unused import freeze_unused
 
 Learning = Literal["all", "lora", "frozen"]
 SIDE = 2  # patches of the image with which unused parameters are found
@@ -84,7 +85,9 @@ class HFBackbone(BaseModule):
         self.tokens = 1 + getattr(found, "num_register_tokens", 0)
         self.patch = int(getattr(found, "patch_size", 1))
         self.out_channels = tuple(self.network.channels)
-        self._freeze_unused()
+        channels, side = getattr(found, "num_channels", 3), SIDE * max(self.patch, 32)
+        image = torch.zeros(1, channels, side, side)
+        freeze_unused(self.network, lambda: self.network(image).feature_maps)
         if learning == "frozen":
             self.requires_grad_(False)
         elif learning == "lora":
@@ -168,16 +171,3 @@ class HFBackbone(BaseModule):
             maps = rows[:, -count:].transpose(1, 2).unflatten(2, grid).contiguous()
             levels.append([maps, rows[:, 0]])
         return levels
-
-    def _freeze_unused(self) -> None:
-        """Parameters on which no output depends: processes would wait for their gradients."""
-        side = SIDE * max(self.patch, 32)
-        channels = getattr(self.network.config, "num_channels", 3)
-        with torch.random.fork_rng(devices=[]):
-            outputs = self.network(torch.zeros(1, channels, side, side)).feature_maps
-        learned = [(n, p) for n, p in self.network.named_parameters() if p.requires_grad]
-        total = torch.stack([one.sum() for one in outputs]).sum()
-        found = torch.autograd.grad(total, [p for _, p in learned], allow_unused=True)
-        for (_, parameter), gradient in zip(learned, found, strict=True):
-            if gradient is None:
-                parameter.requires_grad_(False)

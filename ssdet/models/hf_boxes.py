@@ -1,21 +1,18 @@
-"""Between detectors of transformers and MMDetection: the mask of padding, and predicted boxes."""
+"""Boxes that detectors of transformers predict, as MMDetection has them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmcv.ops import batched_nms
 from mmdet.structures.bbox import scale_boxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..validation import check_range
-
-MULTIPLE = 32
 
 
 @dataclass(frozen=True)
@@ -38,26 +35,6 @@ class Limits:
         check_range(self.owner, "score_thr", self.lowest)
         if self.nms is not None:
             check_range(self.owner, "nms", self.nms)
-
-
-def pixel_mask(inputs: Tensor, samples: Sequence[Any] | None) -> Tensor:
-    """1 where a batch (B, C, H, W) shows its images, 0 in the padding."""
-    height, width = inputs.shape[-2:]
-    mask = torch.ones(len(inputs), height, width, dtype=torch.long, device=inputs.device)
-    for own, sample in zip(mask, samples or (), strict=False):
-        shape = sample.metainfo.get("img_shape", (height, width))
-        own[shape[0] :] = 0
-        own[:, shape[1] :] = 0
-    return mask
-
-
-def large_enough(inputs: Tensor, strides: Sequence[int], queries: int) -> Tensor:
-    """Small images are padded, where a model picks its queries from the places of its maps."""
-    more = 0
-    height, width = inputs.shape[-2:]
-    while sum(((height + more) // s) * ((width + more) // s) for s in strides) < queries:
-        more += MULTIPLE
-    return F.pad(inputs, (0, more, 0, more)) if more else inputs
 
 
 def best_boxes(

@@ -20,6 +20,8 @@ from ..losses.fine_grained import bin_values, side_distillation, side_losses
 from ..losses.one_to_many import OneToManyLoss
 from ..losses.set_prediction import BoxTargets, Matches, SetLoss
 
+# What a model gives beside its last layer, in the order of those that give it without names.
+_OUTPUTS = ("outputs_class", "outputs_coord", "enc_topk_logits", "enc_topk_bboxes")
 TARGETS = "ssdet"  # in the labels that are given to the model: the `BoxTargets` of the image
 
 
@@ -66,17 +68,33 @@ def _deformable(config: Any) -> SetLoss:
     )
 
 
+def _grouped(config: Any) -> SetLoss:
+    return SetLoss(
+        "aligned",
+        costs=(config.class_cost, config.bbox_cost, config.giou_cost),
+        weights=(
+            config.class_loss_coefficient,
+            config.bbox_loss_coefficient,
+            config.giou_loss_coefficient,
+        ),
+        alpha=config.focal_alpha,
+    )
+
+
 # How the losses of a kind of model are set up; a kind that is not here has others.
 FAMILIES: dict[str, Callable[[Any], SetLoss]] = {
     "rt_detr": _real_time,
     "rt_detr_v2": _real_time,
     "d_fine": _real_time,
     "deformable_detr": _deformable,
+    "lw_detr": _grouped,
+    "rf_detr": _grouped,
     "detr": _detr,
     "yolos": _detr,
 }
 SOFTMAX = ("detr", "yolos")
-SEES_PADDING = ("deformable_detr", "detr")  # by the mask, which RT-DETR ignores
+GROUPED = ("lw_detr", "rf_detr")  # several groups of queries learn, and the first one predicts
+SEES_PADDING = ("deformable_detr", "detr", *GROUPED)  # by the mask, which RT-DETR ignores
 STRIDE_32 = ("rt_detr", "rt_detr_v2", "d_fine")  # sides of images must be multiples of it
 
 
@@ -109,10 +127,11 @@ class HFCriterion:
         **outputs: Any,
     ) -> tuple[Tensor, dict[str, Tensor], None]:  # fmt: skip
         """As transformers calls its own: the sum, the losses by name, and nothing more."""
-        for name, value in zip(("outputs_class", "outputs_coord"), args, strict=False):
-            outputs[name] = value
+        outputs.update(zip(_OUTPUTS, args, strict=False))
         targets = [label[TARGETS] for label in labels]
-        count = logits.new_tensor(float(sum(len(t.labels) for t in targets)))
+        grouped = config.model_type in GROUPED
+        groups = logits.shape[1] // config.num_queries if grouped else 1
+        count = logits.new_tensor(float(groups * sum(len(t.labels) for t in targets)))
         count = reduce_mean(count).clamp(min=1.0)
         found: dict[str, Tensor] = {}
         layers, meta = list(self._layers(logits, boxes, config, outputs)), _denoising(outputs)
@@ -124,7 +143,7 @@ class HFCriterion:
                 share = count * meta["dn_num_group"]
                 losses = self._of(layer, targets, _denoised(meta, targets), share, config)
             else:
-                matches = self.loss.match(layer.logits, layer.boxes, targets)
+                matches = self.loss.match(layer.logits, layer.boxes, targets, groups)
                 losses = self._of(layer, targets, matches, count, config)
             for name, value in losses.items():
                 silent = fixed and not self.denoise
@@ -161,20 +180,15 @@ class HFCriterion:
         meta = _denoising(outputs)
         first = meta["dn_num_split"][0] if meta else 0
         yield Layer("", logits[:, first:], bound(boxes[:, first:]))
-        classes, places = outputs.get("outputs_class"), outputs.get("outputs_coord")
-        if not config.auxiliary_loss or classes is None or places is None:
-            return
-        by_layer = config.model_type in STRIDE_32  # (B, L, Q, C); others have the layers first
-        classes, places = (
-            one.transpose(0, 1) if by_layer else one for one in (classes, bound(places))
-        )
+        classes, places = self._by_layer(outputs, config, bound)
         sides, references = self._sides(outputs, first, classes)
         for number, (own, place) in enumerate(zip(classes[:-1], places[:-1], strict=True)):
             more = [None if s is None else s[number][:, first:] for s in (sides, references)]
             if not self.fine or number < len(sides) - 1:  # type: ignore[arg-type]
                 yield Layer(f"d{number}.", own[:, first:], place[:, first:], *more)
-        if outputs.get("enc_topk_logits") is not None:
-            yield Layer("enc_", outputs["enc_topk_logits"], bound(outputs["enc_topk_bboxes"]))
+        proposed = outputs.get("enc_topk_logits")
+        if proposed is not None and (len(classes) or config.model_type in GROUPED):
+            yield Layer("enc_", proposed, bound(outputs["enc_topk_bboxes"]))
         if meta:
             for number, (own, place) in enumerate(zip(classes, places, strict=True)):
                 more = [None if s is None or number >= len(s) else s[number][:, :first]
@@ -182,15 +196,27 @@ class HFCriterion:
                 if not self.fine or more[0] is not None:
                     yield Layer(f"dn_d{number}.", own[:, :first], place[:, :first], *more)
 
+    def _by_layer(
+        self, outputs: Mapping[str, Any], config: Any, bound: Callable[[Tensor], Tensor]
+    ) -> tuple[Any, Any]:
+        """Classes and boxes of all layers, layers first; empty where only the last one learns."""
+        classes, places = outputs.get("outputs_class"), outputs.get("outputs_coord")
+        if not config.auxiliary_loss or classes is None or places is None:
+            return (), ()
+        places = bound(places)
+        if config.model_type in STRIDE_32:  # (B, L, Q, C); others have the layers first
+            return classes.transpose(0, 1), places.transpose(0, 1)
+        return classes, places
+
     def _sides(
-        self, outputs: Mapping[str, Any], first: int, classes: Tensor
+        self, outputs: Mapping[str, Any], first: int, classes: Any
     ) -> tuple[Tensor | None, Tensor | None]:
         """D-FINE's distributions of the sides and their references, layers first.
 
         There is one layer of them fewer than of classes and boxes; transformers (5.24) pairs them
         by number all the same, and so do we.
         """
-        if not self.fine:
+        if not self.fine or not len(classes):
             return None, None
         sides = outputs["predicted_corners"].transpose(0, 1)
         references = outputs["initial_reference_points"].transpose(0, 1)

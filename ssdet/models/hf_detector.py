@@ -16,21 +16,16 @@ from ..exits import UsageError
 from ..losses.set_prediction import corners
 from ..registry import MODELS
 from ..teacher_student.weights.sets import box_targets
-from .hf_boxes import (
-    MULTIPLE,
-    Limits,
-    best_boxes,
-    in_original_frame,
-    large_enough,
-    pixel_mask,
-)
-from .hf_criterion import SEES_PADDING, SOFTMAX, STRIDE_32, TARGETS, HFCriterion
+from .hf_boxes import Limits, best_boxes, in_original_frame
+from .hf_criterion import GROUPED, SEES_PADDING, SOFTMAX, STRIDE_32, TARGETS, HFCriterion
 from .hf_loading import labels_of, model_config, read_pretrained, transformers
+from .hf_padding import MULTIPLE, fitted, pixel_mask, window_multiple
+from .unused import freeze_unused
 
 
 @MODELS.register_module()
 class HFDetector(BaseDetector):
-    """RT-DETR (v1, v2), D-FINE, Deformable DETR, DETR and YOLOS of `transformers`.
+    """RT-DETR (v1, v2), D-FINE, RF-DETR, LW-DETR, Deformable DETR, DETR, YOLOS of `transformers`.
 
     The forward pass is the library's, the losses are ours (`HFCriterion`), so that weights of
     boxes, regions to ignore, the weight of the background and soft labels count; for plain labels
@@ -39,8 +34,10 @@ class HFDetector(BaseDetector):
     What was run: forward, losses, gradients, export and training of each of these as student and
     teacher, with small random models on a CPU, transformers 5.24; which of them on two processes
     and in bfloat16: docs/families.md. Not run: published weights. D-FINE's losses are those of the
-    package, which differ from its authors' (the last layer learns no distributions). A soft label
-    is a field `soft_labels` (N, classes) of the boxes.
+    package, which differ from its authors' (the last layer learns no distributions). RF-DETR and
+    LW-DETR learn with `group_detr` groups of queries, each of which is matched with all boxes, and
+    predict with the first; of RF-DETR the detector is meant, not its variant with masks. A soft
+    label is a field `soft_labels` (N, classes) of the boxes.
 
     Args:
         num_classes: Number of classes.
@@ -88,6 +85,10 @@ class HFDetector(BaseDetector):
         criterion = HFCriterion(found)
         self.network: Any = transformers().AutoModelForObjectDetection.from_config(found)
         self.network.loss_function = criterion
+        if found.model_type in GROUPED:
+            encoder, side = self.network.model.backbone.backbone, window_multiple(found)
+            image = torch.zeros(1, encoder.config.num_channels, side, side)
+            freeze_unused(encoder, lambda: encoder(image).feature_maps)
 
     @property
     def kind(self) -> str:
@@ -110,7 +111,7 @@ class HFDetector(BaseDetector):
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list[Any]) -> dict[str, Any]:
         """Losses of all layers; see `HFCriterion`."""
-        batch_inputs = self._large_enough(batch_inputs)
+        batch_inputs = fitted(batch_inputs, self.network.config)
         labels = [self._labels(sample, batch_inputs) for sample in batch_data_samples]
         output = self._run(batch_inputs, batch_data_samples, labels=labels)
         losses: dict[str, Any] = dict(output.loss_dict)
@@ -124,7 +125,7 @@ class HFDetector(BaseDetector):
         self, batch_inputs: Tensor, batch_data_samples: list[Any], rescale: bool = True
     ) -> list[DetDataSample]:
         """The most probable boxes of each image."""
-        batch_inputs = self._large_enough(batch_inputs)
+        batch_inputs = fitted(batch_inputs, self.network.config)
         output = self._run(batch_inputs, batch_data_samples)
         found = []
         for logits, boxes, sample in zip(
@@ -140,18 +141,22 @@ class HFDetector(BaseDetector):
         backbone = getattr(getattr(self.network, "model", None), "backbone", None)
         if backbone is None:
             raise TypeError(f"HFDetector: a {self.kind} has no backbone with feature maps")
+        if self.kind in GROUPED:
+            batch_inputs = fitted(batch_inputs, self.network.config)
         mask = torch.ones_like(batch_inputs[:, 0], dtype=torch.long)
         found = backbone(batch_inputs, mask)
+        if self.kind == "rf_detr":  # it has one map, and its mask
+            return (found[0],)
         found = found[0] if isinstance(found, tuple) and isinstance(found[0], list) else found
         return tuple(one[0] if isinstance(one, tuple) else one for one in found)
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: Any = None) -> Any:
-        output = self._run(self._large_enough(batch_inputs), batch_data_samples)
+        output = self._run(fitted(batch_inputs, self.network.config), batch_data_samples)
         return output.logits, output.pred_boxes
 
     def queries(self, inputs: Tensor, samples: Sequence[Any]) -> tuple[Tensor, Tensor]:
         """Logits (B, Q, K) of the last layer, and its boxes (B, Q, 4) as shares of each image."""
-        inputs = self._large_enough(inputs)
+        inputs = fitted(inputs, self.network.config)
         output = self._run(inputs, samples)
         scales = []
         for sample in samples:
@@ -161,13 +166,6 @@ class HFDetector(BaseDetector):
         return output.logits, output.pred_boxes * output.pred_boxes.new_tensor(scales)[:, None]
 
     # ------------------------------------------------------------------ to and from the library
-
-    def _large_enough(self, inputs: Tensor) -> Tensor:
-        """Small images are padded: RT-DETR picks its queries from the places of its maps."""
-        if self.kind not in STRIDE_32:
-            return inputs
-        config = self.network.config
-        return large_enough(inputs, config.feat_strides, config.num_queries)
 
     def _run(self, inputs: Tensor, samples: Any, **labels: Any) -> Any:
         height, width = inputs.shape[-2:]

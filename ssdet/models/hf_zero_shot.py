@@ -14,8 +14,9 @@ from torch import Tensor
 from ..exits import UsageError
 from ..losses.set_prediction import corners
 from ..registry import MODELS
-from .hf_boxes import Limits, best_boxes, in_original_frame, large_enough, pixel_mask
+from .hf_boxes import Limits, best_boxes, in_original_frame
 from .hf_loading import model_config, named_errors, published_sha256, read_pretrained, transformers
+from .hf_padding import large_enough, pixel_mask
 
 KINDS = ("grounding-dino", "mm-grounding-dino")
 

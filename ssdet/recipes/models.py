@@ -26,6 +26,8 @@ BASES = {
     "rtmdet-tiny": "mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py",
     "rtdetr-v2-r18": "ssdet::_base_/models/rtdetr-v2_r18.py",
     "rtdetr-v2-r50": "ssdet::_base_/models/rtdetr-v2_r50.py",
+    "rfdetr-base": "ssdet::_base_/models/rfdetr_base.py",
+    "lwdetr-small": "ssdet::_base_/models/lwdetr_small.py",
     "dinov3-s-retinanet": "ssdet::_base_/models/dinov3-s_retinanet.py",
     "dinov3-s-faster-rcnn": "ssdet::_base_/models/dinov3-s_faster-rcnn.py",
     "dinov3-s-dino": "ssdet::_base_/models/dinov3-s_dino.py",

@@ -22,6 +22,11 @@ DETR = dict(
     encoder_attention_heads=4, decoder_attention_heads=4, num_queries=20, use_timm_backbone=False,
     backbone_config=dict(RESNET, out_indices=[4]), use_pretrained_backbone=False, dropout=0.0,
 )  # fmt: skip
+GROUPED = dict(
+    d_model=32, decoder_ffn_dim=32, decoder_layers=2, decoder_self_attention_heads=4,
+    decoder_cross_attention_heads=4, decoder_n_points=2, num_queries=20, group_detr=2,
+    c2f_num_blocks=1, dropout=0.0,
+)  # fmt: skip
 CONFIGS = {
     "rt_detr": dict(
         REAL_TIME,
@@ -48,6 +53,23 @@ CONFIGS = {
         num_feature_levels=4,
         with_box_refine=True,
         two_stage=False,
+    ),
+    "lw_detr": dict(
+        GROUPED,
+        backbone_config=dict(
+            model_type="lw_detr_vit", hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+            mlp_ratio=2, pretrain_image_size=64, window_block_indices=[0], out_indices=[1, 2],
+            num_windows=4,
+        ),
+        projector_scale_factors=[1.0, 0.5],
+    ),
+    "rf_detr": dict(
+        GROUPED,
+        backbone_config=dict(
+            model_type="rf_detr_dinov2", hidden_size=16, num_hidden_layers=3,
+            num_attention_heads=2, mlp_ratio=2, image_size=64, patch_size=16, num_windows=2,
+            out_indices=[1, 2],  # as in the published base, nothing looks at the last layer
+        ),
     ),
     "detr": DETR,
     "yolos": dict(

@@ -1,6 +1,7 @@
 """Detectors of transformers: our losses against the library's, and what weights do to them."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -10,12 +11,13 @@ from mmengine.structures import InstanceData
 
 from ssdet.exits import UsageError
 from ssdet.hooks import StepHook, TeacherEMAHook
-from ssdet.losses.set_prediction import BoxTargets, SetLoss, corners, overlaps
+from ssdet.losses.set_prediction import BoxTargets, SetLoss, corners, covered, overlaps
+from ssdet.models.hf_padding import fitted
 from ssdet.registry import MODELS
 from ssdet.teacher_student.heads import count_classes
 from ssdet.teacher_student.weights import honor_weights
 
-from ..families.hugging_face import CLASSES, FAMILIES, hf_config
+from ..families.hugging_face import CLASSES, CONFIGS, FAMILIES, hf_config
 from ..helpers import losses, multi_branch, total
 
 SIZE = (64, 96)
@@ -89,10 +91,18 @@ def library_and_ours(model, *samples):
 
 
 @pytest.mark.parametrize("boxes", [(BOXES, BOXES[:1]), (BOXES, []), ([], [])], ids=len)
-def test_plain_labels_give_the_loss_of_the_library(family, boxes):
-    library, ours = library_and_ours(detector(family), *map(sample, boxes))
+def test_plain_labels_give_the_loss_of_the_library_and_its_gradient(family, boxes):
+    model = detector(family)
+    library, ours = library_and_ours(model, *map(sample, boxes))
     assert float(library) > 0
     torch.testing.assert_close(ours, library, rtol=1e-5, atol=1e-5)
+    learned = [p for p in model.network.parameters() if p.requires_grad]
+    theirs, own = (
+        torch.cat([g.flatten() for g in torch.autograd.grad(
+            loss, learned, retain_graph=True, allow_unused=True, materialize_grads=True)])
+        for loss in (library, ours)
+    )  # fmt: skip
+    assert (own - theirs).norm() < 1e-4 * theirs.norm()
 
 
 def test_weights_of_one_change_nothing_and_the_normalizer_is_a_count(family):
@@ -133,7 +143,8 @@ def test_a_box_of_weight_zero_teaches_neither_class_nor_place(family):
     _, full = gradients(model, sample(), keys="bbox")
     _, less = gradients(model, sample(**only), keys="bbox")
     rows = [g.abs().sum(-1) > 0 for g in (full, less)]
-    assert rows[0].sum() == 3 and rows[1].sum() == 2
+    groups = CONFIGS[family].get("group_detr", 1)
+    assert rows[0].sum() == 3 * groups and rows[1].sum() == 2 * groups
     torch.testing.assert_close(less[rows[1]], full[rows[1]])
     lost = rows[0] & ~rows[1]
     classes, _ = gradients(model, sample(**only), keys="cls")
@@ -167,7 +178,7 @@ def test_boxes_of_predictions_are_those_of_the_library(family):
     model = detector(family).eval()
     with torch.no_grad():
         found = model.predict(image(1), [sample()], rescale=False)[0].pred_instances
-        output = model._run(image(1), [sample()])
+        output = model._run(fitted(image(1), model.network.config), [sample()])
     assert len(found) and bool((found.scores[:-1] >= found.scores[1:]).all())
     sigmoid = family not in ("detr", "yolos")
     scores = output.logits[0].sigmoid() if sigmoid else output.logits[0].softmax(-1)[:, :-1]
@@ -179,7 +190,7 @@ def test_boxes_of_predictions_are_those_of_the_library(family):
     assert int(found.labels[0]) == int(scores[best].argmax())
 
 
-@pytest.mark.parametrize("family", ["detr", "deformable_detr"])
+@pytest.mark.parametrize("family", ["detr", "deformable_detr", "lw_detr", "rf_detr"])
 def test_a_model_that_sees_padding_finds_boxes_where_they_are(family):
     """An image beside a larger one: nothing tells these models how large the batch is."""
     model, alone = detector(family).eval(), image(1)
@@ -187,7 +198,7 @@ def test_a_model_that_sees_padding_finds_boxes_where_they_are(family):
     with torch.no_grad():
         places = [model.queries(one, [sample()])[1] for one in (alone, padded)]
         found = model.predict(padded, [sample()], rescale=False)[0].pred_instances.bboxes
-    # The edges of its maps differ.
+    # The edges of its maps differ, and with them which places the queries take.
     torch.testing.assert_close(*(one.mean(1) for one in places), rtol=0.0, atol=0.1)
     limits = torch.tensor([96.0, 64.0, 96.0, 64.0])
     expected = torch.minimum((corners(places[1][0]) * limits).clamp(min=0.0), limits)
@@ -256,11 +267,33 @@ def test_small_images_have_enough_places_for_the_queries():
     small = sample([(4.0, 6.0, 20.0, 30.0)])
     small.set_metainfo(dict(img_shape=(32, 32), ori_shape=(32, 32)))
     images = torch.randn(1, 3, 32, 32)
-    assert model._large_enough(images).shape[-2:] == (64, 64)
+    assert fitted(images, model.network.config).shape[-2:] == (64, 64)
     assert model.train().loss(images, [small.clone()])["loss_bbox"].isfinite()
     with torch.no_grad():
         found = model.eval().predict(images, [small], rescale=False)[0].pred_instances
     assert len(found) == 90 and found.bboxes.max() <= 32
+
+
+@pytest.mark.parametrize(
+    ("family", "size", "expected"),
+    [
+        ("lw_detr", (70, 90), (96, 96)),
+        ("rf_detr", (64, 96), (96, 96)),
+        ("rf_detr", (33, 20), (96, 96)),
+    ],
+)
+def test_windows_are_whole_and_those_of_rf_detr_square(family, size, expected):
+    """Multiples of 2 windows of 16 pixels, and as many as it takes for 20 places of queries.
+
+    64 x 32 are 8 places of LW-DETR's first map and 2 of its second; 64 x 64 are 16 of RF-DETR's.
+    """
+    model = detector(family)
+    assert fitted(torch.zeros(1, 3, *size), model.network.config).shape[-2:] == expected
+
+
+def test_layers_that_nothing_looks_at_do_not_learn():
+    names = [n for n, p in detector("rf_detr").named_parameters() if not p.requires_grad]
+    assert names and all(".layer.2." in name or "mask_token" in name for name in names)
 
 
 def test_settings_are_checked():
@@ -295,6 +328,42 @@ def test_varifocal_by_hand(weight, expected):
     assert found["cls"].item() == pytest.approx(expected, abs=1e-4)
     assert found["bbox"].item() == pytest.approx(5 * 0.04 * weight, abs=1e-5)
     assert found["iou"].item() == pytest.approx(2 * 0.2 * weight, abs=1e-5)
+
+
+def test_aligned_by_hand():
+    """Logits 0, IoU .8: the goal is .5^.25 * .8^.75 = .7113, and BCE is ln 2 whatever the goal.
+
+    Of the class with a box that is .6931; of the other query it is .25 * .6931. A label of
+    probability .5 is half of each.
+    """
+    loss = SetLoss("aligned", (2, 5, 2), (1, 5, 2))
+    box = torch.tensor([[0.5, 0.5, 0.4, 0.16], [0.1, 0.1, 0.1, 0.1]])[None]
+    matches = [(torch.tensor([0]), torch.tensor([0]))]
+    logits = torch.zeros(1, 2, 1, requires_grad=True)
+    found = loss(logits, box, [plain_targets()], matches, 1.0)["cls"]
+    assert found.item() == pytest.approx(0.69315 + 0.17329, abs=1e-4)
+    # d BCE / dx = p - goal; d (p^2 * softplus(x)) / dx = 2 p^2 (1 - p) ln 2 + p^3
+    (slope,) = torch.autograd.grad(found, logits)
+    assert slope[0, :, 0].tolist() == pytest.approx([0.5 - 0.71132, 0.17329 + 0.125], abs=1e-4)
+    half = dataclasses.replace(plain_targets(), soft=torch.tensor([[0.5]]))
+    found = loss(logits, box, [half], matches, 1.0)["cls"]
+    assert found.item() == pytest.approx(0.34657 + 1.5 * 0.17329, abs=1e-4)
+    far = torch.tensor([[0.9, 0.9, 0.1, 0.1], [0.1, 0.1, 0.1, 0.1]])[None]  # a goal of .01, not 0
+    found = loss(torch.full((1, 2, 1), -2.0), far, [plain_targets()], matches, 1.0)["cls"]
+    p, no, yes = 0.1192, 0.12693, 2.12693
+    assert found.item() == pytest.approx(0.01 * yes + 0.99 * no + p**2 * no, abs=1e-4)
+
+
+def test_a_box_without_area_lies_in_the_region_of_its_center():
+    boxes = torch.tensor([[0.2, 0.2, 0.2, 0.2], [0.7, 0.7, 0.7, 0.9], [0.4, 0.4, 0.8, 0.8]])
+    assert covered(boxes, torch.tensor([[0.0, 0.0, 0.5, 0.5]])).tolist() == [True, False, False]
+
+
+def test_each_group_of_queries_is_matched_with_all_boxes():
+    loss = SetLoss("aligned", (2, 5, 2), (1, 5, 2))
+    places = [[0.1, 0.1, 0.1, 0.1], [0.5, 0.5, 0.4, 0.2], [0.5, 0.5, 0.4, 0.2], [0.9] * 4]
+    ((query, box),) = loss.match(torch.zeros(1, 4, 1), torch.tensor([places]), [plain_targets()], 2)
+    assert query.tolist() == [1, 2] and box.tolist() == [0, 0]
 
 
 def test_focal_and_overlap_by_hand():
