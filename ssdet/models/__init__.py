@@ -43,6 +43,7 @@ from .query_projector import QueryProjector, RefinedQueryProjector
 from .shifted_fpn import ShiftedFPN
 from .siamese import PairDataPreProcessor, SiameseSegmentor
 from .simple_pyramid import SimpleFeaturePyramid
+from .timm_backbone import TimmBackbone
 from .uncertain_fcos import UncertainFCOSHead
 from .unet_decoder import UNetDecoderHead
 from .windows import WindowedEncoderDecoder
@@ -94,6 +95,7 @@ __all__ = [
     "SiameseSegmentor",
     "SimpleFeaturePyramid",
     "SoftmaxFocalLoss",
+    "TimmBackbone",
     "UNetDecoderHead",
     "UncertainFCOSHead",
     "WindowedEncoderDecoder",
