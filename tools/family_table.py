@@ -62,7 +62,8 @@ cell that is not "yes" says what was found, or that nobody has run it yet.
 | export | the student's weights load into the plain model, which predicts the same |
 
 SyncBatchNorm needs GPUs, and is plain BatchNorm in two processes here. SegNeXt draws random numbers
-for each prediction: its two are compared after the same seed.
+for each prediction: its two are compared after the same seed. SAN reads its CLIP from a file of
+random weights, since MMSegmentation draws none.
 
 `hf` are models of [Hugging Face](models.md), `seg` segmentors.
 """
@@ -74,7 +75,6 @@ OUTRO = """
 | CO-DETR, MaskDINO, YOLOv8 | not in the MMDetection that pip installs: projects beside it |
 | Grounding DINO | a [teacher](models.md#a-teacher-that-needs-only-names), not a student |
 | GLIP | learns from texts, so `ssdet init` refuses it |
-| SAN | MMSegmentation cannot initialize it without the weights of CLIP; not run |
 """
 
 

@@ -200,6 +200,7 @@ def fit_model(
         _fit_class_weights(head, number)
     if base.task == "segmentation":
         _fit_crops(model)
+        _name_classes(model)
     if base.task == "detection":
         _pad_to_strides(model)
     if not pretrained or loaded:
@@ -227,6 +228,12 @@ def _fit_crops(model: dict[str, Any]) -> None:
     if test.get("mode") == "slide":
         test["crop_size"] = Code("crop_size")
         test["stride"] = Code("tuple(side * 2 // 3 for side in crop_size)")
+
+
+def _name_classes(model: dict[str, Any]) -> None:
+    """SAN reads the names of classes, those of a known data set where it is named."""
+    if "dataset_name" in (model.get("text_encoder") or {}):
+        model["text_encoder"].update(dataset_name=None, vocabulary=Code("list(classes)"))
 
 
 def _pad_to_strides(model: dict[str, Any]) -> None:

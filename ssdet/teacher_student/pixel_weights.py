@@ -9,6 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from mmengine.logging import print_log
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.decode_heads.san_head import SideAdapterCLIPHead
 from mmseg.models.losses import CrossEntropyLoss, DiceLoss, FocalLoss, OhemCrossEntropy
 from torch import Tensor, nn
 
@@ -16,8 +17,10 @@ from ..labels import IGNORE
 from ..losses import Reduction, effective_weights, pixel_mean, weighted_dice
 from .heads import stages
 from .step import PixelLabels
-from .weights.honor import MASKS, apply_mixin
-from .weights.masks import MaskQueries
+from .weights.honor import MASKS, Kind, apply_mixin
+from .weights.side_adapter import SideAdapterMasks
+
+MASK_KINDS = (MASKS, Kind(SideAdapterCLIPHead, "loss loss_by_feat", SideAdapterMasks))
 
 
 class PixelWeights:
@@ -33,8 +36,8 @@ class PixelWeights:
     Attributes:
         weightless: Parts that do not support weights and use weight 1. To heads that match
             whole masks (MaskFormer) an ignored pixel is outside of every mask. In labeled
-            training that is so for Mask2Former too, as MMSegmentation has it; its pseudo
-            labels have weights, and an ignored pixel of them teaches nothing.
+            training that is so for Mask2Former and SAN too, as MMSegmentation has it; their
+            pseudo labels have weights, and an ignored pixel of them teaches nothing.
         supports_weights: Whether any part does; else weights other than 0 and 1 have no effect.
     """
 
@@ -49,8 +52,9 @@ class PixelWeights:
                 self._add(name, head)
         for name in ("decode_head", "auxiliary_head"):
             for head in stages(getattr(segmentor, name, None)):
-                if matches_masks(head) and MASKS.fits(head):
-                    apply_mixin(head, MaskQueries)
+                kind = next((kind for kind in MASK_KINDS if kind.fits(head)), None)
+                if kind is not None:
+                    apply_mixin(head, kind.mixin)
                 if matches_masks(head) and getattr(head, "honors_weights", False):
                     self._masks.append(head)
                     self.supports_weights = True

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
+import shutil
+import tempfile
 from functools import cache
 from pathlib import Path
 
 import mmseg
+import torch
 from mmengine.config import Config, ConfigDict
+
+from ssdet.registry import MODELS
 
 CONFIGS = {
     "fcn": "fcn/fcn_r50-d8_4xb2-40k_cityscapes-512x1024.py",
@@ -26,8 +32,10 @@ TABLE_CONFIGS = {
     "bisenetv1": "bisenetv1/bisenetv1_r18-d32_4xb4-160k_cityscapes-1024x1024.py",
     "bisenetv2": "bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py",
     "pidnet": "pidnet/pidnet-s_2xb6-120k_1024x1024-cityscapes.py",
+    "san": "san/san-vit-b16_coco-stuff164k-640x640.py",
 }
 CLASSES = 4
+_CLIP: list[str] = []  # the file of SAN's image and text encoder, once it is written
 
 # Numbers that are set, and channels that are divided by 32, wherever in a config they stand.
 SET = dict(
@@ -58,6 +66,8 @@ def small_config(family: str, slide: bool = False) -> ConfigDict:
     # The views of the tests are of any size; Cityscapes' are all cropped to 512x1024.
     cfg.data_preprocessor.pop("size", None)
     cfg.data_preprocessor.size_divisor = 32
+    if family == "san":
+        return _small_san(cfg)
     if family in TABLE_CONFIGS:
         return cfg
     if cfg.backbone.type == "MixVisionTransformer":
@@ -74,6 +84,43 @@ def small_config(family: str, slide: bool = False) -> ConfigDict:
         # MMSegmentation's Mask2Former takes the padded size, if there is one, for the window's.
         cfg.data_preprocessor.pop("test_cfg", None)
     return cfg
+
+
+def _small_san(cfg: ConfigDict) -> ConfigDict:
+    """SAN on a CLIP of three layers, whose weights are read from a file as the published ones."""
+    cfg.image_encoder.update(img_size=(64, 64), embed_dims=16, num_layers=3, num_heads=2)
+    cfg.image_encoder.out_indices = (0, 1, 2)
+    cfg.text_encoder.update(
+        dataset_name=None, vocabulary=["road", "sky", "tree", "a car"][:CLASSES],
+        templates=["a photo of a {}."], embed_dims=16, num_layers=1, num_heads=2, output_dims=8,
+    )  # fmt: skip
+    head = cfg.decode_head
+    head.loss_decode[0].class_weight = [1.0] * CLASSES + [0.1]
+    head.train_cfg.num_points = 64
+    head.deep_supervision_idxs = [3]
+    head.san_cfg.update(clip_channels=16, embed_dims=24, num_queries=8)
+    head.san_cfg.cfg_encoder.update(num_encode_layer=4, num_heads=2, mlp_ratio=1)
+    head.san_cfg.cfg_decoder.update(num_heads=2, embed_channels=8, mlp_channels=8)
+    head.maskgen_cfg.update(sos_token_num=8, num_layers=1, embed_dims=16, num_heads=2, out_dims=8)
+    cfg.pretrained = _random_clip(cfg)
+    return cfg
+
+
+def _random_clip(cfg: ConfigDict) -> str:
+    """A file of random weights of CLIP: MMSegmentation leaves some of them uninitialized."""
+    if not _CLIP:
+        folder = Path(tempfile.mkdtemp(prefix="ssdet-clip-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = MODELS.build({"_scope_": "mmseg", **copy.deepcopy(cfg)})
+            for name in ("positional_embedding", "text_projection"):
+                torch.nn.init.normal_(getattr(model.text_encoder, name), std=0.1)
+        parts = ("image_encoder.", "text_encoder.", "decode_head.rec_with_attnbias.")
+        state = {k: v for k, v in model.state_dict().items() if k.startswith(parts)}
+        torch.save(state, folder / "clip.pth")
+        _CLIP.append(str(folder / "clip.pth"))
+    return _CLIP[0]
 
 
 def _fit(node) -> None:

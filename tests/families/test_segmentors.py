@@ -110,3 +110,65 @@ def test_weights_reach_every_head(trained):
     for key in heads:
         assert torch.allclose(found[1][key], 0.5 * found[0][key], rtol=1e-4), key
         assert found[2][key] == 0, key
+
+
+def san(**settings):
+    torch.manual_seed(0)
+    model = build("san", **settings)
+    with torch.no_grad():
+        for parameter in model.student.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.02)
+    return model
+
+
+def san_view():
+    return torch.randn(2, 3, *SIZE, generator=torch.Generator().manual_seed(1))
+
+
+def san_losses(model, labels, weights, valid=None):
+    views, ones = Views(san_view(), [seg_sample(SIZE)] * 2), torch.ones(2, *SIZE)
+    targets = PixelLabels(labels, ones, weights, ones.bool() if valid is None else valid)
+    torch.manual_seed(2)  # it draws points
+    return {k: v for k, v in model.student_losses(views, targets).items() if "loss" in k}
+
+
+def test_san_has_the_losses_of_mmsegmentation_and_weights_of_pixels():
+    model = san()
+    labels = torch.randint(CLASSES, (2, *SIZE), generator=torch.Generator().manual_seed(3))
+    ones = torch.ones(2, *SIZE)
+    ours = san_losses(model, labels, ones)
+    assert len(ours) == 6 and model.pixel_weights[model.student].weightless == []
+    samples = [seg_sample(SIZE, gt=one) for one in labels]
+    torch.manual_seed(2)
+    library = model.student(san_view(), samples, mode="loss")  # as labeled images
+    library = {key: value.squeeze() for key, value in library.items()}
+    torch.testing.assert_close(ours, library, rtol=1e-5, atol=1e-6)
+    half = san_losses(model, labels, ones / 2)
+    torch.testing.assert_close(half, {k: v / 2 for k, v in ours.items()}, rtol=1e-4, atol=1e-6)
+    # An ignored half of the image is the outside of no mask: what stands there changes nothing.
+    valid = ones.bool()
+    valid[..., SIZE[1] // 2 :] = False
+    other = labels.where(valid, (labels + 1) % CLASSES)
+    first, second = (san_losses(model, one, ones, valid) for one in (labels, other))
+    torch.testing.assert_close(first, second)
+    nothing = san_losses(model, labels, ones, torch.zeros_like(valid))
+    assert all(value == 0 for value in nothing.values())
+
+
+def test_san_learns_from_pseudo_labels_in_what_is_not_frozen():
+    model = san()
+    ema = TeacherEMAHook(0.9)
+    for hook in (ema, FixedThresholdHook(0.0)):
+        model.attach(hook)
+    before = copy.deepcopy(model.student.state_dict())
+    found = losses(model, seg_batch(size=SIZE))
+    total(found).backward()
+    assert found["unsup_decode.loss_cls_ce"] > 0 and found["sup_decode.loss_mask_dice"] > 0
+    learned = {n for n, p in model.student.named_parameters() if p.requires_grad}
+    assert {n for n, p in model.student.named_parameters() if p.grad is not None} == learned
+    assert "text_encoder.bg_embed" in learned and "image_encoder.pos_embed" in learned
+    assert any(n.startswith("decode_head.side_adapter_network") for n in learned)
+    assert not any(n.startswith("decode_head.rec_with_attnbias") for n in learned)
+    torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-2).step()
+    moved = {k for k, v in model.student.state_dict().items() if not torch.equal(v, before[k])}
+    assert moved and moved <= learned

@@ -161,6 +161,19 @@ def test_short_names(name):
     assert set(heads) <= {1, 3}, "RPN has one class"
 
 
+def test_a_model_that_reads_names_is_given_those_of_the_classes():
+    base = find_base("mmseg::san/san-vit-b16_voc12aug-640x640.py")
+    settings = {"_base_": [base.inherited], "crop_size": (64, 64), "classes": ("a", "b"),
+                **model_settings(base, fit_model(base))}  # fmt: skip
+    text = "".join(f"{assign(target, value)}\n" for target, value in settings.items())
+    segmentor = Config.fromstring(text, ".py").segmentor
+    assert segmentor.text_encoder.vocabulary == ["a", "b"]
+    assert segmentor.text_encoder.dataset_name is None
+    assert segmentor.decode_head.num_classes == 2
+    assert segmentor.decode_head.loss_decode[0].class_weight == [1.0, 1.0, 0.1]
+    assert segmentor.pretrained.endswith(".pth")
+
+
 def loaded(out, scope):
     """The first labeled sample of a config, and its validation set."""
     config = Config.fromfile(out)
