@@ -70,7 +70,6 @@ random weights, since MMSegmentation draws none.
 OUTRO = """
 | not here | why |
 |---|---|
-| PIDNet | learns from maps of edges, which pseudo labels do not have: `ssdet init` refuses it |
 | CenterNet, SSD, YOLACT | `ssdet init` refuses them by name, with the reason |
 | CO-DETR, MaskDINO, YOLOv8 | not in the MMDetection that pip installs: projects beside it |
 | Grounding DINO | a [teacher](models.md#a-teacher-that-needs-only-names), not a student |
@@ -177,7 +176,6 @@ def families() -> dict[str, Family]:
         found[f"seg {name}"] = Family(name, "pixels", segmentors.small_config, False)
     for name in hugging_face.SEGMENTORS:
         found[f"hf seg {name}"] = Family(name, "pixels", hugging_face.hf_seg_config, False)
-    found.pop("seg pidnet")  # learns from maps of edges
     return found
 
 

@@ -59,7 +59,6 @@ _SEMI_SUPERVISED = ("TeacherStudent", "SemiBase", "SoftTeacher")
 _UNTOUCHED = ("backbone", "neck", "rpn_head")  # their num_classes are not those of the data
 # (key, its values or any, what a model with it learns from)
 _INPUTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("type", ("PIDHead",), "maps of edges"),
     ("semantic_head", (), "label maps beside boxes"),
     ("panoptic_head", (), "panoptic labels"),
     ("language_model", (), "texts"),
@@ -74,7 +73,11 @@ _REFUSED = {
 }
 _MASK_TYPES = ("RTMDetInsHead", "RTMDetInsSepBNHead")  # a mask head that is a box head, too
 _STRIDE = 32  # of the coarsest level of most detectors
-_WHOLE_STRIDES = ("UNet", "DDRNet")  # backbones whose maps must halve evenly, in an evaluation too
+_WHOLE_STRIDES = (
+    "UNet",
+    "DDRNet",
+    "PIDNet",
+)  # backbones whose maps must halve evenly, in an evaluation too
 REMOVED = Code("<removed>")  # what an inherited model has and the model has not
 
 

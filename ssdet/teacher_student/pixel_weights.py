@@ -9,14 +9,22 @@ from typing import Any
 import torch.nn.functional as F
 from mmengine.logging import print_log
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.decode_heads.pid_head import PIDHead
 from mmseg.models.decode_heads.san_head import SideAdapterCLIPHead
-from mmseg.models.losses import CrossEntropyLoss, DiceLoss, FocalLoss, OhemCrossEntropy
+from mmseg.models.losses import (
+    BoundaryLoss,
+    CrossEntropyLoss,
+    DiceLoss,
+    FocalLoss,
+    OhemCrossEntropy,
+)
 from torch import Tensor, nn
 
 from ..labels import IGNORE
 from ..losses import Reduction, effective_weights, pixel_mean, weighted_dice
 from .heads import stages
 from .step import PixelLabels
+from .weights.edges import LabelEdges
 from .weights.honor import MASKS, Kind, apply_mixin
 from .weights.side_adapter import SideAdapterMasks
 
@@ -28,8 +36,8 @@ class PixelWeights:
 
     Outside of it, on labeled data, the heads are untouched. Within it hard example sampling is off:
     a pseudo label is not chosen because the student disagrees with it. Cross entropy (that of OHEM
-    losses included) and focal loss are taken for each pixel and reduced by
-    `ssdet.losses.pixel_mean`; Dice becomes `weighted_dice`. A loss with a method
+    losses included), focal loss and PIDNet's loss of borders are taken for each pixel and reduced
+    by `ssdet.losses.pixel_mean`; Dice becomes `weighted_dice`. A loss with a method
     `weighted(logits, labels, weights)` computes its own; to any other loss the pixels that are not
     trained on are ignored ones.
 
@@ -62,13 +70,15 @@ class PixelWeights:
                     self.weightless.append(f"{name} ({type(head).__name__})")
 
     def _add(self, name: str, head: Any) -> None:
+        if isinstance(head, PIDHead):
+            apply_mixin(head, LabelEdges)
         plain = {"loss_decode": head.loss_decode, "sampler": head.sampler}
         several = isinstance(head.loss_decode, nn.ModuleList)
         losses = list(head.loss_decode) if several else [head.loss_decode]
         weighted = [_WeightedLoss(loss, self._current) for loss in losses]
         for loss in losses:
-            other = isinstance(loss, (DiceLoss, OhemCrossEntropy)) or hasattr(loss, "weighted")
-            if other or _per_pixel(loss):
+            other = (BoundaryLoss, DiceLoss, OhemCrossEntropy)
+            if isinstance(loss, other) or hasattr(loss, "weighted") or _per_pixel(loss):
                 self.supports_weights = True
             else:
                 self.weightless.append(f"{name}.loss_decode ({type(loss).__name__})")
@@ -133,6 +143,9 @@ class _WeightedLoss(nn.Module):
         if isinstance(self.plain, OhemCrossEntropy):
             every = _every_pixel(self.plain, logits, labels)
             return pixel_mean(every, now.weights, now.valid, now.reduction)
+        if isinstance(self.plain, BoundaryLoss):
+            every = _every_edge(self.plain, logits, labels, now.effective > 0)
+            return pixel_mean(every, now.weights, now.valid, now.reduction)
         if hasattr(self.plain, "weighted"):
             return self.plain.weighted(logits, labels, now.effective)
         if not _per_pixel(self.plain):
@@ -162,6 +175,14 @@ def _every_pixel(loss: Any, logits: Tensor, labels: Tensor) -> Tensor:
         logits, labels, weight=classes, ignore_index=loss.ignore_label, reduction="none"
     )
     return loss.loss_weight * each
+
+
+def _every_edge(loss: Any, logits: Tensor, edges: Tensor, trained: Tensor) -> Tensor:
+    """The loss (B, H, W) of PIDNet's borders, which weigh as much as all that is none together."""
+    border = edges == 1
+    share = (border & trained).sum() / trained.sum().clamp(min=1)
+    each = F.binary_cross_entropy_with_logits(logits[:, 0], border.float(), reduction="none")
+    return loss.loss_weight * each * (1 - share).where(border, share)
 
 
 def _dice(loss: Any, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:

@@ -121,12 +121,12 @@ def san(**settings):
     return model
 
 
-def san_view():
+def view():
     return torch.randn(2, 3, *SIZE, generator=torch.Generator().manual_seed(1))
 
 
-def san_losses(model, labels, weights, valid=None):
-    views, ones = Views(san_view(), [seg_sample(SIZE)] * 2), torch.ones(2, *SIZE)
+def losses_of(model, labels, weights, valid=None):
+    views, ones = Views(view(), [seg_sample(SIZE)] * 2), torch.ones(2, *SIZE)
     targets = PixelLabels(labels, ones, weights, ones.bool() if valid is None else valid)
     torch.manual_seed(2)  # it draws points
     return {k: v for k, v in model.student_losses(views, targets).items() if "loss" in k}
@@ -136,22 +136,22 @@ def test_san_has_the_losses_of_mmsegmentation_and_weights_of_pixels():
     model = san()
     labels = torch.randint(CLASSES, (2, *SIZE), generator=torch.Generator().manual_seed(3))
     ones = torch.ones(2, *SIZE)
-    ours = san_losses(model, labels, ones)
+    ours = losses_of(model, labels, ones)
     assert len(ours) == 6 and model.pixel_weights[model.student].weightless == []
     samples = [seg_sample(SIZE, gt=one) for one in labels]
     torch.manual_seed(2)
-    library = model.student(san_view(), samples, mode="loss")  # as labeled images
+    library = model.student(view(), samples, mode="loss")  # as labeled images
     library = {key: value.squeeze() for key, value in library.items()}
     torch.testing.assert_close(ours, library, rtol=1e-5, atol=1e-6)
-    half = san_losses(model, labels, ones / 2)
+    half = losses_of(model, labels, ones / 2)
     torch.testing.assert_close(half, {k: v / 2 for k, v in ours.items()}, rtol=1e-4, atol=1e-6)
     # An ignored half of the image is the outside of no mask: what stands there changes nothing.
     valid = ones.bool()
     valid[..., SIZE[1] // 2 :] = False
     other = labels.where(valid, (labels + 1) % CLASSES)
-    first, second = (san_losses(model, one, ones, valid) for one in (labels, other))
+    first, second = (losses_of(model, one, ones, valid) for one in (labels, other))
     torch.testing.assert_close(first, second)
-    nothing = san_losses(model, labels, ones, torch.zeros_like(valid))
+    nothing = losses_of(model, labels, ones, torch.zeros_like(valid))
     assert all(value == 0 for value in nothing.values())
 
 
@@ -172,3 +172,28 @@ def test_san_learns_from_pseudo_labels_in_what_is_not_frozen():
     torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-2).step()
     moved = {k for k, v in model.student.state_dict().items() if not torch.equal(v, before[k])}
     assert moved and moved <= learned
+
+
+def test_pidnet_draws_its_borders_from_labels_and_weighs_them():
+    torch.manual_seed(0)
+    cfg = small_config("pidnet")
+    cfg.backbone.update(channels=8, ppm_channels=8)
+    cfg.decode_head.update(in_channels=32, channels=8)
+    model = build_seg(cfg)
+    assert model.pixel_weights[model.student].weightless == []
+    labels = torch.zeros(2, *SIZE, dtype=torch.long)
+    labels[:, 20:50, 10:40] = 2
+    ones = torch.ones(2, *SIZE)
+    ours = losses_of(model, labels, ones)
+    samples = [seg_sample(SIZE, gt=one) for one in labels]
+    library = model.student(view(), samples, mode="loss")  # as labeled images
+    assert len(ours) == 4 and ours["decode.loss_bd"] > 0
+    # The two others take the hardest pixels of labeled images.
+    for name in ("decode.loss_sem_p", "decode.loss_bd"):
+        torch.testing.assert_close(ours[name], library[name], rtol=1e-4, atol=1e-6)
+    half = losses_of(model, labels, ones / 2)
+    torch.testing.assert_close(half, {k: v / 2 for k, v in ours.items()}, rtol=1e-4, atol=1e-6)
+    nothing = losses_of(model, labels, ones, ones < 0)
+    assert all(value == 0 for value in nothing.values())
+    total(losses(model, seg_batch(size=SIZE))).backward()
+    assert all(p.grad is not None for p in model.student.parameters())
