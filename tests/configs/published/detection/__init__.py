@@ -69,6 +69,7 @@ UNPUBLISHED = {
     "data_distillation/faster-rcnn_r50_coco.py": "the paper labels once and trains again; labels on the fly are ours",
     "noisy_boundaries/mask-rcnn_r50_coco_baseline.py": "the teacher of its method",
     "polite_teacher/ms-rcnn_r50_coco.py": "the authors' code holds the supervised baseline only; detector and settings are ours",
+    "warm_start/cascade-rcnn_r50_coco.py": "the authors' files are not for download by name; the schedule is ours",
     "zero_shot/retinanet_r50_coco.py": _OURS,
     "cascade/cascade-rcnn_r50_coco.py": _OURS,
     "cascade/cascade-rcnn_r50_voc.py": _OURS,

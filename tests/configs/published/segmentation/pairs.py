@@ -9,9 +9,8 @@ from .. import readers as read
 from ..built import Built
 from ..table import Recipe, Repository, Row
 from .deeplab import STEM
-from .more_pixels import REPOSITORIES as OTHERS
 
-REPOSITORIES: dict[str, Repository] = {"VL": OTHERS["VL"]}
+REPOSITORIES: dict[str, Repository] = {}  # "VL" is that of more_pixels.py
 _EXP, _FIX = "VL:experiments.py", "VL:diffmatch_fixmatch.py"
 _TILES, _CUT = "VL:third_party/unimatch/dataset/semicd.py", "VL:third_party/unimatch/dataset/transform_cd.py"
 _EACH = "each image: jitter 0.8 (0.5, 0.5, 0.5, 0.25); gray 0; blur 0.5 (0.1 to 2)"
