@@ -268,7 +268,7 @@ def measure(source: BoxSource, truth: BoxSource, classes: Sequence[str]) -> Wort
     images = 0
     for name in truth.rows.keys() & source.rows.keys():
         known = truth.exhaustive_in(name)
-        judged = np.ones(len(classes), dtype=bool)
+        judged: np.ndarray = np.ones(len(classes), dtype=bool)
         if known is not None:
             judged = np.isin(np.arange(len(classes)), known)
         images += bool(judged.any())
