@@ -66,7 +66,8 @@ class LoadChangeEvents(BaseTransform):
         for objects, labels in zip(found, maps, strict=True):
             objects[labels == IGNORE] = IGNORE
         results[DATES] = np.stack(found)
-        results[KEY] = change_events(*found, overlap=self.overlap)
+        earlier, later = found
+        results[KEY] = change_events(earlier, later, self.overlap)
         return results
 
     def __repr__(self) -> str:
@@ -80,8 +81,10 @@ def change_events(earlier: np.ndarray, later: np.ndarray, overlap: float = 0.0) 
     the other date sum to `overlap` at most. A pixel has changed if its label did and it belongs to
     such an object. So outlines that differ between the dates are no change.
     """
-    parts = [cv2.connectedComponents((one == 1).astype(np.uint8))[1] for one in (earlier, later)]
-    moved = _unmatched(*parts, overlap) | _unmatched(*reversed(parts), overlap)
+    before, after = (
+        cv2.connectedComponents((one == 1).astype(np.uint8))[1] for one in (earlier, later)
+    )
+    moved = _unmatched(before, after, overlap) | _unmatched(after, before, overlap)
     events = ((earlier != later) & moved).astype(np.uint8)
     events[(earlier == IGNORE) | (later == IGNORE)] = IGNORE
     return events
@@ -123,7 +126,8 @@ class DigitChangeEvents(BaseTransform):
             for date, scene in enumerate(file.scenes())
         ]
         found = [np.where(labels == IGNORE, IGNORE, labels > 0).astype(np.uint8) for labels in maps]
-        results[DATES], results[KEY] = np.stack(found), change_events(*found)
+        earlier, later = found
+        results[DATES], results[KEY] = np.stack(found), change_events(earlier, later)
         return results
 
     def __repr__(self) -> str:

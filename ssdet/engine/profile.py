@@ -162,12 +162,7 @@ class ProfileHook(Hook):
             self._wrap(model.student, "forward", STUDENT)
             # Losses of tasks of their own, and head outputs, do not come from `forward`.
             self._wrap(model, "student_losses", STUDENT)
-            outputs = model.forward_outputs
-            for_students = self.watch.timed(STUDENT, outputs)
-            model.forward_outputs = lambda views, network=None: (
-                for_students(views) if network is None else outputs(views, network)
-            )
-            self._undo.append(lambda: delattr(model, "forward_outputs"))
+            self._wrap(model, "forward_outputs", STUDENT, self._timed_if_own)
             self._wrap(model, "label", "teacher's labels")
             for hook in model.hooks:
                 for point in STEP_POINTS:
@@ -179,6 +174,15 @@ class ProfileHook(Hook):
                 self._wrap(hook, point, type(hook).__name__)
         self._root = watch.section(IMAGES)
         self._root.__enter__()
+
+    def _timed_if_own(self, name: str, function: Callable) -> Callable:
+        """Time the student's own passes, and not those of a network that is given."""
+        timed = self.watch.timed(name, function)
+
+        def run(views: Any, network: Any = None) -> Any:
+            return timed(views) if network is None else function(views, network)
+
+        return run
 
     def _wrap(self, owner: Any, name: str, section: str, how: Callable | None = None) -> None:
         """Time a method of one object; `_end` puts it back."""

@@ -105,7 +105,7 @@ class ObjectFinder(Labeler):
 
     def __init__(self, network: Network, asked: Asked, workers: int = 2) -> None:
         super().__init__(
-            network, [0.0] * len(network.classes), batch_size=1, workers=workers,
+            network, (0.0,) * len(network.classes), batch_size=1, workers=workers,
             device=asked.device,
         )  # fmt: skip
         self.asked = asked
