@@ -99,24 +99,30 @@ class HideDigits(BaseTransform):
 
     Args:
         share: Probability of each digit.
+        known: The places of these digits become regions to ignore. No teacher can do better than
+            that without their classes: what is gained is the most that ignoring can bring.
     """
 
-    def __init__(self, share: float = 0.5) -> None:
+    def __init__(self, share: float = 0.5, *, known: bool = False) -> None:
         if not 0 <= share <= 1:
             raise ValueError(f"HideDigits: share={share} is not in [0, 1]")
-        self.share = share
+        self.share, self.known = share, known
 
     def transform(self, results: dict) -> dict:
         """Take instances out; add `exhaustive`."""
         dice = np.random.default_rng([results["img_id"], 12])
         instances = results["instances"]
         kept = dice.random(len(instances)) >= self.share
-        results["instances"] = [one for one, keep in zip(instances, kept, strict=True) if keep]
+        pairs = list(zip(instances, kept.tolist(), strict=True))
+        if self.known:
+            results["instances"] = [{**one, "ignore_flag": int(not keep)} for one, keep in pairs]
+        else:
+            results["instances"] = [one for one, keep in pairs if keep]
         results["exhaustive"] = ()
         return results
 
     def __repr__(self) -> str:
-        return f"HideDigits(share={self.share})"
+        return f"HideDigits(share={self.share}, known={self.known})"
 
 
 @TRANSFORMS.register_module()

@@ -64,7 +64,8 @@ LABELS = (
         "`PartialLabelsHook`",
         config="partial_boxes",
         tests=("tests/hooks/memory/test_partial_labels.py", "tests/formats/test_gaps.py"),
-        measured="over the method without it: box AP -0.8 (GFL, 200 iterations, 3 seeds)",
+        measured="over the method without it: box AP -0.5, but of the digits 27 % instead of 20 % "
+        "reach a score of 0.3 (GFL, 600 iterations, 3 seeds)",
         recipes={
             "partial-boxes": Recipe(
                 "detection",

@@ -67,6 +67,8 @@ def test_before_the_teacher_the_background_weighs_less():
     done, before = filled(pseudo([NEW], [0.9], [1]), hook=hook)
     assert done.gt_instances.get(BACKGROUND) == 0.25
     assert len(done.gt_instances) == 1 and before.gt_instances.get(BACKGROUND) is None
+    done, before = filled(pseudo([NEW], [0.9], [1]), hook=PartialLabelsHook(start=5))
+    assert done is before  # unless that is asked for, it counts as in any image
 
 
 def test_masks_are_filled_too():
