@@ -1,10 +1,10 @@
-# Guided distillation for Mask2Former on 10 % of COCO (percent = 1, 2, 5 for less). The teacher is trained
-# first, by this config with --baseline; give its file as teacher_file.
+# Guided distillation for Mask2Former on 10 % of COCO (percent = 1, 2, 5 for less). With --baseline and
+# --work-dir work_dirs/guided_distillation the teacher is trained first; else give its file as teacher_file.
 _base_ = [
     '../_base_/models/mask2former_r50.py', '../_base_/datasets/same_geometry.py',
     '../_base_/datasets/coco_inst_semi.py', '../_base_/schedules/coco_180k.py'
 ]
-teacher_file = 'work_dirs/guided_distillation_teacher/checkpoints/iter_368750.pth'
+teacher_file = 'work_dirs/guided_distillation-baseline/checkpoints/iter_368750.pth'
 guided = 50000  # iterations in which that teacher rests
 iterations = 368750
 interval = 5000
