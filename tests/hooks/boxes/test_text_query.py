@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from ssdet.exits import UsageError
-from ssdet.hooks import CrossViewQueryHook, StepHook, TextQueryHook
+from ssdet.hooks import (
+    CostMiningHook,
+    CrossViewQueryHook,
+    StepHook,
+    TeacherFusionHook,
+    TextQueryHook,
+)
 from ssdet.hooks._parts.denoising import decoded, with_texts
 from ssdet.losses.queries import text_contrast
 from ssdet.models import ClassTextProjector
@@ -130,6 +136,20 @@ def test_what_learns_and_that_queries_of_views_do_not_disturb():
 def test_images_without_boxes(counts):
     found = step_of(pair(Says(*counts), TextQueryHook()))
     assert torch.isfinite(total(found)) and found["sup_loss_text_query"].requires_grad
+
+
+def test_a_frozen_detector_beside_the_average_labels_too():
+    """The page's super teacher, with the other parts."""
+    torch.manual_seed(0)
+    teacher = dict(model=small_config("dino"), beside_twin=True)
+    auxiliary = dict(texts=TEXTS, query_projector=PROJECTOR)
+    model = initialized(build_pair(small_config("dino"), auxiliary=auxiliary, teacher=teacher))
+    hooks = (TeacherFusionHook(), CostMiningHook(score=0.0), CrossViewQueryHook(), TextQueryHook())
+    for hook in hooks:
+        model.attach(hook)
+    found = step_of(model)
+    assert found["fusion/trust"] == 1 and found["pseudo/kept"] > 0
+    assert torch.isfinite(total(found)) and found["unsup_loss_text_query"] > 0
 
 
 @pytest.mark.parametrize("family", ["rt_detr_v2", "d_fine"])
