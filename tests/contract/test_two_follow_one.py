@@ -40,7 +40,9 @@ OWN_DRAWS = {
     "MaskScoreHook": None,  # no draw either, but there are no masks
 }  # fmt: skip
 SILENT = ", one silent"  # from the third step on the second process has no pseudo label
-NAMES = [*METHODS, f"mean-teacher{SILENT}", f"fixmatch{SILENT}"]
+# The targets of MMDetection's RTMDet are float32 only; `test_two_processes.py` has its hooks.
+NAMES = [name for name in METHODS if name != "efficient-teacher"]
+NAMES += [f"mean-teacher{SILENT}", f"fixmatch{SILENT}"]
 # The others are long.
 IN_EACH_SUITE = ("mean-teacher", "data-distillation", "cw-bass", *NAMES[-2:])
 
