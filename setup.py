@@ -14,10 +14,8 @@ def requirements(name: str) -> list[str]:
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
-EXTRAS = {
-    name: requirements(name)
-    for name in ("demo", "weights", "hf", "remote", "ray", "onnx", "slurm", "docs", "dev")
-}
+USES = ("demo", "weights", "hf", "remote", "ray", "federated", "onnx", "slurm", "docs", "dev")
+EXTRAS = {name: requirements(name) for name in USES}
 # The tests draw demo data and export to ONNX.
 EXTRAS["dev"] += EXTRAS["demo"] + EXTRAS["onnx"]
 

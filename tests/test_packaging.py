@@ -94,7 +94,7 @@ def test_env_lists_the_extras_and_warns_of_two_opencvs(capsys, monkeypatch):
 
 
 def test_setup_offers_the_extras():
-    names = "demo docs dev hf onnx ray remote slurm weights".split()  # noqa: SIM905
+    names = "demo docs dev federated hf onnx ray remote slurm weights".split()  # noqa: SIM905
     code = """
 import runpy, setuptools
 setuptools.setup = lambda **options: print(*sorted(options["extras_require"]))

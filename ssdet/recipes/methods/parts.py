@@ -189,6 +189,14 @@ PARTS = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "Federated training",
+        "inspired by FedSTO, Kim et al., NeurIPS 2023 (its phases between places, on Flower)",
+        "`SelectiveTrainingHook`, `OrthogonalityHook`, `tools/federated.py`",
+        config="federated",
+        tests=("tests/engine/test_federated.py",),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Hooks combined",
         "four methods at once",
         "`GMMThresholdHook`, `BoxJitterHook`, `CopyPasteHook`, `PatchShuffleHook`",
