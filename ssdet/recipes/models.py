@@ -246,11 +246,14 @@ def _pad_to_strides(model: dict[str, Any]) -> None:
 
 
 def _count_labeled_pixels(model: dict[str, Any]) -> None:
-    """The mean of the cross entropy over labeled pixels: MMSegmentation counts ignored ones too."""
+    """The mean of the cross entropy over labeled pixels: MMSegmentation counts ignored ones too.
+
+    Not where classes have weights, which it never sums over ignored ones: it fails with both.
+    """
     for key, value, _ in _walk(model):
         if key == "loss_decode":
             for loss in value if isinstance(value, (list, tuple)) else [value]:
-                if loss.get("type") == "CrossEntropyLoss":
+                if loss.get("type") == "CrossEntropyLoss" and not loss.get("class_weight"):
                     loss["avg_non_ignore"] = True
 
 
@@ -328,7 +331,7 @@ def _fit_class_weights(head: dict[str, Any], number: int) -> None:
     """Weights for each class of another data set: the first one's for all, background last."""
     for key, value, owner in _walk(head):
         if key == "class_weight" and isinstance(value, (list, tuple)):
-            rest = f" + {list(value[number:])!r}" if len(value) > number else ""
+            rest = f" + {list(value[-1:])!r}" if len(value) > number else ""
             owner[key] = Code(f"[{value[0]!r}] * len(classes){rest}")
 
 

@@ -161,6 +161,14 @@ def test_short_names(name):
     assert set(heads) <= {1, 3}, "RPN has one class"
 
 
+def test_a_mean_with_class_weights_stays_as_it_is():
+    """MMSegmentation's cross entropy fails with both, and never counts ignored pixels in these."""
+    model = fit_model(find_base("mmseg::pidnet/pidnet-s_2xb6-120k_1024x1024-cityscapes.py"))
+    assert "avg_non_ignore" not in model["decode_head"]["loss_decode"][0]
+    model = fit_model(find_base("mmseg::fcn/fcn_r18-d8_4xb2-80k_cityscapes-512x1024.py"))
+    assert model["decode_head"]["loss_decode"]["avg_non_ignore"]
+
+
 def test_a_model_that_reads_names_is_given_those_of_the_classes():
     base = find_base("mmseg::san/san-vit-b16_voc12aug-640x640.py")
     settings = {"_base_": [base.inherited], "crop_size": (64, 64), "classes": ("a", "b"),
@@ -170,6 +178,7 @@ def test_a_model_that_reads_names_is_given_those_of_the_classes():
     assert segmentor.text_encoder.vocabulary == ["a", "b"]
     assert segmentor.text_encoder.dataset_name is None
     assert segmentor.decode_head.num_classes == 2
+    # (MMSegmentation's config has 171 weights for its 20 classes, and that of nothing behind them.)
     assert segmentor.decode_head.loss_decode[0].class_weight == [1.0, 1.0, 0.1]
     assert segmentor.pretrained.endswith(".pth")
 
