@@ -84,6 +84,7 @@ def config(tmp_path_factory):
     return path
 
 
+@pytest.mark.long
 def test_mmdetections_own_script_trains_evaluates_and_saves_it(config, tmp_path):
     script = Path(mmdet.__file__).parent / ".mim/tools/train.py"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -100,6 +100,7 @@ def config(tmp_path_factory):
     return path
 
 
+@pytest.mark.long
 def test_mmsegmentations_own_script_trains_evaluates_and_saves_it(config, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     result = subprocess.run(

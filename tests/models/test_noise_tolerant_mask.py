@@ -151,6 +151,6 @@ def test_settings_without_a_meaning_are_refused():
     with pytest.raises(ValueError, match=r"upsample_cfg of type 'bilinear'; it needs"):
         NoiseTolerantMaskHead(upsample_cfg=dict(type="bilinear", scale_factor=2))
     with pytest.raises(ValueError, match="loss_mask=L1Loss is no loss of masks"):
-        NoiseTolerantMaskHead(loss_mask=dict(type="L1Loss"))
+        NoiseTolerantMaskHead(loss_mask=dict(type="mmdet.L1Loss"))
     with pytest.raises(ValueError, match="boundary='sum' is not one of"):
         BoundaryMaskLoss("sum")

@@ -161,13 +161,17 @@ def test_hugging_face(family, monkeypatch):
     assert all("query_boxes" in sample for sample in step.targets["unsup_student"])
 
 
-def test_shares_are_those_of_the_image_where_the_batch_is_padded():
-    model = build_pair(hf_config("deformable_detr"))
+@pytest.mark.parametrize(
+    ("family", "scale"), [("rt_detr_v2", [2.0, 1.6, 2.0, 1.6]), ("deformable_detr", [1.0] * 4)]
+)
+def test_shares_are_those_of_the_image_where_the_batch_is_padded(family, scale):
+    """Deformable DETR is told where the padding is, and says shares of the image by itself."""
+    model = build_pair(hf_config(family)).eval()
     inputs, samples = torch.randn(2, 3, 64, 64), [sample((40, 32))] * 2
     with torch.no_grad():
         _, shares = model.student.queries(inputs, samples)
         _, padded = model.student(inputs, samples, mode="tensor")
-    assert torch.allclose(shares, padded * torch.tensor([2.0, 1.6, 2.0, 1.6]))
+    assert torch.allclose(shares, padded * torch.tensor(scale))
 
 
 def test_others_are_refused():
