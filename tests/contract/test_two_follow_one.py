@@ -26,8 +26,9 @@ from .test_recipes import parts_of
 STEPS, LIMIT = 5, 60  # seconds for each recipe, on a busy machine too
 # FCOS divides by counts of all processes; RetinaNet, Faster R-CNN and Mask R-CNN do not, and the
 # last one pastes masks in float32 only. CW-BASS divides by the weights of the pixels of a process,
-# Dense Teacher by what the teacher sees in its images.
-OWN_COUNTS = {"faster_rcnn", "cw-bass", "dense-teacher"}
+# Dense Teacher by what the teacher sees in its images, the loss of scribbles by how alike neighbors
+# are.
+OWN_COUNTS = {"faster_rcnn", "cw-bass", "dense-teacher", "scribbles"}
 # What turns off the random numbers that a process draws for its own images; None: leave it out.
 OWN_DRAWS = {
     "BoxJitterHook": None, "BoxSpreadHook": None, "CopyPasteHook": None, "PatchShuffleHook": None,
