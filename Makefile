@@ -19,7 +19,7 @@ quickstart: $(READY)  ## Demo data, four small trainings, one report.html (2 cor
 test: $(READY)  ## The test suite without its long tests
 	$(BIN)/python -m pytest -n 2 -m "not long and not bases" $(ARGS)
 
-test-reliability: $(VENV)/.slurm  ## The long tests: every kill, much hostile input (8 minutes)
+test-reliability: $(VENV)/.slurm  ## The long tests: every kill, much hostile input (12 minutes)
 	$(BIN)/python -m pytest -n 2 -m long $(ARGS)
 
 test-bases: $(READY)  ## Init and a dry run with every short name and 41 configs

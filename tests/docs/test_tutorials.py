@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from PIL import Image
 
 from .pages import blocks, read
@@ -23,6 +24,7 @@ def run(page, folder):
     return done.stdout
 
 
+@pytest.mark.long
 def test_first_pseudo_labels(tmp_path):
     printed = run("docs/tutorials/first-pseudo-labels.md", tmp_path)
     assert "GFL teaches GFL" in printed
@@ -33,6 +35,7 @@ def test_first_pseudo_labels(tmp_path):
     assert Image.open(tmp_path / "pseudo_labels.png").size == (1024, 256)
 
 
+@pytest.mark.long
 def test_a_hook_and_its_effect(tmp_path):
     printed = run("docs/tutorials/hook-effect.md", tmp_path)
     shares = re.findall(r": (\d+) boxes, (\d+) % of them right", printed)

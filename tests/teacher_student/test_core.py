@@ -268,6 +268,7 @@ def short_retinanet():
     return cfg
 
 
+@pytest.mark.long
 def test_compiled_student_trains():
     model = build_pair(short_retinanet(), compile_student=dict(backend="eager"))
     assert not any("_orig_mod" in key for key in model.state_dict())
