@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Literal, get_args
@@ -22,7 +23,7 @@ Learner = Literal["labeled", "weak", "strong"]
 Mean = Literal["known", "all"]
 
 
-class FadingLabelsHook(StepHook):
+class FadingLabelsHook(StepHook, ABC):
     """Base of the hooks that learn external label maps on labeled, weak and strong views.
 
     The maps of the weak view also serve the strong views, since they are transferred and mixed like
@@ -69,17 +70,17 @@ class FadingLabelsHook(StepHook):
 
     # ------------------------------------------------------------------ what a subclass says
 
+    @abstractmethod
     def part(self, step: Step) -> nn.Module:
         """What learns the maps, in the model's `auxiliary`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unlike(self, step: Step) -> str:
         """Labels of what annotations must not be pasted into; nothing where they fit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def term(self, step: Step, name: str, maps: Tensor) -> Tensor:
         """The loss on a view, whose features are there, with its maps (B, N, H, W)."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------ points of a step
 
