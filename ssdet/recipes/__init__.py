@@ -8,7 +8,7 @@ writes. A method is data: a `Recipe` in `methods`, one entry for each method, of
 """
 
 from .methods import AUTO, METHODS
-from .models import BASES
 from .recipe import Recipe
+from .short_names import BASES
 
 __all__ = ["AUTO", "BASES", "METHODS", "Recipe"]

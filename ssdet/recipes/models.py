@@ -10,51 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .recipe import Code, Settings
+from .short_names import BASES
 
-# Short names of `ssdet init`.
-BASES = {
-    "retinanet-r18": "mmdet::retinanet/retinanet_r18_fpn_1x_coco.py",
-    "retinanet-r50": "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py",
-    "retinanet-r101": "mmdet::retinanet/retinanet_r101_fpn_1x_coco.py",
-    "faster-rcnn-r50": "mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py",
-    "faster-rcnn-r101": "mmdet::faster_rcnn/faster-rcnn_r101_fpn_1x_coco.py",
-    "cascade-rcnn-r50": "mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py",
-    "mask-rcnn-r50": "mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
-    "fcos-r50": "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py",
-    "atss-r50": "mmdet::atss/atss_r50_fpn_1x_coco.py",
-    "gfl-r50": "mmdet::gfl/gfl_r50_fpn_1x_coco.py",
-    "rtmdet-tiny": "mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py",
-    "rtdetr-v2-r18": "ssdet::_base_/models/rtdetr-v2_r18.py",
-    "rtdetr-v2-r50": "ssdet::_base_/models/rtdetr-v2_r50.py",
-    "rfdetr-base": "ssdet::_base_/models/rfdetr_base.py",
-    "lwdetr-small": "ssdet::_base_/models/lwdetr_small.py",
-    "dinov3-s-retinanet": "ssdet::_base_/models/dinov3-s_retinanet.py",
-    "dinov3-s-faster-rcnn": "ssdet::_base_/models/dinov3-s_faster-rcnn.py",
-    "dinov3-s-dino": "ssdet::_base_/models/dinov3-s_dino.py",
-    "dinov3-b-retinanet": "ssdet::_base_/models/dinov3-b_retinanet.py",
-    "dinov3-b-faster-rcnn": "ssdet::_base_/models/dinov3-b_faster-rcnn.py",
-    "dinov3-b-dino": "ssdet::_base_/models/dinov3-b_dino.py",
-    "retinanet-lite0": "ssdet::_base_/models/retinanet_lite0.py",
-    "faster-rcnn-lite0": "ssdet::_base_/models/faster-rcnn_lite0.py",
-    "fcos-lite0": "ssdet::_base_/models/fcos_lite0.py",
-    "rtmdet-lite0": "ssdet::_base_/models/rtmdet_lite0.py",
-    "deeplabv3plus-r18": "mmseg::deeplabv3plus/deeplabv3plus_r18-d8_4xb4-80k_potsdam-512x512.py",
-    "deeplabv3plus-r50": "mmseg::deeplabv3plus/deeplabv3plus_r50-d8_4xb4-40k_voc12aug-512x512.py",
-    "deeplabv3plus-r101": "mmseg::deeplabv3plus/deeplabv3plus_r101-d8_4xb4-40k_voc12aug-512x512.py",
-    "pspnet-r50": "mmseg::pspnet/pspnet_r50-d8_4xb4-40k_voc12aug-512x512.py",
-    "upernet-r18": "mmseg::upernet/upernet_r18_4xb4-40k_voc12aug-512x512.py",
-    "upernet-r50": "mmseg::upernet/upernet_r50_4xb4-40k_voc12aug-512x512.py",
-    "segformer-b0": "mmseg::segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py",
-    "segformer-b2": "mmseg::segformer/segformer_mit-b2_8xb2-160k_ade20k-512x512.py",
-    "segformer-b0-hf": "ssdet::_base_/models/segformer_b0_hf.py",
-    "mask2former-swin-t": "ssdet::_base_/models/mask2former_swin-t.py",
-    "dinov3-s": "ssdet::_base_/models/dinov3-s_dpt.py",
-    "dinov3-b": "ssdet::_base_/models/dinov3-b_dpt.py",
-    "dinov3-s-linear": "ssdet::_base_/models/dinov3-s_linear.py",
-    "dinov3-b-linear": "ssdet::_base_/models/dinov3-b_linear.py",
-    "deeplabv3plus-lite0": "ssdet::_base_/models/deeplabv3plus_lite0.py",
-    "fpn-lite0": "ssdet::_base_/models/fpn_lite0.py",
-}  # fmt: skip
 _SEMI_SUPERVISED = ("TeacherStudent", "SemiBase", "SoftTeacher")
 _UNTOUCHED = ("backbone", "neck", "rpn_head")  # their num_classes are not those of the data
 # (key, its values or any, what a model with it learns from)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .methods import AUTO, METHODS, TABLE
-from .models import BASES
 from .recipe import Method
+from .short_names import BASES
 
 _HEAD = """\
 # Methods

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..exits import UsageError
 from ..formats.options import option
-from .models import BASES, Base
+from .models import Base
+from .short_names import BASES
 
 KINDS = ("auto", "coco", "imagenet", "none")
 

@@ -12,11 +12,12 @@ from .masks import MASKS
 from .medical import MEDICAL
 from .noise import NOISE
 from .parts import PARTS
+from .queries import QUERIES
 from .segmentation import SEGMENTATION
 from .several_networks import SEVERAL_NETWORKS
 
 TABLE: dict[str, tuple[Method, ...]] = {
-    "Detection and instance segmentation": (*DETECTION, *MASKS),
+    "Detection and instance segmentation": (*DETECTION, *QUERIES, *MASKS),
     "Segmentation": (*SEGMENTATION, *SEVERAL_NETWORKS, *MEDICAL),
     "Labels of other models, and labels with gaps": LABELS,
     "Unlabeled images of another domain": ADAPTATION,

@@ -242,42 +242,6 @@ DETECTION = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
-        "Semi-DETR",
-        "Zhang et al., CVPR 2023",
-        "`HybridMatchingHook`, `CostMiningHook`, `CrossViewQueryHook`, network `QueryProjector`",
-        config="semi_detr",
-        tests=(
-            "tests/losses/test_one_to_many.py",
-            "tests/losses/test_queries.py",
-            "tests/hooks/boxes/test_hybrid_matching.py",
-            "tests/hooks/boxes/test_cost_mining.py",
-            "tests/hooks/boxes/test_cross_view_query.py",
-            "tests/hooks/boxes/test_query_votes.py",
-        ),
-        measured="not yet: 0 of 3 seeds",
-        recipes={
-            "semi-detr": Recipe(
-                "detection",
-                "DETRs: at first several queries learn a box; boxes found at a low cost",
-                hooks=[
-                    EMA,
-                    dict(type="CostMiningHook", score=0.4),
-                    dict(type="HybridMatchingHook", switch=Code("iterations // 2")),
-                ],
-                needs="queries",
-                instead=("mean-teacher",),
-            ),
-        },
-    ),
-    Method(
-        "Text queries",
-        "inspired by STEP-DETR, Shehzadi et al., ICCV 2025 (its abstract is what is public)",
-        "`TextQueryHook`, network `ClassTextProjector`; `TeacherFusionHook` for a super teacher",
-        config="step_detr",
-        tests=("tests/losses/test_text_contrast.py", "tests/hooks/boxes/test_text_query.py"),
-        measured="not yet: 0 of 3 seeds",
-    ),
-    Method(
         "PseCo",
         "Li et al., ECCV 2022",
         "`PredictionGuidedAssignHook`, `ConsistencyVotingHook`, `HalfViewHook`, neck `ShiftedFPN`",
