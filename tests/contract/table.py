@@ -191,6 +191,7 @@ PIXELS = [
     *pixels("LargestComponentHook"),
     *pixels("NeighborLossHook", radius=1, stride=2),
     *pixels("LocalContrastHook", model=dict(auxiliary=dict(representation=PROJECTOR))),
+    *pixels("RegionContrastHook", model=dict(auxiliary=dict(representation=PROJECTOR))),
     *pixels("NoisyDiceHook"),
     *pixels("SampleAdaptiveHook", interval=1, views=2),
     *pixels("SemixupHook", views=2),

@@ -29,6 +29,7 @@ CHOSEN = (
     "ShrinkMatchHook-fcn",
     "UnreliableContrastHook-fcn",
     "LocalContrastHook-fcn",
+    "RegionContrastHook-fcn",
     "DensityDescentHook-fcn",
     "MutualDecodersHook-fcn",
     "CrossPromptHook-fcn",

@@ -6,11 +6,16 @@ from typing import Any
 
 from torch import nn
 
+from ...teacher_student.compiled import layer_for_hook
+
 
 def check_layer(owner: Any, network: nn.Module, name: str) -> nn.Module:
-    """The layer of a network by its name; a ValueError with names near it if there is none."""
+    """The layer of a network by its name; a ValueError with names near it if there is none.
+
+    One in a compiled part is refused, too.
+    """
     try:
-        return network.get_submodule(name)
+        return layer_for_hook(network, name)
     except AttributeError:
         raise ValueError(
             f"{type(owner).__name__}: layer={name!r}: the student has no such layer. Near it are "

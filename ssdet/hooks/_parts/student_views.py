@@ -24,11 +24,16 @@ def passes_together(step: Step, names: list[str]) -> Iterator[list[str]]:
     yield from [names] if step.model.joint_pass and names else ([name] for name in names)
 
 
-def valid_pixels(step: Step, name: str, size: torch.Size | tuple[int, int]) -> Tensor:
-    """Which pixels (B, h, w) of a view are no padding, in the size of a map."""
+def shown_labels(step: Step, name: str) -> Tensor:
+    """Labels (B, H, W) of a view, annotated ones or the teacher's; 255 where there is none."""
     if name == "sup":
         samples = step.branches[name].samples
-        found = torch.stack([one.gt_sem_seg.data[0] for one in samples]) != IGNORE
-    else:
-        found = step.targets[name].valid
+        return torch.stack([one.gt_sem_seg.data[0] for one in samples])
+    targets = step.targets[name]
+    return targets.labels.where(targets.valid, IGNORE)
+
+
+def valid_pixels(step: Step, name: str, size: torch.Size | tuple[int, int]) -> Tensor:
+    """Which pixels (B, h, w) of a view are no padding, in the size of a map."""
+    found = shown_labels(step, name) != IGNORE if name == "sup" else step.targets[name].valid
     return F.interpolate(found[:, None].float(), tuple(size), mode="nearest")[:, 0] > 0

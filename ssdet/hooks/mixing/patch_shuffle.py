@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...mixing import sample_permutations, shuffle_patches, unshuffle_patches
 from ...registry import HOOKS
+from ...teacher_student.compiled import is_compiled
 from ...teacher_student.core import STRONG, TeacherStudent
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
@@ -85,7 +86,7 @@ class PatchShuffleHook(StepHook):
                 f"{name}: {type(model.student).__name__} has no backbone whose features could be "
                 "put back in order. Take the hook out of custom_hooks."
             )
-        if getattr(model.student, "_compiled_call_impl", None) is not None:
+        if is_compiled(model.student.backbone):
             raise ValueError(
                 f"{name}: replaces the input of the backbone, which is not possible in a compiled "
                 "student. Leave out compile_student."

@@ -23,6 +23,7 @@ from .local_contrast import LocalContrastHook as LocalContrastHook
 from .neighbor_loss import NeighborLossHook as NeighborLossHook
 from .noisy_dice import NoisyDiceHook as NoisyDiceHook
 from .rank_correlation import RankCorrelationHook as RankCorrelationHook
+from .region_contrast import RegionContrastHook as RegionContrastHook
 from .sample_adaptive import SampleAdaptiveHook as SampleAdaptiveHook
 from .semixup import SemixupHook as SemixupHook
 from .shape_prior import ShapePriorHook as ShapePriorHook

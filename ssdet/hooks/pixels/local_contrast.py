@@ -16,7 +16,7 @@ from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_range
 from .._parts.model_kind import segmentor_only
-from .._parts.student_views import passed_views
+from .._parts.student_views import passed_views, shown_labels
 from ..step_hook import StepHook
 
 
@@ -127,11 +127,9 @@ class LocalContrastHook(StepHook):
     def _images(self, step: Step, projector: Any, name: str) -> list[tuple[Tensor, Tensor]]:
         """Projected features and labels of the known pixels of each image of a view."""
         maps = projector(step.pixel_features[name])
-        if name == "sup":
-            given = torch.stack([one.gt_sem_seg.data[0] for one in step.branches[name].samples])
-        else:
-            targets = step.targets[name]
-            given = targets.labels.where(targets.valid & (targets.weights > 0), IGNORE)
+        given = shown_labels(step, name)
+        if name != "sup":
+            given = given.where(step.targets[name].weights > 0, IGNORE)
         small = F.interpolate(given[:, None].float(), maps.shape[-2:], mode="nearest")[:, 0].long()
         known = small != IGNORE
         if self.background is not None:

@@ -129,6 +129,14 @@ SEGMENTATION = (
         measured="not yet: 0 of 3 seeds",
     ),
     Method(
+        "ReCo",
+        "Liu et al., ICLR 2022 (features of the last layer in place of a branch of its own)",
+        "`RegionContrastHook`, network `PixelProjector`",
+        config="reco",
+        tests=("tests/losses/test_contrast.py", "tests/hooks/pixels/test_region_contrast.py"),
+        measured="not yet: 0 of 3 seeds",
+    ),
+    Method(
         "Local contrast",
         "Chaitanya et al., MedIA 2023",
         "`LocalContrastHook`, network `PixelProjector`",
