@@ -3,13 +3,15 @@
     python tools/benchmark_step.py [--models retinanet faster-rcnn dino deeplabv3plus soft-teacher]
                                    [--size 256 320] [--rounds 20] [--device cpu]
                                    [--precision fp32] [--threads 1] [--channels-last] [--compile]
-                                   [--memory]
+                                   [--memory] [--views]
 
 All sides start from the same weights and get the same images: as many labeled as unlabeled ones,
 with the same number of pseudo boxes. Each round takes a step of every side in turn. A bare loop is
 what is left if nothing can be exchanged: the teacher labels, the student learns from all images in
 one pass, the optimizer steps, the teacher's weights move. MMDetection's side is its
-`SemiBaseDetector`, for `soft-teacher` its `SoftTeacher`. Data loading is not part of it.
+`SemiBaseDetector`, for `soft-teacher` its `SoftTeacher`. Data loading is part of it with `--views`:
+each side then reads the photographs of its step itself, ssdet through `WeakStrongViews`, the others
+through MMDetection's `MultiBranch`.
 On a CPU the time of the process counts, so that a busy machine disturbs less.
 """
 
@@ -18,9 +20,11 @@ from __future__ import annotations
 import argparse
 import copy
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +32,7 @@ import ssdet  # before MMDetection, for whose operators it stands in
 
 # isort: split
 import benchmark_memory
+import benchmark_views
 import numpy as np
 import torch
 from mmdet.engine.hooks import MeanTeacherHook
@@ -76,6 +81,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=list(PRECISIONS), default="fp32")
     parser.add_argument("--channels-last", action="store_true", help="in ssdet: channels_last=True")
     parser.add_argument("--compile", action="store_true", help="in ssdet: compile_student=dict()")
+    parser.add_argument("--views", action="store_true", help="read the images in the step")
     parser.add_argument("--memory", action="store_true", help="compare peaks on a CPU, too")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     given = parser.parse_args()
@@ -87,7 +93,7 @@ def main() -> None:
 
 
 def compare(name: str, given: argparse.Namespace) -> str:
-    """Take the steps in turn and put the medians into a line."""
+    """Build all sides and measure them."""
     others = SIDES.get(name, ("bare", "MMDetection"))
     settings = dict(channels_last=given.channels_last)
     if given.compile:
@@ -98,21 +104,41 @@ def compare(name: str, given: argparse.Namespace) -> str:
         torch.manual_seed(0)
         model = small(name, given.depth, given.boxes)
         sides[side] = makers[side](name, model, given.device, PRECISIONS[given.precision])
+    size = tuple(given.size)
+    with tempfile.TemporaryDirectory() as folder:
+        if given.views:
+            scope = "mmseg" if name == "deeplabv3plus" else "mmdet"
+            reader = benchmark_views.StepReader(scope, Path(folder), given.images, size)
+            sides = {side: reading(step, reader, side != "ssdet") for side, step in sides.items()}
+            return measured(name, given, sides, lambda seed: seed)
+        return measured(name, given, sides, lambda seed: batch(seed, given.images, size))
+
+
+def reading(step: Step, reader: benchmark_views.StepReader, side: bool) -> Callable[[int], float]:
+    """A step that reads its images first."""
+    return lambda seed: step(reader.read(side, seed))
+
+
+def measured(
+    name: str, given: argparse.Namespace, sides: dict[str, Callable], data_of: Callable[[int], Any]
+) -> str:
+    """Take the steps of all sides in turn, and put the medians into a line."""
     times: dict[str, list[float]] = {side: [] for side in sides}
     memory: dict[str, float] = {}
     for number in range(given.rounds + 2):  # the first two warm up
         for side, step in sides.items():
-            data = batch(number, given.images, tuple(given.size))
+            data = data_of(number)
             seconds, peak = timed(step, data, given.device)
             if number >= 2:
                 times[side].append(seconds)
                 memory[side] = max(peak, memory.get(side, 0))
     if given.memory and given.device == "cpu":
-        data = batch(0, given.images, tuple(given.size))
         memory = {
-            side: benchmark_memory.peak(partial(step, data))[0] for side, step in sides.items()
+            side: benchmark_memory.peak(partial(step, data_of(0)))[0]
+            for side, step in sides.items()
         }
     own = statistics.median(times["ssdet"]) * 1000
+    others = [side for side in sides if side != "ssdet"]
     parts = [f"{name}, {given.device}, {given.precision}: {own:.0f} ms a step of ssdet"]
     for other in others:
         ratios = [a / b for a, b in zip(times["ssdet"], times[other], strict=True)]
@@ -124,7 +150,7 @@ def compare(name: str, given: argparse.Namespace) -> str:
     return "; ".join(parts)
 
 
-def timed(step: Step, data: dict[str, Any], device: str) -> tuple[float, int]:
+def timed(step: Callable, data: Any, device: str) -> tuple[float, int]:
     """Seconds of a step, and the memory that it takes on a GPU."""
     if device == "cpu":
         start = time.process_time()

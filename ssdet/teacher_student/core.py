@@ -21,6 +21,7 @@ from ..registry import MODELS
 from ..seeds import seed_ranks_apart
 from ..validation import check_choice, check_range
 from .checkpoints import drop_other_teachers, spread_to_both
+from .compiled import compile_parts
 from .foreign import ForeignTeacher
 from .hook_points import log_order, needs_of, overrides, phase_of
 from .passes import (
@@ -62,7 +63,7 @@ class TeacherStudent(BaseModel):
             share batch statistics) instead of one pass each. RoI heads, and heads that match
             queries, still process each view separately.
         predict_with: The model for `predict` and `tensor` calls: "teacher" or "student".
-        compile_student: Arguments of `torch.nn.Module.compile` for the student.
+        compile_student: Arguments of `torch.nn.Module.compile` for the student's backbone and neck.
         channels_last: Feature maps and weights in memory with their channels last: sooner for
             convolutions on a CPU; the same numbers but for rounding.
         auxiliary: Auxiliary networks to train, by name (polishers, heads, a second student); the
@@ -144,7 +145,7 @@ class TeacherStudent(BaseModel):
         if channels_last:  # feature maps follow the weights
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compile_student is not None:
-            self.student.compile(**compile_student)
+            compile_parts(self.student, compile_student)
 
     # ------------------------------------------------------------------ what a subclass defines
 

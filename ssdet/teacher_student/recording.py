@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .compiled import layer_for_hook
 from .phase import LAYER
 
 
@@ -79,7 +80,7 @@ def recorded_layers(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[
             def keep(_: Any, __: Any, output: Any, name: str = name) -> None:
                 outputs[name] = output
 
-            stack.enter_context(network.get_submodule(name).register_forward_hook(keep))
+            stack.enter_context(layer_for_hook(network, name).register_forward_hook(keep))
         yield outputs
 
 
@@ -97,7 +98,7 @@ def recorded_parts(network: nn.Module, needs: Collection[str]) -> Iterator[dict[
                     raise TypeError(f"{need}: is a {type(found).__name__}, and no tensor for hooks")
                 parts[need] = found
 
-            hook = network.get_submodule(name).register_forward_hook(keep)
+            hook = layer_for_hook(network, name).register_forward_hook(keep)
             stack.callback(hook.remove)
         yield parts
 

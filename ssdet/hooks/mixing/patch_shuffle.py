@@ -81,12 +81,13 @@ class PatchShuffleHook(StepHook):
         """Find the strides of the backbone; refuse one that cannot be shuffled."""
         super().on_attach(model)
         name = type(self).__name__
-        if not isinstance(getattr(model.student, "backbone", None), nn.Module):
+        network: Any = getattr(model.student, "backbone", None)
+        if not isinstance(network, nn.Module):
             raise TypeError(
                 f"{name}: {type(model.student).__name__} has no backbone whose features could be "
                 "put back in order. Take the hook out of custom_hooks."
             )
-        if is_compiled(model.student.backbone):
+        if is_compiled(network):
             raise ValueError(
                 f"{name}: replaces the input of the backbone, which is not possible in a compiled "
                 "student. Leave out compile_student."
@@ -94,7 +95,7 @@ class PatchShuffleHook(StepHook):
         # Tried in eval mode and without a trace in the student: by its twin, or by a copy.
         backbone: Any = model.teacher.backbone if model.has_twin else None
         if backbone is None:
-            backbone = copy.deepcopy(model.student.backbone).eval()  # type: ignore[union-attr]
+            backbone = copy.deepcopy(network).eval()
         inner = getattr(model.data_preprocessor, "inner", None)
         mean = getattr(inner, "mean", None)
         # A backbone sees the images of a pair one by one.
