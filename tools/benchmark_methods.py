@@ -6,9 +6,10 @@ The baseline of a demo is derived from it: same model, initial weights, labeled 
 same order, views, optimizer, schedule and length, and a plain average of its weights; without the
 unlabeled scenes and the hooks that use them. Demos with the same base share it. `--control` shows
 the gain of a method's mixing and of seeing each label more often, by itself: the demos are
-trained with their labeled scenes in place of the unlabeled ones. Started again, the command
+trained with their labeled scenes in place of the unlabeled ones. `--without HOOK` shows what one
+hook does in a demo of several: the demos are trained without it. Started again, the command
 goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md (of
-controls: OUT/control.md).
+controls: OUT/control.md; without a hook: OUT/without-HOOK.md).
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import hashlib
 import inspect
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from mmengine.runner import Runner
 
@@ -75,6 +79,17 @@ def control(config):  # noqa: ANN001, ANN201
     return config
 
 
+def without(hook: str, config):  # noqa: ANN001, ANN201
+    """The same method without one of its hooks."""
+    config = copy.deepcopy(config)
+    hooks = [one for one in config.custom_hooks if one.type != hook]
+    if len(hooks) == len(config.custom_hooks):
+        listed = ", ".join(one.type for one in config.custom_hooks)
+        sys.exit(f"--without {hook}: {config.filename} has no such hook. It lists {listed}.")
+    config.custom_hooks = hooks
+    return config
+
+
 def job(config, name: str, seed: int, out: Path) -> Job:  # noqa: ANN001
     """A training of this config, written out so that it stays as it was."""
     path = out / "configs" / f"{name}-seed{seed}.py"
@@ -88,24 +103,27 @@ def job(config, name: str, seed: int, out: Path) -> Job:  # noqa: ANN001
 
 
 def demos_of(
-    paths: list[Path], seeds: list[int], out: Path, *, controlled: bool = False
+    paths: list[Path],
+    seeds: list[int],
+    out: Path,
+    *,
+    kind: str = "",
+    change: Callable[[Any], Any] = lambda config: config,
 ) -> list[Demo]:
-    """The trainings of all demos, or of their controls; equal baselines are one."""
+    """The trainings of all demos, changed as their `kind` says; equal baselines are one."""
     baselines: dict[tuple[str, int], Job] = {}
     names = [str(path.resolve().relative_to(CONFIGS).with_suffix("")) for path in paths]
-    found = [Demo(f"{name} (control)" if controlled else name) for name in names]
+    found = [Demo(f"{name} ({kind})" if kind else name) for name in names]
     for seed in seeds:
         for demo, path, full in zip(found, paths, names, strict=True):
             config = load_config(str(path))
-            name, method = full.replace("/", "-"), config
-            if controlled:
-                name, method = f"control-{name}", control(config)
-            demo.semi.append(job(method, name, seed, out))
+            name = "-".join(filter(None, (kind.replace(" ", "-"), full.replace("/", "-"))))
+            demo.semi.append(job(change(config), name, seed, out))
             base = supervised(config)
             digest = hashlib.sha256(base.pretty_text.encode()).hexdigest()[:8]
             if (digest, seed) not in baselines:
-                kind = base.model.get("detector", base.model.get("segmentor"))["type"]
-                baselines[digest, seed] = job(base, f"supervised-{kind}-{digest}", seed, out)
+                network = base.model.get("detector", base.model.get("segmentor"))["type"]
+                baselines[digest, seed] = job(base, f"supervised-{network}-{digest}", seed, out)
             demo.base.append(baselines[digest, seed])
     return found
 
@@ -152,14 +170,21 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("work_dirs/methods"))
     parser.add_argument("--parallel", type=int, default=2, help="trainings at a time (%(default)s)")
-    parser.add_argument(
+    changed = parser.add_mutually_exclusive_group()
+    changed.add_argument(
         "--control", action="store_true",
         help="the demos with their labeled scenes in place of the unlabeled ones",
     )  # fmt: skip
+    changed.add_argument("--without", metavar="HOOK", help="the demos without this hook")
     parser.add_argument("--table", action="store_true", help="train nothing; show what is there")
     args = parser.parse_args()
     paths = args.demos or sorted(CONFIGS.glob("*/*_demo.py"))
-    found = demos_of(paths, args.seeds, args.out, controlled=args.control)
+    kind, change = "", lambda config: config
+    if args.control:
+        kind, change = "control", control
+    elif args.without:
+        kind, change = f"without {args.without}", partial(without, args.without)
+    found = demos_of(paths, args.seeds, args.out, kind=kind, change=change)
     by_seed = defaultdict(list)
     for demo in found:
         for one in (*demo.base, *demo.semi):
@@ -167,8 +192,8 @@ def main() -> int:
     waiting = {job.name: job for seed in args.seeds for job in by_seed[seed] if not job.finished}
     failed = [] if args.table else run_jobs(list(waiting.values()), args.parallel, keep_going=True)
     table = "\n".join([HEADER, *(line for demo in found for line in rows(demo))])
-    name = "control.md" if args.control else "table.md"
-    (args.out / name).write_text(table + "\n", encoding="utf-8")
+    name = kind.replace(" ", "-") or "table"
+    (args.out / f"{name}.md").write_text(table + "\n", encoding="utf-8")
     print(table)
     for one in failed:
         print(f"\n{one.name} failed ({one.folder / 'console.log'}):\n{one.tail()}", file=sys.stderr)

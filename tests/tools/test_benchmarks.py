@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,8 @@ def test_the_variables_of_a_demo_do_not_make_its_baseline_another_one(tools, tmp
 def test_a_control_has_the_labeled_scenes_as_its_unlabeled_ones(tools, tmp_path):
     demo = ROOT / "configs" / "fixmatch_seg" / "deeplabv3plus_classmix_demo.py"
     ((plain,), (controlled,)) = (
-        tools[1].demos_of([demo], [0], tmp_path, controlled=flag) for flag in (False, True)
+        tools[1].demos_of([demo], [0], tmp_path, **asked)
+        for asked in ({}, dict(kind="control", change=tools[1].control))
     )
     assert plain.semi[0].folder != controlled.semi[0].folder
     assert plain.base[0].folder == controlled.base[0].folder
@@ -77,6 +79,23 @@ def test_a_control_has_the_labeled_scenes_as_its_unlabeled_ones(tools, tmp_path)
     unlabeled.split = "unlabeled"
     assert ours.train_dataloader == theirs.train_dataloader
     assert ours.custom_hooks == theirs.custom_hooks
+
+
+def test_a_hook_is_left_out_of_a_demo(tools, tmp_path):
+    demo = ROOT / "configs" / "agreement" / "faster-rcnn_demo.py"
+    change = partial(tools[1].without, "OccludeHook")
+    ((plain,), (fewer,)) = (
+        tools[1].demos_of([demo], [0], tmp_path, **asked)
+        for asked in ({}, dict(kind="without OccludeHook", change=change))
+    )
+    assert plain.base[0].folder == fewer.base[0].folder
+    assert plain.semi[0].folder != fewer.semi[0].folder
+    assert fewer.name == "agreement/faster-rcnn_demo (without OccludeHook)"
+    theirs, ours = (load_config(str(one.semi[0].config)) for one in (plain, fewer))
+    assert ours.custom_hooks == [h for h in theirs.custom_hooks if h.type != "OccludeHook"]
+    assert ours.model == theirs.model and len(ours.custom_hooks) == len(theirs.custom_hooks) - 1
+    with pytest.raises(SystemExit, match=r"no such hook. It lists TeacherEMAHook, "):
+        tools[1].without("CutMixHook", load_config(str(demo)))
 
 
 def test_masks_have_a_line_of_their_own_and_the_baseline_its_better_model(tools, tmp_path):
