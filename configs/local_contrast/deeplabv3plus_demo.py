@@ -13,5 +13,5 @@ model = dict(
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=_base_.score),
-    dict(type='CutMixHook', prob=0.5),
+    dict(type='ClassMixHook', source='labeled'),
     dict(type='LocalContrastHook')]
