@@ -148,16 +148,18 @@ def rows(demo: Demo) -> list[str]:
 def row(name: str, metric: Metric, semi: list[Job], base: list[Job]) -> str:
     """One line of the table; the better model of the baseline is the one that is compared."""
     found = {role: values(semi, role, metric) for role in ROLES}
-    labels = [
-        max(pair) for pair in zip(*(values(base, role, metric) for role in ROLES), strict=True)
-    ]
-    gains = [mean(ours) - mean(labels) for ours in found.values()]
+    # A method without an average has no teacher to evaluate, and neither has its baseline.
+    plain = [given for role in ROLES if (given := values(base, role, metric))]
+    labels = [max(pair) for pair in zip(*plain, strict=True)]
+    gains = [mean(ours) - mean(labels) for ours in found.values() if ours]
     cells = [name, metric.name, *map(spread, (labels, found["student"], found["teacher"]))]
     return "| " + " | ".join([*cells, f"{max(gains):+.1f}"]) + " |"
 
 
 def spread(numbers: list[float]) -> str:
-    """Mean ± standard deviation."""
+    """Mean ± standard deviation; nothing of nothing."""
+    if not numbers:
+        return ""
     return f"{mean(numbers):.1f}" + (f" ± {stdev(numbers):.1f}" if len(numbers) > 1 else "")
 
 

@@ -114,6 +114,14 @@ def test_masks_have_a_line_of_their_own_and_the_baseline_its_better_model(tools,
     ]
 
 
+def test_a_method_without_an_average_has_no_teacher_in_the_table(tools, tmp_path):
+    def run(name, score):
+        return finished(tmp_path / name, [{"mode": "val", "iter": 4, "student/mIoU": score}])
+
+    demo = tools[1].Demo("x/y_demo", [run("semi", 59.5)], [run("base", 59.2)])
+    assert tools[1].rows(demo) == ["| x/y_demo | mean IoU | 59.2 | 59.5 |  | +0.3 |"]
+
+
 @pytest.mark.parametrize("name", ["cps", "mgd"])
 def test_a_method_brings_its_hooks_and_settings_and_the_protocol_the_rest(tools, name):
     protocol = load_config("label_efficiency/deeplabv3plus_r18_dsb2018.py")
