@@ -7,6 +7,6 @@ model = dict(
     predict_with='student')
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.0),
-    dict(type='AdversarialSmoothnessHook', weight=1.0, ramp_length=length),
-    dict(type='ClassCompactnessHook', weight=0.1, ramp_length=length)]
+    dict(type='AdversarialSmoothnessHook', weight=0.1, ramp_length=length),
+    dict(type='ClassCompactnessHook', weight=0.01, ramp_length=length)]
 val_cfg = dict(models=['student'])  # the teacher is its copy
