@@ -57,7 +57,7 @@ def bf16_factor() -> float:
     """
     # PyTorch 2.4 does not know them; there the time decides.
     asked = (getattr(torch.cpu, name, None) for name in _BUILT_IN)
-    if any(supported is not None and supported() for supported in asked):
+    if any(supported is not None and supported() for supported in asked) and _onednn_uses_it():
         return 1.0
     image, weight = torch.ones(1, 32, 32, 32), torch.ones(32, 32, 3, 3)
     times: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
@@ -69,3 +69,10 @@ def bf16_factor() -> float:
                 torch.nn.functional.conv2d(*inputs, padding=1)
                 found.append(time.perf_counter() - start)
     return median(times[torch.bfloat16]) / median(times[torch.float32])
+
+
+def _onednn_uses_it() -> bool:
+    """Whether the library of the convolutions does (ONEDNN_MAX_CPU_ISA can forbid it)."""
+    return torch.backends.mkldnn.is_available() and bool(
+        torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
