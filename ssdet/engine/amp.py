@@ -61,13 +61,18 @@ def bf16_factor() -> float:
         return 1.0
     image, weight = torch.ones(1, 32, 32, 32), torch.ones(32, 32, 3, 3)
     times: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
-    with torch.no_grad():
-        for _ in range(5):
-            for dtype, found in times.items():
-                inputs = image.to(dtype), weight.to(dtype)
-                start = time.perf_counter()
-                torch.nn.functional.conv2d(*inputs, padding=1)
-                found.append(time.perf_counter() - start)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # threads that wait for a busy core would decide
+    try:
+        with torch.no_grad():
+            for _ in range(5):
+                for dtype, found in times.items():
+                    inputs = image.to(dtype), weight.to(dtype)
+                    start = time.thread_time()
+                    torch.nn.functional.conv2d(*inputs, padding=1)
+                    found.append(time.thread_time() - start)
+    finally:
+        torch.set_num_threads(threads)
     return median(times[torch.bfloat16]) / median(times[torch.float32])
 
 

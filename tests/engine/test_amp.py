@@ -1,5 +1,7 @@
 """bfloat16 on a CPU where MMEngine's wrapper gives up."""
 
+import time
+
 import pytest
 import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -59,6 +61,27 @@ def test_the_factor_is_measured_where_the_cpu_does_not_tell(monkeypatch, native,
     factor = bf16_factor()
     known = native and used
     assert (factor == 1.0 and not measured) if known else (factor > 0 and len(measured) == 10)
+    bf16_factor.cache_clear()
+
+
+def test_waiting_for_a_busy_core_does_not_count(monkeypatch):
+    """Threads of float32 may wait on a busy machine, while plain loops of bfloat16 compute."""
+    monkeypatch.setattr("ssdet.engine.amp._BUILT_IN", ())
+    threads = torch.get_num_threads()
+    seen = []
+
+    def convolution(image, *_, **__):
+        seen.append(torch.get_num_threads())
+        end = time.thread_time() + (0.005 if image.dtype == torch.bfloat16 else 0.001)
+        if image.dtype == torch.float32:
+            time.sleep(0.02)
+        while time.thread_time() < end:
+            pass
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", convolution)
+    bf16_factor.cache_clear()
+    assert 2 < bf16_factor() < 10
+    assert set(seen) == {1} and torch.get_num_threads() == threads
     bf16_factor.cache_clear()
 
 
