@@ -1,16 +1,7 @@
 # ReCo on the demo scenes: unsure pixels are pulled to the mean feature of their class and pushed from pixels
 # of classes like it.
-_base_ = '../_base_/demo/segmentation.py'
-model = dict(
-    reduction='image',
-    auxiliary=dict(
-        representation=dict(
-            type='PixelProjector',
-            in_channels=32,
-            channels=32,
-            convs=1,
-            dropout=0.0,
-            norm_cfg=_base_.norm)))
+_base_ = '../_base_/demo/segmentation_contrast.py'
+model = dict(reduction='image', auxiliary=dict(representation=dict(dropout=0.0)))
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=_base_.score),

@@ -1,11 +1,7 @@
 # U2PL on the demo scenes: three classes, so the likely one is the first, and the unlikely ones follow.
-_base_ = '../_base_/demo/segmentation.py'
+_base_ = '../_base_/demo/segmentation_contrast.py'
 length = _base_.iterations - _base_.burn_in
-model = dict(
-    auxiliary=dict(
-        representation=dict(
-            type='PixelProjector', in_channels=32, channels=32, convs=1, norm_cfg=_base_.norm)),
-    auxiliary_teachers=['representation'])
+model = dict(auxiliary_teachers=['representation'])
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(
