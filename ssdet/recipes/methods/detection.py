@@ -164,7 +164,7 @@ DETECTION = (
             "tests/models/test_uncertain_fcos.py",
             "tests/hooks/boxes/test_listen.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP +1.0 (FCOS)",
     ),
     Method(
         "Cascade R-CNN as a pair",
@@ -218,7 +218,7 @@ DETECTION = (
             "tests/hooks/boxes/test_dense_label.py",
             "tests/models/test_fcos_heads.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP -0.7 (GFL)",
         recipes={
             "dense-teacher": Recipe(
                 "detection",
@@ -239,7 +239,7 @@ DETECTION = (
             "tests/losses/test_separation.py",
             "tests/hooks/boxes/test_task_separation.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP +2.2 (FCOS)",
     ),
     Method(
         "PseCo",
@@ -252,7 +252,7 @@ DETECTION = (
             "tests/hooks/boxes/test_consistency_voting.py",
             "tests/hooks/boxes/test_half_view.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP +3.4 (Faster R-CNN)",
         recipes={
             "pseco": Recipe(
                 "detection",
@@ -280,7 +280,7 @@ DETECTION = (
             "tests/hooks/thresholds/test_adaptive_assigner.py",
             "tests/hooks/networks/test_domain_alignment.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP +6.8 (YOLOX); on one seed +10.1 (RTMDet)",
         recipes={
             "efficient-teacher": Recipe(
                 "detection",
@@ -326,6 +326,6 @@ DETECTION = (
             "tests/thresholds/test_mining.py",
             "tests/hooks/boxes/test_self_assignment.py",
         ),
-        measured="the threshold alone: box AP +4.8 (Faster R-CNN)",
+        measured="box AP +3.8 (Faster R-CNN); the threshold alone +4.8",
     ),
 )

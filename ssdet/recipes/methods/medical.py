@@ -45,7 +45,7 @@ MEDICAL = (
             "tests/hooks/networks/test_cross_prompt.py",
             "tests/models/test_hf_promptable.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="mean IoU +6.9, with a SAM of random weights that changes nothing",
     ),
     Method(
         "SS-Net in 2D",
@@ -57,7 +57,7 @@ MEDICAL = (
             "tests/hooks/pixels/test_adversarial_smoothness.py",
             "tests/hooks/pixels/test_class_compactness.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="mean IoU -1.6 on one seed",
     ),
     Method(
         "UMCT in 2D",
@@ -73,7 +73,7 @@ MEDICAL = (
         "`MutualDecodersHook`, network `UNetDecoderHead`",
         config="mc_net",
         tests=("tests/losses/test_consistency.py", "tests/hooks/networks/test_mutual_decoders.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="mean IoU +0.6",
     ),
     Method(
         "RAIL in 2D",
