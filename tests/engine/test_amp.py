@@ -1,5 +1,8 @@
 """bfloat16 on a CPU where MMEngine's wrapper gives up."""
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -62,6 +65,16 @@ def test_the_factor_is_measured_where_the_cpu_does_not_tell(monkeypatch, native,
     known = native and used
     assert (factor == 1.0 and not measured) if known else (factor > 0 and len(measured) == 10)
     bf16_factor.cache_clear()
+
+
+def test_what_onednn_may_use_is_asked_of_it():
+    """Of a process of its own, since it looks once."""
+    asked = "from ssdet.engine.amp import _onednn_uses_it; print(_onednn_uses_it())"
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", asked],
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "SSE41"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert found.stdout.split()[-1:] == ["False"], found.stderr
 
 
 def test_waiting_for_a_busy_core_does_not_count(monkeypatch):

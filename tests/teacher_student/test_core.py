@@ -13,6 +13,7 @@ from ssdet.registry import MODELS
 from ssdet.teacher_student.checkpoints import spread_to_both
 from ssdet.teacher_student.compiled import compile_parts, is_compiled
 from ssdet.teacher_student.phase import Phase
+from ssdet.teacher_student.recording import recorded_layers, recorded_parts
 
 from ..helpers import build_pair, losses, multi_branch, tiny_retinanet, total
 
@@ -291,6 +292,12 @@ def test_hooks_cannot_name_a_layer_of_a_compiled_part():
     with pytest.raises(ValueError, match=message):
         model.attach(NestedDropoutHook(layer="backbone.layer1"))
     model.attach(NestedDropoutHook(layer="bbox_head.retina_cls"))
+    for recorded, named in (
+        (recorded_layers, "backbone.layer1"),
+        (recorded_parts, "layer:backbone.layer1"),
+    ):
+        with pytest.raises(ValueError, match=message), recorded(model.student, [named]):
+            pass
 
 
 def short_retinanet():

@@ -37,6 +37,17 @@ def logits_only(hook: StepHook, model: TeacherStudent, does: str) -> TeacherStud
     return found
 
 
+def projects_pixels(hook: StepHook, model: TeacherStudent, head: str) -> TeacherStudentSegmentor:
+    """The model, if it is a segmentor with a `PixelProjector` of this name."""
+    found = segmentor_only(hook, model, "contrasts pixels")
+    if head not in found.auxiliary:
+        raise ValueError(
+            f"{type(hook).__name__}: auxiliary of the model has no {head!r}. Set auxiliary=dict("
+            f"{head}=dict(type='PixelProjector', in_channels=...))."
+        )
+    return found
+
+
 def honors_weights(hook: StepHook, model: TeacherStudentSegmentor) -> None:
     """Refuse a segmentor none of whose losses supports weights of pixels."""
     weights = model.pixel_weights[model.student]

@@ -15,7 +15,7 @@ from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_range
-from .._parts.model_kind import segmentor_only
+from .._parts.model_kind import projects_pixels
 from .._parts.student_views import passed_views, shown_labels
 from ..step_hook import StepHook
 
@@ -75,12 +75,7 @@ class LocalContrastHook(StepHook):
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a model that is no segmentor, or lacks the head or the background."""
         name = type(self).__name__
-        model = segmentor_only(self, model, "contrasts pixels")
-        if self.head not in model.auxiliary:
-            raise ValueError(
-                f"{name}: auxiliary of the model has no {self.head!r}. Set auxiliary=dict("
-                f"{self.head}=dict(type='PixelProjector', in_channels=...))."
-            )
+        model = projects_pixels(self, model, self.head)
         if self.background is not None and not 0 <= self.background < model.num_classes:
             raise ValueError(
                 f"{name}: background={self.background} is none of the {model.num_classes} classes "

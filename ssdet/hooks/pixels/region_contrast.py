@@ -17,7 +17,7 @@ from ...teacher_student.core import TeacherStudent
 from ...teacher_student.phase import Phase
 from ...teacher_student.step import Step
 from ...validation import check_range
-from .._parts.model_kind import segmentor_only
+from .._parts.model_kind import projects_pixels
 from .._parts.student_views import passed_views, shown_labels
 from ..step_hook import StepHook
 
@@ -87,13 +87,7 @@ class RegionContrastHook(StepHook):
 
     def on_attach(self, model: TeacherStudent) -> None:
         """Refuse a model that is no segmentor, or lacks the head."""
-        model = segmentor_only(self, model, "contrasts pixels")
-        if self.head not in model.auxiliary:
-            raise ValueError(
-                f"{type(self).__name__}: auxiliary of the model has no {self.head!r}. Set "
-                f"auxiliary=dict({self.head}=dict(type='PixelProjector', in_channels=...))."
-            )
-        super().on_attach(model)
+        super().on_attach(projects_pixels(self, model, self.head))
 
     def after_loss(self, step: Step) -> None:
         """Add the contrast of the pixels that the student saw, after the burn-in."""

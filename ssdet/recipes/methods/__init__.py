@@ -6,6 +6,7 @@ A new method is one entry in one of the files. Nothing here imports torch or MME
 from ..recipe import Method, Recipe
 from .adaptation import ADAPTATION
 from .balance import BALANCE
+from .contrast import CONTRAST
 from .detection import DETECTION
 from .labels import LABELS
 from .masks import MASKS
@@ -18,7 +19,7 @@ from .several_networks import SEVERAL_NETWORKS
 
 TABLE: dict[str, tuple[Method, ...]] = {
     "Detection and instance segmentation": (*DETECTION, *QUERIES, *MASKS),
-    "Segmentation": (*SEGMENTATION, *SEVERAL_NETWORKS, *MEDICAL),
+    "Segmentation": (*SEGMENTATION, *CONTRAST, *SEVERAL_NETWORKS, *MEDICAL),
     "Labels of other models, and labels with gaps": LABELS,
     "Unlabeled images of another domain": ADAPTATION,
     "Rare classes": BALANCE,
