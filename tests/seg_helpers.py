@@ -7,7 +7,11 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
+from ssdet.hooks import StepHook, TeacherEMAHook
 from ssdet.registry import MODELS
+from ssdet.teacher_student.phase import Phase
+
+from .helpers import losses
 
 PREPROCESSOR = dict(
     type="SegDataPreProcessor",
@@ -129,3 +133,32 @@ def padded_from(batch, column):
 def plain(batch):
     """The labeled branch alone, as a plain batch."""
     return {key: [one for one in batch[key]["sup"] if one is not None] for key in batch}
+
+
+def projecting(head=None, **settings):
+    """A pair with a small `PixelProjector`, the same in each call."""
+    torch.manual_seed(1)
+    norm = dict(type="GN", num_groups=4)
+    small = dict(
+        type="PixelProjector", in_channels=8, channels=4, convs=1, dropout=0.0, norm_cfg=norm
+    )
+    return build_seg(
+        tiny_fcn(), auxiliary=dict(representation={**small, **(head or {})}), **settings
+    )
+
+
+class Spy(StepHook):
+    """Keeps the last step."""
+
+    phase = Phase.OBSERVE
+
+    def after_loss(self, step):
+        self.step = step
+
+
+def taken(model, *hooks, batch=None):
+    """The losses of a step with these hooks, and the step."""
+    spy = Spy()
+    for one in (TeacherEMAHook(0.9), *hooks, spy):
+        model.attach(one)
+    return losses(model, batch or seg_batch()), spy.step

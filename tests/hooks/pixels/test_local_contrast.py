@@ -5,36 +5,16 @@ import math
 import pytest
 import torch
 
-from ssdet.hooks import FixedThresholdHook, LocalContrastHook, StepHook, TeacherEMAHook
-from ssdet.teacher_student.phase import Phase
+from ssdet.hooks import FixedThresholdHook, LocalContrastHook
 
-from ...helpers import build_pair, losses
-from ...seg_helpers import build_seg, seg_batch, tiny_fcn
+from ...helpers import build_pair
+from ...seg_helpers import build_seg, projecting, seg_batch, taken
 
-HEAD = dict(
-    type="PixelProjector", in_channels=8, channels=4, convs=1, kernel=1, dropout=0.0,
-    norm_cfg=dict(type="GN", num_groups=4),
-)  # fmt: skip
 NAME = "unsup_loss_local_contrast"
 
 
-class Spy(StepHook):
-    phase = Phase.OBSERVE
-
-    def after_loss(self, step):
-        self.step = step
-
-
 def pair(**settings):
-    torch.manual_seed(1)
-    return build_seg(tiny_fcn(), auxiliary=dict(representation=HEAD), **settings)
-
-
-def taken(model, *hooks, batch=None):
-    spy = Spy()
-    for one in (TeacherEMAHook(0.9), *hooks, spy):
-        model.attach(one)
-    return losses(model, batch or seg_batch()), spy.step
+    return projecting(dict(kernel=1), **settings)
 
 
 def images(step, hook, name):
@@ -131,4 +111,4 @@ def test_models_and_settings_that_cannot():
     with pytest.raises(ValueError, match=r"LocalContrastHook: .*anchors"):
         LocalContrastHook(anchors=0)
     with pytest.raises(ValueError, match="kernel=2 is no odd number"):
-        build_seg(auxiliary=dict(representation={**HEAD, "kernel": 2}))
+        projecting(dict(kernel=2))

@@ -5,41 +5,17 @@ import math
 import pytest
 import torch
 
-from ssdet.hooks import FixedThresholdHook, RegionContrastHook, StepHook, TeacherEMAHook
+from ssdet.hooks import FixedThresholdHook, RegionContrastHook
 from ssdet.hooks.pixels.region_contrast import Pixels
-from ssdet.teacher_student.phase import Phase
 
-from ...helpers import build_pair, losses
-from ...seg_helpers import build_seg, seg_batch, tiny_fcn
+from ...helpers import build_pair
+from ...seg_helpers import build_seg, projecting, seg_batch, taken
 
-HEAD = dict(
-    type="PixelProjector", in_channels=8, channels=4, convs=1, dropout=0.0,
-    norm_cfg=dict(type="GN", num_groups=4),
-)  # fmt: skip
 NAME = "unsup_loss_region"
 
 
-class Spy(StepHook):
-    phase = Phase.OBSERVE
-
-    def after_loss(self, step):
-        self.step = step
-
-
-def pair(**settings):
-    torch.manual_seed(1)
-    return build_seg(tiny_fcn(), auxiliary=dict(representation=HEAD), **settings)
-
-
-def taken(model, *hooks, batch=None):
-    spy = Spy()
-    for one in (TeacherEMAHook(0.9), *hooks, spy):
-        model.attach(one)
-    return losses(model, batch or seg_batch()), spy.step
-
-
 def contrast(hook, features, labels, hard):
-    _, step = taken(pair(), hook)
+    _, step = taken(projecting(), hook)
     features = torch.tensor(features, requires_grad=True)
     found = hook._contrast(step, Pixels(features, torch.tensor(labels), torch.tensor(hard)))
     return found, features
@@ -102,7 +78,7 @@ def test_which_pixels_take_part():
     for sample in filter(None, batch["data_samples"]["sup"]):
         sample.gt_sem_seg.data[..., 16:] = 255
     hook = RegionContrastHook(weak=0.5)
-    model = pair()
+    model = projecting()
     _, step = taken(model, hook, batch=batch)
     projector = model.auxiliary["representation"]
     size = step.pixel_features["sup"].shape[-1]
@@ -119,7 +95,7 @@ def test_which_pixels_take_part():
 
 
 def test_pixels_that_the_student_is_sure_of_do_not_learn():
-    model = pair()
+    model = projecting()
     sure, unsure = RegionContrastHook(strong=0.0), RegionContrastHook(strong=1.0)
     _, step = taken(model, sure)
     projector = model.auxiliary["representation"]
@@ -134,7 +110,7 @@ def test_pixels_that_the_student_is_sure_of_do_not_learn():
 
 def test_who_learns_from_it():
     """The representation and what is below it; nothing that classifies, and no teacher."""
-    model = pair()
+    model = projecting()
     found, step = taken(model, FixedThresholdHook(score=0.9), RegionContrastHook(weak=0.0))
     assert found[NAME] > 0 and step.log["region_contrast/classes"] >= 2
     found[NAME].backward()
@@ -145,12 +121,12 @@ def test_who_learns_from_it():
 
 
 def test_annotated_pixels_alone_are_enough():
-    found, _ = taken(pair(), RegionContrastHook(), batch=seg_batch(2, 0))
+    found, _ = taken(projecting(), RegionContrastHook(), batch=seg_batch(2, 0))
     assert found[NAME] > 0
 
 
 def test_nothing_in_the_burn_in_and_every_parameter_is_connected():
-    model = pair(burn_in=5)
+    model = projecting(burn_in=5)
     found, _ = taken(model, RegionContrastHook())
     found[NAME].backward()
     assert found[NAME] == 0
