@@ -13,12 +13,18 @@ PARTS = ("backbone", "neck")  # of a student of MMDetection or MMSegmentation
 ENCODERS = ("backbone", "encoder")  # of one of transformers, at any depth
 
 
-def compile_parts(student: nn.Module, settings: dict[str, Any]) -> None:
+def compile_parts(student: nn.Module, settings: dict[str, Any] | bool) -> None:
     """Compile what makes the features; heads and losses look at samples, which Dynamo cannot trace.
 
     These are the backbone and the neck, or the backbone or encoder of a model of transformers.
     Names of parameters stay as they are, and copies of the student are not compiled.
     """
+    if settings is not True and not isinstance(settings, dict):
+        raise UsageError(
+            f"compile_student={settings!r}: give True or False, or a dict of arguments of "
+            "torch.nn.Module.compile; from the command line "
+            "--cfg-options model.compile_student=True, or model.compile_student.mode=..."
+        )
     parts = [one for name, one in student.named_children() if name in PARTS]
     if not parts:
         inner = (one for name, one in student.named_modules() if name.split(".")[-1] in ENCODERS)
@@ -29,7 +35,7 @@ def compile_parts(student: nn.Module, settings: dict[str, Any]) -> None:
             "that could be compiled. Leave compile_student out."
         )
     for part in parts:
-        part.compile(**settings)
+        part.compile(**({} if settings is True else settings))
 
 
 def layer_for_hook(network: nn.Module, name: str) -> nn.Module:

@@ -63,7 +63,8 @@ class TeacherStudent(BaseModel):
             share batch statistics) instead of one pass each. RoI heads, and heads that match
             queries, still process each view separately.
         predict_with: The model for `predict` and `tensor` calls: "teacher" or "student".
-        compile_student: Arguments of `torch.nn.Module.compile` for the student's backbone and neck.
+        compile_student: Whether the student's backbone and neck are compiled; or the arguments of
+            `torch.nn.Module.compile` for them.
         channels_last: Feature maps and weights in memory with their channels last: sooner for
             convolutions on a CPU; the same numbers but for rounding.
         auxiliary: Auxiliary networks to train, by name (polishers, heads, a second student); the
@@ -88,7 +89,7 @@ class TeacherStudent(BaseModel):
         copy_after_burn_in: bool = True,
         joint_pass: bool = False,
         predict_with: Role = "teacher",
-        compile_student: dict[str, Any] | None = None,
+        compile_student: dict[str, Any] | bool = False,
         channels_last: bool = False,
         auxiliary: dict[str, dict[str, Any]] | None = None,
         auxiliary_teachers: Sequence[str] = (),
@@ -144,7 +145,7 @@ class TeacherStudent(BaseModel):
         self.copy_student()
         if channels_last:  # feature maps follow the weights
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if compile_student is not None:
+        if compile_student is not False and compile_student is not None:
             compile_parts(self.student, compile_student)
 
     # ------------------------------------------------------------------ what a subclass defines

@@ -279,9 +279,13 @@ def test_compiled_are_backbone_and_neck_or_an_encoder():
     model = build_pair(compile_student=dict(backend="eager"))
     assert is_compiled(model.student.backbone) and is_compiled(model.student.neck)
     assert not is_compiled(model.student.bbox_head) and not is_compiled(model.teacher.backbone)
+    assert is_compiled(build_pair(compile_student=True).student.neck)
+    assert not is_compiled(build_pair(compile_student=False).student.neck)
     inner = nn.Sequential(OrderedDict(encoder=nn.Linear(1, 1), decoder=nn.Linear(1, 1)))
     compile_parts(nn.Sequential(OrderedDict(network=inner)), dict(backend="eager"))
     assert is_compiled(inner.encoder) and not is_compiled(inner.decoder)
+    with pytest.raises(ValueError, match=r"compile_student='dict\(\)': give True or False"):
+        compile_parts(inner, "dict()")  # as a command line gives it
     with pytest.raises(ValueError, match="Sequential has no backbone, neck or encoder"):
         compile_parts(nn.Sequential(nn.Linear(1, 1)), {})
 
