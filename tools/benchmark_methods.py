@@ -7,9 +7,10 @@ same order, views, optimizer, schedule and length, and a plain average of its we
 unlabeled scenes and the hooks that use them. Demos with the same base share it. `--control` shows
 the gain of a method's mixing and of seeing each label more often, by itself: the demos are
 trained with their labeled scenes in place of the unlabeled ones. `--without HOOK` shows what one
-hook does in a demo of several: the demos are trained without it. Started again, the command
-goes on where it was stopped; it prints a Markdown table and writes it to OUT/table.md (of
-controls: OUT/control.md; without a hook: OUT/without-HOOK.md).
+hook does in a demo of several: the demos are trained without it. `--cfg-options domain=noise`
+gives the demos other values. Started again, the command goes on where it was stopped; it
+prints a Markdown table and writes it to OUT/table.md (of controls: OUT/control.md; without a hook:
+OUT/without-HOOK.md, and so on).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import hashlib
 import inspect
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from typing import Any
 from mmengine.runner import Runner
 
 from ssdet.cli.jobs import Job, run_jobs
+from ssdet.cli.launch import parse_options
 from ssdet.engine.configs import load_config
 from ssdet.report import read_run
 from ssdet.report.summary import METRICS, ROLES, Metric, curve, main_metric
@@ -109,14 +111,16 @@ def demos_of(
     *,
     kind: str = "",
     change: Callable[[Any], Any] = lambda config: config,
+    options: Sequence[str] = (),
 ) -> list[Demo]:
     """The trainings of all demos, changed as their `kind` says; equal baselines are one."""
+    kind = " ".join(filter(None, (kind, *options)))
     baselines: dict[tuple[str, int], Job] = {}
     names = [str(path.resolve().relative_to(CONFIGS).with_suffix("")) for path in paths]
     found = [Demo(f"{name} ({kind})" if kind else name) for name in names]
     for seed in seeds:
         for demo, path, full in zip(found, paths, names, strict=True):
-            config = load_config(str(path))
+            config = load_config(str(path), parse_options(options))
             name = "-".join(filter(None, (kind.replace(" ", "-"), full.replace("/", "-"))))
             demo.semi.append(job(change(config), name, seed, out))
             base = supervised(config)
@@ -178,6 +182,10 @@ def main() -> int:
         help="the demos with their labeled scenes in place of the unlabeled ones",
     )  # fmt: skip
     changed.add_argument("--without", metavar="HOOK", help="the demos without this hook")
+    parser.add_argument(
+        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
+        help="other values for the demos and their baselines, such as domain=noise",
+    )  # fmt: skip
     parser.add_argument("--table", action="store_true", help="train nothing; show what is there")
     args = parser.parse_args()
     paths = args.demos or sorted(CONFIGS.glob("*/*_demo.py"))
@@ -186,7 +194,8 @@ def main() -> int:
         kind, change = "control", control
     elif args.without:
         kind, change = f"without {args.without}", partial(without, args.without)
-    found = demos_of(paths, args.seeds, args.out, kind=kind, change=change)
+    options = args.cfg_options
+    found = demos_of(paths, args.seeds, args.out, kind=kind, change=change, options=options)
     by_seed = defaultdict(list)
     for demo in found:
         for one in (*demo.base, *demo.semi):
@@ -194,7 +203,7 @@ def main() -> int:
     waiting = {job.name: job for seed in args.seeds for job in by_seed[seed] if not job.finished}
     failed = [] if args.table else run_jobs(list(waiting.values()), args.parallel, keep_going=True)
     table = "\n".join([HEADER, *(line for demo in found for line in rows(demo))])
-    name = kind.replace(" ", "-") or "table"
+    name = "-".join(filter(None, (kind.replace(" ", "-"), *options))) or "table"
     (args.out / f"{name}.md").write_text(table + "\n", encoding="utf-8")
     print(table)
     for one in failed:

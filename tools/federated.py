@@ -69,7 +69,7 @@ def client_app(settings: dict[str, Any]) -> Any:
         options = parse_options([*settings["place"][place], f"phase={asked['phase']}"])
         kept = context.state
         done = train_round(
-            load_config(settings["client"], options),
+            _seeded(load_config(settings["client"], options), settings["seed"]),
             Path(settings["out"]) / f"place_{place}",
             settings["iterations"],
             start=message.content["arrays"].to_torch_state_dict(),
@@ -91,7 +91,7 @@ class Server:
     def __init__(self, settings: dict[str, Any]) -> None:
         from ssdet.engine.configs import load_config
 
-        self.config = load_config(settings["server"])
+        self.config = _seeded(load_config(settings["server"]), settings["seed"])
         self.out = Path(settings["out"])
         self.rows: list[dict[str, Any]] = []
 
@@ -161,6 +161,13 @@ def server_app(settings: dict[str, Any], server: Server, start: Any) -> Any:
     return app
 
 
+def _seeded(config: Any, seed: int | None) -> Any:
+    """The config with the seed that was asked for, if any."""
+    if seed is not None:
+        config.randomness = {**(config.get("randomness") or {}), "seed": seed}
+    return config
+
+
 def _short(losses: dict[str, float]) -> dict[str, float]:
     """The sum alone: places of other models may have other losses."""
     return {"loss": losses["loss"]}
@@ -181,6 +188,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--server-iterations", type=int, default=50, help="of the server after it")
     parser.add_argument("--cpus", type=int, default=1, help="of a place")
     parser.add_argument("--gpus", type=float, default=0.0, help="of a place")
+    parser.add_argument("--seed", type=int, help="of the run (default: that of the configs)")
     parser.add_argument("--out", type=Path, default=Path("work_dirs/federated"))
     return parser
 

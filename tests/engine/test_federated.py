@@ -77,6 +77,16 @@ def test_the_same_round_is_the_same_and_another_one_is_not(first, tmp_path):
     assert changed(one.student, other.student)
 
 
+def test_server_and_places_get_the_seed_that_was_asked_for(tmp_path):
+    own = load_config(SERVER).randomness
+    asked, plain = (
+        tool.Server(dict(server=SERVER, out=tmp_path, seed=seed)).config.randomness
+        for seed in (5, None)
+    )
+    assert asked == {**own, "seed": 5} and plain == own
+    assert tool._seeded(place(), 5).randomness["seed"] == 5
+
+
 def test_a_checkpoint_has_the_counters_that_are_not_sent():
     weights = {"bn.running_mean": torch.ones(2), "bn.weight": torch.ones(2)}
     saved = checkpoint_of(weights, weights)["state_dict"]

@@ -98,6 +98,20 @@ def test_a_hook_is_left_out_of_a_demo(tools, tmp_path):
         tools[1].without("CutMixHook", load_config(str(demo)))
 
 
+def test_a_demo_and_its_baseline_get_other_values(tools, tmp_path):
+    path = ROOT / "configs/adaptation/deeplabv3plus_demo.py"
+    (plain,) = tools[1].demos_of([path], [0], tmp_path)
+    (noisy,) = tools[1].demos_of([path], [0], tmp_path, options=["domain=noise"])
+    assert noisy.name == "adaptation/deeplabv3plus_demo (domain=noise)"
+    for one, domain in ((plain, "fog"), (noisy, "noise")):
+        for job in (*one.semi, *one.base):
+            config = load_config(str(job.config))
+            assert config.val_dataloader.dataset.pipeline[0].domain == domain
+    assert {plain.semi[0].folder, plain.base[0].folder}.isdisjoint(
+        {noisy.semi[0].folder, noisy.base[0].folder}
+    )
+
+
 def test_masks_have_a_line_of_their_own_and_the_baseline_its_better_model(tools, tmp_path):
     def run(name, boxes, masks):
         line = {"mode": "val", "iter": 4}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmengine.dataset import ConcatDataset
@@ -19,10 +19,12 @@ from ...teacher_student.pseudo_boxes import AMBIGUOUS
 from ...teacher_student.segmentor import TeacherStudentSegmentor
 from ...teacher_student.step import PixelLabels, Step, Views
 from ...thresholds.effective_number import effective_number_weights
-from ...validation import check_range
+from ...validation import check_choice, check_range
 from .._parts.labeled_pass import numbers_of
 from .._parts.model_kind import honors_weights
 from ..step_hook import StepHook
+
+Over = Literal["samples", "classes"]
 
 
 @HOOKS.register_module()
@@ -34,7 +36,7 @@ class ClassBalanceHook(StepHook):
     labels so; counting expected pseudo labels too is ours. n are the labels of the class, and as
     many pseudo labels as all unlabeled images would have, each counted by its score: the running
     mean over images, times their number. Boxes are counted; of pixels, the images that show the
-    class. The mean weight of the classes is 1.
+    class.
 
     While it is weighted, the supervised loss of a segmentor is without hard example mining.
 
@@ -42,6 +44,9 @@ class ClassBalanceHook(StepHook):
         beta: Near 1 weighs by 1 / n; 0 makes all weights alike.
         momentum: Of the mean number of pseudo labels in an image.
         labels, pseudo_labels: What is weighted.
+        over: What the mean weight of 1 is taken over. "samples" leaves the size of the loss as it
+            was; "classes" is the paper's, where a class that is hardly ever seen shrinks the loss
+            of all others, and a detector takes their objects for background.
 
     Examples:
         >>> from ssdet.testing import detector, take_step
@@ -60,12 +65,14 @@ class ClassBalanceHook(StepHook):
         momentum: float = 0.99,
         labels: bool = True,
         pseudo_labels: bool = True,
+        over: Over = "samples",
     ) -> None:
         name = type(self).__name__
+        check_choice(name, "over", over, Over)
         check_range(name, "beta", beta)
         check_range(name, "momentum", momentum, 0, 0.9999)
         self.beta, self.momentum = beta, momentum
-        self.labels, self.pseudo_labels = labels, pseudo_labels
+        self.labels, self.pseudo_labels, self.over = labels, pseudo_labels, over
         self.labeled = torch.zeros(0, dtype=torch.float64)  # counts, and the images in the last row
         self.found = torch.zeros(0, dtype=torch.float64)  # the same of pseudo labels, with decay
         self.sizes: tuple[int, int] | None = None  # images, where the training data are known
@@ -136,7 +143,7 @@ class ClassBalanceHook(StepHook):
             if len(seen) and seen[-1] > 0:
                 images = float(seen[-1]) if self.sizes is None else self.sizes[kind]
                 counts += seen[:-1] / seen[-1] * images
-        return effective_number_weights(counts, self.beta)
+        return effective_number_weights(counts, self.beta, over=self.over)
 
     def _of_pixels(self, labels: Tensor, valid: Tensor) -> Tensor:
         table = self.weights(self.attached_model.num_classes).to(labels.device)

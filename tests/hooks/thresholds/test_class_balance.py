@@ -110,14 +110,17 @@ def test_images_that_show_a_class_are_counted_in_label_maps():
 def test_the_supervised_loss_of_pixels_is_weighted():
     """Every pixel has the label 1, and three classes are never seen."""
     found = {}
-    for beta in (0.0, 1.0):
+    for beta, over in ((0.0, "classes"), (1.0, "classes"), (1.0, "samples")):
         torch.manual_seed(0)
-        hook, model = ClassBalanceHook(beta=beta, pseudo_labels=False), build_seg()
+        hook = ClassBalanceHook(beta=beta, pseudo_labels=False, over=over)
+        model = build_seg()
         model.attach(hook)
         hook.sizes = (4, 0)
         batch = seg_batch(unsup=0)
         for sample in batch["data_samples"]["sup"]:
             sample.gt_sem_seg.data = torch.ones(1, 32, 32, dtype=torch.long)
-        found[beta] = losses(model, batch)["sup_decode.loss_ce"].item()
-    # n = 4: 1/4 against 1, 1, 1; their mean is 13/16.
-    assert found[1.0] / found[0.0] == pytest.approx(0.25 * 16 / 13, rel=1e-4)
+        found[beta, over] = losses(model, batch)["sup_decode.loss_ce"].item()
+    plain = found[0.0, "classes"]
+    # n = 4: 1/4 against 1, 1, 1; their mean is 13/16. All samples are of the class.
+    assert found[1.0, "classes"] / plain == pytest.approx(0.25 * 16 / 13, rel=1e-4)
+    assert found[1.0, "samples"] == pytest.approx(plain, rel=1e-4)
