@@ -3,7 +3,7 @@
 _base_ = '../_base_/demo/segmentation.py'
 
 tail = 20.0
-labeled = 24
+labeled = 100  # 12 digits of the rare class, 257 of the frequent one
 scenes = dict(digits=(0, 3, 7))
 labeled_scenes = {**_base_.labeled_scenes, **scenes, 'labeled': labeled, 'tail': tail}
 unlabeled_scenes = {**_base_.unlabeled_scenes, **scenes, 'labeled': labeled, 'tail': tail}

@@ -1,5 +1,5 @@
-# Demo: two strong views of one geometry. Semixup compares them and their mixtures; images that are easy
-# get a harder view (SAA); the student trusts itself more and more.
+# Demo: two strong views of one geometry. Semixup compares them and their mixtures, as gently as thin strokes
+# need it; images that are easy get a harder view (SAA).
 _base_ = '../_base_/demo/segmentation_two_views.py'
 
 colors = _base_.strong_view[len(_base_.geometry):]
@@ -12,5 +12,7 @@ custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='SampleAdaptiveHook'),
-    dict(type='SemixupHook', ramp_length=200),
-    dict(type='BootstrapHook', weight=0.3, ramp_length=_base_.iterations // 2)]
+    dict(
+        type='SemixupHook',
+        weight=0.1,
+        ramp_length=_base_.iterations - _base_.burn_in)]

@@ -19,4 +19,4 @@ model = dict(auxiliary=dict(open_set=judge))
 custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.995, schedule='mean'),
     dict(type='FixedThresholdHook', score=0.5),
-    dict(type='OpenSetHook')]
+    dict(type='OpenSetHook', unknown=0.05)]

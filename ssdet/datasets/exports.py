@@ -6,7 +6,7 @@ from .deep_images import LoadDeepImage
 from .demo.digit_pairs import DigitScenePairs, LoadDigitPair
 from .demo.digit_scenes import DigitScenes, DigitScenesSeg, LoadDigitScene
 from .demo.digit_videos import DigitVideos
-from .demo.imperfect_labels import DigitDetections, HideDigits, ScribbleDigits
+from .demo.imperfect_labels import ConfuseDigits, DigitDetections, HideDigits, ScribbleDigits
 from .demo.scene_files import write_cityscapes, write_coco, write_voc
 from .external_labels import DigitExternalLabels, LoadExternalLabels, PackExternalLabels
 from .foggy import FoggyCityscapes
@@ -27,6 +27,7 @@ from .views import WeakStrongViews
 
 __all__ = [
     "BadImageError",
+    "ConfuseDigits",
     "DigitChangeEvents",
     "DigitDetections",
     "DigitExternalLabels",

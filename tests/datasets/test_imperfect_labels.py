@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ssdet.datasets.demo.imperfect_labels import HideDigits, ScribbleDigits
+from ssdet.datasets.demo.imperfect_labels import ConfuseDigits, HideDigits, ScribbleDigits
 
 
 def scene(number, count=5):
@@ -33,6 +33,28 @@ def test_known_places_of_hidden_digits_are_regions_to_ignore():
         ]
 
 
+def test_confused_digits_have_another_label_each_time_the_same():
+    wrong = 0
+    for number in range(200):
+        whole, done = (
+            [one["bbox_label"] for one in found["instances"]]
+            for found in (scene(number), ConfuseDigits(5, 0.2).transform(scene(number)))
+        )
+        wrong += sum(one != other for one, other in zip(whole, done, strict=True))
+        assert set(done) <= set(range(5)) and len(done) == 5
+        again = ConfuseDigits(5, 0.2).transform(scene(number))["instances"]
+        assert [one["bbox_label"] for one in again] == done
+    assert 160 < wrong < 240  # 200 of 1,000; the deviation is 13
+
+
+def test_confused_pixels_are_those_of_a_class_and_never_background():
+    truth = np.array([[0, 1, 2, 255]], np.uint8)
+    done = ConfuseDigits(2, 1.0).transform({"img_id": 3, "gt_seg_map": truth})["gt_seg_map"]
+    assert done.tolist() == [[0, 2, 1, 255]] and truth.tolist() == [[0, 1, 2, 255]]
+    same = ConfuseDigits(2, 0.0).transform({"img_id": 3, "gt_seg_map": truth})["gt_seg_map"]
+    assert same.tolist() == truth.tolist()
+
+
 def test_a_stroke_lies_in_its_class():
     truth = np.zeros((32, 32), np.uint8)
     truth[8:24, 8:24] = 2
@@ -47,5 +69,9 @@ def test_a_stroke_lies_in_its_class():
 def test_what_they_refuse():
     with pytest.raises(ValueError, match=r"HideDigits: share=2 is not in \[0, 1\]"):
         HideDigits(2)
+    with pytest.raises(ValueError, match=r"ConfuseDigits: share=2 is not in \[0, 1\]"):
+        ConfuseDigits(3, 2)
+    with pytest.raises(ValueError, match="ConfuseDigits: classes=1"):
+        ConfuseDigits(1)
     with pytest.raises(ValueError, match="ScribbleDigits: length=0"):
         ScribbleDigits(0)

@@ -13,6 +13,7 @@ from mmcv.transforms import BaseTransform
 
 from ...labels import IGNORE
 from ...registry import DATASETS, TRANSFORMS
+from ...validation import check_range
 from .digit_scenes import DigitScenes
 from .scenes import Scene
 
@@ -123,6 +124,43 @@ class HideDigits(BaseTransform):
 
     def __repr__(self) -> str:
         return f"HideDigits(share={self.share}, known={self.known})"
+
+
+@TRANSFORMS.register_module()
+class ConfuseDigits(BaseTransform):
+    """Gives some digits another label, the same one each time; list it behind `LoadDigitScene`.
+
+    Args:
+        classes: How many digits there are; the background is not one of them.
+        share: Probability of each digit, or in a label map of all digits of a class in a scene.
+    """
+
+    def __init__(self, classes: int, share: float = 0.3) -> None:
+        check_range("ConfuseDigits", "classes", classes, 2, float("inf"))
+        check_range("ConfuseDigits", "share", share)
+        self.classes, self.share = classes, share
+
+    def transform(self, results: dict) -> dict:
+        """Replace labels of `instances`, or of `gt_seg_map`."""
+        dice = np.random.default_rng([results["img_id"], 15])
+        if "gt_seg_map" in results:
+            other = np.arange(256, dtype=results["gt_seg_map"].dtype)
+            for label in range(self.classes):
+                other[label + 1] = self._confused(label, dice) + 1
+            results["gt_seg_map"] = other[results["gt_seg_map"]]
+        else:
+            results["instances"] = [
+                {**one, "bbox_label": self._confused(one["bbox_label"], dice)}
+                for one in results["instances"]
+            ]
+        return results
+
+    def _confused(self, label: int, dice: np.random.Generator) -> int:
+        away = dice.integers(1, self.classes) if dice.random() < self.share else 0
+        return int(label + away) % self.classes
+
+    def __repr__(self) -> str:
+        return f"ConfuseDigits(classes={self.classes}, share={self.share})"
 
 
 @TRANSFORMS.register_module()

@@ -28,7 +28,9 @@ class OpenSetHook(StepHook):
     learns from labeled boxes whether an object is of this class. The probability of an unknown
     object is the sum of p_k (1 - pos_k). A pseudo box above `unknown` becomes a region to ignore:
     neither an object nor background. The training of IOMatch with an open target of its own is
-    left out: a detector has the background, and no class of unknown objects.
+    left out: a detector has the background, and no class of unknown objects. Unlike there, the
+    features do not follow the binary classifiers: with a few boxes, they cost the detector more
+    than unknown objects do.
 
     Args:
         head: Name of a `FeatureProjector` in the model's `auxiliary`, whose channels are the
@@ -92,7 +94,8 @@ class OpenSetHook(StepHook):
         if step.sup is not None and "sup" in step.features:
             given = [sample.gt_instances for sample in step.sup.samples]
             corners = [get_box_tensor(one.bboxes) for one in given]
-            features, _ = box_features(step.model.student, step.features["sup"], corners)
+            with torch.no_grad():  # the detector does not learn along
+                features, _ = box_features(step.model.student, step.features["sup"], corners)
             labels = torch.cat([one.labels for one in given])
             loss = loss + multi_binary(self._positive(step, features), labels)
         step.losses["sup_loss_open_set"] = loss * self.weight

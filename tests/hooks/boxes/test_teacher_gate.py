@@ -140,6 +140,13 @@ def test_the_binary_classifiers_learn_from_labeled_boxes():
     expected = 2 * 2 * torch.tensor(2.0).log().item()
     assert found["sup_loss_open_set"].item() == pytest.approx(expected, rel=1e-5)
     assert step.pseudo[0].level.tolist() == [HIGH, HIGH]  # it has not begun
+    model, loss = step.model, found["sup_loss_open_set"]
+    loss.backward()
+    student, judges = (
+        [one.grad for one in part.parameters()] for part in (model.student, model.auxiliary)
+    )
+    assert all(one is None for one in student)  # it would cost the detector
+    assert any(one.abs().sum() > 0 for one in judges)
 
 
 def test_a_channel_for_each_class():
