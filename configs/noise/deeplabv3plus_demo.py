@@ -1,5 +1,5 @@
-# Demo: 8 labeled scenes, and pseudo labels that are often wrong, since the threshold lets all of them
-# through. Sharpened targets and annealed labels (UDA), and the student's early knowledge (ELR).
+# Demo: UDA with 8 labeled scenes. The threshold lets nearly all pseudo labels through, wrong ones too; their
+# targets are sharpened, and labels that the student knows already wait.
 _base_ = '../_base_/demo/segmentation.py'
 model = dict(unsup_weight=0.5)
 custom_hooks = [
@@ -7,5 +7,4 @@ custom_hooks = [
     dict(type='FixedThresholdHook', score=0.3),
     dict(type='ClassMixHook', source='labeled'),
     dict(type='ConsistencyHook', distance='kl', temperature=0.4),
-    dict(type='TrainingSignalHook', length=_base_.iterations // 2),
-    dict(type='EarlyLearningHook', weight=0.3)]
+    dict(type='TrainingSignalHook', length=_base_.iterations // 2)]

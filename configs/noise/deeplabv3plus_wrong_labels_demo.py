@@ -15,5 +15,5 @@ custom_hooks = [
     dict(type='TeacherEMAHook', momentum=0.99, schedule='mean'),
     dict(type='FixedThresholdHook', score=_base_.score),
     dict(type='ClassMixHook', source='labeled'),
-    dict(type='EarlyLearningHook', weight=0.3),
+    dict(type='EarlyLearningHook', weight=0.03),
     dict(type='BootstrapHook', weight=0.3, ramp_length=_base_.iterations // 2)]

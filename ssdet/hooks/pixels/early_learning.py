@@ -17,8 +17,8 @@ class EarlyLearningHook(ConsistencyHook):
 
     ELR (Liu et al., NeurIPS 2020): the loss holds the student to what it has predicted on average,
     against labels that contradict it. There t is a memory of each image. Here the teacher, an
-    average of the student, says it online, so no pixel is stored; that is ours. Every
-    valid pixel counts, those below the threshold too.
+    average of the student, says it online, so no pixel is stored; that is ours. Pixels without a
+    pseudo label have nothing to be held against, and do not count.
 
     Args:
         weight: Factor on the loss; ELR has 3 (7 with a hundred classes).
@@ -32,7 +32,6 @@ class EarlyLearningHook(ConsistencyHook):
     """
 
     loss_name = "early_learning"
-    needs_labels = False
 
     def __init__(
         self, weight: float = 3.0, *, ramp_length: int = 0, ramp_kind: Ramp = "sigmoid"
@@ -40,8 +39,7 @@ class EarlyLearningHook(ConsistencyHook):
         super().__init__(weight, ramp_length=ramp_length, ramp_kind=ramp_kind)
 
     def compare(self, step: Step, name: str) -> Tensor:
-        """Mean of the regularizer over the valid pixels."""
+        """Mean of the regularizer, weighted as the pseudo labels are."""
         targets = step.targets[name]
         student, teacher = self.probabilities(step.outputs[name], targets)
-        valid = targets.valid
-        return pixel_mean(early_learning(student, teacher), valid.float(), valid)
+        return pixel_mean(early_learning(student, teacher), targets.weights, targets.valid)

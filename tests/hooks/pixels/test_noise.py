@@ -16,18 +16,23 @@ from ...seg_helpers import build_seg, seg_batch, tiny_fcn
 
 
 class Says(StepHook):
-    """The teacher says one class everywhere, with these probabilities; the step is kept."""
+    """The teacher says one class everywhere, with these probabilities; the step is kept.
+
+    A threshold has left this share of the pixels.
+    """
 
     phase = Phase.LABEL
     needs = frozenset({"soft"})
 
-    def __init__(self, label=0, soft=(0.7, 0.1, 0.1, 0.1)):
-        self.said, self.soft = label, soft
+    def __init__(self, label=0, soft=(0.7, 0.1, 0.1, 0.1), kept=1.0):
+        self.said, self.soft, self.kept = label, soft, kept
 
     def after_teacher(self, step):
         step.pseudo.labels = torch.full_like(step.pseudo.labels, self.said)
         soft = torch.tensor(self.soft).view(1, -1, 1, 1)
         step.pseudo.soft = soft.expand_as(step.pseudo.soft).clone()
+        first = round(self.kept * step.pseudo.weights.shape[-1])
+        step.pseudo.weights[..., first:] = 0
 
     def after_loss(self, step):
         self.step = step
@@ -55,6 +60,12 @@ def test_early_learning_compares_with_the_teacher():
         found, _ = found_with(EarlyLearningHook(2.0), Says(soft=score), 0.0, 0.0, 0.0, 0.0)
         expected = 2 * torch.tensor(0.75).log().item()
         assert found["unsup_loss_early_learning"].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_pixels_without_a_pseudo_label_are_not_held_to_anything():
+    found, _ = found_with(EarlyLearningHook(2.0), Says(kept=0.5), 0.0, 0.0, 0.0, 0.0)
+    expected = torch.tensor(0.75).log().item()
+    assert found["unsup_loss_early_learning"].item() == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.9])
