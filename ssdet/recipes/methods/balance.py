@@ -12,7 +12,7 @@ BALANCE = (
             "tests/thresholds/test_effective_number.py",
             "tests/hooks/thresholds/test_class_balance.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="mean IoU +4.2 (rare class: IoU 17.6 instead of 0); box AP +1.1 (Faster R-CNN)",
         recipes={
             "balance": Recipe(
                 "detection",
@@ -31,7 +31,7 @@ BALANCE = (
         "`PrototypeLabelHook(group=...)`",
         config="long_tail",
         tests=("tests/thresholds/test_prototypes.py",),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP -1.5 (Faster R-CNN)",
     ),
     Method(
         "Calibration of the last layer",
@@ -39,7 +39,7 @@ BALANCE = (
         "`tools/calibrate_head.py`, behind `ClassBalanceHook` or any other",
         config="long_tail",
         tests=("tests/thresholds/test_class_gaussians.py", "tests/test_calibrate_head.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP -1.3, rare class -0.6 (one seed)",
     ),
     Method(
         "Nested dropout",
@@ -47,6 +47,6 @@ BALANCE = (
         "`NestedDropoutHook`",
         config="long_tail",
         tests=("tests/mixing/test_channels.py", "tests/hooks/networks/test_nested_dropout.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="within the demo: box AP +0.3 (one seed)",
     ),
 )

