@@ -27,6 +27,52 @@ begin.
 Every `*_demo.py` config is trained, resumed and evaluated by `tests/test_demos.py`.
 """
 _COLUMNS = ("method", "config", "measured", "hooks", "source", "test")
+# Papers whose part here is no hook: what answers their question, and where it was measured.
+_COMMANDS = (
+    ("question", "answer", "measured", "source"),
+    (
+        "Several models have labeled the images",
+        "[`ssdet fuse`](tasks/other-labels.md#fuse-several-sources)",
+        "box AP +7.1 over the best source ([table](benchmarks.md#fused-labels))",
+        "after DINOSTAR; weighted boxes fusion, Dawid & Skene, 1979",
+    ),
+    (
+        "What should be labeled next",
+        "[`ssdet audit`](audit.md#what-to-label-next)",
+        "5 rare objects in 40 images, 3.3 at random ([table](benchmarks.md#audit-planted-faults))",
+        "inspired by ACTRESS, 2024 (its three criteria)",
+    ),
+    (
+        "What should be labeled first, without a model",
+        "[`ssdet audit`](audit.md#what-to-label-next)",
+        "not measured",
+        "Less is More; greedy k-center, Sener & Savarese, 2018",
+    ),
+    (
+        "Labeled and unlabeled images differ",
+        "[`ssdet audit`](audit.md#what-does-not-belong-to-the-data)",
+        "not measured",
+        "the question of a study of radio galaxies; the Fréchet distance is ours",
+    ),
+    (
+        "Unlabeled images of another kind",
+        "[`ssdet audit`](audit.md#what-does-not-belong-to-the-data)",
+        "4 of 10 planted ones, no false alarm ([table](benchmarks.md#audit-planted-faults))",
+        "the question of PT-OOD and LSA; the rule is ours",
+    ),
+    (
+        "Somebody else wrote the unlabeled images",
+        "[`ssdet doctor --full`](reliability.md#unlabeled-images-from-elsewhere)",
+        "2 of 30 planted ones ([table](benchmarks.md#a-canary-unlabeled-images-that-were-planted))",
+        'the question of "Perils" of unlabeled data; the search is ours',
+    ),
+    (
+        "Images and labels were made",
+        "[a third source](tasks/other-labels.md#images-that-were-made)",
+        "not measured",
+        "GAN labels, style diffusion (the images are not made here)",
+    ),
+)
 _INIT = """\
 `ssdet init BASE --method NAME` writes a config for [your data](own-data.md) and any supervised
 model that the method suits; for others it names another method. The settings are our defaults, not
@@ -40,6 +86,7 @@ def methods_page() -> str:
     sections = [_HEAD]
     for heading, methods in TABLE.items():
         sections.append(f"## {heading}\n\n{_rows([_COLUMNS, *map(_row, methods)])}")
+    sections.append(f"## Questions that a command answers\n\n{_rows(_COMMANDS)}")
     sections.append(f"## With `ssdet init`\n\n{_INIT}\n{_rows(_init_rows())}")
     return "\n".join(sections)
 
