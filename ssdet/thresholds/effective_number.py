@@ -7,9 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+Over = Literal["samples", "classes"]
+
 
 def effective_number_weights(
-    counts: Tensor, beta: float = 0.999, *, over: Literal["samples", "classes"] = "samples"
+    counts: Tensor, beta: float = 0.999, *, over: Over = "samples"
 ) -> Tensor:
     """(1 - beta) / (1 - beta^n) for the n samples (C,) of each class, with a mean of 1.
 

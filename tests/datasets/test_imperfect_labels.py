@@ -73,5 +73,9 @@ def test_what_they_refuse():
         ConfuseDigits(3, 2)
     with pytest.raises(ValueError, match="ConfuseDigits: classes=1"):
         ConfuseDigits(1)
+    with pytest.raises(ValueError, match="classes=2, but a scene shows 5 or more; give the number"):
+        ConfuseDigits(2).transform(scene(0))
+    with pytest.raises(ValueError, match="classes=2, but a scene shows 3 or more"):
+        ConfuseDigits(2).transform({"img_id": 0, "gt_seg_map": np.array([[0, 3]], np.uint8)})
     with pytest.raises(ValueError, match="ScribbleDigits: length=0"):
         ScribbleDigits(0)

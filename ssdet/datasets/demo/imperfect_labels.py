@@ -144,16 +144,27 @@ class ConfuseDigits(BaseTransform):
         """Replace labels of `instances`, or of `gt_seg_map`."""
         dice = np.random.default_rng([results["img_id"], 15])
         if "gt_seg_map" in results:
-            other = np.arange(256, dtype=results["gt_seg_map"].dtype)
+            truth = results["gt_seg_map"]
+            self._check(truth[truth != IGNORE].astype(int) - 1)
+            other = np.arange(256, dtype=truth.dtype)
             for label in range(self.classes):
                 other[label + 1] = self._confused(label, dice) + 1
-            results["gt_seg_map"] = other[results["gt_seg_map"]]
+            results["gt_seg_map"] = other[truth]
         else:
+            self._check(np.array([one["bbox_label"] for one in results["instances"]], dtype=int))
             results["instances"] = [
                 {**one, "bbox_label": self._confused(one["bbox_label"], dice)}
                 for one in results["instances"]
             ]
         return results
+
+    def _check(self, labels: np.ndarray) -> None:
+        found = int(labels.max(initial=0))
+        if found >= self.classes:
+            raise ValueError(
+                f"ConfuseDigits: classes={self.classes}, but a scene shows {found + 1} or more; "
+                "give the number of `digits` of the data set"
+            )
 
     def _confused(self, label: int, dice: np.random.Generator) -> int:
         away = dice.integers(1, self.classes) if dice.random() < self.share else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from mmengine.dataset import ConcatDataset
@@ -18,13 +18,11 @@ from ...teacher_student.phase import Phase
 from ...teacher_student.pseudo_boxes import AMBIGUOUS
 from ...teacher_student.segmentor import TeacherStudentSegmentor
 from ...teacher_student.step import PixelLabels, Step, Views
-from ...thresholds.effective_number import effective_number_weights
+from ...thresholds.effective_number import Over, effective_number_weights
 from ...validation import check_choice, check_range
 from .._parts.labeled_pass import numbers_of
 from .._parts.model_kind import honors_weights
 from ..step_hook import StepHook
-
-Over = Literal["samples", "classes"]
 
 
 @HOOKS.register_module()
