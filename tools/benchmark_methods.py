@@ -33,6 +33,7 @@ from mmengine.runner import Runner
 from ssdet.cli.jobs import Job, run_jobs
 from ssdet.cli.launch import parse_options
 from ssdet.engine.configs import load_config
+from ssdet.exits import UsageError
 from ssdet.report import read_run
 from ssdet.report.summary import METRICS, ROLES, Metric, curve, main_metric
 
@@ -212,4 +213,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except UsageError as error:
+        sys.exit(f"benchmark_methods: {error}")
