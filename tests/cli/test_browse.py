@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import cv2
@@ -17,11 +16,10 @@ from ssdet.cli import main
 from ssdet.engine.configs import load_config
 from ssdet.report.browse import choose, load_pair
 from ssdet.report.browse.record import disagreement
+from tests.browser import needs_browser, page_in_browser
 from tests.helpers import pseudo, tiny_retinanet
 
 SEMI = Path(__file__).parent / "configs" / "segmentation_semi.py"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def save(config, folder):
@@ -206,17 +204,13 @@ def test_images_are_spread_evenly():
 
 
 @pytest.mark.long
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+@needs_browser
 @pytest.mark.parametrize("place", ["", "#1"])
 @pytest.mark.parametrize("kind", ["boxes", "pixels"])
 def test_a_browser_shows_it(kind, place, request, tmp_path):
     out = tmp_path / "out"
     assert main(["browse", *request.getfixturevalue(kind), "--number", "3", "--out", str(out)]) == 0
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-               "--window-size=1280,3000", "--virtual-time-budget=5000", "--dump-dom",
-               f"file://{out}/index.html{place}"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert "CONSOLE" not in done.stderr
-    assert "unlabeled images" in done.stdout and "3 of 3 images" in done.stdout
     drawn = "<canvas" if kind == "pixels" else 'class="under"'
-    assert drawn in done.stdout
+    shown = page_in_browser(out / "index.html", drawn, place=place)
+    assert "unlabeled images" in shown and "3 of 3 images" in shown
+    assert drawn in shown

@@ -1,18 +1,14 @@
 """The report in a browser: no error, every picture there, nothing wider than the window."""
 
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 
 from ssdet.hooks._parts.drawing import save_jpeg
 from ssdet.report import collect, render
+from tests.browser import needs_browser, page_in_browser
 
 from .fake import run_folder, stats_line, write_lines
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 # The page itself has no script; this one measures a copy of it.
 MEASURE = """<script>
 addEventListener("load", () => {
@@ -25,7 +21,7 @@ addEventListener("load", () => {
 
 
 @pytest.mark.long
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+@needs_browser
 @pytest.mark.parametrize("width", [1280, 420])
 def test_a_browser_shows_the_report(tmp_path, width):
     for role in ("baseline", "semi"):
@@ -39,9 +35,5 @@ def test_a_browser_shows_the_report(tmp_path, width):
     page = render(collect([tmp_path]))
     copy = page.replace("default-src 'none'", "default-src 'unsafe-inline'")
     (tmp_path / "page.html").write_text(copy.replace("</body>", MEASURE))
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-               f"--window-size={width},2000", "--virtual-time-budget=3000", "--dump-dom",
-               f"file://{tmp_path}/page.html"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert "CONSOLE" not in done.stderr
-    assert "<title>2 pictures, 0 missing, 0 too wide</title>" in done.stdout
+    expected = "<title>2 pictures, 0 missing, 0 too wide</title>"
+    assert expected in page_in_browser(tmp_path / "page.html", expected, width=width, height=2000)
