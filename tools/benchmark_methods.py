@@ -39,7 +39,9 @@ from ssdet.report.summary import METRICS, ROLES, Metric, curve, main_metric
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 # Settings of a demo's model that its baseline keeps; the others concern unlabeled scenes.
-MODEL = {"type", "detector", "segmentor", "data_preprocessor", "sup_weight", "burn_in"}
+MODEL = {
+    "type", "detector", "segmentor", "data_preprocessor", "sup_weight", "burn_in", "channels_last"
+}  # fmt: skip
 # Parts of a config that define the training.
 RUNNER = {*inspect.signature(Runner.__init__).parameters, "custom_imports", "runner_type"}
 MASKS = next(metric for metric in METRICS if metric.key == "coco/segm_mAP")
@@ -117,6 +119,9 @@ def demos_of(
     """The trainings of all demos, changed as their `kind` says; equal baselines are one."""
     kind = " ".join(filter(None, (kind, *options)))
     baselines: dict[tuple[str, int], Job] = {}
+    for path in paths:
+        if not path.is_file() or CONFIGS not in path.resolve().parents:
+            raise UsageError(f"{path}: there is no such file in {CONFIGS}; give a demo config")
     names = [str(path.resolve().relative_to(CONFIGS).with_suffix("")) for path in paths]
     found = [Demo(f"{name} ({kind})" if kind else name) for name in names]
     for seed in seeds:

@@ -112,6 +112,11 @@ def test_a_demo_and_its_baseline_get_other_values(tools, tmp_path):
     )
 
 
+def test_a_demo_that_is_not_there_is_named(tools, tmp_path):
+    with pytest.raises(UsageError, match=r"mixpl/gfl_demo\.py: there is no such file in .*configs"):
+        tools[1].demos_of([Path("mixpl/gfl_demo.py")], [0], tmp_path)
+
+
 def test_masks_have_a_line_of_their_own_and_the_baseline_its_better_model(tools, tmp_path):
     def run(name, boxes, masks):
         line = {"mode": "val", "iter": 4}
