@@ -1,7 +1,8 @@
-# Semi-DETR on the demo scenes: a small DINO.
+# Semi-DETR on the demo scenes: a small DINO. It is longer than the other demos: a DETR of random weights
+# learns slowly.
 _base_ = [
     '../_base_/models/dino_r18_tiny.py', '../_base_/datasets/digits_det.py',
-    '../_base_/schedules/demo_det.py'
+    '../_base_/schedules/demo_det_long.py'
 ]
 batch = (4, 4)  # labeled and unlabeled scenes per iteration
 train_dataloader = dict(batch_size=sum(batch), sampler=dict(batch=batch))
