@@ -318,23 +318,25 @@ def table(cells: Sequence[Cell]) -> str:
     return "\n".join(lines)
 
 
-def group_table(cells: Sequence[Cell]) -> str:
-    """The mIoU and Dice of each group of images that is reported apart; "" if none is."""
+def parts_table(cells: Sequence[Cell]) -> str:
+    """mIoU and Dice of groups of images, AP of classes; "" if nothing is reported apart."""
     results = {id(cell): list(cell.results().values()) for cell in cells}
-    keys = [key for found in results.values() for one in found for key in one]
-    groups = list(dict.fromkeys(key.removesuffix("/mIoU") for key in keys if "/mIoU" in key))
-    if not groups:
+    columns: dict[str, str] = {}
+    for key in (key for found in results.values() for one in found for key in one):
+        if key.endswith("/mIoU"):
+            group = key.removesuffix("/mIoU")
+            columns |= {f"{group} mIoU": key, f"{group} Dice": f"{group}/mDice"}
+        elif key.endswith("_precision"):
+            columns[f"{key.removeprefix('coco/').removesuffix('_precision')} AP"] = key
+    if not columns:
         return ""
-    columns = [f"{group} {name}" for group in groups for name in ("mIoU", "Dice")]
     lines = [
         f"| labels | trained with | {' | '.join(columns)} |",
         "|---|---" + "|---" * len(columns) + "|",
     ]
     for cell in cells:
-        texts = []
-        for key in (f"{group}/{name}" for group in groups for name in ("mIoU", "mDice")):
-            values = [one[key] for one in results[id(cell)] if key in one]
-            texts.append(spread(values) if values else "")
+        found = [[one[k] for one in results[id(cell)] if k in one] for k in columns.values()]
+        texts = [spread(values) if values else "" for values in found]
         lines.append(f"| {cell.labels} | {cell.kind} | {' | '.join(texts)} |")
     return "\n".join(lines)
 
@@ -417,7 +419,7 @@ def main() -> int:
     failed = [] if args.table else train(cells, args.seeds, args.parallel)
     for cell in cells:
         cell.images = {n: labeled_images(load_config(str(j.config))) for n, j in cell.runs.items()}
-    tables = (table(cells), group_table(cells), worth_table(cells, BASELINE, CEILING))
+    tables = (table(cells), parts_table(cells), worth_table(cells, BASELINE, CEILING))
     text = "\n\n".join(filter(None, tables))
     print(text)
     (args.out / "table.md").write_text(text + "\n", encoding="utf-8")

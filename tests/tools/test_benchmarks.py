@@ -533,13 +533,26 @@ def test_groups_of_images_have_a_table_of_their_own(tools, tmp_path):
     cell = labels.Cell("method", "1_16")
     cell.runs = {n: finished(tmp_path / str(n), [early, line]) for n, line in enumerate(late)}
     assert cell.scores() == {0: 80.0, 1: 80.0}
-    text = labels.group_table([cell, labels.Cell(labels.CEILING, "full")])
+    text = labels.parts_table([cell, labels.Cell(labels.CEILING, "full")])
     assert text.splitlines()[0] == "| labels | trained with | rare mIoU | rare Dice |"
     assert text.splitlines()[2:] == [
         "| 1_16 | method | 41.0 ± 1.4 | 50.0 ± 0.0 |",
         "| full | all labels |  |  |",
     ]
-    assert labels.group_table([labels.Cell("method", "10")]) == ""
+    assert labels.parts_table([labels.Cell("method", "10")]) == ""
+
+
+def test_classes_have_a_table_of_their_own(tools, tmp_path):
+    labels = tools[0]
+    cell = labels.Cell("method", "10")
+    line = {"iter": 9, "teacher/coco/bbox_mAP": 0.4, "student/coco/bbox_mAP": 0.5}
+    line |= {f"{role}/coco/WBC_precision": ap for role, ap in (("teacher", 0.7), ("student", 0.8))}
+    cell.runs = {0: finished(tmp_path / "run", [line])}
+    text = labels.parts_table([cell])
+    assert text.splitlines()[0::2] == [
+        "| labels | trained with | WBC AP |",
+        "| 10 | method | 80.0 |",
+    ]
 
 
 def test_a_protocol_says_which_metric_counts(tools, tmp_path):

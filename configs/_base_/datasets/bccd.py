@@ -87,5 +87,6 @@ val_evaluator = dict(
     type='CocoMetric',
     ann_file=data_root + 'annotations/test.json',
     metric='bbox',
+    classwise=True,
     proposal_nums=(1, 10, 100))
 test_evaluator = val_evaluator
