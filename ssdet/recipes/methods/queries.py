@@ -16,7 +16,7 @@ QUERIES: tuple[Method, ...] = (
             "tests/hooks/boxes/test_cross_view_query.py",
             "tests/hooks/boxes/test_query_votes.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP +1.5 (DINO)",
         recipes={
             "semi-detr": Recipe(
                 "detection",
@@ -37,6 +37,6 @@ QUERIES: tuple[Method, ...] = (
         "`TextQueryHook`, network `ClassTextProjector`; `TeacherFusionHook` for a super teacher",
         config="step_detr",
         tests=("tests/losses/test_text_contrast.py", "tests/hooks/boxes/test_text_query.py"),
-        measured="not yet: 0 of 3 seeds",
+        measured="box AP -0.4 (DINO, with random directions in the place of texts)",
     ),
 )
