@@ -12,7 +12,7 @@ MASKS = (
             "tests/hooks/networks/test_guided_burn_in.py",
             "tests/hooks/boxes/test_query_masks.py",
         ),
-        measured="not yet: 0 of 3 seeds",
+        measured="mask AP -14.3 (Mask2Former): too short for a student that starts anew",
         recipes={
             "guided-distillation": Recipe(
                 "detection",
