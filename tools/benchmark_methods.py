@@ -127,6 +127,12 @@ def demos_of(
     for seed in seeds:
         for demo, path, full in zip(found, paths, names, strict=True):
             config = load_config(str(path), parse_options(options))
+            if missing := {"model", "train_cfg", "train_dataloader"} - config.keys():
+                raise UsageError(
+                    f"{path}: not a config of a training, for it has no "
+                    f"{', '.join(sorted(missing))}; give a demo config, such as "
+                    "configs/mixpl/gfl_demo.py"
+                )
             name = "-".join(filter(None, (kind.replace(" ", "-"), full.replace("/", "-"))))
             demo.semi.append(job(change(config), name, seed, out))
             base = supervised(config)

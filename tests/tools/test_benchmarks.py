@@ -125,6 +125,12 @@ def test_a_demo_that_is_not_there_is_named(tools, tmp_path):
         tools[1].demos_of([Path("mixpl/gfl_demo.py")], [0], tmp_path)
 
 
+def test_a_part_of_a_config_is_no_demo(tools, tmp_path):
+    path = ROOT / "configs/_base_/datasets/bccd.py"
+    with pytest.raises(UsageError, match=r"bccd\.py: .* it has no model, train_cfg; give a demo"):
+        tools[1].demos_of([path], [0], tmp_path)
+
+
 def test_masks_have_a_line_of_their_own_and_the_baseline_its_better_model(tools, tmp_path):
     def run(name, boxes, masks):
         line = {"mode": "val", "iter": 4}
