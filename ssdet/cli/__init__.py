@@ -52,7 +52,19 @@ def command(arguments: Sequence[str] | None = None) -> NoReturn:
     with contextlib.suppress(KeyboardInterrupt):
         code = main(arguments)
         signal.signal(signal.SIGINT, lambda *_: os._exit(code))
+        if code == 0:
+            _leave_the_others()
     sys.exit(code)
+
+
+def _leave_the_others() -> None:
+    """Leave the process group of a command that has succeeded; its threads may abort an exit.
+
+    After a failure the others may still wait for this process, and so would the threads.
+    """
+    group = sys.modules.get("torch.distributed")
+    if group is not None and group.is_available() and group.is_initialized():
+        group.destroy_process_group()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,10 @@
-"""How the process of a command ends, if Ctrl-C comes when its work is done."""
+"""How the process of a command ends when its work is done."""
 
+import os
+import socket
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -36,3 +39,36 @@ def test_ctrl_c_after_the_end_changes_nothing(moment, code):
     )
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout == "interrupted\n"
+
+
+@pytest.mark.parametrize(("code", "members"), [(0, "alone"), (71, "others")])
+def test_a_command_leaves_its_process_group_only_after_a_success(code, members):
+    """The threads of a group can abort the exit; after a failure they would wait for the others."""
+    program = f"""
+        import atexit, socket
+        from torch import distributed
+        from ssdet import cli
+        from ssdet.engine.distributed import start_process_group
+
+        def end():
+            print("others" if distributed.is_initialized() else "alone")
+            distributed.is_initialized() and distributed.destroy_process_group()
+
+        def main(arguments):
+            start_process_group("pytorch")
+            return {code}
+
+        atexit.register(end)
+        cli.main = main
+        cli.command(["train"])
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    alone = dict(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", MASTER_ADDR="127.0.0.1")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        env={**os.environ, **alone, "MASTER_PORT": port},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split()) == (code, [members]), done.stderr
