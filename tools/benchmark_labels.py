@@ -41,7 +41,7 @@ from mmengine.config import Config, ConfigDict
 from ssdet.cli.jobs import Job, run_jobs
 from ssdet.engine.configs import load_config
 from ssdet.exits import UsageError
-from ssdet.report import Run, read_run
+from ssdet.report import read_run
 from ssdet.report.summary import METRICS, ROLES, curve, main_metric
 
 # Settings of the model that stay those of the protocol; the others are the method's.
@@ -67,10 +67,16 @@ class Cell:
     def results(self) -> dict[int, dict[str, float]]:
         """The last metrics of each finished run, in percent, the one that counts as "score".
 
-        The better one of teacher and student is taken, for the baseline and the ceiling, too.
+        The better one of teacher and student is taken, for the baseline and the ceiling, too. The
+        baseline is also the better one of two lengths: few labels may be learned in the burn-in.
         """
-        runs = {seed: read_run(one.folder) for seed, one in self.runs.items() if one.finished}
-        return {seed: self._last(run) for seed, run in runs.items()}
+        found = {seed: self._last(one) for seed, one in self.runs.items() if one.finished}
+        if self.kind == BASELINE:
+            for seed, shorter in self.burn_ins.items():
+                if seed in found and shorter.finished:
+                    both = found[seed], self._last(shorter)
+                    found[seed] = max(both, key=lambda one: one["score"])
+        return found
 
     def scores(self) -> dict[int, float]:
         """What each finished run reached at its end, in percent."""
@@ -85,7 +91,8 @@ class Cell:
                 found.append(mean(steps) * one.iterations / 60)
         return found
 
-    def _last(self, run: Run) -> dict[str, float]:
+    def _last(self, one: Job) -> dict[str, float]:
+        run = read_run(one.folder)
         metric = METRIC_OF[self.metric] if self.metric else main_metric(run)
         curves = {role: curve(run, metric, role) for role in (*ROLES, "")}
         reached = {role: points[-1][1] for role, points in curves.items() if points}

@@ -577,6 +577,16 @@ def test_a_protocol_says_which_metric_counts(tools, tmp_path):
     assert cell.scores() == {0: 25.0}
 
 
+@pytest.mark.parametrize(("kind", "score"), [("supervised", 50.0), ("method", 40.0)])
+def test_the_baseline_has_the_better_one_of_two_lengths(tools, tmp_path, kind, score):
+    burn_in = finished(tmp_path / "burn-in", [{"iter": 2, "student/coco/bbox_mAP": 0.5}])
+    run = finished(tmp_path / "run", [{"iter": 4, "student/coco/bbox_mAP": 0.4}])
+    cell = tools[0].Cell(kind, "10", {0: run}, burn_ins={0: burn_in})
+    assert cell.scores() == {0: score}
+    burn_in.finished = False
+    assert cell.scores() == {0: 40.0}
+
+
 def test_a_run_that_found_nothing_scores_zero(tools, tmp_path):
     cell = tools[0].Cell("method", "10", {0: finished(tmp_path / "run", [{"iter": 4}])})
     assert cell.scores() == {0: 0.0}
