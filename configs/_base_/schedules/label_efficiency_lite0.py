@@ -2,8 +2,8 @@
 # lower rate for the backbone, in float32.
 _base_ = './label_efficiency_det.py'
 iterations = 500
-burn_in = 300  # before them, the same for all
-lr = 1e-3
+burn_in = 600  # before them, the same for all
+lr = 2e-3
 precision = 'OptimWrapper'  # 'AmpOptimWrapper': bfloat16 where the CPU has it
 
 optim_wrapper = dict(
