@@ -5,8 +5,8 @@ python tools/benchmark_labels.py DATA --protocol label_efficiency/retinanet_r18_
 
 The protocol is a config: model, views and schedule, with the variables `data_root`, `classes`,
 `labels`, `draw`, `iterations` and `burn_in`. For each seed (which also chooses the draw of the
-labeled images) it is trained on the labeled images for `burn_in` iterations, and from these
-weights for `iterations` on the labeled images only (the baseline) and with the hooks and model
+labeled images) it is trained on the labeled images for `burn_in` iterations, and from this
+student for `iterations` on the labeled images only (the baseline) and with the hooks and model
 settings of each method on labeled and unlabeled images; and just as long, burn-in included, on
 all images with their labels (the ceiling). A method with more networks than the pair does both in
 one run, since there are no weights for them; one that holds out labeled images has a burn-in
@@ -34,11 +34,13 @@ from functools import partial
 from pathlib import Path
 from statistics import mean
 
+import torch
 from benchmark_methods import job, spread, supervised
 from benchmark_worth import labeled_images, worth_table
 from mmengine.config import Config, ConfigDict
 
 from ssdet.cli.jobs import Job, run_jobs
+from ssdet.engine.checkpoint_file import read_checkpoint
 from ssdet.engine.configs import load_config
 from ssdet.exits import UsageError
 from ssdet.report import read_run
@@ -50,6 +52,7 @@ BASELINE, CEILING = "supervised", "all labels"
 PEER = "MMDetection SemiBaseDetector"
 STRONG = "unsup_student"
 METRIC_OF = {metric.key: metric for metric in METRICS}
+BEGIN = "begin.pth"  # in the folder of a burn-in: what the runs begin from
 AVERAGE, GALLERY = "TeacherEMAHook", "GalleryHook"
 
 
@@ -252,8 +255,7 @@ def cells_of(args: argparse.Namespace) -> list[Cell]:
             elif protocol.burn_in:
                 begin = _burn_in(args, cell.labels, seed, protocol.burn_in, _held_out(config))
                 cell.burn_ins[seed] = begin
-                weights = begin.folder / "checkpoints" / f"iter_{begin.iterations}.pth"
-                config.load_from = str(weights)
+                config.load_from = str(begin.folder / BEGIN)
                 if cell.kind != PEER:
                     config.model.burn_in = 0
             name = cell.kind
@@ -275,6 +277,19 @@ def _burn_in(args: argparse.Namespace, labels: str, seed: int, length: int, held
         config.train_dataloader.dataset.held_out = held_out
         name += f"-without-{held_out:g}"
     return job(config, name, seed, args.out)
+
+
+def write_begin(burn_in: Job) -> None:
+    """The weights of a burn-in with its student in the place of its teacher, too.
+
+    In a training without a break the teacher starts as such a copy when the burn-in ends. Its own
+    average stays behind: it has hardly learned yet what the student learned last.
+    """
+    last = burn_in.folder / "checkpoints" / f"iter_{burn_in.iterations}.pth"
+    weights = read_checkpoint(last)["state_dict"]
+    student = {key: value for key, value in weights.items() if key.startswith("student.")}
+    copies = {key.replace("student.", "teacher.", 1): value for key, value in student.items()}
+    torch.save({"state_dict": {**student, **copies}}, burn_in.folder / BEGIN)
 
 
 def _protocol(args: argparse.Namespace, labels: str, seed: int, **more: int) -> Config:
@@ -380,6 +395,9 @@ def train(cells: Sequence[Cell], seeds: Sequence[int], parallel: int) -> list[Jo
     burn_ins = {first.folder: first for _, first in begun if first}
     failed = run_jobs([b for b in burn_ins.values() if not b.finished], parallel, keep_going=True)
     lost = {one.folder for one in failed}
+    for one in burn_ins.values():
+        if one.folder not in lost:
+            write_begin(one)
     ready = [run for run, first in begun if not first or first.folder not in lost]
     return failed + run_jobs(ready, parallel, keep_going=True)
 

@@ -11,10 +11,12 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
+from mmengine.runner import load_checkpoint
 
 from ssdet.engine.configs import load_config
 from ssdet.exits import UsageError
 from ssdet.report import read_run
+from ssdet.testing import detector
 
 ROOT = Path(__file__).parents[2]
 
@@ -426,7 +428,7 @@ def test_all_runs_with_the_same_labels_begin_from_one_burn_in(tools, tmp_path):
         for cell in cells:
             if cell.labels == labels:
                 begun = load_config(str(cell.runs[0].config))
-                assert begun.load_from == str(job.folder / "checkpoints" / "iter_4.pth")
+                assert begun.load_from == str(job.folder / "begin.pth")
                 assert begun.train_cfg.max_iters == 6
                 assert begun.model.get("burn_in", 0) == 0
 
@@ -510,9 +512,26 @@ def test_what_a_failed_burn_in_should_begin_is_not_trained(tools, tmp_path, monk
         trained.append([job.name for job in jobs])
         return [job for job in jobs if job is one]
 
+    begun = []
     monkeypatch.setattr(labels, "run_jobs", run_jobs)
+    monkeypatch.setattr(labels, "write_begin", begun.append)
     assert labels.train(cells, [0], 2) == [one]
     assert trained == [["begin 1", "begin 2"], ["run 2"]]
+    assert begun == [other]
+
+
+def test_a_run_begins_with_the_student_of_the_burn_in_as_its_teacher(tools, tmp_path):
+    pair = detector()
+    for model, value in ((pair.student, 2.0), (pair.teacher, 1.0)):
+        next(model.parameters()).data.fill_(value)
+    (tmp_path / "checkpoints").mkdir()
+    torch.save({"state_dict": pair.state_dict()}, tmp_path / "checkpoints/iter_4.pth")
+    tools[0].write_begin(argparse.Namespace(folder=tmp_path, iterations=4))
+    begun = detector()
+    load_checkpoint(begun, str(tmp_path / "begin.pth"))
+    for name, weights in begun.student.state_dict().items():
+        assert torch.equal(weights, pair.student.state_dict()[name]), name
+        assert torch.equal(weights, begun.teacher.state_dict()[name]), name
 
 
 @pytest.mark.parametrize("name", ["retinanet_r18_bccd", "deeplabv3plus_r18_dsb2018"])
