@@ -46,11 +46,8 @@ def test_the_baseline_of_a_demo_has_the_same_everything_but_the_unlabeled_scenes
 
 
 def test_a_baseline_has_the_memory_format_of_the_methods(tools):
-    assert (
-        tools[1]
-        .supervised(load_config("label_efficiency/retinanet_lite0_bccd.py"))
-        .model.channels_last
-    )
+    protocol = load_config("label_efficiency/retinanet_lite0_bccd.py")
+    assert tools[1].supervised(protocol).model.channels_last
 
 
 def test_demos_of_one_base_share_their_baseline(tools, tmp_path):
