@@ -9,11 +9,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def canary(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    import benchmark_canary
-
+@pytest.fixture(scope="module")  # it registers a transform, which works once
+def canary():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "tools"))
+        import benchmark_canary
     yield benchmark_canary
     sys.modules.pop("benchmark_canary")
 
