@@ -52,19 +52,26 @@ def command(arguments: Sequence[str] | None = None) -> NoReturn:
     with contextlib.suppress(KeyboardInterrupt):
         code = main(arguments)
         signal.signal(signal.SIGINT, lambda *_: os._exit(code))
-        if code == 0:
-            _leave_the_others()
+    if _is_one_of_several():
+        _exit_at_once(code)
     sys.exit(code)
 
 
-def _leave_the_others() -> None:
-    """Leave the process group of a command that has succeeded; its threads may abort an exit.
-
-    After a failure the others may still wait for this process, and so would the threads.
-    """
+def _is_one_of_several() -> bool:
     group = sys.modules.get("torch.distributed")
-    if group is not None and group.is_available() and group.is_initialized():
-        group.destroy_process_group()
+    return group is not None and group.is_available() and group.is_initialized()
+
+
+def _exit_at_once(code: int) -> NoReturn:
+    """End the process without taking Python down: a thread of the process group may abort that.
+
+    Such a thread wants to run Python once more, to delete an object, and dies of it when there is
+    none. To leave the group first does not help, since the model holds it, too.
+    """
+    threading._shutdown()  # type: ignore[attr-defined] # what Python does first: wait for threads
+    atexit._run_exitfuncs()
+    _flush()
+    os._exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
