@@ -441,9 +441,9 @@ def main() -> int:
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     cells = cells_of(args)
-    failed = [] if args.table else train(cells, args.seeds, args.parallel)
     for cell in cells:
         cell.images = {n: labeled_images(load_config(str(j.config))) for n, j in cell.runs.items()}
+    failed = [] if args.table else train(cells, args.seeds, args.parallel)
     tables = (table(cells), parts_table(cells), worth_table(cells, BASELINE, CEILING))
     text = "\n\n".join(filter(None, tables))
     print(text)

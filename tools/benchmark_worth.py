@@ -15,11 +15,18 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ssdet.exits import UsageError
+
 
 def labeled_images(config: Config) -> int:
     """How many labeled images a training has."""
     source = config.train_dataloader.dataset.datasets[0]
     path = Path(source.get("data_root", ""), source.ann_file)
+    if not path.is_file():
+        raise UsageError(
+            f"{path} does not exist: the list of the labeled images that {config.filename} reads. "
+            "Give the folder of the data that the protocol describes, and labels that it has"
+        )
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".json":
         return len(json.loads(text)["images"])

@@ -488,6 +488,17 @@ def test_a_config_that_is_no_protocol_is_refused(tools, tmp_path):
         tools[0].cells_of(args)
 
 
+def test_data_without_its_lists_are_refused_before_a_training(tools, tmp_path, monkeypatch):
+    labels = tools[0]
+    monkeypatch.setattr(labels, "train", lambda *_: pytest.fail("trained"))
+    protocol = "label_efficiency/retinanet_lite0_bccd.py"
+    line = f"tool {tmp_path} --protocol {protocol} --labels 10 --seeds 0 --out {tmp_path / 'out'}"
+    monkeypatch.setattr(sys, "argv", line.split())
+    missing = tmp_path / "annotations" / "train_labeled_10.json"
+    with pytest.raises(UsageError, match=f"{missing} does not exist: .*supervised-10-seed0.py"):
+        labels.main()
+
+
 def test_a_run_without_a_burn_in_begins_from_scratch(tools, tmp_path):
     args = asked(tmp_path, "label_efficiency/retinanet_r18_bccd.py", ["5"], set=["burn_in=0"])
     for cell in tools[0].cells_of(args):
