@@ -56,7 +56,13 @@ def test_model_and_hooks_are_built(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["deeplabv3plus_lite0_dsb2018", "faster-rcnn_lite0_bccd", "retinanet_lite0_bccd"]
+    "name",
+    [
+        "deeplabv3plus_lite0_dsb2018",
+        "faster-rcnn_lite0_bccd",
+        "mask-rcnn_lite0_dsb2018",
+        "retinanet_lite0_bccd",
+    ],
 )
 def test_a_protocol_from_imagenet_weights_has_a_head_that_fits(name):
     """And a backbone whose statistics stay, with a lower learning rate."""
@@ -68,7 +74,8 @@ def test_a_protocol_from_imagenet_weights_has_a_head_that_fits(name):
     norms = [m for m in student.backbone.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms and not any(norm.training for norm in norms)
     rates = config.optim_wrapper.paramwise_cfg.custom_keys
-    assert rates.backbone.lr_mult == 0.1 and config.optim_wrapper.type == "OptimWrapper"
+    assert rates.backbone.lr_mult == (0.3 if "deeplab" in name else 0.1)
+    assert config.optim_wrapper.type == "OptimWrapper"
     levels = student.extract_feat(torch.zeros(1, 3, 64, 64))
     heads = ("decode_head", "rpn_head", "bbox_head")
     head = next(getattr(student, own) for own in heads if hasattr(student, own))

@@ -2,9 +2,9 @@
 # Train it with `--labels 1_4`: a quarter of the images has each stain three times or more.
 _base_ = './deeplabv3plus_r18_dsb2018.py'
 iterations = 500
-burn_in = 300  # before them, the same for all
+burn_in = 800  # before them, the same for all
 score = 0.95  # of every method that has a single threshold; of two classes none is below 0.5
-lr = 1e-3
+lr = 3e-3
 precision = 'OptimWrapper'  # float32
 
 segmentor = dict(
@@ -26,7 +26,7 @@ train_cfg = dict(max_iters=iterations, val_interval=max(iterations // 2, 1))
 optim_wrapper = dict(
     type=precision,
     optimizer=dict(lr=lr),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.3))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=50),
     dict(type='PolyLR', by_epoch=False, begin=0, end=iterations, power=0.9, eta_min=lr * 0.05)]
