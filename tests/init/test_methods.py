@@ -180,8 +180,8 @@ def test_methods_suit_what_they_are_for_and_name_another_one_for_the_rest():
     ("kind", "chosen"),
     [
         ("mask-rcnn", "copy-paste"),
-        ("rcnn", "mixpl"),
-        ("dino", "mixpl"),
+        ("rcnn", "mixpl-by-class"),
+        ("dino", "mixpl-by-class"),
         ("mask2former", "classmix"),
     ],
 )
@@ -196,7 +196,7 @@ def test_without_a_method_one_is_chosen_and_named(coco, detector, tmp_path, caps
     assert main(["init", detector, "--labeled", str(files / "instances_labeled.json"),
                  "--unlabeled", str(coco / "train"), "--val", str(files / "instances_val.json"),
                  "--no-pretrained", "--out", str(out)]) == 0  # fmt: skip
-    assert f"{out}: mixpl for" in capsys.readouterr().out
+    assert f"{out}: mixpl-by-class for" in capsys.readouterr().out
     hooks = [hook.type for hook in load_config(str(out)).custom_hooks]
     assert "PseudoMosaicHook" in hooks
 

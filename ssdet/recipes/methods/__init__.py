@@ -36,6 +36,6 @@ METHODS: dict[str, Recipe] = {
 }
 
 # What "auto" is: the first one that suits the model. docs/choosing.md says why.
-AUTO = {"detection": ("copy-paste", "mixpl"), "segmentation": ("classmix",)}
+AUTO = {"detection": ("copy-paste", "mixpl-by-class"), "segmentation": ("classmix",)}
 
 __all__ = ["AUTO", "METHODS", "TABLE"]

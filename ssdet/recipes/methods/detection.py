@@ -206,6 +206,28 @@ DETECTION = (
                 model=dict(empty_weight=0.0),
                 strong=[dict(type="StrongPhotometric")],  # EraseHook erases
             ),
+            "mixpl-by-class": Recipe(
+                "detection",
+                "MixPL; of each class as many boxes are kept as the labels promise",
+                hooks=[
+                    {**EMA, "gamma": 4},
+                    Note(
+                        dict(
+                            type="LabelDistributionThresholdHook",
+                            reliable=1.0,
+                            uncertain=1.5,
+                            images=Code("80 * batch[1]"),
+                            interval=10,
+                            default=0.5,
+                        ),
+                        "Where unlabeled images show fewer objects than labeled ones: a lower "
+                        "`reliable`.",
+                    ),
+                    *MIXPL_MIXING,
+                ],
+                model=dict(empty_weight=0.0),
+                strong=[dict(type="StrongPhotometric")],
+            ),
         },
     ),
     Method(
