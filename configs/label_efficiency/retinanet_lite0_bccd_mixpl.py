@@ -1,4 +1,4 @@
-# MixPL on the blood cells as `ssdet init --method auto` sets it for photographs of this size.
+# MixPL on the blood cells as `ssdet init --method mixpl` sets it for photographs of this size.
 _base_ = './retinanet_lite0_bccd.py'
 model = dict(empty_weight=0.0)
 custom_hooks = [

@@ -1,4 +1,5 @@
-# MixPL on the blood cells that keeps as many boxes of each class as the labels promise.
+# MixPL on the blood cells that keeps as many boxes of each class as the labels promise, as
+# `ssdet init` sets it (`mixpl-by-class`, its default) for photographs of this size.
 _base_ = './retinanet_lite0_bccd.py'
 model = dict(empty_weight=0.0)
 custom_hooks = [
