@@ -1,7 +1,7 @@
 """Thresholds and other parts for any method."""
 
 from ..recipe import EMA, Code, Method, Note, Recipe
-from .detection import MIXPL_MIXING
+from .mixpl import MIXPL_MIXING, MIXPL_PAIR
 
 # The held-out images as the weak view shows them, with their labels.
 _JUDGED = {
@@ -33,8 +33,7 @@ PARTS = (
                     {**_CALIBRATED, "pipeline": _JUDGED["detection"]},
                     *MIXPL_MIXING,
                 ],
-                model=dict(empty_weight=0.0),
-                strong=[dict(type="StrongPhotometric")],  # EraseHook erases
+                **MIXPL_PAIR,
                 held_out=0.2,
             ),
             "calibrated-classmix": Recipe(
